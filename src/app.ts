@@ -1,0 +1,90 @@
+import { cors } from "hono/cors";
+import { secureHeaders } from "hono/secure-headers";
+import type { Deps } from "./deps.ts";
+import { catalogueRoutes } from "./catalogue/routes.ts";
+import { docsRoutes } from "./http/docs.ts";
+import { healthRoutes } from "./http/health.ts";
+import { identityRoutes } from "./identity/routes.ts";
+import { inventoryRoutes } from "./inventory/routes.ts";
+import { orderRoutes } from "./orders/routes.ts";
+import { AppError } from "./platform/errors.ts";
+import { clientAddress } from "./http/client_address.ts";
+import { logRequest, normalisePath } from "./http/request.ts";
+import { describeApi } from "./http/openapi.ts";
+import { onError } from "./http/problem.ts";
+import { type AppEnv, router } from "./http/router.ts";
+import { OpenAPIHono } from "@hono/zod-openapi";
+
+/** The API as one fetch handler: what every request meets, then each domain's routes. */
+export function createApp(deps: Deps) {
+  const app = new OpenAPIHono<AppEnv>({ getPath: normalisePath });
+  const addressOf = clientAddress(deps.config.trustedProxies);
+  app.use(async (c, next) => {
+    const requestId = requestIdOf(c.req.header("X-Request-Id"));
+    c.set("deps", deps);
+    c.set("requestId", requestId);
+    c.set("address", addressOf(c.env?.remoteAddr?.hostname, c.req.header("X-Forwarded-For")));
+    c.header("X-Request-Id", requestId);
+    await next();
+  });
+  app.use(logRequest);
+  app.use(secureHeaders({ xFrameOptions: "DENY", crossOriginResourcePolicy: "cross-origin" }));
+  if (deps.config.corsOrigins.length > 0) {
+    app.use(cors({
+      origin: deps.config.corsOrigins,
+      allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"],
+      allowMethods: ["GET", "POST", "PATCH", "PUT", "DELETE"],
+      exposeHeaders: [
+        "ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+        "X-Cache-Status", "X-Request-Id",
+      ],
+      maxAge: 600,
+    }));
+  }
+  app.onError(onError);
+  app.route("/", healthRoutes);
+  app.route("/", docsRoutes);
+  app.route("/", apiRoutes());
+  describeApi(app);
+  const methodsAt = methodTable(app.routes);
+  app.notFound((c) => {
+    const methods = methodsAt(c.req.path);
+    if (methods.length === 0) {
+      return onError(new AppError("not_found", "There is no such address. /docs lists all that there are."), c);
+    }
+    c.header("Allow", methods.join(", "));
+    return onError(
+      new AppError("method_not_allowed", `${c.req.method} is not possible here; ${methods.join(", ")} is.`),
+      c,
+    );
+  });
+  return app;
+}
+
+/** The routes of all domains; the OpenAPI document is made from them alone, so it needs no database. */
+function apiRoutes(): OpenAPIHono<AppEnv> {
+  const api = router();
+  for (const routes of [identityRoutes, catalogueRoutes, inventoryRoutes, orderRoutes]) api.route("/", routes);
+  return api;
+}
+
+/** The OpenAPI 3.1 document, for the files that are made from it. */
+export function openApiDocument() {
+  const app = new OpenAPIHono<AppEnv>();
+  app.route("/", healthRoutes);
+  app.route("/", apiRoutes());
+  return describeApi(app);
+}
+
+/** A caller's own request id is kept if it is a sensible token, so that one id follows a request through systems. */
+function requestIdOf(sent: string | undefined): string {
+  return sent && /^[\w.:-]{8,64}$/.test(sent) ? sent : crypto.randomUUID();
+}
+
+function methodTable(routes: { method: string; path: string }[]): (path: string) => string[] {
+  const table = routes.filter(({ method, path }) => method !== "ALL" && !path.includes("*")).map(({ method, path }) => ({
+    method,
+    pattern: new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+(\{[^}]+\})?/g, "[^/]+")}$`),
+  }));
+  return (path) => [...new Set(table.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+}

@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import { z } from "@hono/zod-openapi";
+
+const text = z.string().trim().min(1);
+const count = (fallback: number, max = 1_000_000) => z.coerce.number().int().min(1).max(max).default(fallback);
+const list = z.string().default("").transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean));
+
+const Environment = z.object({
+  APP_ENV: z.enum(["local", "test", "production"]).default("production"),
+  HOST: text.default("0.0.0.0"),
+  PORT: z.coerce.number().int().min(0).max(65535).default(8000),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" }),
+  DATABASE_POOL_SIZE: count(10, 1000),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" }).optional(),
+  UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/, error: "must be an http(s):// URL" }).optional(),
+  UPSTASH_REDIS_REST_TOKEN: text.optional(),
+  SECRET_KEY: text.optional(),
+  SECRET_KEY_PREVIOUS: list,
+  ADMIN_EMAIL: z.email().optional(),
+  ADMIN_PASSWORD: text.optional(),
+  TRUSTED_PROXIES: list,
+  CORS_ORIGINS: list,
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+  LOG_FORMAT: z.enum(["json", "text"]).default("json"),
+  RATE_LIMIT_TIMES: count(100),
+  RATE_LIMIT_SECONDS: count(1, 86_400),
+  RATE_LIMIT_STAFF_TIMES: count(1000),
+  RATE_LIMIT_LOGIN_TIMES: count(10),
+  ORDER_EXPIRATION_MINUTES: count(30, 525_600),
+});
+
+/** An HMAC key and the `kid` that names it in a token's header. */
+export interface SigningKey {
+  kid: string;
+  secret: Uint8Array;
+}
+
+/** Every setting of a process, checked once at start and frozen. */
+export interface Config {
+  appEnv: "local" | "test" | "production";
+  host: string;
+  port: number;
+  databaseUrl: string;
+  databasePoolSize: number;
+  /** Undefined: cache and rate limits run in this process. */
+  redis?: { kind: "tcp"; url: string } | { kind: "http"; url: string; token: string };
+  /** The first signs; all verify. */
+  signingKeys: SigningKey[];
+  /** True when no SECRET_KEY was set (local only): tokens die with the process. */
+  ephemeralSecret: boolean;
+  firstAdmin?: { email: string; password: string };
+  trustedProxies: string[];
+  corsOrigins: string[];
+  logLevel: string;
+  logFormat: "json" | "text";
+  rateLimit: { times: number; seconds: number; staffTimes: number; loginTimes: number };
+  orderExpirationMs: number;
+}
+
+/** Lists every variable that is missing or wrong, by name and without its value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const MIN_SECRET_BYTES = 32;
+const MIN_SECRET_DISTINCT_CHARACTERS = 12;
+
+/** Reads the environment. An empty variable counts as unset. @throws ConfigError */
+export function loadConfig(env: Record<string, string | undefined>): Readonly<Config> {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = Environment.safeParse(set);
+  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  const e = parsed.data;
+  if (e) {
+    if (e.REDIS_URL && e.UPSTASH_REDIS_REST_URL) {
+      problems.push("REDIS_URL: set either this or UPSTASH_REDIS_REST_URL, not both");
+    }
+    if (!e.UPSTASH_REDIS_REST_URL !== !e.UPSTASH_REDIS_REST_TOKEN) {
+      problems.push("UPSTASH_REDIS_REST_TOKEN: goes together with UPSTASH_REDIS_REST_URL");
+    }
+    if (!e.ADMIN_EMAIL !== !e.ADMIN_PASSWORD) problems.push("ADMIN_PASSWORD: goes together with ADMIN_EMAIL");
+    if (!e.SECRET_KEY && e.APP_ENV !== "local") {
+      problems.push("SECRET_KEY: required unless APP_ENV=local; make one with `openssl rand -base64 48`");
+    }
+    for (const secret of [e.SECRET_KEY ?? [], e.SECRET_KEY_PREVIOUS].flat()) {
+      const weakness = secretWeakness(secret);
+      if (weakness) problems.push(`SECRET_KEY: ${weakness}; make one with \`openssl rand -base64 48\``);
+    }
+    for (const proxy of e.TRUSTED_PROXIES) {
+      if (!/^(loopback|linklocal|uniquelocal|[0-9a-f.:]+(\/\d{1,3})?)$/i.test(proxy)) {
+        problems.push("TRUSTED_PROXIES: a list of addresses or CIDR ranges, or loopback, linklocal, uniquelocal");
+      }
+    }
+  }
+  if (!e || problems.length > 0) throw new ConfigError(`Cannot start:\n  ${problems.join("\n  ")}`);
+  const secrets = [e.SECRET_KEY ?? crypto.randomUUID() + crypto.randomUUID(), ...e.SECRET_KEY_PREVIOUS];
+  return Object.freeze<Config>({
+    appEnv: e.APP_ENV,
+    host: e.HOST,
+    port: e.PORT,
+    databaseUrl: e.DATABASE_URL,
+    databasePoolSize: e.DATABASE_POOL_SIZE,
+    redis: e.REDIS_URL
+      ? { kind: "tcp", url: e.REDIS_URL }
+      : e.UPSTASH_REDIS_REST_URL
+      ? { kind: "http", url: e.UPSTASH_REDIS_REST_URL, token: e.UPSTASH_REDIS_REST_TOKEN! }
+      : undefined,
+    signingKeys: secrets.map((secret) => ({ kid: keyId(secret), secret: new TextEncoder().encode(secret) })),
+    ephemeralSecret: !e.SECRET_KEY,
+    firstAdmin: e.ADMIN_EMAIL && e.ADMIN_PASSWORD ? { email: e.ADMIN_EMAIL, password: e.ADMIN_PASSWORD } : undefined,
+    trustedProxies: e.TRUSTED_PROXIES,
+    corsOrigins: e.CORS_ORIGINS,
+    logLevel: e.LOG_LEVEL,
+    logFormat: e.LOG_FORMAT,
+    rateLimit: {
+      times: e.RATE_LIMIT_TIMES,
+      seconds: e.RATE_LIMIT_SECONDS,
+      staffTimes: e.RATE_LIMIT_STAFF_TIMES,
+      loginTimes: e.RATE_LIMIT_LOGIN_TIMES,
+    },
+    orderExpirationMs: e.ORDER_EXPIRATION_MINUTES * 60_000,
+  });
+}
+
+function secretWeakness(secret: string): string | undefined {
+  if (new TextEncoder().encode(secret).length < MIN_SECRET_BYTES) return `shorter than ${MIN_SECRET_BYTES} bytes`;
+  if (new Set(secret).size < MIN_SECRET_DISTINCT_CHARACTERS) return "too few different characters";
+  if (/change.?me|secret.?key|your.?secret|password/i.test(secret)) return "looks like a sample value";
+}
+
+/** Names a key without telling anything of it: the first bytes of its SHA-256. */
+function keyId(secret: string): string {
+  return createHash("sha256").update("waybill-kid:").update(secret).digest("hex").slice(0, 12);
+}

@@ -1,0 +1,39 @@
+import type { Config } from "./config.ts";
+import { type AccessTokens, openAccessTokens } from "./identity/mod.ts";
+import { type Cache, openCache } from "./platform/cache.ts";
+import { type Clock, systemClock } from "./platform/clock.ts";
+import type { Actor, Ctx } from "./platform/ctx.ts";
+import { openDatabase, type Sql } from "./platform/db.ts";
+import { type Log, openLog } from "./platform/log.ts";
+
+/** What a process opens once and every request, job or command uses. */
+export interface Deps {
+  config: Readonly<Config>;
+  sql: Sql;
+  cache: Cache;
+  clock: Clock;
+  log: Log;
+  accessTokens: AccessTokens;
+}
+
+/** Opens everything; what `replace` brings (a test's clock, say) is used instead. */
+export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> = {}): Promise<Deps> {
+  return {
+    config,
+    sql: replace.sql ?? openDatabase(config),
+    cache: replace.cache ?? openCache(config.redis),
+    clock: replace.clock ?? systemClock,
+    log: replace.log ?? openLog(config.logLevel, config.logFormat),
+    accessTokens: replace.accessTokens ?? await openAccessTokens(config),
+  };
+}
+
+export async function closeDeps(deps: Deps): Promise<void> {
+  await Promise.all([deps.sql.end({ timeout: 5 }), deps.cache.close()]);
+}
+
+/** The context of one command or job that acts as the system. */
+export function systemCtx(deps: Deps, name: string): Ctx {
+  const actor: Actor = { kind: "system", name };
+  return { ...deps, actor, requestId: crypto.randomUUID() };
+}

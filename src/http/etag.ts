@@ -1,0 +1,22 @@
+import type { Context } from "hono";
+import { AppError } from "../platform/errors.ts";
+
+/** Sets `ETag`; true when the caller has this version already (`If-None-Match`), so that a 304 will do. */
+export function isUnchanged(c: Context, version: number): boolean {
+  const tag = `"${version}"`;
+  c.header("ETag", tag);
+  const known = c.req.header("If-None-Match");
+  return known !== undefined && known.split(",").some((each) => each.trim().replace(/^W\//, "") === tag);
+}
+
+/** The version that `If-Match` demands; undefined when the caller did not ask. @throws invalid_request */
+export function expectedVersion(c: Context): number | undefined {
+  const header = c.req.header("If-Match")?.trim();
+  if (header === undefined || header === "*") return undefined;
+  const version = /^"(\d{1,9})"$/.exec(header)?.[1];
+  if (version) return Number(version);
+  const message = `must be an ETag that this API gave, such as "3"`;
+  throw new AppError("invalid_request", `If-Match ${message}`, {
+    errors: [{ pointer: "header/if-match", code: "invalid", message }],
+  });
+}

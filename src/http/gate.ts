@@ -1,0 +1,121 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { findActiveRole } from "../identity/mod.ts";
+import type { Bucket, CacheRead, Verdict } from "../platform/cache.ts";
+import { type Actor, actorName, type Ctx } from "../platform/ctx.ts";
+import { AppError } from "../platform/errors.ts";
+import { type Idempotency, requestHash } from "../platform/idempotency.ts";
+import type { AppEnv, EndpointOptions, Policy } from "./router.ts";
+
+export const MAX_BODY_BYTES = 1024 * 1024;
+const LOGIN_WINDOW_MS = 60_000;
+const RANK = { public: 0, user: 1, staff: 2, admin: 3 } satisfies Record<Policy, number>;
+
+/**
+ * What every request passes before its handler, in this order: who is it, is it within its rate (one round trip
+ * to Redis, which reads the cached answer along), may it call this route, is its body of the right kind and
+ * size. Denies by default: a route without a gate has no `ctx`.
+ */
+export function gate(options: EndpointOptions, route: string, contentTypes: string[]): MiddlewareHandler<AppEnv>[] {
+  const handlers: MiddlewareHandler<AppEnv>[] = [async (c, next) => {
+    c.set("route", route);
+    const { deps } = c.var;
+    const bearer = await authenticate(c, options.policy).catch((error: AppError) => error);
+    const actor: Actor = bearer instanceof AppError ? { kind: "anonymous" } : bearer;
+    const key = options.cacheKey?.(c);
+    const { verdict, cached } = await deps.cache.admit(bucketsOf(c, actor, options), key);
+    sayRateLimit(c, verdict);
+    if (!verdict.allowed) throw rateLimited(verdict);
+    if (bearer instanceof AppError) throw bearer;
+    authorise(actor, options.policy);
+    checkContentType(c, contentTypes);
+    const ctx: Ctx = {
+      ...deps,
+      actor,
+      requestId: c.var.requestId,
+      prefetched: key && cached ? { key, read: cached as CacheRead } : undefined,
+    };
+    c.set("ctx", ctx);
+    if (options.idempotent) c.set("idempotency", await readIdempotency(c, actor, route));
+    await next();
+    if (ctx.cacheStatus) c.header("X-Cache-Status", ctx.cacheStatus);
+  }];
+  if (contentTypes.length > 0 && options.maxBodyBytes !== null) {
+    handlers.unshift(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge }));
+  }
+  return handlers;
+}
+
+/**
+ * The user behind the bearer token. Customers are taken at the token's word, which gives them no more than their
+ * own; a role above that is looked up each time, so a demoted or disabled member of staff is out at once.
+ */
+async function authenticate(c: Context<AppEnv>, policy: Policy): Promise<Actor> {
+  const header = c.req.header("Authorization");
+  if (header === undefined) {
+    if (policy === "public") return { kind: "anonymous" };
+    throw new AppError("unauthenticated", "This call needs an access token: `Authorization: Bearer …`, from POST /v1/token.");
+  }
+  const { deps } = c.var;
+  const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header)?.[1] ?? "";
+  const { userId, role } = await deps.accessTokens.verify(token, deps.clock.now());
+  if (role === "customer") return { kind: "user", userId, role };
+  const now = await findActiveRole(deps.sql, userId);
+  if (!now) throw new AppError("unauthenticated", "The access token is not valid or has expired.");
+  return { kind: "user", userId, role: now };
+}
+
+function authorise(actor: Actor, policy: Policy): void {
+  const rank = actor.kind === "user" ? (actor.role === "customer" ? 1 : actor.role === "staff" ? 2 : 3) : 0;
+  if (rank < RANK[policy]) throw new AppError("forbidden", `Only ${policy === "admin" ? "admins" : "staff"} may do this.`);
+}
+
+/** The general limit counts per user, or else per address; logins count per address on top. */
+function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): Bucket[] {
+  const { times, seconds, staffTimes, loginTimes } = c.var.deps.config.rateLimit;
+  if (options.rateLimit === "login") {
+    return [{ key: `limit:login:${c.var.address}`, limit: loginTimes, windowMs: LOGIN_WINDOW_MS }];
+  }
+  const isStaff = actor.kind === "user" && actor.role !== "customer";
+  const who = actor.kind === "user" ? actorName(actor) : `address:${c.var.address}`;
+  return [{ key: `limit:${who}`, limit: isStaff ? staffTimes : times, windowMs: seconds * 1000 }];
+}
+
+/** The fields of draft-ietf-httpapi-ratelimit-headers. */
+function sayRateLimit(c: Context<AppEnv>, verdict: Verdict): void {
+  const seconds = Math.ceil(verdict.resetMs / 1000);
+  c.header("RateLimit-Policy", `"default";q=${verdict.limit};w=${Math.ceil(verdict.windowMs / 1000)}`);
+  c.header("RateLimit", `"default";r=${verdict.remaining};t=${seconds}`);
+}
+
+function rateLimited(verdict: Verdict): AppError {
+  const seconds = Math.max(1, Math.ceil(verdict.resetMs / 1000));
+  return new AppError(
+    "rate_limited",
+    `More than ${verdict.limit} requests in ${Math.ceil(verdict.windowMs / 1000)} s. Try again in ${seconds} s.`,
+    { retryAfterSeconds: seconds },
+  );
+}
+
+function checkContentType(c: Context<AppEnv>, accepted: string[]): void {
+  if (accepted.length === 0) return;
+  const type = c.req.header("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (accepted.includes(type)) return;
+  throw new AppError("unsupported_media_type", `Send the body as ${accepted.join(" or ")}, and say so in Content-Type.`);
+}
+
+function tooLarge(): never {
+  throw new AppError("payload_too_large", "The body is larger than this call takes (1 MiB).");
+}
+
+async function readIdempotency(c: Context<AppEnv>, actor: Actor, route: string): Promise<Idempotency | undefined> {
+  const key = c.req.header("Idempotency-Key");
+  if (key === undefined) return undefined;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    const message = "must be 1 to 255 visible ASCII characters, best a UUID";
+    throw new AppError("invalid_request", `Idempotency-Key ${message}`, {
+      errors: [{ pointer: "header/idempotency-key", code: "invalid", message }],
+    });
+  }
+  return { actor: actorName(actor), route, key, requestHash: requestHash(c.req.path, await c.req.text()) };
+}

@@ -1,0 +1,42 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { AppEnv } from "./router.ts";
+
+const DESCRIPTION = `The order backend for shops that sell across borders.
+
+**Authenticate** with \`POST /v1/token\` and send \`Authorization: Bearer …\`.
+**Money** is integer minor units beside an ISO 4217 currency; **times** are RFC 3339 in UTC.
+**Creating calls** take \`Idempotency-Key\`: repeat them safely for 24 hours.
+**Lists** answer \`{ data, next_cursor }\`; pass \`next_cursor\` as \`cursor\` for the next page.
+**Changes** honour \`If-Match\` with the resource's \`ETag\`.
+**Errors** are \`application/problem+json\` (RFC 9457) with a \`code\` for programs and \`errors\` that point at each field.
+The \`/v1\` prefix is optional.`;
+
+/** Registers what the routes share, serves the document at /openapi.json, and returns it. */
+export function describeApi(app: OpenAPIHono<AppEnv>) {
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description: "An access token from POST /v1/token",
+  });
+  const document = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Waybill",
+      version: "0.1.0",
+      description: DESCRIPTION,
+      license: { name: "MIT", url: "https://opensource.org/license/mit" },
+      contact: { name: "Waybill", url: "https://github.com/waybill/waybill" },
+    },
+    servers: [{ url: "/", description: "This server" }],
+    tags: [
+      { name: "Identity", description: "Accounts, tokens, roles" },
+      { name: "Catalogue", description: "Products and their prices" },
+      { name: "Inventory", description: "What is in stock, and every movement" },
+      { name: "Orders", description: "Placing orders and working with them" },
+      { name: "Operations", description: "Is it up?" },
+    ],
+  });
+  app.get("/openapi.json", (c) => c.json(document));
+  return document;
+}

@@ -1,0 +1,134 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { isUnavailable, sqlState } from "../platform/db.ts";
+import { AppError, ERROR_STATUS, type ErrorCode, type FieldError } from "../platform/errors.ts";
+import { errorFields } from "../platform/log.ts";
+import type { AppEnv } from "./router.ts";
+
+const TITLES: Record<number, string> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  409: "Conflict",
+  412: "Precondition Failed",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/** RFC 9457 problem details, as every error of the API answers. */
+export const ProblemSchema = z.object({
+  type: z.string().openapi({ example: "urn:waybill:problem:not_found" }),
+  title: z.string().openapi({ example: "Not Found" }),
+  status: z.int().openapi({ example: 404 }),
+  detail: z.string().openapi({ description: "What went wrong, for a person to read." }),
+  instance: z.string().openapi({ description: "The path that was asked for." }),
+  code: z.string().openapi({ description: "What went wrong, for a program to act on.", example: "not_found" }),
+  errors: z.array(z.looseObject({
+    pointer: z.string().openapi({
+      description: "JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.",
+      example: "/items/0/sku",
+    }),
+    code: z.string(),
+    message: z.string(),
+  })).optional().openapi({ description: "Each thing that is wrong, where there is more to say than `detail`." }),
+  request_id: z.string().openapi({ description: "Name it when you ask for help." }),
+}).openapi("Problem");
+
+/** The OpenAPI responses for a route's error codes, one for each status. */
+export function problemResponses(codes: readonly ErrorCode[]) {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of new Set(codes)) {
+    const status = ERROR_STATUS[code];
+    byStatus.set(status, [...byStatus.get(status) ?? [], code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].sort(([a], [b]) => a - b).map(([status, codes]) => [status, {
+      description: `${TITLES[status]}: ${codes.map((code) => `\`${code}\``).join(", ")}`,
+      content: { "application/problem+json": { schema: ProblemSchema } },
+    }]),
+  );
+}
+
+/** Answers any error: an AppError as it says, passing trouble of the database as 503, all else as a bare 500. */
+export function onError(thrown: Error, c: Context<AppEnv>): Response {
+  const error = toAppError(thrown);
+  const status = ERROR_STATUS[error.code];
+  if (status >= 500) {
+    c.var.deps.log.error(error.message, { request_id: c.var.requestId, ...errorFields(error.cause ?? thrown) });
+  }
+  if (error.retryAfterSeconds !== undefined) c.header("Retry-After", String(error.retryAfterSeconds));
+  if (status === 401) c.header("WWW-Authenticate", `Bearer realm="waybill"`);
+  c.header("Content-Type", "application/problem+json");
+  return c.body(
+    JSON.stringify({
+      type: `urn:waybill:problem:${error.code}`,
+      title: TITLES[status],
+      status,
+      detail: error.message,
+      instance: c.req.path,
+      code: error.code,
+      ...oauthError(error.code, error.message),
+      errors: error.errors.length > 0 ? error.errors : undefined,
+      request_id: c.var.requestId,
+    }),
+    status,
+  );
+}
+
+/** What RFC 6749 §5.2 clients look for in a refusal of the token endpoint. */
+function oauthError(code: ErrorCode, description: string) {
+  const standard = code === "invalid_credentials" || code === "invalid_grant" ? "invalid_grant" : undefined;
+  return standard && { error: standard, error_description: description };
+}
+
+function toAppError(error: Error): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof HTTPException) {
+    if (error.status === 413) return new AppError("payload_too_large", "The body is larger than 1 MiB.");
+    if (error.status < 500) return new AppError("malformed_json", "The body is not valid JSON.", { cause: error });
+  }
+  if (isUnavailable(error)) {
+    return new AppError("unavailable", "The database cannot answer just now. Try again.", {
+      retryAfterSeconds: 1,
+      cause: error,
+    });
+  }
+  // Class 22 is "data exception": text or a number that PostgreSQL cannot store. Schemas should have said so.
+  if (sqlState(error)?.startsWith("22")) {
+    return new AppError("invalid_request", "The request holds a value that cannot be stored.", { cause: error });
+  }
+  return new AppError("internal", "Something broke on our side. It is logged under this request id.", {
+    cause: error,
+  });
+}
+
+type Target = "json" | "query" | "param" | "header" | "form";
+const TARGET_PREFIX: Record<Target, string> = { json: "", form: "", query: "query", param: "path", header: "header" };
+
+/** Turns what zod found into the problem's `errors`, one for each field. */
+export function fieldErrors(error: z.ZodError, target: Target): FieldError[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+    return path.map((segments) => ({
+      pointer: `${TARGET_PREFIX[target]}/${segments.map((s) => String(s).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`,
+      code: issue.code === "custom" ? "invalid" : issue.code,
+      message: issue.code === "unrecognized_keys" ? "There is no such field." : issue.message,
+    }));
+  });
+}
+
+/** The hook that every router gives to zod-openapi: a failed validation is a 422 that names each field. */
+export function onInvalid(result: { success: boolean; target?: string; error?: unknown }): void {
+  if (result.success) return;
+  const errors = fieldErrors(result.error as z.ZodError, (result.target ?? "json") as Target);
+  throw new AppError("invalid_request", `The request is not valid: ${errors[0]?.pointer} ${errors[0]?.message}`, {
+    errors,
+  });
+}

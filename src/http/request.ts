@@ -1,0 +1,31 @@
+import type { MiddlewareHandler } from "hono";
+import { actorName } from "../platform/ctx.ts";
+import type { AppEnv } from "./router.ts";
+
+const ROOT_PATHS = /^\/(docs(\/.*)?|openapi\.json|health(\/\w+)?)$/;
+
+/** `/orders`, `/api/orders/` and `/v1/orders` are one route: the prefix and a closing slash are optional. */
+export function normalisePath(request: Request): string {
+  const start = request.url.indexOf("/", request.url.indexOf("://") + 3);
+  const end = request.url.slice(start).search(/[?#]/);
+  let path = start < 0 ? "/" : request.url.slice(start, end < 0 ? undefined : start + end);
+  if (path.length > 1 && path.endsWith("/")) path = path.slice(0, -1);
+  if (path.startsWith("/api/")) path = path.slice(4);
+  return path.startsWith("/v1/") || path === "/" || ROOT_PATHS.test(path) ? path : `/v1${path}`;
+}
+
+/** One line a request: which route, by whom, how it ended, how long it took. */
+export const logRequest: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const start = performance.now();
+  await next();
+  const status = c.res.status;
+  if (c.var.route === undefined && status < 400) return;
+  c.var.deps.log.info("request", {
+    request_id: c.var.requestId,
+    method: c.req.method,
+    route: c.var.route ?? "none",
+    status,
+    duration_ms: Math.round((performance.now() - start) * 10) / 10,
+    actor: c.var.ctx && actorName(c.var.ctx.actor),
+  });
+};

@@ -1,0 +1,102 @@
+import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Deps } from "../deps.ts";
+import type { Ctx } from "../platform/ctx.ts";
+import type { ErrorCode } from "../platform/errors.ts";
+import type { Idempotency, Outcome } from "../platform/idempotency.ts";
+import { gate } from "./gate.ts";
+import { onInvalid, problemResponses } from "./problem.ts";
+
+export interface AppEnv {
+  Bindings: Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>;
+  Variables: {
+    deps: Deps;
+    requestId: string;
+    /** The caller's address, as far as the configured proxies can be believed. */
+    address: string;
+    /** Set by the gate of each route. */
+    ctx: Ctx;
+    route?: string;
+    idempotency?: Idempotency;
+  };
+}
+
+/** Who may call a route: everyone, any user, staff and admins, or admins. Whose things they see is decided in SQL. */
+export type Policy = "public" | "user" | "staff" | "admin";
+
+export interface EndpointOptions {
+  policy: Policy;
+  /** The codes of this route's own errors; those every route can give are added. */
+  errors?: ErrorCode[];
+  /** Takes `Idempotency-Key`: for calls that create something. */
+  idempotent?: boolean;
+  /** Honours `If-Match`: for changes to one resource. */
+  conditional?: boolean;
+  /** Counts on the tighter limit of logins and registrations. */
+  rateLimit?: "login";
+  /** The one cached value that the request's round trip to Redis reads along. */
+  cacheKey?: (c: Context<AppEnv>) => string;
+  /** The largest body in bytes; null for a streamed body that its handler bounds. */
+  maxBodyBytes?: number | null;
+}
+
+/** A router whose validation failures become problem+json. */
+export function router(): OpenAPIHono<AppEnv> {
+  return new OpenAPIHono<AppEnv>({ defaultHook: onInvalid });
+}
+
+/**
+ * A route of the API: like `createRoute`, with a policy that cannot be left out, the gate that enforces it, and
+ * every error that it can answer in the OpenAPI document.
+ */
+export function endpoint<P extends string, R extends Omit<RouteConfig, "path"> & { path: P; operationId: string }>(
+  options: EndpointOptions,
+  config: R,
+) {
+  const body = config.request?.body;
+  if (body) body.required = true;
+  const contentTypes = Object.keys(body?.content ?? {});
+  const errors: ErrorCode[] = [...options.errors ?? [], "invalid_request", "rate_limited", "internal", "unavailable"];
+  if (options.policy !== "public") errors.push("unauthenticated");
+  if (options.policy === "staff" || options.policy === "admin") errors.push("forbidden");
+  if (body) errors.push("unsupported_media_type", "payload_too_large");
+  if (contentTypes.includes("application/json")) errors.push("malformed_json");
+  if (options.idempotent) errors.push("idempotency_key_reused", "idempotency_in_progress");
+  if (options.conditional) errors.push("version_mismatch");
+  return createRoute({
+    ...config,
+    security: options.policy === "public" ? [] : [{ bearer: [] }],
+    parameters: [
+      ...options.idempotent ? [IDEMPOTENCY_KEY] : [],
+      ...options.conditional ? [IF_MATCH] : [],
+    ],
+    responses: { ...config.responses, ...problemResponses(errors) },
+    "x-policy": options.policy,
+    middleware: gate(options, `${config.method.toUpperCase()} ${config.path}`, contentTypes),
+  } as unknown as R) as ReturnType<typeof createRoute<P, R>>;
+}
+
+const IDEMPOTENCY_KEY = {
+  name: "Idempotency-Key",
+  in: "header" as const,
+  schema: { type: "string" as const, minLength: 1, maxLength: 255 },
+  description: "Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.",
+};
+
+const IF_MATCH = {
+  name: "If-Match",
+  in: "header" as const,
+  schema: { type: "string" as const },
+  description: "The `ETag` of the version that you mean to change; another version answers 412.",
+};
+
+/** A JSON body or answer for a route's declaration. */
+export function json<S extends z.ZodType>(schema: S, description: string, example?: z.input<S>) {
+  return { description, content: { "application/json": { schema, ...example !== undefined && { example } } } };
+}
+
+/** Says that the answer is the first one given again. */
+export function markReplay<T>(c: Context<AppEnv>, outcome: Outcome<T>): T {
+  if (outcome.replayed) c.header("Idempotency-Replayed", "true");
+  return outcome.value;
+}

@@ -1,0 +1,76 @@
+import { errors, jwtVerify, SignJWT } from "jose";
+import { z } from "@hono/zod-openapi";
+import type { Config, SigningKey } from "../config.ts";
+import type { Role } from "../platform/ctx.ts";
+import { AppError } from "../platform/errors.ts";
+
+/** How long an access token lives, in seconds. Short, because a customer's token is believed without a look-up. */
+export const ACCESS_TOKEN_SECONDS = 900;
+
+const ISSUER = "waybill";
+const AUDIENCE = "waybill-api";
+/** RFC 9068: an access token says that it is one, so no other token of ours passes for it. */
+const TYPE = "at+jwt";
+const ALGORITHM = "HS256";
+
+const Claims = z.object({ sub: z.uuid(), role: z.enum(["customer", "staff", "admin"]) });
+
+/** Who an access token speaks for. */
+export interface Bearer {
+  userId: string;
+  role: Role;
+}
+
+/** Signs and verifies access tokens: the first key signs, the others still verify (rotation by `kid`). */
+export async function openAccessTokens(config: Pick<Config, "signingKeys">) {
+  const imported = await Promise.all(config.signingKeys.map(importKey));
+  const keys = new Map(imported);
+  const [kid, current] = imported[0]!;
+
+  return {
+    /** A signed token, good for {@link ACCESS_TOKEN_SECONDS} from `now`. */
+    async sign(bearer: Bearer, now: Date): Promise<string> {
+      const issuedAt = Math.floor(now.getTime() / 1000);
+      return await new SignJWT({ role: bearer.role })
+        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid })
+        .setSubject(bearer.userId)
+        .setIssuer(ISSUER)
+        .setAudience(AUDIENCE)
+        .setIssuedAt(issuedAt)
+        .setExpirationTime(issuedAt + ACCESS_TOKEN_SECONDS)
+        .sign(current);
+    },
+
+    /** @throws unauthenticated, always with the same words, for every token that is not ours and alive. */
+    async verify(token: string, now: Date): Promise<Bearer> {
+      try {
+        const { payload } = await jwtVerify(token, ({ kid }) => {
+          const key = kid === undefined ? undefined : keys.get(kid);
+          if (!key) throw new errors.JOSEError("unknown kid");
+          return key;
+        }, {
+          algorithms: [ALGORITHM],
+          typ: TYPE,
+          issuer: ISSUER,
+          audience: AUDIENCE,
+          requiredClaims: ["sub", "iat", "exp", "role"],
+          currentDate: now,
+        });
+        const { sub, role } = Claims.parse(payload);
+        return { userId: sub, role };
+      } catch (cause) {
+        throw new AppError("unauthenticated", "The access token is not valid or has expired.", { cause });
+      }
+    },
+  };
+}
+
+export type AccessTokens = Awaited<ReturnType<typeof openAccessTokens>>;
+
+async function importKey({ kid, secret }: SigningKey): Promise<[string, CryptoKey]> {
+  const key = await crypto.subtle.importKey("raw", secret as BufferSource, { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+    "verify",
+  ]);
+  return [kid, key];
+}

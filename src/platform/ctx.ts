@@ -1,0 +1,45 @@
+import type { Config } from "../config.ts";
+import type { Cache, CacheRead } from "./cache.ts";
+import type { Clock } from "./clock.ts";
+import type { Sql } from "./db.ts";
+import type { Log } from "./log.ts";
+
+export type Role = "customer" | "staff" | "admin";
+
+/** Who acts. Workers and commands pass the same checks as requests. */
+export type Actor =
+  | { kind: "anonymous" }
+  | { kind: "user"; userId: string; role: Role }
+  | { kind: "system"; name: string };
+
+/** Everything a verb may use, for the length of one request, job or command. */
+export interface Ctx {
+  config: Config;
+  sql: Sql;
+  cache: Cache;
+  clock: Clock;
+  log: Log;
+  actor: Actor;
+  requestId: string;
+  /** What the request's one round trip to Redis already read, by key. */
+  prefetched?: { key: string; read: CacheRead };
+  /** How the answer was read; the API says it as `X-Cache-Status`. */
+  cacheStatus?: CacheRead["status"];
+}
+
+/** `user:<id>`, `system:<name>` or `anonymous`: how events, movements and keys name who acted. */
+export function actorName(actor: Actor): string {
+  switch (actor.kind) {
+    case "user":
+      return `user:${actor.userId}`;
+    case "system":
+      return `system:${actor.name}`;
+    case "anonymous":
+      return "anonymous";
+  }
+}
+
+/** Staff, admins and the system see and do what is not their own. */
+export function isStaff(actor: Actor): boolean {
+  return actor.kind === "system" || (actor.kind === "user" && actor.role !== "customer");
+}

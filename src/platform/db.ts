@@ -1,0 +1,89 @@
+import postgres from "postgres";
+import type { Config } from "../config.ts";
+
+/** The pool: each query may run on another connection. */
+export type Sql = postgres.Sql<{ bigint: number; timestamp: string }>;
+/** One transaction: a step takes it, works in it, and never commits. */
+export type Tx = postgres.TransactionSql<{ bigint: number; timestamp: string }>;
+/** A piece of SQL with its values, to be put into a query. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>;
+
+const CONNECT_TIMEOUT_S = 5;
+const STATEMENT_TIMEOUT_MS = 15_000;
+const LOCK_TIMEOUT_MS = 5_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+const CONNECTION_MAX_LIFETIME_S = 30 * 60;
+
+/**
+ * Opens a pool. `bigint` comes back as a number (money fits: CHECKs hold it below 2^53) and `timestamptz` as
+ * RFC 3339 text in UTC, so a row is plain JSON data wherever it goes.
+ */
+export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolSize">): Sql {
+  return postgres(config.databaseUrl, {
+    max: config.databasePoolSize,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    max_lifetime: CONNECTION_MAX_LIFETIME_S,
+    idle_timeout: 60,
+    transform: { undefined: null },
+    onnotice: () => {},
+    connection: {
+      application_name: "waybill",
+      TimeZone: "UTC",
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      lock_timeout: LOCK_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    },
+    types: {
+      bigint: { to: 20, from: [20], serialize: String, parse: safeInteger },
+      timestamp: {
+        to: 1184,
+        from: [1114, 1184],
+        serialize: (value: string | Date) => value instanceof Date ? value.toISOString() : value,
+        parse: (text: string) => new Date(text).toISOString(),
+      },
+    },
+  }) as unknown as Sql;
+}
+
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError("A database integer is beyond 2^53.");
+  return value;
+}
+
+/**
+ * Runs `work` in one transaction: committed when it returns, undone when it throws. The last statement is
+ * awaited here, so a transaction that a swallowed error has already doomed rejects instead of looking
+ * committed (porsager/postgres#1217).
+ */
+export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return await sql.begin(async (tx) => {
+    const result = await work(tx as Tx);
+    await tx`select 1`;
+    return result;
+  }) as T;
+}
+
+/** SQLSTATE (five characters) or the driver's own code of a failed query; undefined for other errors. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return error instanceof Error && typeof code === "string" ? code : undefined;
+}
+
+/** Did the query break this constraint (CHECK, unique or foreign key), by the name it has in migrations/? */
+export function violates(error: unknown, constraint: string): boolean {
+  return sqlState(error)?.startsWith("23") === true &&
+    (error as { constraint_name?: string }).constraint_name === constraint;
+}
+
+const UNAVAILABLE = new Set([
+  "CONNECT_TIMEOUT", "CONNECTION_CLOSED", "CONNECTION_DESTROYED", "CONNECTION_ENDED",
+  "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "ETIMEDOUT",
+  "53300", "57014", "57P01", "57P02", "57P03", "25P03", "40001", "40P01", "55P03",
+]);
+
+/** Is this a passing state of the database (gone, restarting, overloaded), rather than a mistake of ours? */
+export function isUnavailable(error: unknown): boolean {
+  const code = sqlState(error);
+  return code !== undefined && (UNAVAILABLE.has(code) || code.startsWith("08"));
+}

@@ -1,0 +1,68 @@
+/**
+ * What went wrong, in words the caller may read. `message` and `errors` go out as they are; `cause` is only
+ * logged. Anything that is not an AppError leaves the API as a bare 500.
+ */
+export class AppError extends Error {
+  override readonly name = "AppError";
+  readonly code: ErrorCode;
+  readonly errors: FieldError[];
+  /** Seconds after which the same request may succeed; becomes `Retry-After`. */
+  readonly retryAfterSeconds?: number;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { errors?: FieldError[]; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** One thing wrong with one part of the request. */
+export interface FieldError {
+  /** JSON Pointer (RFC 6901) into the body, or `query/limit`, `header/if-match`, `path/id`. */
+  pointer: string;
+  code: string;
+  message: string;
+  /** Facts a program can act on, such as `{ sku, requested, available }`. */
+  [fact: string]: unknown;
+}
+
+/** Every code the API can answer with, and its HTTP status. Codes are part of the contract: add, never rename. */
+export const ERROR_STATUS = {
+  malformed_json: 400,
+  invalid_client_request: 400,
+  unauthenticated: 401,
+  invalid_credentials: 401,
+  invalid_grant: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  email_taken: 409,
+  sku_taken: 409,
+  reference_taken: 409,
+  insufficient_stock: 409,
+  stock_changed: 409,
+  invalid_transition: 409,
+  idempotency_in_progress: 409,
+  version_mismatch: 412,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  invalid_request: 422,
+  order_refused: 422,
+  weak_password: 422,
+  idempotency_key_reused: 422,
+  rate_limited: 429,
+  internal: 500,
+  unavailable: 503,
+} as const satisfies Record<string, number>;
+
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+/** The identical answer for what does not exist and for what the caller may not know of. */
+export function notFound(what: string): AppError {
+  return new AppError("not_found", `There is no such ${what}, or it is not yours to see.`);
+}

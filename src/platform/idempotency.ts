@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { AppError } from "./errors.ts";
+import { type Sql, sqlState, type Tx } from "./db.ts";
+
+/** A creating call's `Idempotency-Key` with its scope: who called what, and a hash of what they sent. */
+export interface Idempotency {
+  actor: string;
+  /** Method and template, e.g. `POST /v1/orders`. */
+  route: string;
+  key: string;
+  requestHash: Uint8Array;
+}
+
+/** A verb's result, and whether it is the first answer given again. */
+export interface Outcome<T> {
+  value: T;
+  replayed: boolean;
+}
+
+/** SHA-256 over the path and the body's bytes: what "the same request" means. */
+export function requestHash(path: string, body: string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(path).update("\0").update(body).digest());
+}
+
+/**
+ * Runs `effect` once per key: the key's row is inserted first, so a concurrent duplicate waits for it, and
+ * commits with the effect. A failure undoes both, so it is never replayed.
+ *
+ * @throws idempotency_key_reused when the key came with another request.
+ * @throws idempotency_in_progress when the first call runs longer than the lock timeout.
+ */
+export async function once<T>(
+  tx: Tx,
+  idempotency: Idempotency | undefined,
+  effect: () => Promise<T>,
+): Promise<Outcome<T>> {
+  if (!idempotency) return { value: await effect(), replayed: false };
+  const { actor, route, key, requestHash } = idempotency;
+  const claimed = await tx`
+    insert into idempotency_keys (actor, route, key, request_hash, response)
+    values (${actor}, ${route}, ${key}, ${requestHash}, '')
+    on conflict (actor, route, key) do update
+      set request_hash = excluded.request_hash, response = '', event_id = null,
+          created_at = now(), expires_at = excluded.expires_at
+      where idempotency_keys.expires_at < now()
+    returning key`.catch((error) => {
+    throw inProgress(error);
+  });
+  if (claimed.length === 0) return { value: (await findAnswer<T>(tx, idempotency))!, replayed: true };
+  const value = await effect();
+  await tx`
+    update idempotency_keys set response = ${JSON.stringify(value)}
+    where actor = ${actor} and route = ${route} and key = ${key}`;
+  return { value, replayed: false };
+}
+
+/** The first answer to this key, if there is one. @throws idempotency_key_reused */
+export async function findAnswer<T>(sql: Sql | Tx, idempotency: Idempotency): Promise<T | undefined> {
+  const { actor, route, key, requestHash } = idempotency;
+  const [row] = await sql<{ same: boolean; answer: T }[]>`
+    select k.request_hash = ${requestHash} as same, coalesce(k.response::json, e.data::json) as answer
+    from idempotency_keys k left join events e on e.id = k.event_id
+    where k.actor = ${actor} and k.route = ${route} and k.key = ${key} and k.expires_at >= now()`;
+  if (row && !row.same) throw keyReused();
+  return row?.answer;
+}
+
+export function keyReused(): AppError {
+  return new AppError("idempotency_key_reused", "This Idempotency-Key came with another request before.", {
+    errors: [{
+      pointer: "header/idempotency-key",
+      code: "reused",
+      message: "Use a new key for a new request, or repeat the first one unchanged.",
+    }],
+  });
+}
+
+/** Turns a wait that ran into the lock timeout into "still running"; other errors pass. */
+export function inProgress(error: unknown): unknown {
+  if (sqlState(error) !== "55P03") return error;
+  return new AppError("idempotency_in_progress", "The first request with this Idempotency-Key is still running.", {
+    retryAfterSeconds: 1,
+    cause: error,
+  });
+}

@@ -1,0 +1,98 @@
+import { createApp, openApiDocument } from "../../src/app.ts";
+import { type Config, loadConfig } from "../../src/config.ts";
+import { closeDeps, type Deps, openDeps } from "../../src/deps.ts";
+import type { Role } from "../../src/platform/ctx.ts";
+import { newId } from "../../src/platform/id.ts";
+import { testDatabase, testRedisUrl } from "./database.ts";
+import { checkResponse } from "./contract.ts";
+
+export const TEST_SECRET = "a7Fq-test-only-b2Kx9ZpL0wRt5vYc8mNs3dHj";
+
+/** What a request answered, read and checked against the OpenAPI document. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // deno-lint-ignore no-explicit-any
+  body: any;
+}
+
+export interface RequestOptions {
+  token?: string;
+  /** An object goes out as JSON, a string as it is. */
+  body?: unknown;
+  form?: Record<string, string>;
+  headers?: Record<string, string>;
+}
+
+export interface TestUser {
+  id: string;
+  email: string;
+  token: string;
+}
+
+export interface TestApp extends AsyncDisposable {
+  deps: Deps;
+  fetch: (request: Request) => Response | Promise<Response>;
+  request(method: string, path: string, options?: RequestOptions): Promise<Answer>;
+  /** A user of this role with a live token, put straight into the database. */
+  user(role?: Role): Promise<TestUser>;
+}
+
+/**
+ * The whole API over its own clone of the migrated database and its own logical Redis (or the in-process cache
+ * where no Redis can be had). Limits are wide unless `env` narrows them.
+ */
+export async function startTestApp(
+  env: Record<string, string> = {},
+  replace: Partial<Deps> | ((config: Config) => Partial<Deps>) = {},
+): Promise<TestApp> {
+  const database = await testDatabase();
+  const redisUrl = await testRedisUrl();
+  const config = loadConfig({
+    APP_ENV: "test",
+    DATABASE_URL: database.url,
+    SECRET_KEY: TEST_SECRET,
+    LOG_LEVEL: "silent",
+    RATE_LIMIT_TIMES: "100000",
+    RATE_LIMIT_LOGIN_TIMES: "100000",
+    ...redisUrl && { REDIS_URL: redisUrl },
+    ...env,
+  });
+  const deps = await openDeps(config, typeof replace === "function" ? replace(config) : replace);
+  const app = createApp(deps);
+  const document = openApiDocument();
+  const remoteAddr = { transport: "tcp" as const, hostname: "127.0.0.1", port: 1 };
+
+  return {
+    deps,
+    fetch: (request) => app.fetch(request, { remoteAddr }),
+    async request(method, path, options = {}) {
+      const headers = new Headers(options.headers);
+      let body: string | undefined;
+      if (options.token) headers.set("Authorization", `Bearer ${options.token}`);
+      if (options.form) {
+        body = new URLSearchParams(options.form).toString();
+        headers.set("Content-Type", "application/x-www-form-urlencoded");
+      } else if (options.body !== undefined) {
+        body = typeof options.body === "string" ? options.body : JSON.stringify(options.body);
+        if (!headers.has("Content-Type")) headers.set("Content-Type", "application/json");
+      }
+      const response = await app.fetch(new Request(`http://waybill.test${path}`, { method, headers, body }), { remoteAddr });
+      const text = await response.text();
+      const isJson = response.headers.get("Content-Type")?.includes("json");
+      const answer = { status: response.status, headers: response.headers, body: isJson && text ? JSON.parse(text) : text };
+      checkResponse(document, method, path, answer);
+      return answer;
+    },
+    async user(role = "customer") {
+      const id = newId();
+      const email = `${role}-${id}@example.com`;
+      await deps.sql`insert into users (id, email, name, role) values (${id}, ${email}, ${"Test " + role}, ${role})`;
+      return { id, email, token: await deps.accessTokens.sign({ userId: id, role }, deps.clock.now()) };
+    },
+    async [Symbol.asyncDispose]() {
+      await closeDeps(deps);
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
