@@ -13,7 +13,7 @@ create table stock_levels (
   reserved            integer not null default 0,
   available           integer generated always as (on_hand - reserved) stored,
   low_stock_threshold integer check (low_stock_threshold >= 0),
-  version             integer not null default 1 check (version > 0),
+  version             integer not null default 0 check (version >= 0),
   updated_at          timestamptz not null default now(),
   primary key (sku, location),
   constraint stock_levels_on_hand_check check (on_hand >= 0),
@@ -38,8 +38,8 @@ create table stock_movements (
   kind           text not null,
   on_hand_delta  integer not null,
   reserved_delta integer not null,
-  -- The level's version that this movement made.
-  version        integer not null,
+  -- The version of the level that this movement made.
+  version        integer not null check (version > 0),
   order_id       uuid,
   reason         text check (length(reason) <= 500),
   -- The warehouse's own document (goods receipt, stock count): applied once per SKU and location.

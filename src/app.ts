@@ -32,11 +32,24 @@ export function createApp(deps: Deps) {
   if (deps.config.corsOrigins.length > 0) {
     app.use(cors({
       origin: deps.config.corsOrigins,
-      allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"],
+      allowHeaders: [
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "If-Match",
+        "If-None-Match",
+        "X-Request-Id",
+      ],
       allowMethods: ["GET", "POST", "PATCH", "PUT", "DELETE"],
       exposeHeaders: [
-        "ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
-        "X-Cache-Status", "X-Request-Id",
+        "ETag",
+        "Idempotency-Replayed",
+        "Location",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "X-Cache-Status",
+        "X-Request-Id",
       ],
       maxAge: 600,
     }));
@@ -50,7 +63,10 @@ export function createApp(deps: Deps) {
   app.notFound((c) => {
     const methods = methodsAt(c.req.path);
     if (methods.length === 0) {
-      return onError(new AppError("not_found", "There is no such address. /docs lists all that there are."), c);
+      return onError(
+        new AppError("not_found", "There is no such address. /docs lists all that there are."),
+        c,
+      );
     }
     c.header("Allow", methods.join(", "));
     return onError(
@@ -64,7 +80,9 @@ export function createApp(deps: Deps) {
 /** The routes of all domains; the OpenAPI document is made from them alone, so it needs no database. */
 function apiRoutes(): OpenAPIHono<AppEnv> {
   const api = router();
-  for (const routes of [identityRoutes, catalogueRoutes, inventoryRoutes, orderRoutes]) api.route("/", routes);
+  for (const routes of [identityRoutes, catalogueRoutes, inventoryRoutes, orderRoutes]) {
+    api.route("/", routes);
+  }
   return api;
 }
 
@@ -82,9 +100,13 @@ function requestIdOf(sent: string | undefined): string {
 }
 
 function methodTable(routes: { method: string; path: string }[]): (path: string) => string[] {
-  const table = routes.filter(({ method, path }) => method !== "ALL" && !path.includes("*")).map(({ method, path }) => ({
+  const table = routes.filter(({ method, path }) => method !== "ALL" && !path.includes("*")).map((
+    { method, path },
+  ) => ({
     method,
     pattern: new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+(\{[^}]+\})?/g, "[^/]+")}$`),
   }));
-  return (path) => [...new Set(table.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+  return (
+    path,
+  ) => [...new Set(table.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
 }

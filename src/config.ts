@@ -2,8 +2,11 @@ import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 
 const text = z.string().trim().min(1);
-const count = (fallback: number, max = 1_000_000) => z.coerce.number().int().min(1).max(max).default(fallback);
-const list = z.string().default("").transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean));
+const count = (fallback: number, max = 1_000_000) =>
+  z.coerce.number().int().min(1).max(max).default(fallback);
+const list = z.string().default("").transform((value) =>
+  value.split(",").map((part) => part.trim()).filter(Boolean)
+);
 
 const Environment = z.object({
   APP_ENV: z.enum(["local", "test", "production"]).default("production"),
@@ -67,9 +70,13 @@ const MIN_SECRET_DISTINCT_CHARACTERS = 12;
 
 /** Reads the environment. An empty variable counts as unset. @throws ConfigError */
 export function loadConfig(env: Record<string, string | undefined>): Readonly<Config> {
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
+  );
   const parsed = Environment.safeParse(set);
-  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
   const e = parsed.data;
   if (e) {
     if (e.REDIS_URL && e.UPSTASH_REDIS_REST_URL) {
@@ -88,7 +95,9 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
     }
     for (const proxy of e.TRUSTED_PROXIES) {
       if (!/^(loopback|linklocal|uniquelocal|[0-9a-f.:]+(\/\d{1,3})?)$/i.test(proxy)) {
-        problems.push("TRUSTED_PROXIES: a list of addresses or CIDR ranges, or loopback, linklocal, uniquelocal");
+        problems.push(
+          "TRUSTED_PROXIES: a list of addresses or CIDR ranges, or loopback, linklocal, uniquelocal",
+        );
       }
     }
   }
@@ -107,7 +116,9 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
       : undefined,
     signingKeys: secrets.map((secret) => ({ kid: keyId(secret), secret: new TextEncoder().encode(secret) })),
     ephemeralSecret: !e.SECRET_KEY,
-    firstAdmin: e.ADMIN_EMAIL && e.ADMIN_PASSWORD ? { email: e.ADMIN_EMAIL, password: e.ADMIN_PASSWORD } : undefined,
+    firstAdmin: e.ADMIN_EMAIL && e.ADMIN_PASSWORD
+      ? { email: e.ADMIN_EMAIL, password: e.ADMIN_PASSWORD }
+      : undefined,
     trustedProxies: e.TRUSTED_PROXIES,
     corsOrigins: e.CORS_ORIGINS,
     logLevel: e.LOG_LEVEL,
@@ -123,7 +134,9 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
 }
 
 function secretWeakness(secret: string): string | undefined {
-  if (new TextEncoder().encode(secret).length < MIN_SECRET_BYTES) return `shorter than ${MIN_SECRET_BYTES} bytes`;
+  if (new TextEncoder().encode(secret).length < MIN_SECRET_BYTES) {
+    return `shorter than ${MIN_SECRET_BYTES} bytes`;
+  }
   if (new Set(secret).size < MIN_SECRET_DISTINCT_CHARACTERS) return "too few different characters";
   if (/change.?me|secret.?key|your.?secret|password/i.test(secret)) return "looks like a sample value";
 }

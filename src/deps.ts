@@ -21,7 +21,7 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
   return {
     config,
     sql: replace.sql ?? openDatabase(config),
-    cache: replace.cache ?? openCache(config.redis),
+    cache: replace.cache ?? await openCache(config.redis),
     clock: replace.clock ?? systemClock,
     log: replace.log ?? openLog(config.logLevel, config.logFormat),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),

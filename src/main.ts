@@ -19,9 +19,13 @@ const config = (() => {
 const deps = await openDeps(config);
 const { log } = deps;
 
-if (config.ephemeralSecret) log.warn("No SECRET_KEY: tokens are signed with a key that dies with this process.");
+if (config.ephemeralSecret) {
+  log.warn("No SECRET_KEY: tokens are signed with a key that dies with this process.");
+}
 if (!config.redis) {
-  log.warn("No Redis: cache and rate limits run in this process, so each API process counts and caches for itself.");
+  log.warn(
+    "No Redis: cache and rate limits run in this process, so each API process counts and caches for itself.",
+  );
 }
 await createFirstAdmin(systemCtx(deps, "start"));
 

@@ -6,11 +6,16 @@ import proxyAddr from "proxy-addr";
  *
  * @param trustedProxies addresses, CIDR ranges, or `loopback`, `linklocal`, `uniquelocal`
  */
-export function clientAddress(trustedProxies: string[]): (peer: string | undefined, forwardedFor: string | undefined) => string {
+export function clientAddress(
+  trustedProxies: string[],
+): (peer: string | undefined, forwardedFor: string | undefined) => string {
   const trust = proxyAddr.compile(trustedProxies);
   return (peer, forwardedFor) => {
     if (peer === undefined) return "unknown";
     if (trustedProxies.length === 0 || forwardedFor === undefined) return peer;
-    return proxyAddr({ socket: { remoteAddress: peer }, headers: { "x-forwarded-for": forwardedFor } }, trust);
+    return proxyAddr(
+      { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": forwardedFor } },
+      trust,
+    );
   };
 }

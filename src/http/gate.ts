@@ -16,7 +16,12 @@ const RANK = { public: 0, user: 1, staff: 2, admin: 3 } satisfies Record<Policy,
  * to Redis, which reads the cached answer along), may it call this route, is its body of the right kind and
  * size. Denies by default: a route without a gate has no `ctx`.
  */
-export function gate(options: EndpointOptions, route: string, contentTypes: string[]): MiddlewareHandler<AppEnv>[] {
+export function gate(
+  options: EndpointOptions,
+  route: string,
+  contentTypes: string[],
+  bodyRequired: boolean,
+): MiddlewareHandler<AppEnv>[] {
   const handlers: MiddlewareHandler<AppEnv>[] = [async (c, next) => {
     c.set("route", route);
     const { deps } = c.var;
@@ -28,7 +33,7 @@ export function gate(options: EndpointOptions, route: string, contentTypes: stri
     if (!verdict.allowed) throw rateLimited(verdict);
     if (bearer instanceof AppError) throw bearer;
     authorise(actor, options.policy);
-    checkContentType(c, contentTypes);
+    if (bodyRequired || c.req.header("Content-Type") !== undefined) checkContentType(c, contentTypes);
     const ctx: Ctx = {
       ...deps,
       actor,
@@ -54,7 +59,10 @@ async function authenticate(c: Context<AppEnv>, policy: Policy): Promise<Actor> 
   const header = c.req.header("Authorization");
   if (header === undefined) {
     if (policy === "public") return { kind: "anonymous" };
-    throw new AppError("unauthenticated", "This call needs an access token: `Authorization: Bearer …`, from POST /v1/token.");
+    throw new AppError(
+      "unauthenticated",
+      "This call needs an access token: `Authorization: Bearer …`, from POST /v1/token.",
+    );
   }
   const { deps } = c.var;
   const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header)?.[1] ?? "";
@@ -67,7 +75,9 @@ async function authenticate(c: Context<AppEnv>, policy: Policy): Promise<Actor> 
 
 function authorise(actor: Actor, policy: Policy): void {
   const rank = actor.kind === "user" ? (actor.role === "customer" ? 1 : actor.role === "staff" ? 2 : 3) : 0;
-  if (rank < RANK[policy]) throw new AppError("forbidden", `Only ${policy === "admin" ? "admins" : "staff"} may do this.`);
+  if (rank < RANK[policy]) {
+    throw new AppError("forbidden", `Only ${policy === "admin" ? "admins" : "staff"} may do this.`);
+  }
 }
 
 /** The general limit counts per user, or else per address; logins count per address on top. */
@@ -89,10 +99,12 @@ function sayRateLimit(c: Context<AppEnv>, verdict: Verdict): void {
 }
 
 function rateLimited(verdict: Verdict): AppError {
-  const seconds = Math.max(1, Math.ceil(verdict.resetMs / 1000));
+  const seconds = Math.max(1, Math.ceil(verdict.retryAfterMs / 1000));
   return new AppError(
     "rate_limited",
-    `More than ${verdict.limit} requests in ${Math.ceil(verdict.windowMs / 1000)} s. Try again in ${seconds} s.`,
+    `More than ${verdict.limit} requests in ${
+      Math.ceil(verdict.windowMs / 1000)
+    } s. Try again in ${seconds} s.`,
     { retryAfterSeconds: seconds },
   );
 }
@@ -101,14 +113,21 @@ function checkContentType(c: Context<AppEnv>, accepted: string[]): void {
   if (accepted.length === 0) return;
   const type = c.req.header("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
   if (accepted.includes(type)) return;
-  throw new AppError("unsupported_media_type", `Send the body as ${accepted.join(" or ")}, and say so in Content-Type.`);
+  throw new AppError(
+    "unsupported_media_type",
+    `Send the body as ${accepted.join(" or ")}, and say so in Content-Type.`,
+  );
 }
 
 function tooLarge(): never {
   throw new AppError("payload_too_large", "The body is larger than this call takes (1 MiB).");
 }
 
-async function readIdempotency(c: Context<AppEnv>, actor: Actor, route: string): Promise<Idempotency | undefined> {
+async function readIdempotency(
+  c: Context<AppEnv>,
+  actor: Actor,
+  route: string,
+): Promise<Idempotency | undefined> {
   const key = c.req.header("Idempotency-Key");
   if (key === undefined) return undefined;
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {

@@ -25,7 +25,8 @@ healthRoutes.openapi(
     path: "/health",
     operationId: "getHealth",
     summary: "Is the process alive?",
-    description: "Looks at nothing else: a process that cannot reach its database must not be restarted for it.",
+    description:
+      "Looks at nothing else: a process that cannot reach its database must not be restarted for it.",
     responses: { 200: json(Health, "It is.", { status: "ok" }) },
   }),
   (c) => c.json({ status: "ok" as const }, 200),
@@ -38,11 +39,16 @@ healthRoutes.openapi(
     operationId: "getReadiness",
     summary: "Should it be sent requests?",
     description: "Only the database is needed: without Redis everything still works.",
-    responses: { 200: json(Health, "Yes.", { status: "ok" }), 503: json(Health, "Not now.", { status: "down" }) },
+    responses: {
+      200: json(Health, "Yes.", { status: "ok" }),
+      503: json(Health, "Not now.", { status: "down" }),
+    },
   }),
   async (c) => {
     const database = await checkDatabase(c.var.deps);
-    return database.status === "up" ? c.json({ status: "ok" as const }, 200) : c.json({ status: "down" as const }, 503);
+    return database.status === "up"
+      ? c.json({ status: "ok" as const }, 200)
+      : c.json({ status: "down" as const }, 503);
   },
 );
 
@@ -69,7 +75,10 @@ healthRoutes.openapi(
     const [database, redis] = await Promise.all([checkDatabase(deps), deps.cache.health()]);
     const dependencies = { database, redis };
     if (database.status !== "up") return c.json({ status: "down" as const, dependencies }, 503);
-    return c.json({ status: redis.status === "down" ? "degraded" as const : "ok" as const, dependencies }, 200);
+    return c.json(
+      { status: redis.status === "down" ? "degraded" as const : "ok" as const, dependencies },
+      200,
+    );
   },
 );
 

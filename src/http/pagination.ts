@@ -11,20 +11,31 @@ export const Limit = z.coerce.number().int().min(1).max(MAX_PAGE_SIZE).default(D
 export function cursor<T extends Position>(position: z.ZodType<T>) {
   return z.string().max(2000).transform((value, context): T => {
     try {
-      const parsed = position.safeParse(JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(value, { alphabet: "base64url" }))));
+      const parsed = position.safeParse(
+        JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(value, { alphabet: "base64url" }))),
+      );
       if (parsed.success) return parsed.data;
     } catch { /* said below */ }
-    context.addIssue({ code: "custom", message: "must be the next_cursor of an earlier page with the same sort" });
+    context.addIssue({
+      code: "custom",
+      message: "must be the next_cursor of an earlier page with the same sort",
+    });
     return z.NEVER;
   }).optional().openapi({ type: "string", description: "`next_cursor` of the page before" });
 }
 
 /** `{ data, next_cursor }` as a list answers it. */
-export function pageView<T, V>(page: Page<T>, view: (entry: T) => V): { data: V[]; next_cursor: string | null } {
+export function pageView<T, V>(
+  page: Page<T>,
+  view: (entry: T) => V,
+): { data: V[]; next_cursor: string | null } {
   return {
     data: page.data.map(view),
     next_cursor: page.next
-      ? new TextEncoder().encode(JSON.stringify(page.next)).toBase64({ alphabet: "base64url", omitPadding: true })
+      ? new TextEncoder().encode(JSON.stringify(page.next)).toBase64({
+        alphabet: "base64url",
+        omitPadding: true,
+      })
       : null,
   };
 }
@@ -32,6 +43,8 @@ export function pageView<T, V>(page: Page<T>, view: (entry: T) => V): { data: V[
 export function pageSchema<T extends z.ZodType>(entry: T) {
   return z.object({
     data: z.array(entry),
-    next_cursor: z.string().nullable().openapi({ description: "Pass it as `cursor` for the next page; null on the last" }),
+    next_cursor: z.string().nullable().openapi({
+      description: "Pass it as `cursor` for the next page; null on the last",
+    }),
   });
 }

@@ -29,7 +29,10 @@ export const ProblemSchema = z.object({
   status: z.int().openapi({ example: 404 }),
   detail: z.string().openapi({ description: "What went wrong, for a person to read." }),
   instance: z.string().openapi({ description: "The path that was asked for." }),
-  code: z.string().openapi({ description: "What went wrong, for a program to act on.", example: "not_found" }),
+  code: z.string().openapi({
+    description: "What went wrong, for a program to act on.",
+    example: "not_found",
+  }),
   errors: z.array(z.looseObject({
     pointer: z.string().openapi({
       description: "JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.",
@@ -37,7 +40,9 @@ export const ProblemSchema = z.object({
     }),
     code: z.string(),
     message: z.string(),
-  })).optional().openapi({ description: "Each thing that is wrong, where there is more to say than `detail`." }),
+  })).optional().openapi({
+    description: "Each thing that is wrong, where there is more to say than `detail`.",
+  }),
   request_id: z.string().openapi({ description: "Name it when you ask for help." }),
 }).openapi("Problem");
 
@@ -61,7 +66,10 @@ export function onError(thrown: Error, c: Context<AppEnv>): Response {
   const error = toAppError(thrown);
   const status = ERROR_STATUS[error.code];
   if (status >= 500) {
-    c.var.deps.log.error(error.message, { request_id: c.var.requestId, ...errorFields(error.cause ?? thrown) });
+    c.var.deps.log.error(error.message, {
+      request_id: c.var.requestId,
+      ...errorFields(error.cause ?? thrown),
+    });
   }
   if (error.retryAfterSeconds !== undefined) c.header("Retry-After", String(error.retryAfterSeconds));
   if (status === 401) c.header("WWW-Authenticate", `Bearer realm="waybill"`);
@@ -92,7 +100,9 @@ function toAppError(error: Error): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof HTTPException) {
     if (error.status === 413) return new AppError("payload_too_large", "The body is larger than 1 MiB.");
-    if (error.status < 500) return new AppError("malformed_json", "The body is not valid JSON.", { cause: error });
+    if (error.status < 500) {
+      return new AppError("malformed_json", "The body is not valid JSON.", { cause: error });
+    }
   }
   if (isUnavailable(error)) {
     return new AppError("unavailable", "The database cannot answer just now. Try again.", {
@@ -102,7 +112,9 @@ function toAppError(error: Error): AppError {
   }
   // Class 22 is "data exception": text or a number that PostgreSQL cannot store. Schemas should have said so.
   if (sqlState(error)?.startsWith("22")) {
-    return new AppError("invalid_request", "The request holds a value that cannot be stored.", { cause: error });
+    return new AppError("invalid_request", "The request holds a value that cannot be stored.", {
+      cause: error,
+    });
   }
   return new AppError("internal", "Something broke on our side. It is logged under this request id.", {
     cause: error,
@@ -110,14 +122,24 @@ function toAppError(error: Error): AppError {
 }
 
 type Target = "json" | "query" | "param" | "header" | "form";
-const TARGET_PREFIX: Record<Target, string> = { json: "", form: "", query: "query", param: "path", header: "header" };
+const TARGET_PREFIX: Record<Target, string> = {
+  json: "",
+  form: "",
+  query: "query",
+  param: "path",
+  header: "header",
+};
 
 /** Turns what zod found into the problem's `errors`, one for each field. */
 export function fieldErrors(error: z.ZodError, target: Target): FieldError[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+  return error.issues.flatMap(closestBranch).flatMap((issue) => {
+    const path = issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => [...issue.path, key])
+      : [issue.path];
     return path.map((segments) => ({
-      pointer: `${TARGET_PREFIX[target]}/${segments.map((s) => String(s).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`,
+      pointer: `${TARGET_PREFIX[target]}/${
+        segments.map((s) => String(s).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")
+      }`,
       code: issue.code === "custom" ? "invalid" : issue.code,
       message: issue.code === "unrecognized_keys" ? "There is no such field." : issue.message,
     }));
@@ -128,7 +150,21 @@ export function fieldErrors(error: z.ZodError, target: Target): FieldError[] {
 export function onInvalid(result: { success: boolean; target?: string; error?: unknown }): void {
   if (result.success) return;
   const errors = fieldErrors(result.error as z.ZodError, (result.target ?? "json") as Target);
-  throw new AppError("invalid_request", `The request is not valid: ${errors[0]?.pointer} ${errors[0]?.message}`, {
-    errors,
-  });
+  throw new AppError(
+    "invalid_request",
+    `The request is not valid: ${errors[0]?.pointer} ${errors[0]?.message}`,
+    {
+      errors,
+    },
+  );
+}
+
+/** Of a union's branches the one that fits best, by the number of things wrong: its errors say more than "invalid". */
+function closestBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const [closest] = issue.errors.filter((issues) => issues.length > 0).sort((a, b) => a.length - b.length);
+  if (!closest) return [issue];
+  return closest.flatMap((inner) =>
+    closestBranch({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue)
+  );
 }

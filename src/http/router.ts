@@ -49,14 +49,23 @@ export function router(): OpenAPIHono<AppEnv> {
  * A route of the API: like `createRoute`, with a policy that cannot be left out, the gate that enforces it, and
  * every error that it can answer in the OpenAPI document.
  */
-export function endpoint<P extends string, R extends Omit<RouteConfig, "path"> & { path: P; operationId: string }>(
+export function endpoint<
+  P extends string,
+  R extends Omit<RouteConfig, "path"> & { path: P; operationId: string },
+>(
   options: EndpointOptions,
   config: R,
 ) {
   const body = config.request?.body;
-  if (body) body.required = true;
+  if (body) body.required ??= true;
   const contentTypes = Object.keys(body?.content ?? {});
-  const errors: ErrorCode[] = [...options.errors ?? [], "invalid_request", "rate_limited", "internal", "unavailable"];
+  const errors: ErrorCode[] = [
+    ...options.errors ?? [],
+    "invalid_request",
+    "rate_limited",
+    "internal",
+    "unavailable",
+  ];
   if (options.policy !== "public") errors.push("unauthenticated");
   if (options.policy === "staff" || options.policy === "admin") errors.push("forbidden");
   if (body) errors.push("unsupported_media_type", "payload_too_large");
@@ -72,7 +81,12 @@ export function endpoint<P extends string, R extends Omit<RouteConfig, "path"> &
     ],
     responses: { ...config.responses, ...problemResponses(errors) },
     "x-policy": options.policy,
-    middleware: gate(options, `${config.method.toUpperCase()} ${config.path}`, contentTypes),
+    middleware: gate(
+      options,
+      `${config.method.toUpperCase()} ${config.path}`,
+      contentTypes,
+      body?.required ?? false,
+    ),
   } as unknown as R) as ReturnType<typeof createRoute<P, R>>;
 }
 
@@ -80,7 +94,8 @@ const IDEMPOTENCY_KEY = {
   name: "Idempotency-Key",
   in: "header" as const,
   schema: { type: "string" as const, minLength: 1, maxLength: 255 },
-  description: "Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.",
+  description:
+    "Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.",
 };
 
 const IF_MATCH = {
@@ -92,7 +107,10 @@ const IF_MATCH = {
 
 /** A JSON body or answer for a route's declaration. */
 export function json<S extends z.ZodType>(schema: S, description: string, example?: z.input<S>) {
-  return { description, content: { "application/json": { schema, ...example !== undefined && { example } } } };
+  return {
+    description,
+    content: { "application/json": { schema, ...example !== undefined && { example } } },
+  };
 }
 
 /** Says that the answer is the first one given again. */

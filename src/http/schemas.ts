@@ -2,7 +2,9 @@ import { z } from "@hono/zod-openapi";
 import { iso31661 } from "iso-3166";
 import { isCurrency } from "../platform/money.ts";
 
-const COUNTRIES = new Set(iso31661.filter((entry) => entry.state === "assigned").map((entry) => entry.alpha2));
+const COUNTRIES = new Set(
+  iso31661.filter((entry) => entry.state === "assigned").map((entry) => entry.alpha2),
+);
 
 /** Text that PostgreSQL and JSON can hold: no NUL, no half of a surrogate pair. Outer white space is cut off. */
 export function text(min: number, max: number) {
@@ -14,11 +16,17 @@ export function text(min: number, max: number) {
 
 export const Id = z.uuid().openapi({ example: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11" });
 
-export const Currency = z.string().refine(isCurrency, "must be an ISO 4217 currency code in capitals, such as EUR")
+export const Currency = z.string().refine(
+  isCurrency,
+  "must be an ISO 4217 currency code in capitals, such as EUR",
+)
   .openapi({ description: "ISO 4217 code", example: "EUR" });
 
 /** Money: whole minor units (cents, pence; JPY has none, KWD has three digits) beside a currency. */
-export const Amount = z.int().min(0).openapi({ description: "In minor units of the currency", example: 1499 });
+export const Amount = z.int().min(0).openapi({
+  description: "In minor units of the currency",
+  example: 1499,
+});
 
 export const Country = z.string().refine(
   (code) => COUNTRIES.has(code),
@@ -30,11 +38,17 @@ export const Sku = z.string().regex(
   "must be 1 to 64 letters, digits, dots, dashes, underscores or slashes, beginning with a letter or digit",
 ).openapi({ description: "Stock keeping unit", example: "MUG-BLUE" });
 
-export const Timestamp = z.iso.datetime({ offset: true, error: "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z" })
+export const Timestamp = z.iso.datetime({
+  offset: true,
+  error: "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z",
+})
   .openapi({ format: "date-time", example: "2026-01-31T12:00:00.000Z" });
 
 /** Notes of the caller's own, which Waybill keeps and gives back. */
 export const Metadata = z.record(text(1, 40), text(0, 500)).refine(
   (value) => Object.keys(value).length <= 50,
   "must have at most 50 keys",
-).openapi({ description: "Up to 50 keys with text values, kept for the caller", example: { channel: "web" } });
+).openapi({
+  description: "Up to 50 keys with text values, kept for the caller",
+  example: { channel: "web" },
+});

@@ -77,9 +77,24 @@ export function violates(error: unknown, constraint: string): boolean {
 }
 
 const UNAVAILABLE = new Set([
-  "CONNECT_TIMEOUT", "CONNECTION_CLOSED", "CONNECTION_DESTROYED", "CONNECTION_ENDED",
-  "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "ETIMEDOUT",
-  "53300", "57014", "57P01", "57P02", "57P03", "25P03", "40001", "40P01", "55P03",
+  "CONNECT_TIMEOUT",
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_ENDED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "53300",
+  "57014",
+  "57P01",
+  "57P02",
+  "57P03",
+  "25P03",
+  "40001",
+  "40P01",
+  "55P03",
 ]);
 
 /** Is this a passing state of the database (gone, restarting, overloaded), rather than a mistake of ours? */

@@ -78,8 +78,12 @@ export function keyReused(): AppError {
 /** Turns a wait that ran into the lock timeout into "still running"; other errors pass. */
 export function inProgress(error: unknown): unknown {
   if (sqlState(error) !== "55P03") return error;
-  return new AppError("idempotency_in_progress", "The first request with this Idempotency-Key is still running.", {
-    retryAfterSeconds: 1,
-    cause: error,
-  });
+  return new AppError(
+    "idempotency_in_progress",
+    "The first request with this Idempotency-Key is still running.",
+    {
+      retryAfterSeconds: 1,
+      cause: error,
+    },
+  );
 }

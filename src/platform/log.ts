@@ -28,7 +28,10 @@ export interface Log {
 
 /** One JSON object a line, or one readable line (`format: "text"`), on standard output. */
 export function openLog(level: string, format: "json" | "text"): Log {
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, format === "json" ? undefined : textStream);
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    format === "json" ? undefined : textStream,
+  );
   const at = (severity: "debug" | "info" | "warn" | "error") => (message: string, fields: LogFields = {}) =>
     logger[severity](fields, message);
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };

@@ -21,6 +21,8 @@ export async function readThrough<T>(
   ctx.cacheStatus = read.status;
   if (read.status === "HIT") return JSON.parse(read.value) as T;
   const loaded = await load();
-  if (loaded && read.status === "MISS") await ctx.cache.put(key, loaded.version, JSON.stringify(loaded.value), ttlMs);
+  if (loaded && read.status === "MISS") {
+    await ctx.cache.put(key, loaded.version, JSON.stringify(loaded.value), ttlMs);
+  }
   return loaded?.value;
 }

@@ -77,17 +77,25 @@ export async function startTestApp(
         body = typeof options.body === "string" ? options.body : JSON.stringify(options.body);
         if (!headers.has("Content-Type")) headers.set("Content-Type", "application/json");
       }
-      const response = await app.fetch(new Request(`http://waybill.test${path}`, { method, headers, body }), { remoteAddr });
+      const response = await app.fetch(new Request(`http://waybill.test${path}`, { method, headers, body }), {
+        remoteAddr,
+      });
       const text = await response.text();
       const isJson = response.headers.get("Content-Type")?.includes("json");
-      const answer = { status: response.status, headers: response.headers, body: isJson && text ? JSON.parse(text) : text };
+      const answer = {
+        status: response.status,
+        headers: response.headers,
+        body: isJson && text ? JSON.parse(text) : text,
+      };
       checkResponse(document, method, path, answer);
       return answer;
     },
     async user(role = "customer") {
       const id = newId();
       const email = `${role}-${id}@example.com`;
-      await deps.sql`insert into users (id, email, name, role) values (${id}, ${email}, ${"Test " + role}, ${role})`;
+      await deps.sql`insert into users (id, email, name, role) values (${id}, ${email}, ${
+        "Test " + role
+      }, ${role})`;
       return { id, email, token: await deps.accessTokens.sign({ userId: id, role }, deps.clock.now()) };
     },
     async [Symbol.asyncDispose]() {

@@ -19,11 +19,21 @@ export function checkResponse(document: Document, method: string, path: string, 
     return;
   }
   const declared = document.paths[template][method.toLowerCase()].responses[String(answer.status)];
-  if (!declared) throw new Error(`${method} ${template} answered ${answer.status}, which it does not declare: ${JSON.stringify(answer.body)}`);
+  if (!declared) {
+    throw new Error(
+      `${method} ${template} answered ${answer.status}, which it does not declare: ${
+        JSON.stringify(answer.body)
+      }`,
+    );
+  }
   const mediaType = answer.headers.get("Content-Type")?.split(";")[0];
   if (!mediaType || !declared.content) return;
   const schema = declared.content[mediaType]?.schema;
-  if (!schema) throw new Error(`${method} ${template} answered ${answer.status} as ${mediaType}, which it does not declare`);
+  if (!schema) {
+    throw new Error(
+      `${method} ${template} answered ${answer.status} as ${mediaType}, which it does not declare`,
+    );
+  }
   const key = `${method} ${template} ${answer.status}`;
   let validate = validators.get(key);
   if (!validate) {
@@ -33,7 +43,11 @@ export function checkResponse(document: Document, method: string, path: string, 
     validators.set(key, validate);
   }
   if (!validate(answer.body)) {
-    throw new Error(`${key} does not match the document: ${JSON.stringify(validate.errors)} in ${JSON.stringify(answer.body)}`);
+    throw new Error(
+      `${key} does not match the document: ${JSON.stringify(validate.errors)} in ${
+        JSON.stringify(answer.body)
+      }`,
+    );
   }
 }
 

@@ -1,0 +1,87 @@
+import type { Ctx } from "../platform/ctx.ts";
+import { transaction, type Tx, violates } from "../platform/db.ts";
+import { AppError, notFound } from "../platform/errors.ts";
+import { appendEvents } from "../platform/events.ts";
+import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
+import { rememberLevel } from "./get_level.ts";
+import { levelChanged } from "./events.ts";
+import type { StockLevel } from "./level.ts";
+import { insertAdjustment, lockLevel } from "./queries.ts";
+
+export interface Adjustment {
+  sku: string;
+  location: string;
+  kind?: "receipt" | "adjustment" | "return";
+  reason: string;
+  reference?: string;
+  /** Either a change by so many units … */
+  delta?: number;
+  /** … or the count that is there now, provided that the count was still `expected_on_hand`. */
+  on_hand?: number;
+  expected_on_hand?: number;
+}
+
+/**
+ * Changes what is on hand, by a movement that says why.
+ *
+ * @throws not_found, stock_changed (the count is not what was expected), insufficient_stock (less than reserved),
+ *   reference_taken (this document was booked already)
+ */
+export async function adjustStock(
+  ctx: Ctx,
+  input: Adjustment,
+  idempotency: Idempotency | undefined,
+): Promise<Outcome<StockLevel>> {
+  const outcome = await transaction(ctx.sql, (tx) => once(tx, idempotency, () => adjust(tx, ctx, input)))
+    .catch((error) => {
+      throw explain(error, input);
+    });
+  if (!outcome.replayed) await rememberLevel(ctx, outcome.value);
+  return outcome;
+}
+
+async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> {
+  const before = await lockLevel(tx, input.sku, input.location);
+  if (!before) throw notFound("SKU at this location");
+  if (input.expected_on_hand !== undefined && input.expected_on_hand !== before.on_hand) {
+    throw new AppError("stock_changed", `${before.on_hand} are on hand, not ${input.expected_on_hand}.`, {
+      errors: [{
+        pointer: "/expected_on_hand",
+        code: "stock_changed",
+        message: "Count again, and send what is on hand now.",
+        on_hand: before.on_hand,
+      }],
+    });
+  }
+  const delta = input.delta ?? input.on_hand! - before.on_hand;
+  if (delta === 0) return before;
+  const kind = input.kind ?? "adjustment";
+  const level = await insertAdjustment(tx, ctx, {
+    ...input,
+    kind,
+    delta,
+    reference: input.reference ?? null,
+  });
+  await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta })]);
+  return level;
+}
+
+function explain(error: unknown, input: Adjustment): unknown {
+  if (violates(error, "stock_levels_available_check") || violates(error, "stock_levels_on_hand_check")) {
+    return new AppError("insufficient_stock", "Fewer units would be left than are reserved for orders.", {
+      errors: [{
+        pointer: input.delta === undefined ? "/on_hand" : "/delta",
+        code: "insufficient_stock",
+        message: "Cancel orders first, or take away fewer.",
+      }],
+      cause: error,
+    });
+  }
+  if (violates(error, "stock_movements_reference_key")) {
+    return new AppError("reference_taken", `Reference ${input.reference} is booked for this SKU already.`, {
+      errors: [{ pointer: "/reference", code: "reference_taken", message: "Each document is booked once." }],
+      cause: error,
+    });
+  }
+  return error;
+}

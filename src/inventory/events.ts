@@ -1,0 +1,38 @@
+import { z } from "@hono/zod-openapi";
+import { defineEvent, type NewEvent } from "../platform/events.ts";
+import type { StockLevel } from "./level.ts";
+
+/** A stock level changed. Its aggregate is the level, `<sku>@<location>`. */
+export const inventoryUpdated = defineEvent(
+  "inventory.updated",
+  1,
+  "inventory",
+  z.object({
+    sku: z.string(),
+    location: z.string(),
+    on_hand: z.int(),
+    reserved: z.int(),
+    available: z.int(),
+    low_stock_threshold: z.int().nullable(),
+    /** The kind of movement, or `threshold` where only that changed. */
+    kind: z.enum(["receipt", "adjustment", "return", "reservation", "release", "shipment", "threshold"]),
+    on_hand_delta: z.int(),
+    reserved_delta: z.int(),
+    order_id: z.uuid().nullable(),
+  }),
+);
+
+/** The event of a level that staff changed. Orders' own are made where their stock moves, in SQL. */
+export function levelChanged(
+  level: StockLevel,
+  change: { kind: "receipt" | "adjustment" | "return" | "threshold"; on_hand_delta: number },
+): NewEvent<typeof inventoryUpdated.schema> {
+  const { version, updated_at: _, ...data } = level;
+  return {
+    event: inventoryUpdated,
+    aggregateId: `${level.sku}@${level.location}`,
+    sequence: version,
+    userId: null,
+    data: { ...data, ...change, reserved_delta: 0, order_id: null },
+  };
+}

@@ -1,0 +1,57 @@
+/** How many of a SKU there are at a location. All counts are units. */
+export interface StockLevel {
+  sku: string;
+  location: string;
+  /** Physically there. */
+  on_hand: number;
+  /** Promised to orders and not yet shipped. */
+  reserved: number;
+  /** on_hand − reserved: what can still be sold. Never negative. */
+  available: number;
+  low_stock_threshold: number | null;
+  version: number;
+  updated_at: string;
+}
+
+/** The one location there is for now; the schema already keeps levels by location. */
+export const DEFAULT_LOCATION = "default";
+
+export type MovementKind = "receipt" | "adjustment" | "return" | "reservation" | "release" | "shipment";
+
+/** One line of the stock ledger. A level is the sum of its movements. */
+export interface Movement {
+  id: number;
+  sku: string;
+  location: string;
+  kind: MovementKind;
+  on_hand_delta: number;
+  reserved_delta: number;
+  version: number;
+  order_id: string | null;
+  reason: string | null;
+  reference: string | null;
+  actor: string;
+  created_at: string;
+}
+
+/** What an order does to stock, per unit: reserve on placing, release on cancelling, ship on shipping. */
+export const ORDER_MOVES = {
+  reservation: { onHand: 0, reserved: 1 },
+  release: { onHand: 0, reserved: -1 },
+  shipment: { onHand: -1, reserved: -1 },
+} as const;
+
+export type OrderMove = keyof typeof ORDER_MOVES;
+
+/** Units of one SKU that an order moves: however many lines name the SKU, it is one demand. */
+export interface Demand {
+  sku: string;
+  quantity: number;
+}
+
+/** Sums lines to one demand per SKU. */
+export function sumDemand(lines: Iterable<{ sku: string; quantity: number }>): Demand[] {
+  const bySku = new Map<string, number>();
+  for (const { sku, quantity } of lines) bySku.set(sku, (bySku.get(sku) ?? 0) + quantity);
+  return [...bySku].map(([sku, quantity]) => ({ sku, quantity }));
+}

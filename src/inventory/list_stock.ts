@@ -1,0 +1,44 @@
+import type { Ctx } from "../platform/ctx.ts";
+import { notFound } from "../platform/errors.ts";
+import { type Page, toPage } from "../platform/page.ts";
+import { readThrough } from "../platform/read_through.ts";
+import { LEVEL_TTL_MS } from "./get_level.ts";
+import { DEFAULT_LOCATION, type Movement, type StockLevel } from "./level.ts";
+import { findLevel, listLevels, listMovements } from "./queries.ts";
+
+export interface StockFilter {
+  low_stock?: boolean;
+  sku_prefix?: string;
+  cursor?: [string];
+  limit: number;
+}
+
+/** Levels in the order of their SKUs, at most 30 s old. */
+export async function listStock(ctx: Ctx, filter: StockFilter): Promise<Page<StockLevel>> {
+  const key = `inventory:list:${
+    JSON.stringify([filter.low_stock, filter.sku_prefix, filter.cursor, filter.limit])
+  }`;
+  const page = await readThrough(ctx, key, LEVEL_TTL_MS, async () => {
+    const rows = await listLevels(ctx.sql, {
+      location: DEFAULT_LOCATION,
+      lowStock: filter.low_stock,
+      skuPrefix: filter.sku_prefix,
+      afterSku: filter.cursor?.[0],
+      limit: filter.limit,
+    });
+    return { version: 0, value: toPage(rows, filter.limit, (last) => [last.sku]) };
+  });
+  return page!;
+}
+
+/** A SKU's movements, newest first. @throws not_found */
+export async function listStockMovements(
+  ctx: Ctx,
+  filter: { sku: string; location: string; cursor?: [number]; limit: number },
+): Promise<Page<Movement>> {
+  const rows = await listMovements(ctx.sql, { ...filter, beforeId: filter.cursor?.[0] });
+  if (rows.length === 0 && !await findLevel(ctx.sql, filter.sku, filter.location)) {
+    throw notFound("SKU at this location");
+  }
+  return toPage(rows, filter.limit, (last) => [last.id]);
+}

@@ -1,0 +1,55 @@
+import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
+import { notFound } from "../platform/errors.ts";
+import { readThrough } from "../platform/read_through.ts";
+import type { Order } from "./order.ts";
+import { findOrder, listOrderEvents } from "./queries.ts";
+
+/** How long an order may stay in the cache, in milliseconds; each change replaces it at once. */
+export const ORDER_TTL_MS = 300_000;
+
+export const orderKey = (id: string) => `orders:${id}`;
+
+/** Decided on the order itself, after it was read, so a cached order is guarded like a stored one. */
+export function mayRead(actor: Actor, order: Order): boolean {
+  return isStaff(actor) || (actor.kind === "user" && actor.userId === order.user_id);
+}
+
+/** @throws not_found, also for another's order */
+export async function getOrder(ctx: Ctx, id: string): Promise<Order> {
+  const order = await readThrough(ctx, orderKey(id), ORDER_TTL_MS, async () => {
+    const found = await findOrder(ctx.sql, id);
+    return found && { version: found.version, value: found };
+  });
+  if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
+  return order;
+}
+
+/** Puts an order that was just committed into the cache; an older version can no longer replace it there. */
+export async function rememberOrder(ctx: Ctx, order: Order): Promise<void> {
+  await ctx.cache.put(orderKey(order.id), order.version, JSON.stringify(order), ORDER_TTL_MS);
+}
+
+export interface TimelineEntry {
+  sequence: number;
+  type: string;
+  at: string;
+  actor: string;
+  changes: Record<string, { from: unknown; to: unknown }>;
+}
+
+/** What happened to an order, oldest first, from the log. @throws not_found */
+export async function getOrderTimeline(ctx: Ctx, id: string): Promise<TimelineEntry[]> {
+  const order = await getOrder(ctx, id);
+  const events = await listOrderEvents(ctx.sql, id);
+  return events.map(({ data, actor, ...event }) => ({
+    ...event,
+    actor: isStaff(ctx.actor) ? actor : roleOf(actor, order),
+    changes: data.changes ?? {},
+  }));
+}
+
+/** A customer learns that it was staff, not who. */
+function roleOf(actor: string, order: Order): string {
+  if (actor === `user:${order.user_id}`) return "customer";
+  return actor.startsWith("user:") ? "staff" : "system";
+}

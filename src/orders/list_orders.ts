@@ -1,0 +1,52 @@
+import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
+import { AppError } from "../platform/errors.ts";
+import { type Page, toPage } from "../platform/page.ts";
+import type { Order, OrderStatus } from "./order.ts";
+import { listOrderRows } from "./queries.ts";
+
+export const SORTS = ["-created_at", "created_at", "-placed_at", "placed_at"] as const;
+
+/** Which orders, in which order. All filters must hold; times are half-open, `from` ≤ t < `to`. */
+export interface ListOrders {
+  status?: OrderStatus;
+  payment_status?: Order["payment_status"];
+  fulfilment_status?: Order["fulfilment_status"];
+  user_id?: string;
+  sku?: string;
+  number?: string;
+  external_reference?: string;
+  created_from?: string;
+  created_to?: string;
+  placed_from?: string;
+  placed_to?: string;
+  sort: typeof SORTS[number];
+  cursor?: [string] | [string, string];
+  limit: number;
+}
+
+/**
+ * The caller's orders; staff see everyone's.
+ *
+ * @throws forbidden for another user's (who asks knows that id already), invalid_request for a cursor of another sort
+ */
+export async function listOrders(ctx: Ctx, filter: ListOrders): Promise<Page<Order>> {
+  const byPlacing = filter.sort === "placed_at" || filter.sort === "-placed_at";
+  if (filter.cursor && (filter.cursor.length === 2) !== byPlacing) {
+    throw new AppError("invalid_request", "The cursor is of a list with another sort.", {
+      errors: [{
+        pointer: "query/cursor",
+        code: "invalid",
+        message: "must be used with the sort it came from",
+      }],
+    });
+  }
+  const rows = await listOrderRows(ctx.sql, { ...filter, user_id: whose(ctx.actor, filter.user_id) });
+  return toPage(rows, filter.limit, (last) => byPlacing ? [last.placed_at, last.id] : [last.id]);
+}
+
+function whose(actor: Actor, asked: string | undefined): string | undefined {
+  if (isStaff(actor)) return asked;
+  const own = actor.kind === "user" ? actor.userId : undefined;
+  if (own !== undefined && (asked === undefined || asked === own)) return own;
+  throw new AppError("forbidden", "These are another user's orders.");
+}

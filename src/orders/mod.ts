@@ -1,0 +1,2 @@
+export { orderCancelled, orderCreated, orderUpdated } from "./events.ts";
+export type { Order, OrderItem } from "./order.ts";

@@ -1,0 +1,214 @@
+import { z } from "@hono/zod-openapi";
+import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { pageSchema, pageView } from "../http/pagination.ts";
+import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { cancelOrder, patchOrder } from "./change_order.ts";
+import { getOrder, getOrderTimeline, orderKey } from "./get_order.ts";
+import { listOrders } from "./list_orders.ts";
+import { placeOrder } from "./place_order.ts";
+import {
+  CancelBody,
+  ChangeOrderBody,
+  ListQuery,
+  OrderParam,
+  OrderSchema,
+  PlaceOrderBody,
+  TimelineSchema,
+  UserOrdersQuery,
+  UserParam,
+} from "./schemas.ts";
+import { orderView } from "./view.ts";
+
+const tags = ["Orders"];
+const SHIP_TO = {
+  name: "Ada Lovelace",
+  lines: ["Hauptstr. 1"],
+  city: "Berlin",
+  postal_code: "10115",
+  country: "DE",
+};
+const EXAMPLE: z.infer<typeof OrderSchema> = {
+  id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
+  number: "WB-100001",
+  user_id: "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
+  status: "PENDING",
+  payment_status: "UNPAID",
+  fulfilment_status: "UNFULFILLED",
+  currency: "EUR",
+  items: [{
+    line: 1,
+    product_id: "0192f0bf-3c44-7b1d-9a10-62f7d0a4e911",
+    sku: "MUG-BLUE",
+    name: "Blue mug",
+    quantity: 2,
+    unit_price: 1499,
+    list_price: null,
+    line_total: 2998,
+  }],
+  subtotal: 2998,
+  total_price: 2998,
+  ship_to: SHIP_TO,
+  note: null,
+  metadata: { channel: "web" },
+  external_reference: null,
+  placed_by: "user:0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
+  placed_at: "2026-01-31T12:00:00.000Z",
+  created_at: "2026-01-31T12:00:00.000Z",
+  updated_at: "2026-01-31T12:00:00.000Z",
+  expires_at: "2026-01-31T12:30:00.000Z",
+  cancelled_at: null,
+  cancel_reason: null,
+  version: 1,
+};
+const orderAnswer = json(OrderSchema, "The order.", EXAMPLE);
+const orderPage = json(pageSchema(OrderSchema), "One page.", { data: [EXAMPLE], next_cursor: null });
+
+export const orderRoutes = router();
+
+orderRoutes.openapi(
+  endpoint({
+    policy: "user",
+    idempotent: true,
+    errors: ["order_refused", "insufficient_stock", "reference_taken", "forbidden"],
+  }, {
+    method: "post",
+    path: "/v1/orders",
+    operationId: "placeOrder",
+    tags,
+    summary: "Place an order",
+    description:
+      "Reserves the stock and fixes prices and names as of this moment. A refusal names every line at fault: unknown " +
+      "or archived product, no price in the currency (422), or not enough in stock, with what is available (409).",
+    request: {
+      body: json(PlaceOrderBody, "What, in which currency, where to.", {
+        items: [{ sku: "MUG-BLUE", quantity: 2 }],
+        currency: "EUR",
+        ship_to: SHIP_TO,
+      }),
+    },
+    responses: { 201: json(OrderSchema, "The order, PENDING.", EXAMPLE) },
+  }),
+  async (c) => {
+    const order = markReplay(c, await placeOrder(c.var.ctx, c.req.valid("json"), c.var.idempotency));
+    c.header("Location", `/v1/orders/${order.id}`);
+    isUnchanged(c, order.version);
+    return c.json(orderView(order), 201);
+  },
+);
+
+orderRoutes.openapi(
+  endpoint({ policy: "user", errors: ["forbidden"] }, {
+    method: "get",
+    path: "/v1/orders",
+    operationId: "listOrders",
+    tags,
+    summary: "List orders",
+    description:
+      "Your own; staff see everyone's. All filters must hold. Newest first unless sorted otherwise.",
+    request: { query: ListQuery },
+    responses: { 200: orderPage },
+  }),
+  async (c) => c.json(pageView(await listOrders(c.var.ctx, c.req.valid("query")), orderView), 200),
+);
+
+orderRoutes.openapi(
+  endpoint({ policy: "user", errors: ["forbidden"] }, {
+    method: "get",
+    path: "/v1/orders/user/{user_id}",
+    operationId: "listUserOrders",
+    tags,
+    summary: "List one user's orders",
+    description: "The same as listing orders with `user_id`. Another user's: 403, unless you are staff.",
+    request: { params: UserParam, query: UserOrdersQuery },
+    responses: { 200: orderPage },
+  }),
+  async (c) => {
+    const page = await listOrders(c.var.ctx, { ...c.req.valid("query"), ...c.req.valid("param") });
+    return c.json(pageView(page, orderView), 200);
+  },
+);
+
+orderRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"], cacheKey: (c) => orderKey(c.req.param("id")!) }, {
+    method: "get",
+    path: "/v1/orders/{id}",
+    operationId: "getOrder",
+    tags,
+    summary: "Read an order",
+    description:
+      "From the cache where it is there (`X-Cache-Status`); a change is seen at once all the same.",
+    request: { params: OrderParam },
+    responses: { 200: orderAnswer, 304: { description: "Unchanged since your ETag." } },
+  }),
+  async (c) => {
+    const order = await getOrder(c.var.ctx, c.req.valid("param").id);
+    return isUnchanged(c, order.version) ? c.body(null, 304) : c.json(orderView(order), 200);
+  },
+);
+
+orderRoutes.openapi(
+  endpoint({ policy: "user", conditional: true, errors: ["not_found", "invalid_transition", "forbidden"] }, {
+    method: "patch",
+    path: "/v1/orders/{id}",
+    operationId: "changeOrder",
+    tags,
+    summary: "Change an order",
+    description:
+      "Status by the transition table (staff; owners may cancel while PENDING), note, metadata, and the address while " +
+      "PENDING. Fields that you leave out stay.",
+    request: { params: OrderParam, body: json(ChangeOrderBody, "What is to change.", { status: "PAID" }) },
+    responses: { 200: orderAnswer },
+  }),
+  async (c) => {
+    const order = await patchOrder(c.var.ctx, {
+      id: c.req.valid("param").id,
+      change: c.req.valid("json"),
+      expectedVersion: expectedVersion(c),
+    });
+    isUnchanged(c, order.version);
+    return c.json(orderView(order), 200);
+  },
+);
+
+orderRoutes.openapi(
+  endpoint({ policy: "user", conditional: true, errors: ["not_found", "invalid_transition", "forbidden"] }, {
+    method: "post",
+    path: "/v1/orders/{id}/cancellation",
+    operationId: "cancelOrder",
+    tags,
+    summary: "Cancel an order",
+    description:
+      "Frees its stock. Owners while it is PENDING, staff until it ships. Repeating it changes nothing.",
+    request: {
+      params: OrderParam,
+      body: {
+        ...json(CancelBody, "Why, if there is more to say.", { reason: "Ordered twice" }),
+        required: false,
+      },
+    },
+    responses: { 200: orderAnswer },
+  }),
+  async (c) => {
+    const order = await cancelOrder(c.var.ctx, {
+      id: c.req.valid("param").id,
+      reason: c.req.valid("json").reason,
+      expectedVersion: expectedVersion(c),
+    });
+    isUnchanged(c, order.version);
+    return c.json(orderView(order), 200);
+  },
+);
+
+orderRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/orders/{id}/timeline",
+    operationId: "getOrderTimeline",
+    tags,
+    summary: "What happened to an order?",
+    description: "Every change with its time, who made it and what it was, oldest first.",
+    request: { params: OrderParam },
+    responses: { 200: json(TimelineSchema, "The timeline.") },
+  }),
+  async (c) => c.json({ data: await getOrderTimeline(c.var.ctx, c.req.valid("param").id) }, 200),
+);

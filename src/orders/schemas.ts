@@ -1,0 +1,141 @@
+import { z } from "@hono/zod-openapi";
+import { Amount, Country, Currency, Id, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
+import { cursor, Limit } from "../http/pagination.ts";
+import { FULFILMENT_STATUSES, MAX_LINES, MAX_QUANTITY, ORDER_STATUSES, PAYMENT_STATUSES } from "./order.ts";
+import { SORTS } from "./list_orders.ts";
+
+export const ShipTo = z.strictObject({
+  name: text(1, 200).openapi({ example: "Ada Lovelace" }),
+  lines: z.array(text(1, 200)).min(1).max(5).openapi({
+    description: "Street and house",
+    example: ["Hauptstr. 1"],
+  }),
+  city: text(1, 100).openapi({ example: "Berlin" }),
+  postal_code: text(1, 20).optional().openapi({
+    description: "Left out where a country has none",
+    example: "10115",
+  }),
+  region: text(1, 100).optional().openapi({ description: "State or province, where an address needs it" }),
+  country: Country,
+  phone: text(3, 40).optional(),
+}).openapi("Address");
+
+const Status = z.enum(ORDER_STATUSES);
+const PaymentStatus = z.enum(PAYMENT_STATUSES);
+const FulfilmentStatus = z.enum(FULFILMENT_STATUSES);
+
+const ItemSchema = z.object({
+  line: z.int(),
+  product_id: Id,
+  sku: Sku,
+  name: z.string().openapi({ description: "As it was called when the order was placed" }),
+  quantity: z.int(),
+  unit_price: Amount,
+  list_price: Amount.nullable().openapi({
+    description: "The price list's, where staff charged another unit price",
+  }),
+  line_total: Amount,
+}).openapi("OrderItem");
+
+export const OrderSchema = z.object({
+  id: Id,
+  number: z.string().openapi({ description: "For people", example: "WB-100001" }),
+  user_id: Id,
+  status: Status,
+  payment_status: PaymentStatus,
+  fulfilment_status: FulfilmentStatus,
+  currency: Currency,
+  items: z.array(ItemSchema),
+  subtotal: Amount.openapi({ description: "The sum of the lines", example: 2998 }),
+  total_price: Amount.openapi({ description: "What is to be paid", example: 2998 }),
+  ship_to: ShipTo,
+  note: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+  external_reference: z.string().nullable(),
+  placed_by: z.string().openapi({
+    description: "Who placed it: `user:<id>`, which for staff is not `user_id`",
+  }),
+  placed_at: Timestamp,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+  expires_at: Timestamp.nullable().openapi({
+    description: "Unpaid by then, it expires; null for back-dated imports",
+  }),
+  cancelled_at: Timestamp.nullable(),
+  cancel_reason: z.string().nullable(),
+  version: z.int().openapi({ description: "Counts the changes; also the ETag" }),
+}).openapi("Order");
+
+const Item = z.strictObject({
+  sku: Sku.optional(),
+  product_id: Id.optional(),
+  quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
+  unit_price: Amount.optional().openapi({ description: "Staff only: charge this instead of the list price" }),
+}).refine((item) => (item.sku === undefined) !== (item.product_id === undefined), {
+  path: ["sku"],
+  message: "give either sku or product_id",
+});
+
+export const PlaceOrderBody = z.strictObject({
+  items: z.array(Item).min(1).max(MAX_LINES).openapi({
+    description: "The same SKU in several lines is one demand",
+  }),
+  currency: Currency,
+  ship_to: ShipTo,
+  note: text(0, 2000).optional(),
+  metadata: Metadata.optional(),
+  user_id: Id.optional().openapi({ description: "Staff only: whose order it is" }),
+  placed_at: Timestamp.optional().openapi({
+    description: "Staff only: when it was placed, for imports; not in the future",
+  }),
+  external_reference: text(1, 100).optional()
+    .openapi({ description: "Staff only: its name in the system it comes from; can be there only once" }),
+}).openapi("PlaceOrder");
+
+export const ChangeOrderBody = z.strictObject({
+  status: Status.optional().openapi({ description: "The next status, by the transition table" }),
+  note: text(0, 2000).nullable().optional(),
+  metadata: z.record(text(1, 40), text(0, 500).nullable()).optional()
+    .openapi({ description: "Merged into what is there; null removes a key (RFC 7396)" }),
+  ship_to: ShipTo.optional().openapi({ description: "Only while PENDING" }),
+  cancel_reason: text(1, 500).optional().openapi({ description: "With status CANCELLED" }),
+}).openapi("ChangeOrder");
+
+export const CancelBody = z.strictObject({
+  reason: text(1, 500).optional().openapi({ example: "Ordered twice" }),
+}).openapi("CancelOrder");
+
+export const OrderParam = z.object({ id: Id });
+export const UserParam = z.object({ user_id: Id });
+
+export const ListQuery = z.strictObject({
+  status: Status.optional(),
+  payment_status: PaymentStatus.optional(),
+  fulfilment_status: FulfilmentStatus.optional(),
+  user_id: Id.optional().openapi({ description: "Whose; customers only ever see their own" }),
+  sku: Sku.optional().openapi({ description: "Orders with a line of this SKU" }),
+  number: text(1, 40).optional().openapi({ example: "WB-100001" }),
+  external_reference: text(1, 100).optional(),
+  created_from: Timestamp.optional().openapi({ description: "Created at this time or later" }),
+  created_to: Timestamp.optional().openapi({ description: "Created before this time" }),
+  placed_from: Timestamp.optional().openapi({ description: "Placed at this time or later" }),
+  placed_to: Timestamp.optional().openapi({ description: "Placed before this time" }),
+  sort: z.enum(SORTS).default("-created_at"),
+  cursor: cursor(z.union([z.tuple([z.uuid()]), z.tuple([z.iso.datetime(), z.uuid()])])),
+  limit: Limit,
+});
+export const UserOrdersQuery = ListQuery.omit({ user_id: true });
+
+export const TimelineSchema = z.object({
+  data: z.array(z.object({
+    sequence: z.int().openapi({ description: "The order's version that this made" }),
+    type: z.string().openapi({ example: "order.updated" }),
+    at: Timestamp,
+    actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
+    changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() }))
+      .openapi({
+        description: "What changed, field by field",
+        example: { status: { from: "PENDING", to: "PAID" } },
+      }),
+  })),
+}).openapi("OrderTimeline");

@@ -1,0 +1,295 @@
+import { LRUCache } from "lru-cache";
+import { type BreakerOptions, type BreakerState } from "./breaker.ts";
+import {
+  type Bucket,
+  LocalBuckets,
+  TAKE_AND_READ,
+  takeArguments,
+  type Verdict,
+  verdictOf,
+} from "./limiter.ts";
+import { Redis, type RedisTarget } from "./redis.ts";
+
+export type { BreakerOptions, BreakerState } from "./breaker.ts";
+export type { Bucket, Verdict } from "./limiter.ts";
+
+/** BYPASS: the cache could not be asked, or its value may be older than what this process wrote. Do not fill it. */
+export type CacheRead = { status: "HIT"; value: string } | { status: "MISS" } | { status: "BYPASS" };
+
+/** Running totals since the process started. */
+export interface CacheCounters {
+  hits: number;
+  misses: number;
+  bypasses: number;
+  /** Calls to Redis without a good answer, those the breaker spared included. */
+  failures: number;
+}
+
+export interface CacheHealth {
+  status: "up" | "down" | "in_process";
+  latency_ms?: number;
+  breaker?: BreakerState;
+}
+
+/**
+ * Cached JSON texts by key, and rate limits. Nothing here ever rejects or takes longer than 50 ms: without Redis,
+ * reads are BYPASS, limits are counted in this process, and writes are made up for later.
+ *
+ * Values have versions, and an older one never replaces a newer one, so a slow reader's fill cannot undo a
+ * change. After an awaited `put` or `drop` no read of this process is answered with an older version, even if
+ * Redis was away meanwhile. Other processes have that only if Redis could be reached: a write that failed is
+ * made up for as soon as it can be again, but until then, or for the rest of the value's time to live if this
+ * process ends first, they may read the older version. Likewise after Redis itself forgets what it acknowledged
+ * (it evicts under memory pressure, a replica takes over).
+ */
+export interface Cache {
+  readonly counters: Readonly<CacheCounters>;
+  /**
+   * Counts one request in all its buckets, or in none if one of them refuses, and reads one cached value unless
+   * refused, in one round trip.
+   */
+  admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }>;
+  get(key: string): Promise<CacheRead>;
+  /** Keeps `value`, a JSON text, as `version` of `key` unless a newer version is known. */
+  put(key: string, version: number, value: string, ttlMs: number): Promise<void>;
+  /** Forgets every version before `version`, and lets none of them in again for `ttlMs`. */
+  drop(key: string, version: number, ttlMs: number): Promise<void>;
+  health(): Promise<CacheHealth>;
+  close(): Promise<void>;
+}
+
+/** Opens the cache: in Redis, or in this process if there is none, where other processes don't share it. */
+export async function openCache(target?: RedisTarget, breaker?: BreakerOptions): Promise<Cache> {
+  return target ? new RedisCache(await Redis.open(target, breaker)) : new LocalCache();
+}
+
+/** A value's text in Redis begins with its version, where no value can fake it, and ends with the value. */
+const envelope = (version: number, value: string) => `{"version":${version},"value":${value}}`;
+/** What stands in the place of forgotten versions. */
+const tombstone = (version: number) => `{"version":${version}}`;
+
+function openEnvelope(text: string): { version: number; value?: string } | undefined {
+  const head = /^{"version":(\d+)(,"value":|}$)/.exec(text);
+  if (!head) return undefined;
+  return { version: Number(head[1]), value: head[2] === "}" ? undefined : text.slice(head[0].length, -1) };
+}
+
+/**
+ * KEYS: key; ARGV: the highest version that may be replaced, the new text, milliseconds to live. Looks at the head
+ * of the old text only, however long the rest.
+ */
+const PUT = `
+local version = string.match(redis.call('GETRANGE', KEYS[1], 0, 31), '^{"version":(%d+)[,}]')
+if version and tonumber(version) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+`;
+
+/** Writes that Redis did not acknowledge, at most this many keys; with more, everything is distrusted. */
+const MAX_UNSETTLED = 50_000;
+const SETTLE_AT_ONCE = 50;
+
+class RedisCache implements Cache {
+  readonly counters = { hits: 0, misses: 0, bypasses: 0, failures: 0 };
+  readonly #redis: Redis;
+  readonly #takeAndRead;
+  readonly #put;
+  readonly #localBuckets = new LocalBuckets();
+  readonly #unsettled = new Unsettled();
+  #settling: Promise<void> | undefined;
+
+  constructor(redis: Redis) {
+    this.#redis = redis;
+    this.#takeAndRead = redis.commands.createScript<(number | string | null)[]>(TAKE_AND_READ);
+    this.#put = redis.commands.createScript<number>(PUT);
+  }
+
+  async admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
+    const { keys, args } = takeArguments(buckets);
+    if (key !== undefined) keys.push(key);
+    const reply = await this.#ask(() => this.#takeAndRead.exec(keys, args));
+    if (!reply) {
+      const verdict = this.#localBuckets.take(buckets);
+      return {
+        verdict,
+        cached: key === undefined || !verdict.allowed ? undefined : this.#count({ status: "BYPASS" }),
+      };
+    }
+    const allowed = reply[0] === 1;
+    const verdict = verdictOf(allowed, buckets, reply.slice(1, buckets.length + 1) as number[]);
+    if (key === undefined || !allowed) return { verdict };
+    return { verdict, cached: this.#readOf(key, reply[buckets.length + 1] as string | null) };
+  }
+
+  async get(key: string): Promise<CacheRead> {
+    const text = await this.#ask(() => this.#redis.commands.get<string>(key));
+    return text === undefined ? this.#count({ status: "BYPASS" }) : this.#readOf(key, text);
+  }
+
+  put(key: string, version: number, value: string, ttlMs: number): Promise<void> {
+    return this.#write(key, version, version, envelope(version, value), ttlMs);
+  }
+
+  drop(key: string, version: number, ttlMs: number): Promise<void> {
+    return this.#write(key, version, version - 1, tombstone(version), ttlMs);
+  }
+
+  async health(): Promise<CacheHealth> {
+    const start = performance.now();
+    const up = await this.#ask(() => this.#redis.commands.ping()) !== undefined;
+    const latency = Math.round((performance.now() - start) * 100) / 100;
+    return {
+      status: up ? "up" : "down",
+      latency_ms: up ? latency : undefined,
+      breaker: this.#redis.breaker.state,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#redis.close();
+    await this.#settling;
+  }
+
+  /** What Redis answers, or undefined if it doesn't. Where it does, failed writes are made up for. */
+  async #ask<T>(call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const answer = await this.#redis.run(call);
+      if (this.#unsettled.size > 0 && this.#redis.breaker.state === "closed") this.#settle();
+      return answer;
+    } catch {
+      this.counters.failures++;
+      return undefined;
+    }
+  }
+
+  #readOf(key: string, text: string | null): CacheRead {
+    const found = text === null ? undefined : openEnvelope(text);
+    // Seen after the answer, not before the question: the write may have failed in between.
+    if (this.#unsettled.isStale(key, found?.version)) return this.#count({ status: "BYPASS" });
+    return this.#count(
+      found?.value === undefined ? { status: "MISS" } : { status: "HIT", value: found.value },
+    );
+  }
+
+  #count(read: CacheRead): CacheRead {
+    if (read.status === "HIT") this.counters.hits++;
+    else if (read.status === "MISS") this.counters.misses++;
+    else this.counters.bypasses++;
+    return read;
+  }
+
+  async #write(key: string, version: number, replaces: number, text: string, ttlMs: number): Promise<void> {
+    const done = await this.#ask(() => this.#put.exec([key], [String(replaces), text, String(ttlMs)]));
+    if (done === undefined) this.#unsettled.add(key, version, ttlMs);
+    else this.#unsettled.settle(key, version);
+  }
+
+  #settle(): void {
+    this.#settling ??= this.#settleAll().finally(() => this.#settling = undefined);
+  }
+
+  /** Drops what failed writes were about to replace, until Redis is away again. */
+  async #settleAll(): Promise<void> {
+    for (
+      let batch = this.#unsettled.next(SETTLE_AT_ONCE);
+      batch.length > 0;
+      batch = this.#unsettled.next(SETTLE_AT_ONCE)
+    ) {
+      const failures = this.counters.failures;
+      await Promise.all(batch.map(({ key, version, ttlMs }) => this.drop(key, version, ttlMs)));
+      if (this.counters.failures > failures) return;
+    }
+  }
+}
+
+/** The writes of this process that Redis has not acknowledged, until it does or the older values have expired. */
+class Unsettled {
+  readonly #writes = new Map<string, { version: number; until: number }>();
+  #distrustUntil = 0;
+
+  get size(): number {
+    return this.#writes.size;
+  }
+
+  add(key: string, version: number, ttlMs: number): void {
+    const until = performance.now() + ttlMs;
+    const known = this.#writes.get(key);
+    if (!known && this.#writes.size >= MAX_UNSETTLED) {
+      this.#distrustUntil = Math.max(this.#distrustUntil, until);
+    } else {this.#writes.set(key, {
+        version: Math.max(version, known?.version ?? 0),
+        until: Math.max(until, known?.until ?? 0),
+      });}
+  }
+
+  settle(key: string, version: number): void {
+    const known = this.#writes.get(key);
+    if (known && known.version <= version) this.#writes.delete(key);
+  }
+
+  /** Whether Redis may have `version` of `key` (undefined: nothing) although this process wrote a newer one. */
+  isStale(key: string, version: number | undefined): boolean {
+    const known = this.#writes.get(key);
+    const now = performance.now();
+    return now < this.#distrustUntil ||
+      (known !== undefined && version !== undefined && version < known.version && now < known.until);
+  }
+
+  /** The oldest of them, at most `count`. */
+  next(count: number): { key: string; version: number; ttlMs: number }[] {
+    const now = performance.now();
+    const writes = [];
+    for (const [key, { version, until }] of this.#writes) {
+      if (writes.length === count) break;
+      if (until > now) writes.push({ key, version, ttlMs: Math.ceil(until - now) });
+      else this.#writes.delete(key);
+    }
+    return writes;
+  }
+}
+
+/** What the values in this process may take, in characters. */
+const MAX_LOCAL_SIZE = 32 * 1024 * 1024;
+
+class LocalCache implements Cache {
+  readonly counters = { hits: 0, misses: 0, bypasses: 0, failures: 0 };
+  readonly #buckets = new LocalBuckets();
+  readonly #values = new LRUCache<string, { version: number; value?: string }>({
+    maxSize: MAX_LOCAL_SIZE,
+    sizeCalculation: ({ value }, key) => key.length + (value?.length ?? 0) + 1,
+    ttlResolution: 0,
+  });
+
+  async admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
+    const verdict = this.#buckets.take(buckets);
+    return key === undefined || !verdict.allowed ? { verdict } : { verdict, cached: await this.get(key) };
+  }
+
+  get(key: string): Promise<CacheRead> {
+    const value = this.#values.get(key)?.value;
+    if (value === undefined) this.counters.misses++;
+    else this.counters.hits++;
+    return Promise.resolve(value === undefined ? { status: "MISS" } : { status: "HIT", value });
+  }
+
+  put(key: string, version: number, value: string, ttlMs: number): Promise<void> {
+    const known = this.#values.get(key);
+    if (!known || known.version <= version) this.#values.set(key, { version, value }, { ttl: ttlMs });
+    return Promise.resolve();
+  }
+
+  drop(key: string, version: number, ttlMs: number): Promise<void> {
+    const known = this.#values.get(key);
+    if (!known || known.version < version) this.#values.set(key, { version }, { ttl: ttlMs });
+    return Promise.resolve();
+  }
+
+  health(): Promise<CacheHealth> {
+    return Promise.resolve({ status: "in_process" });
+  }
+
+  close(): Promise<void> {
+    this.#values.clear();
+    return Promise.resolve();
+  }
+}
