@@ -22,7 +22,7 @@ create table refresh_families (
   user_id    uuid not null references users,
   created_at timestamptz not null default now(),
   revoked_at timestamptz,
-  revoked_for text check (revoked_for in ('logout', 'reuse', 'password_changed', 'disabled')),
+  revoked_for text check (revoked_for in ('logout', 'reuse', 'password_changed', 'disabled', 'role_changed')),
   check ((revoked_at is null) = (revoked_for is null))
 );
 create index refresh_families_user on refresh_families (user_id) where revoked_at is null;

@@ -5,7 +5,8 @@ create table events (
   -- whose transaction_id lies below pg_snapshot_xmin(pg_current_snapshot()).
   position       bigint generated always as identity primary key,
   transaction_id xid8 not null default pg_current_xact_id(),
-  id             uuid not null unique,
+  -- For readers to tell repeats by. Random enough to need no index to be unique.
+  id             uuid not null default gen_random_uuid(),
   type           text not null check (type ~ '^[a-z_]+\.[a-z_]+$'),
   version        smallint not null check (version > 0),
   aggregate_type text not null,

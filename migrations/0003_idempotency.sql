@@ -4,13 +4,14 @@ create table idempotency_keys (
   actor        text not null,
   route        text not null,
   key          text not null check (length(key) between 1 and 255),
-  request_hash bytea not null check (length(request_hash) = 32),
-  -- The first answer: its body, or the event whose data it is (an order's answer is its order.created).
+  -- SHA-256 of what was asked, in hexadecimal.
+  request_hash text not null check (request_hash ~ '^[0-9a-f]{64}$'),
+  -- The first answer: as it was, or the order whose order.created event holds it.
   response     text,
-  event_id     uuid,
+  order_id     uuid,
   created_at   timestamptz not null default now(),
   expires_at   timestamptz not null default now() + interval '24 hours',
   primary key (actor, route, key),
-  check (num_nonnulls(response, event_id) = 1)
+  check (num_nonnulls(response, order_id) = 1)
 );
 create index idempotency_keys_expiry on idempotency_keys (expires_at);

@@ -20,6 +20,8 @@ create table products (
     setweight(to_tsvector('simple', coalesce(category, '')), 'B') ||
     setweight(to_tsvector('simple', description), 'C')) stored
 );
+-- MUG and mug side by side would be a mix-up waiting to happen.
+create unique index products_sku_case_key on products (lower(sku));
 create index products_search on products using gin (search);
 create index products_status_id on products (status, id desc);
 create index products_category_id on products (category, id desc);

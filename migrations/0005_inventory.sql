@@ -32,7 +32,6 @@ create trigger products_stock_level after insert on products
   for each row execute function stock_level_for_product();
 
 create table stock_movements (
-  id             bigint generated always as identity primary key,
   sku            text not null,
   location       text not null,
   kind           text not null,
@@ -47,7 +46,7 @@ create table stock_movements (
   actor          text not null,
   request_id     text,
   created_at     timestamptz not null default now(),
-  constraint stock_movements_level_version_key unique (sku, location, version),
+  primary key (sku, location, version),
   constraint stock_movements_kind_check check (case kind
     when 'receipt'     then on_hand_delta > 0 and reserved_delta = 0
     when 'adjustment'  then on_hand_delta <> 0 and reserved_delta = 0
@@ -60,4 +59,3 @@ create table stock_movements (
 );
 create unique index stock_movements_reference_key on stock_movements (sku, location, reference)
   where reference is not null;
-create index stock_movements_order on stock_movements (order_id) where order_id is not null;

@@ -18,7 +18,7 @@ create table orders (
   note               text check (length(note) <= 2000),
   metadata           jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object'),
   -- The order's name in the system it came from; an import played twice finds it here.
-  external_reference text unique check (length(external_reference) between 1 and 100),
+  external_reference text check (length(external_reference) between 1 and 100),
   placed_by          text not null,
   placed_at          timestamptz not null,
   created_at         timestamptz not null,
@@ -30,6 +30,8 @@ create table orders (
   check (total_price = subtotal),
   check ((status = 'CANCELLED') <= (cancelled_at is not null))
 );
+create unique index orders_external_reference_key on orders (external_reference)
+  where external_reference is not null;
 create index orders_user_id on orders (user_id, id desc);
 create index orders_status_id on orders (status, id desc);
 create index orders_payment_status_id on orders (payment_status, id desc);

@@ -20,12 +20,12 @@ export type MovementKind = "receipt" | "adjustment" | "return" | "reservation" |
 
 /** One line of the stock ledger. A level is the sum of its movements. */
 export interface Movement {
-  id: number;
   sku: string;
   location: string;
   kind: MovementKind;
   on_hand_delta: number;
   reserved_delta: number;
+  /** The level's version that this movement made; also its place in the SKU's history. */
   version: number;
   order_id: string | null;
   reason: string | null;
@@ -42,16 +42,3 @@ export const ORDER_MOVES = {
 } as const;
 
 export type OrderMove = keyof typeof ORDER_MOVES;
-
-/** Units of one SKU that an order moves: however many lines name the SKU, it is one demand. */
-export interface Demand {
-  sku: string;
-  quantity: number;
-}
-
-/** Sums lines to one demand per SKU. */
-export function sumDemand(lines: Iterable<{ sku: string; quantity: number }>): Demand[] {
-  const bySku = new Map<string, number>();
-  for (const { sku, quantity } of lines) bySku.set(sku, (bySku.get(sku) ?? 0) + quantity);
-  return [...bySku].map(([sku, quantity]) => ({ sku, quantity }));
-}

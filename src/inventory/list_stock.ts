@@ -36,9 +36,9 @@ export async function listStockMovements(
   ctx: Ctx,
   filter: { sku: string; location: string; cursor?: [number]; limit: number },
 ): Promise<Page<Movement>> {
-  const rows = await listMovements(ctx.sql, { ...filter, beforeId: filter.cursor?.[0] });
+  const rows = await listMovements(ctx.sql, { ...filter, beforeVersion: filter.cursor?.[0] });
   if (rows.length === 0 && !await findLevel(ctx.sql, filter.sku, filter.location)) {
     throw notFound("SKU at this location");
   }
-  return toPage(rows, filter.limit, (last) => [last.id]);
+  return toPage(rows, filter.limit, (last) => [last.version]);
 }

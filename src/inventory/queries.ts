@@ -1,10 +1,8 @@
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import { newId } from "../platform/id.ts";
 import { inventoryUpdated } from "./events.ts";
 import {
   DEFAULT_LOCATION,
-  type Demand,
   type Movement,
   ORDER_MOVES,
   type OrderMove,
@@ -43,17 +41,17 @@ export async function listLevels(
     order by sku limit ${filter.limit + 1}`;
 }
 
-/** A SKU's movements, newest first, `limit + 1` of them before `beforeId`. */
+/** A SKU's movements, newest first, `limit + 1` of them before `beforeVersion`. */
 export async function listMovements(
   sql: Sql,
-  filter: { sku: string; location: string; beforeId?: number; limit: number },
+  filter: { sku: string; location: string; beforeVersion?: number; limit: number },
 ): Promise<Movement[]> {
   return await sql<Movement[]>`
-    select id, sku, location, kind, on_hand_delta, reserved_delta, version, order_id, reason, reference, actor, created_at
+    select sku, location, kind, on_hand_delta, reserved_delta, version, order_id, reason, reference, actor, created_at
     from stock_movements
     where sku = ${filter.sku} and location = ${filter.location}
-      ${filter.beforeId === undefined ? sql`` : sql`and id < ${filter.beforeId}`}
-    order by id desc limit ${filter.limit + 1}`;
+      ${filter.beforeVersion === undefined ? sql`` : sql`and version < ${filter.beforeVersion}`}
+    order by version desc limit ${filter.limit + 1}`;
 }
 
 /** Writes a locked level's new count with the movement that explains it. */
@@ -100,58 +98,55 @@ export async function updateThreshold(
 }
 
 /**
- * The CTEs `demand`, `locked`, `moved`, `movement` and `stock_event`, for a statement that moves an order's stock
- * as part of what it commits. `moved` holds one row for each SKU.
+ * The CTEs `wanted`, `locked`, `moved`, `moves`, `movement` and `stock_event`, for a statement that moves orders'
+ * stock as part of what it commits. Before them stands a CTE `demand` with a row for each order and SKU: `order_id,
+ * user_id, sku, quantity, actor, request_id, at`. After them `moved` holds a row for each SKU.
  *
- * Guarantees: rows are locked in the order of SKUs, so two orders never wait for each other in a circle; the
- * CHECK `stock_levels_available_check` undoes the whole statement rather than oversell.
- *
- * @param onlyIf nothing moves unless this holds
+ * Guarantees: rows are locked in the order of SKUs, so two statements never wait for each other in a circle; the
+ * CHECK `stock_levels_available_check` undoes the whole statement rather than oversell. Orders that want the same
+ * SKU take their turns: each has its own movement and its own version of the level.
  */
-export function stockMoves(
-  sql: Sql | Tx,
-  ctx: Ctx,
-  move: { kind: OrderMove; orderId: string; userId: string; demand: Demand[]; onlyIf: Fragment },
-): Fragment {
-  const { onHand, reserved } = ORDER_MOVES[move.kind];
-  const now = ctx.clock.now().toISOString();
+export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
+  const { onHand, reserved } = ORDER_MOVES[kind];
   return sql`
-    demand as materialized (
-      select d.* from unnest(
-        ${move.demand.map((d) => d.sku)}::text[],
-        ${move.demand.map((d) => d.quantity)}::int[],
-        ${move.demand.map(() => newId())}::uuid[]
-      ) as d (sku, quantity, event_id)
-      where ${move.onlyIf}
+    wanted as materialized (
+      select sku, sum(quantity)::int as total, count(*)::int as turns, max(at) as at from demand group by sku
     ), locked as materialized (
-      select s.sku, s.location from stock_levels s join demand d on d.sku = s.sku
+      select s.sku, s.location, w.total, w.turns, w.at from stock_levels s join wanted w on w.sku = s.sku
       where s.location = ${DEFAULT_LOCATION}
       order by s.sku for no key update of s
     ), moved as (
       update stock_levels s
-      set on_hand = s.on_hand + ${onHand}::int * d.quantity, reserved = s.reserved + ${reserved}::int * d.quantity,
-          version = s.version + 1, updated_at = ${now}::timestamptz
-      from locked l join demand d on d.sku = l.sku
+      set on_hand = s.on_hand + ${onHand}::int * l.total, reserved = s.reserved + ${reserved}::int * l.total,
+          version = s.version + l.turns, updated_at = l.at
+      from locked l
       where s.sku = l.sku and s.location = l.location
-      returning s.*, ${onHand}::int * d.quantity as on_hand_delta, ${reserved}::int * d.quantity as reserved_delta,
-                d.event_id
+      returning s.*, l.total, l.turns
+    ), moves as materialized (
+      select d.*, m.location, m.low_stock_threshold,
+             ${onHand}::int * d.quantity as on_hand_delta, ${reserved}::int * d.quantity as reserved_delta,
+             m.on_hand - ${onHand}::int * (m.total - d.so_far) as on_hand,
+             m.reserved - ${reserved}::int * (m.total - d.so_far) as reserved,
+             m.version - m.turns + d.turn as version
+      from moved m join (
+        select *, (sum(quantity) over turn)::int as so_far, (row_number() over turn)::int as turn
+        from demand window turn as (partition by sku order by order_id rows unbounded preceding)
+      ) d on d.sku = m.sku
     ), movement as (
       insert into stock_movements (sku, location, kind, on_hand_delta, reserved_delta, version, order_id, actor,
                                    request_id, created_at)
-      select sku, location, ${move.kind}, on_hand_delta, reserved_delta, version, ${move.orderId}::uuid,
-             ${actorName(ctx.actor)}, ${ctx.requestId}, ${now}::timestamptz
-      from moved
+      select sku, location, ${kind}, on_hand_delta, reserved_delta, version, order_id, actor, request_id, at from moves
     ), stock_event as (
-      insert into events (id, type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, data,
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, data,
                           occurred_at)
-      select event_id, ${inventoryUpdated.type}, ${inventoryUpdated.version}::smallint, ${inventoryUpdated.aggregate},
-             sku || '@' || location, version, ${move.userId}::uuid, ${actorName(ctx.actor)}, ${ctx.requestId},
+      select ${inventoryUpdated.type}, ${inventoryUpdated.version}::smallint, ${inventoryUpdated.aggregate},
+             sku || '@' || location, version, user_id, actor, request_id,
              jsonb_build_object(
-               'sku', sku, 'location', location, 'on_hand', on_hand, 'reserved', reserved, 'available', available,
-               'low_stock_threshold', low_stock_threshold, 'kind', ${move.kind}::text,
-               'on_hand_delta', on_hand_delta, 'reserved_delta', reserved_delta, 'order_id', ${move.orderId}::text),
-             ${now}::timestamptz
-      from moved
+               'sku', sku, 'location', location, 'on_hand', on_hand, 'reserved', reserved,
+               'available', on_hand - reserved, 'low_stock_threshold', low_stock_threshold, 'kind', ${kind}::text,
+               'on_hand_delta', on_hand_delta, 'reserved_delta', reserved_delta, 'order_id', order_id),
+             at
+      from moves
     )`;
 }
 
@@ -159,9 +154,19 @@ export function stockMoves(
 export async function moveOrderStock(
   tx: Tx,
   ctx: Ctx,
-  move: { kind: OrderMove; orderId: string; userId: string; demand: Demand[] },
+  move: { kind: OrderMove; orderId: string; userId: string; lines: { sku: string; quantity: number }[] },
 ): Promise<void> {
   await tx`
-    with ${stockMoves(tx, ctx, { ...move, onlyIf: tx`true` })}
-    select guard((select count(*) from moved) = ${move.demand.length}, 'a stock level is missing')`;
+    with demand as materialized (
+      select ${move.orderId}::uuid as order_id, ${move.userId}::uuid as user_id, sku, sum(quantity)::int as quantity,
+             ${
+    actorName(ctx.actor)
+  } as actor, ${ctx.requestId} as request_id, ${ctx.clock.now()}::timestamptz as at
+      from unnest(${move.lines.map((line) => line.sku)}::text[], ${
+    move.lines.map((line) => line.quantity)
+  }::int[])
+        as line (sku, quantity)
+      group by sku
+    ), ${stockMoves(tx, move.kind)}
+    select guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')`;
 }

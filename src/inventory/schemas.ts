@@ -18,7 +18,6 @@ export const LevelSchema = z.object({
 }).openapi("StockLevel");
 
 export const MovementSchema = z.object({
-  id: z.int(),
   sku: Sku,
   location: z.string(),
   kind: z.enum(["receipt", "adjustment", "return", "reservation", "release", "shipment"]),

@@ -1,4 +1,4 @@
-import { moveOrderStock, sumDemand } from "../inventory/mod.ts";
+import { moveOrderStock } from "../inventory/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
@@ -33,7 +33,7 @@ export async function patchOrder(
         kind: stock,
         orderId: order.id,
         userId: order.user_id,
-        demand: sumDemand(order.items),
+        lines: order.items,
       });
     }
     const { items: _, ...header } = order;

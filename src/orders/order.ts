@@ -1,5 +1,4 @@
 import type { z } from "@hono/zod-openapi";
-import { type Demand, sumDemand } from "../inventory/mod.ts";
 import { type Actor, actorName, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
@@ -35,18 +34,19 @@ export interface ProductFacts {
   sku: string;
   name: string;
   status: "draft" | "active" | "archived";
-  /** Its list price in the order's currency; null if it has none. */
-  amount: number | null;
+  /** List prices in minor units, by currency. */
+  prices: Record<string, number>;
   available: number;
 }
 
-/** Everything a decision needs, read in one query. */
+/** Everything a decision needs. */
 export interface PlacingFacts {
-  products: ProductFacts[];
+  bySku: ReadonlyMap<string, ProductFacts>;
+  byId: ReadonlyMap<string, ProductFacts>;
   /** May the order's owner order: an account that exists and is not disabled? */
-  owner_active: boolean;
+  ownerActive: boolean;
   /** The order that has this external reference already. */
-  taken_by: string | null;
+  takenBy?: string;
 }
 
 /**
@@ -60,19 +60,18 @@ export function draftOrder(
   actor: Actor,
   input: PlaceOrder,
   facts: PlacingFacts,
-): { order: Order; demand: Demand[] } {
+): Order {
   refuseStaffFields(actor, input);
   refuseHeader(now, input, facts);
-  const byId = new Map(facts.products.map((product) => [product.id, product]));
-  const bySku = new Map(facts.products.map((product) => [product.sku, product]));
   const refusals: FieldError[] = [];
   const items: OrderItem[] = [];
   input.items.forEach((item, index) => {
-    const product = item.sku === undefined ? byId.get(item.product_id!) : bySku.get(item.sku);
+    const product = item.sku === undefined ? facts.byId.get(item.product_id!) : facts.bySku.get(item.sku);
     const refusal = refuseLine(product, item, input.currency, `/items/${index}`);
     if (refusal) return void refusals.push(refusal);
-    const { id: product_id, sku, name, amount } = product!;
-    const unit_price = item.unit_price ?? amount!;
+    const { id: product_id, sku, name, prices } = product!;
+    const listPrice = prices[input.currency] ?? null;
+    const unit_price = item.unit_price ?? listPrice!;
     items.push({
       line: index + 1,
       product_id,
@@ -80,46 +79,40 @@ export function draftOrder(
       name,
       quantity: item.quantity,
       unit_price,
-      list_price: unit_price === amount ? null : amount,
+      list_price: unit_price === listPrice ? null : listPrice,
       line_total: unit_price * item.quantity,
     });
   });
   if (refusals.length === 0) refusals.push(...refuseAmounts(items));
-  const demand = sumDemand(items);
-  const shortages = findShortages(items, demand, bySku);
+  const shortages = findShortages(items, facts.bySku);
   if (refusals.length > 0) throw refused([...refusals, ...shortages]);
   if (shortages.length > 0) throw insufficientStock(shortages);
 
   const subtotal = items.reduce((sum, item) => sum + item.line_total, 0);
   const time = now.toISOString();
   return {
-    demand,
-    order: {
-      id: newId(),
-      number: "",
-      user_id: ownerOf(actor, input),
-      status: "PENDING",
-      payment_status: "UNPAID",
-      fulfilment_status: "UNFULFILLED",
-      currency: input.currency,
-      items,
-      subtotal,
-      total_price: subtotal,
-      ship_to: input.ship_to,
-      note: input.note ?? null,
-      metadata: input.metadata ?? {},
-      external_reference: input.external_reference ?? null,
-      placed_by: actorName(actor),
-      placed_at: input.placed_at === undefined ? time : new Date(input.placed_at).toISOString(),
-      created_at: time,
-      updated_at: time,
-      expires_at: input.placed_at === undefined
-        ? new Date(now.getTime() + expiresAfterMs).toISOString()
-        : null,
-      cancelled_at: null,
-      cancel_reason: null,
-      version: 1,
-    },
+    id: newId(),
+    number: "",
+    user_id: ownerOf(actor, input),
+    status: "PENDING",
+    payment_status: "UNPAID",
+    fulfilment_status: "UNFULFILLED",
+    currency: input.currency,
+    items,
+    subtotal,
+    total_price: subtotal,
+    ship_to: input.ship_to,
+    note: input.note ?? null,
+    metadata: input.metadata ?? {},
+    external_reference: input.external_reference ?? null,
+    placed_by: actorName(actor),
+    placed_at: input.placed_at === undefined ? time : new Date(input.placed_at).toISOString(),
+    created_at: time,
+    updated_at: time,
+    expires_at: input.placed_at === undefined ? new Date(now.getTime() + expiresAfterMs).toISOString() : null,
+    cancelled_at: null,
+    cancel_reason: null,
+    version: 1,
   };
 }
 
@@ -151,14 +144,14 @@ function refuseStaffFields(actor: Actor, input: PlaceOrder): void {
 
 function refuseHeader(now: Date, input: PlaceOrder, facts: PlacingFacts): void {
   const errors: FieldError[] = [];
-  if (!facts.owner_active) {
+  if (!facts.ownerActive) {
     errors.push({ pointer: "/user_id", code: "unknown_user", message: "There is no such active account." });
   }
   if (input.placed_at !== undefined && new Date(input.placed_at) > now) {
     errors.push({ pointer: "/placed_at", code: "in_future", message: "must not be in the future" });
   }
   if (errors.length > 0) throw refused(errors);
-  if (facts.taken_by) throw referenceTaken(facts.taken_by);
+  if (facts.takenBy) throw referenceTaken(facts.takenBy);
 }
 
 function refuseLine(
@@ -180,7 +173,7 @@ function refuseLine(
   if (product.status === "archived") {
     return { pointer, code: "product_archived", message: `${product.sku} is not sold any more.`, ...named };
   }
-  if (product.amount === null && item.unit_price === undefined) {
+  if (product.prices[currency] === undefined && item.unit_price === undefined) {
     return {
       pointer,
       code: "no_price",
@@ -207,17 +200,17 @@ function refuseAmounts(items: OrderItem[]): FieldError[] {
   return [];
 }
 
-function findShortages(items: OrderItem[], demand: Demand[], bySku: Map<string, ProductFacts>): FieldError[] {
-  const short = new Map(
-    demand.map(({ sku, quantity }) => ({ sku, requested: quantity, available: bySku.get(sku)!.available }))
-      .filter(({ requested, available }) => requested > available)
-      .map((shortage) => [shortage.sku, shortage]),
-  );
-  return items.filter(({ sku }) => short.has(sku)).map(({ sku, line }) => ({
+/** However many lines name a SKU, it is one demand. */
+function findShortages(items: OrderItem[], bySku: PlacingFacts["bySku"]): FieldError[] {
+  const requested = new Map<string, number>();
+  for (const { sku, quantity } of items) requested.set(sku, (requested.get(sku) ?? 0) + quantity);
+  return items.filter(({ sku }) => requested.get(sku)! > bySku.get(sku)!.available).map(({ sku, line }) => ({
     pointer: `/items/${line - 1}/quantity`,
     code: "insufficient_stock",
-    message: `${short.get(sku)!.available} of ${sku} are available.`,
-    ...short.get(sku)!,
+    message: `${bySku.get(sku)!.available} of ${sku} are available.`,
+    sku,
+    requested: requested.get(sku)!,
+    available: bySku.get(sku)!.available,
   }));
 }
 

@@ -1,15 +1,17 @@
-import type { Ctx } from "../platform/ctx.ts";
-import { violates } from "../platform/db.ts";
+import { actorName, type Ctx } from "../platform/ctx.ts";
+import { grouped } from "../platform/batch.ts";
+import { isRefusal, type Sql, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
+import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import {
-  findAnswer,
-  type Idempotency,
-  inProgress,
-  keyReused,
-  type Outcome,
-} from "../platform/idempotency.ts";
-import { draftOrder, type Order, ownerOf, type PlaceOrder, referenceTaken } from "./order.ts";
-import { findPlacingFacts, insertOrder } from "./queries.ts";
+  draftOrder,
+  type Order,
+  ownerOf,
+  type PlaceOrder,
+  type PlacingFacts,
+  referenceTaken,
+} from "./order.ts";
+import { findPlacingFacts, type FirstAnswer, insertOrders, type PlacedOrder } from "./queries.ts";
 
 /** How often a draft may lose its stock between reading and writing before the caller is told to come again. */
 const MAX_ATTEMPTS = 5;
@@ -26,21 +28,21 @@ export async function placeOrder(
   input: PlaceOrder,
   idempotency: Idempotency | undefined,
 ): Promise<Outcome<Order>> {
+  const { readFacts, commit } = counterOf(ctx.sql);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const facts = await findPlacingFacts(ctx.sql, input, ownerOf(ctx.actor, input), idempotency);
-    if (facts.answer && !facts.answer.same) throw keyReused();
-    if (facts.answer) return { value: facts.answer.order, replayed: true };
-    const { order, demand } = draftOrder(
-      ctx.clock.now(),
-      ctx.config.orderExpirationMs,
-      ctx.actor,
-      input,
-      facts,
-    );
+    const { answer, ...facts } = await readFacts({ input, ownerId: ownerOf(ctx.actor, input), idempotency });
+    if (answer && !answer.same) throw keyReused();
+    if (answer) return { value: answer.order, replayed: true };
+    const order = draftOrder(ctx.clock.now(), ctx.config.orderExpirationMs, ctx.actor, input, facts);
     try {
-      const number = await insertOrder(ctx, order, demand, idempotency);
+      const number = await commit({
+        order,
+        actor: actorName(ctx.actor),
+        requestId: ctx.requestId,
+        idempotency,
+      });
       if (number !== undefined) return { value: { ...order, number }, replayed: false };
-      return { value: (await findAnswer<Order>(ctx.sql, idempotency!))!, replayed: true };
+      // Another call with this key was first: the next reading of the facts finds its answer.
     } catch (error) {
       if (violates(error, "orders_external_reference_key")) throw referenceTaken(null);
       // Somebody took the stock in between: read again, so that the refusal names the lines that are short now.
@@ -50,4 +52,88 @@ export async function placeOrder(
   throw new AppError("unavailable", "The stock of these products is changing too fast. Try again.", {
     retryAfterSeconds: 1,
   });
+}
+
+interface Question {
+  input: PlaceOrder;
+  ownerId: string;
+  idempotency?: Idempotency;
+}
+
+type Answer = PlacingFacts & { answer: FirstAnswer | null };
+
+/** How many statements of a kind one process keeps under way; what arrives meanwhile goes together in the next. */
+const SLOTS = 2;
+const MAX_GROUP = 32;
+
+const counters = new WeakMap<Sql, ReturnType<typeof openCounter>>();
+
+/** The one place where a process takes orders over this pool. */
+function counterOf(sql: Sql) {
+  let counter = counters.get(sql);
+  if (!counter) counters.set(sql, counter = openCounter(sql));
+  return counter;
+}
+
+function openCounter(sql: Sql) {
+  return {
+    readFacts: grouped((questions: readonly Question[]) => readFacts(sql, questions), {
+      slots: SLOTS,
+      maxSize: MAX_GROUP,
+    }),
+    commit: grouped((placed: readonly PlacedOrder[]) => commitOrders(sql, placed), {
+      slots: SLOTS,
+      maxSize: MAX_GROUP,
+    }),
+  };
+}
+
+async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answer[]> {
+  const items = questions.flatMap(({ input }) => input.items);
+  const keys = questions.flatMap(({ idempotency }) => idempotency ?? []);
+  const found = await findPlacingFacts(sql, {
+    skus: [...new Set(items.flatMap((item) => item.sku ?? []))],
+    productIds: [...new Set(items.flatMap((item) => item.product_id ?? []))],
+    ownerIds: [...new Set(questions.map(({ ownerId }) => ownerId))],
+    references: questions.flatMap(({ input }) => input.external_reference ?? []),
+    keys,
+  });
+  const bySku = new Map(found.products.map((product) => [product.sku, product]));
+  const byId = new Map(found.products.map((product) => [product.id, product]));
+  const owners = new Set(found.owners);
+  const answers = new Map(keys.map((key, index) => [key, found.answers[index] ?? null]));
+  return questions.map(({ input, ownerId, idempotency }) => ({
+    bySku,
+    byId,
+    ownerActive: owners.has(ownerId),
+    takenBy: input.external_reference === undefined ? undefined : found.references[input.external_reference],
+    answer: idempotency ? answers.get(idempotency)! : null,
+  }));
+}
+
+/**
+ * Commits a group in one statement. If the database refuses it, each order is tried alone, so that one that cannot
+ * be had refuses nobody else's. A lost connection is no refusal: the group may have been committed. Of two with one key only the first is tried; the other reads its answer.
+ */
+async function commitOrders(
+  sql: Sql,
+  placed: readonly PlacedOrder[],
+): Promise<(string | undefined | Error)[]> {
+  const keys = new Set<string>();
+  const first = placed.filter(({ idempotency: i }) => {
+    if (!i) return true;
+    const key = JSON.stringify([i.actor, i.route, i.key]);
+    return !keys.has(key) && keys.add(key);
+  });
+  const results = new Map<PlacedOrder, string | undefined | Error>();
+  try {
+    const numbers = await insertOrders(sql, first);
+    first.forEach((each, index) => results.set(each, numbers[index]));
+  } catch (error) {
+    if (first.length === 1 || !isRefusal(error)) return placed.map((each) => first.includes(each) ? error as Error : undefined);
+    for (const each of first) {
+      results.set(each, await insertOrders(sql, [each]).then(([number]) => number, (error: Error) => error));
+    }
+  }
+  return placed.map((each) => results.get(each));
 }

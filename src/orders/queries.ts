@@ -1,134 +1,155 @@
-import { type Demand, stockMoves } from "../inventory/mod.ts";
-import { actorName, type Ctx } from "../platform/ctx.ts";
+import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import { firstIdAt, newId } from "../platform/id.ts";
+import { firstIdAt } from "../platform/id.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import { orderCreated } from "./events.ts";
 import type { ListOrders } from "./list_orders.ts";
-import type { Order, PlaceOrder, PlacingFacts } from "./order.ts";
+import type { Order, ProductFacts } from "./order.ts";
 
-/** An answer that was given to this key before, and whether it was to this very request. */
-interface FirstAnswer {
+/** An answer that was given to a key before, and whether it was to this very request. */
+export interface FirstAnswer {
   same: boolean;
   order: Order;
 }
 
-/** All that placing an order needs to know, in one round trip. */
-export async function findPlacingFacts(
-  sql: Sql,
-  input: PlaceOrder,
-  ownerId: string,
-  idempotency: Idempotency | undefined,
-): Promise<PlacingFacts & { answer: FirstAnswer | null }> {
-  const skus = [...new Set(input.items.flatMap((item) => item.sku ?? []))];
-  const ids = [...new Set(input.items.flatMap((item) => item.product_id ?? []))];
-  const matches = ids.length === 0
-    ? sql`p.sku = any(${skus}::text[])`
-    : skus.length === 0
-    ? sql`p.id = any(${ids}::uuid[])`
-    : sql`(p.sku = any(${skus}::text[]) or p.id = any(${ids}::uuid[]))`;
-  const [facts] = await sql<(PlacingFacts & { answer: FirstAnswer | null })[]>`
-    select
-      (select coalesce(json_agg(found), '[]') from (
-        select p.id, p.sku, p.name, p.status, price.amount, s.available
-        from products p
-        join stock_levels s on s.sku = p.sku and s.location = 'default'
-        left join product_prices price on price.product_id = p.id and price.currency = ${input.currency}
-        where ${matches}
-      ) found) as products,
-      exists (select from users where id = ${ownerId} and disabled_at is null) as owner_active,
-      ${
-    input.external_reference === undefined
-      ? sql`null`
-      : sql`(select id from orders where external_reference = ${input.external_reference})`
-  } as taken_by,
-      ${idempotency === undefined ? sql`null` : firstAnswer(sql, idempotency)} as answer`;
-  return facts!;
+/** What several orders that are about to be placed ask of the database. */
+export interface FactsWanted {
+  skus: string[];
+  productIds: string[];
+  ownerIds: string[];
+  references: string[];
+  keys: Idempotency[];
 }
 
-function firstAnswer(sql: Sql, { actor, route, key, requestHash }: Idempotency): Fragment {
+/** The facts by what they were asked with; what does not exist is missing. */
+export interface FactsFound {
+  products: ProductFacts[];
+  owners: string[];
+  /** Order id by external reference. */
+  references: Record<string, string>;
+  /** In the order of `keys`. */
+  answers: (FirstAnswer | null)[];
+}
+
+/** All that placing these orders needs to know, in one round trip. */
+export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<FactsFound> {
+  const { skus, productIds, ownerIds, references, keys } = wanted;
+  const [found] = await sql<FactsFound[]>`
+    select
+      (select coalesce(json_agg(found), '[]') from (
+        select p.id, p.sku, p.name, p.status, s.available,
+               (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
+        from products p join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
+        where ${
+    productIds.length === 0
+      ? sql`p.sku = any(${skus}::text[])`
+      : sql`(p.sku = any(${skus}::text[]) or p.id = any(${productIds}::uuid[]))`
+  }) found) as products,
+      (select coalesce(json_agg(id), '[]') from users
+        where id = any(${ownerIds}::uuid[]) and disabled_at is null) as owners,
+      ${references.length === 0 ? sql`'{}'::json` : findReferences(sql, references)} as references,
+      ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
+  return found!;
+}
+
+function findReferences(sql: Sql, references: string[]): Fragment {
   return sql`(
-    select json_build_object('same', k.request_hash = ${requestHash}, 'order', e.data)
-    from idempotency_keys k join events e on e.id = k.event_id
-    where k.actor = ${actor} and k.route = ${route} and k.key = ${key} and k.expires_at >= now())`;
+    select coalesce(json_object_agg(external_reference, id), '{}') from orders
+    where external_reference = any(${references}::text[]))`;
+}
+
+function findAnswers(sql: Sql, keys: Idempotency[]): Fragment {
+  return sql`(
+    select json_agg(case when k.key is not null then
+             json_build_object('same', k.request_hash = asked.request_hash, 'order', e.data) end order by asked.turn)
+    from unnest(${keys.map((k) => k.actor)}::text[], ${keys.map((k) => k.route)}::text[],
+                ${keys.map((k) => k.key)}::text[], ${keys.map((k) => k.requestHash)}::text[])
+         with ordinality as asked (actor, route, key, request_hash, turn)
+    left join idempotency_keys k
+      on k.actor = asked.actor and k.route = asked.route and k.key = asked.key and k.expires_at >= now()
+    left join events e on e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1)`;
+}
+
+/** An order that was decided on, and who placed it how. */
+export interface PlacedOrder {
+  order: Order;
+  actor: string;
+  requestId: string;
+  idempotency?: Idempotency;
 }
 
 /**
- * Commits a new order in one statement: its idempotency key, stock, movements, lines and events, or none of
- * them. Gives the order's number; undefined when another call with the same key has committed first.
+ * Commits new orders in one statement: their idempotency keys, stock, movements, lines and events, or none of
+ * them. Gives each its number; undefined where another call with the same key has committed first.
  *
- * Guarantees: a CHECK or `guard` that fails undoes all of it. The number is drawn only after the stock was
- * taken, so a refusal burns none. Locks: the idempotency key, then stock in the order of SKUs.
+ * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after the stock was taken,
+ * so a refusal burns none. Locks: idempotency keys in their order, then stock in the order of SKUs.
  */
-export async function insertOrder(
-  ctx: Ctx,
-  order: Order,
-  demand: Demand[],
-  idempotency: Idempotency | undefined,
-): Promise<string | undefined> {
-  const { sql } = ctx;
-  const { items } = order;
-  const eventId = newId();
-  const [row] = await sql<{ number: string }[]>`
-    with claimed as (${claimKey(sql, idempotency, eventId)}),
-    ${
-    stockMoves(sql, ctx, {
-      kind: "reservation",
-      orderId: order.id,
-      userId: order.user_id,
-      demand,
-      onlyIf: sql`exists (select from claimed)`,
-    })
-  }, placed as (
+export async function insertOrders(
+  sql: Sql,
+  placed: readonly PlacedOrder[],
+): Promise<(string | undefined)[]> {
+  const input = placed.map(({ order, actor, requestId, idempotency }) => ({
+    data: order,
+    actor,
+    request_id: requestId,
+    key_actor: idempotency?.actor,
+    route: idempotency?.route,
+    key: idempotency?.key,
+    request_hash: idempotency?.requestHash,
+  }));
+  const rows = await sql<{ id: string; number: string }[]>`
+    with input as materialized (
+      select i.data, i.actor, i.request_id, i.key_actor, i.route, i.key, i.request_hash, o.*
+      from json_to_recordset(${sql.json(input as never)}::json) as i (
+        data json, actor text, request_id text, key_actor text, route text, key text, request_hash text
+      ), json_to_record(i.data) as o (
+        id uuid, user_id uuid, currency text, items json, subtotal bigint, total_price bigint, ship_to jsonb, note text,
+        metadata jsonb, external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz,
+        expires_at timestamptz
+      )
+    ), keys as (
+      insert into idempotency_keys (actor, route, key, request_hash, order_id)
+      select key_actor, route, key, request_hash, id from input where key is not null
+      order by key_actor, route, key
+      on conflict (actor, route, key) do update
+        set request_hash = excluded.request_hash, response = null, order_id = excluded.order_id,
+            created_at = now(), expires_at = excluded.expires_at
+        where idempotency_keys.expires_at < now()
+      returning order_id
+    ), claimed as materialized (
+      select * from input where key is null or id in (select order_id from keys)
+    ), demand as materialized (
+      select c.id as order_id, c.user_id, item.sku, sum(item.quantity)::int as quantity, c.actor, c.request_id,
+             c.created_at as at
+      from claimed c, json_to_recordset(c.items) as item (sku text, quantity int)
+      group by c.id, c.user_id, item.sku, c.actor, c.request_id, c.created_at
+    ), ${stockMoves(sql, "reservation")}, placed as (
       insert into orders (id, number, user_id, currency, subtotal, total_price, ship_to, note, metadata,
                           external_reference, placed_by, placed_at, created_at, updated_at, expires_at)
-      select ${order.id}::uuid, 'WB-' || nextval('order_numbers'), ${order.user_id}::uuid, ${order.currency},
-             ${order.subtotal}::bigint, ${order.total_price}::bigint, ${
-    sql.json(order.ship_to)
-  }::jsonb, ${order.note},
-             ${sql.json(order.metadata)}::jsonb, ${order.external_reference}, ${order.placed_by},
-             ${order.placed_at}::timestamptz, ${order.created_at}::timestamptz, ${order.created_at}::timestamptz,
-             ${order.expires_at}::timestamptz
+      select id, 'WB-' || nextval('order_numbers'), user_id, currency, subtotal, total_price, ship_to, note, metadata,
+             external_reference, placed_by, placed_at, created_at, created_at, expires_at
       from claimed
-      where guard((select count(*) from moved) = ${demand.length}, 'a stock level is missing')
+      where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')
       returning id, number
     ), lines as (
       insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, list_price, line_total)
-      select placed.id, item.*
-      from placed, unnest(
-        ${items.map((item) => item.line)}::smallint[],
-        ${items.map((item) => item.product_id)}::uuid[],
-        ${items.map((item) => item.sku)}::text[],
-        ${items.map((item) => item.name)}::text[],
-        ${items.map((item) => item.quantity)}::int[],
-        ${items.map((item) => item.unit_price)}::bigint[],
-        ${items.map((item) => item.list_price)}::bigint[],
-        ${items.map((item) => item.line_total)}::bigint[]
-      ) as item
+      select c.id, item.*
+      from claimed c, json_to_recordset(c.items) as item (
+        line smallint, product_id uuid, sku text, name text, quantity int, unit_price bigint, list_price bigint,
+        line_total bigint
+      )
     ), order_event as (
-      insert into events (id, type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, data,
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, data,
                           occurred_at)
-      select ${eventId}::uuid, ${orderCreated.type}, ${orderCreated.version}::smallint, ${orderCreated.aggregate},
-             ${order.id}::text, ${order.version}::int, ${order.user_id}::uuid, ${actorName(ctx.actor)},
-             ${ctx.requestId}, jsonb_set(${sql.json(order)}::jsonb, '{number}', to_jsonb(number)),
-             ${order.created_at}::timestamptz
-      from placed
+      select ${orderCreated.type}, ${orderCreated.version}::smallint, ${orderCreated.aggregate}, c.id::text, 1,
+             c.user_id, c.actor, c.request_id, jsonb_set(c.data::jsonb, '{number}', to_jsonb(placed.number)),
+             c.created_at
+      from placed join claimed c on c.id = placed.id
     )
-    select number from placed`;
-  return row?.number;
-}
-
-function claimKey(sql: Sql, idempotency: Idempotency | undefined, eventId: string): Fragment {
-  if (!idempotency) return sql`select 1`;
-  const { actor, route, key, requestHash } = idempotency;
-  return sql`
-    insert into idempotency_keys (actor, route, key, request_hash, event_id)
-    values (${actor}, ${route}, ${key}, ${requestHash}, ${eventId}::uuid)
-    on conflict (actor, route, key) do update
-      set request_hash = excluded.request_hash, response = null, event_id = excluded.event_id,
-          created_at = now(), expires_at = excluded.expires_at
-      where idempotency_keys.expires_at < now()
-    returning 1`;
+    select id, number from placed`;
+  const numbers = new Map(rows.map(({ id, number }) => [id, number]));
+  return placed.map(({ order }) => numbers.get(order.id));
 }
 
 const orderColumns = (sql: Sql | Tx): Fragment =>

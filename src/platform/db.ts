@@ -29,6 +29,7 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
     connection: {
       application_name: "waybill",
       TimeZone: "UTC",
+      plan_cache_mode: "force_generic_plan",
       statement_timeout: STATEMENT_TIMEOUT_MS,
       lock_timeout: LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
@@ -74,6 +75,11 @@ export function sqlState(error: unknown): string | undefined {
 export function violates(error: unknown, constraint: string): boolean {
   return sqlState(error)?.startsWith("23") === true &&
     (error as { constraint_name?: string }).constraint_name === constraint;
+}
+
+/** Did the database undo the statement because of what was in it: a constraint, a guard or a value? */
+export function isRefusal(error: unknown): boolean {
+  return /^(22|23|WB)/.test(sqlState(error) ?? "");
 }
 
 const UNAVAILABLE = new Set([

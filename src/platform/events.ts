@@ -1,7 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { actorName, type Ctx } from "./ctx.ts";
 import type { Tx } from "./db.ts";
-import { newId } from "./id.ts";
 
 /** A kind of event: its name (`noun.past`), the version of its data's shape, and that shape. */
 export interface EventType<Name extends string = string, Schema extends z.ZodType = z.ZodType> {
@@ -39,7 +38,6 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
   await tx`
     insert into events ${
     tx(events.map((e) => ({
-      id: newId(),
       type: e.event.type,
       version: e.event.version,
       aggregate_type: e.event.aggregate,

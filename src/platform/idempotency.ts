@@ -8,7 +8,7 @@ export interface Idempotency {
   /** Method and template, e.g. `POST /v1/orders`. */
   route: string;
   key: string;
-  requestHash: Uint8Array;
+  requestHash: string;
 }
 
 /** A verb's result, and whether it is the first answer given again. */
@@ -18,8 +18,8 @@ export interface Outcome<T> {
 }
 
 /** SHA-256 over the path and the body's bytes: what "the same request" means. */
-export function requestHash(path: string, body: string): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(path).update("\0").update(body).digest());
+export function requestHash(path: string, body: string): string {
+  return createHash("sha256").update(path).update("\0").update(body).digest("hex");
 }
 
 /**
@@ -40,7 +40,7 @@ export async function once<T>(
     insert into idempotency_keys (actor, route, key, request_hash, response)
     values (${actor}, ${route}, ${key}, ${requestHash}, '')
     on conflict (actor, route, key) do update
-      set request_hash = excluded.request_hash, response = '', event_id = null,
+      set request_hash = excluded.request_hash, response = '', order_id = null,
           created_at = now(), expires_at = excluded.expires_at
       where idempotency_keys.expires_at < now()
     returning key`.catch((error) => {
@@ -59,7 +59,8 @@ export async function findAnswer<T>(sql: Sql | Tx, idempotency: Idempotency): Pr
   const { actor, route, key, requestHash } = idempotency;
   const [row] = await sql<{ same: boolean; answer: T }[]>`
     select k.request_hash = ${requestHash} as same, coalesce(k.response::json, e.data::json) as answer
-    from idempotency_keys k left join events e on e.id = k.event_id
+    from idempotency_keys k
+    left join events e on e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1
     where k.actor = ${actor} and k.route = ${route} and k.key = ${key} and k.expires_at >= now()`;
   if (row && !row.same) throw keyReused();
   return row?.answer;

@@ -1,5 +1,5 @@
 import { setAside, type SetAsideRow, type TradeRow } from "./online_retail.ts";
-import type { PlannedOrder } from "./plan.ts";
+import { type Line, type PlannedOrder, toLine } from "./orders.ts";
 import type { Reason } from "./reasons.ts";
 
 /** A line of a credit note, and the order whose units it takes back. */
@@ -25,8 +25,11 @@ export interface CreditNote {
   number: string;
   /** RFC 3339, in UTC. */
   at: string;
-  lines: { sku: string; units: number; unitPrice: number }[];
+  lines: Line[];
 }
+
+/** The API's limit. */
+const MAX_METADATA_TEXT = 500;
 
 /** An order, and how many units of each SKU and price it has left to cancel. */
 interface OpenOrder {
@@ -81,10 +84,39 @@ export function planCancellations(matches: Match[]): PlannedCancellation[] {
       creditNotes: [...notes].map(([number, lines]) => ({
         number,
         at: lines[0]!.at,
-        lines: lines.map(({ sku, units, unitPrice }) => ({ sku, units, unitPrice })),
+        lines: lines.map(toLine),
       })),
     };
   });
+}
+
+/**
+ * What a partial cancellation leaves in its order's metadata: the sums that the table is read back from, and under
+ * `credit_note_C…` that note's lines, where "85048*3@695" is three units at 6.95. A long note goes on in `…_2`.
+ */
+export function cancellationMetadata(cancellation: PlannedCancellation): Record<string, string> {
+  const metadata: Record<string, string> = {
+    cancelled_units: String(cancellation.units),
+    cancelled_amount: String(cancellation.amount),
+  };
+  for (const { number, at, lines } of cancellation.creditNotes) {
+    const words = [at, ...lines.map(({ sku, units, unitPrice }) => `${sku}*${units}@${unitPrice}`)];
+    for (const [i, text] of wrap(words, MAX_METADATA_TEXT).entries()) {
+      metadata[`credit_note_${number}${i === 0 ? "" : `_${i + 1}`}`] = text;
+    }
+  }
+  return metadata;
+}
+
+/** Joins words by spaces into as few texts of at most `max` characters as will hold them. */
+function wrap(words: string[], max: number): string[] {
+  const texts: string[] = [];
+  for (const word of words) {
+    const joined = `${texts.at(-1)} ${word}`;
+    if (texts.length > 0 && joined.length <= max) texts[texts.length - 1] = joined;
+    else texts.push(word);
+  }
+  return texts;
 }
 
 function openOrder(order: PlannedOrder): OpenOrder {
@@ -94,7 +126,7 @@ function openOrder(order: PlannedOrder): OpenOrder {
 }
 
 /** Units of one SKU at one price: which line of an order they stand in makes no difference. */
-function lot({ sku, unitPrice }: { sku: string; unitPrice: number }): string {
+function lot({ sku, unitPrice }: Line): string {
   return `${sku} ${unitPrice}`;
 }
 

@@ -72,9 +72,9 @@ export async function* readOnlineRetail(path: string): AsyncGenerator<Classified
     }
   } catch (error) {
     if (!(error instanceof CsvError) && !(error instanceof TypeError)) throw error;
-    throw new FileError(`${path}: after row ${row}: ${error.message}`, { cause: error });
+    throw new FileError(`${path} is not readable as CSV in UTF-8: ${error.message}`, { cause: error });
   }
-  if (row === 0) throw new FileError(`${path}: the file is empty`);
+  if (row === 0) throw new FileError(`${path} is empty`);
 }
 
 /** Rows as arrays of cells. Bytes that are not UTF-8, or not gzip, end in a TypeError. */

@@ -4,7 +4,8 @@ import {
   planCancellations,
   type PlannedCancellation,
 } from "./cancellations.ts";
-import { type ClassifiedRow, setAside, type SetAsideRow, type TradeRow } from "./online_retail.ts";
+import type { ClassifiedRow, SetAsideRow, TradeRow } from "./online_retail.ts";
+import { consistentSales, type PlannedOrder, planOrders } from "./orders.ts";
 import type { Reason } from "./reasons.ts";
 import type { Category } from "./stock_codes.ts";
 import { CountryTable, type CountryTotals } from "./table.ts";
@@ -22,6 +23,7 @@ export interface Plan {
   tableByCountry: CountryTotals[];
 }
 
+/** A stock code that was sold. */
 export interface PlannedProduct {
   sku: string;
   name: string;
@@ -32,23 +34,10 @@ export interface PlannedProduct {
   openingStock: number;
 }
 
+/** An account that orders are placed for. */
 export interface PlannedCustomer {
   email: string;
   name: string;
-}
-
-export interface PlannedOrder {
-  /** The invoice's number; further parts of an invoice too long for one order are -2, -3 … */
-  key: string;
-  invoiceNo: string;
-  email: string;
-  /** Absent for a guest. */
-  customerId?: string;
-  /** ISO 3166-1 alpha-2. */
-  country: string;
-  /** RFC 3339, in UTC. */
-  placedAt: string;
-  lines: { sku: string; units: number; unitPrice: number }[];
 }
 
 /** How many rows were set aside for one reason, and where the first of them stand. */
@@ -68,16 +57,13 @@ export interface RowCounts {
   total: number;
 }
 
-/** The credit notes of the file by how many of their lines found what they cancel; `noSale` are mere bookkeeping. */
+/** The credit notes of the file by how many of their lines found what they cancel; those of `noSale` have none to find. */
 export interface CreditNoteCounts {
   matched: number;
   partlyMatched: number;
   unmatched: number;
   noSale: number;
 }
-
-/** The API's limit. */
-const MAX_ORDER_LINES = 1_000;
 
 /** Turns the rows of a file into what is to be played. */
 export function makePlan(rows: ClassifiedRow[]): Plan {
@@ -103,40 +89,6 @@ export function makePlan(rows: ClassifiedRow[]): Plan {
     creditNotes: countCreditNotes(matches, unmatched, aside),
     tableByCountry: sumByCountry(sales, matches, cancellations),
   };
-}
-
-/** An order has one customer and one country: those of its invoice's first line. Lines with others are strays. */
-function consistentSales(rows: TradeRow[]): { sales: TradeRow[]; strays: SetAsideRow[] } {
-  const firstLines = new Map<string, TradeRow>();
-  const sales: TradeRow[] = [];
-  const strays: SetAsideRow[] = [];
-  for (const row of rows) {
-    const first = firstLines.getOrInsert(row.invoiceNo, row);
-    if (row.customerId !== first.customerId) strays.push(setAside(row, "invoice:other_customer"));
-    else if (row.country !== first.country) strays.push(setAside(row, "invoice:other_country"));
-    else sales.push(row);
-  }
-  return { sales, strays };
-}
-
-function planOrders(sales: TradeRow[]): PlannedOrder[] {
-  const orders: PlannedOrder[] = [];
-  for (const [invoiceNo, rows] of Map.groupBy(sales, (row) => row.invoiceNo)) {
-    const { customerId, country, at } = rows[0]!;
-    for (let from = 0; from < rows.length; from += MAX_ORDER_LINES) {
-      orders.push({
-        key: from === 0 ? invoiceNo : `${invoiceNo}-${from / MAX_ORDER_LINES + 1}`,
-        invoiceNo,
-        email: `${customerId ?? `guest-${invoiceNo}`}@online-retail.example`,
-        ...(customerId && { customerId }),
-        country,
-        placedAt: at,
-        lines: rows.slice(from, from + MAX_ORDER_LINES)
-          .map(({ sku, units, unitPrice }) => ({ sku, units, unitPrice })),
-      });
-    }
-  }
-  return orders;
 }
 
 /** One account for each customer, and one for each guest's invoice. */
