@@ -52,7 +52,9 @@ const CONTENT_SECURITY_POLICY = [
 /** `/docs`: Swagger UI over /openapi.json, from the assets of the installed package and nowhere else. */
 export const docsRoutes = new Hono();
 
-docsRoutes.get("/docs", (c) => c.html(PAGE, 200, { "Content-Security-Policy": CONTENT_SECURITY_POLICY }));
+docsRoutes.get("/docs", (c) => {
+  return c.html(PAGE, 200, { "Content-Security-Policy": CONTENT_SECURITY_POLICY });
+});
 
 docsRoutes.get("/docs/start.js", (c) => {
   return c.body(START, 200, { "Content-Type": TYPES["swagger-ui-bundle.js"], "Cache-Control": "no-cache" });
@@ -65,8 +67,8 @@ for (const [file, type] of Object.entries(TYPES)) {
       "Cache-Control": "public, max-age=31536000, immutable",
       "Vary": "Accept-Encoding",
     };
-    const zipped = /\bgzip\b/.test(c.req.header("Accept-Encoding") ?? "");
-    if (!zipped) return c.body(await readAsset(file), 200, headers);
+    const zips = /\bgzip\b/.test(c.req.header("Accept-Encoding") ?? "");
+    if (!zips) return c.body(await readAsset(file), 200, headers);
     return c.body(await gzippedAsset(file), 200, { ...headers, "Content-Encoding": "gzip" });
   });
 }

@@ -82,7 +82,7 @@ export function onError(thrown: Error, c: Context<AppEnv>): Response {
       detail: error.message,
       instance: c.req.path,
       code: error.code,
-      ...oauthError(error.code, error.message),
+      ...c.req.path.startsWith("/v1/token") && oauthError(error),
       errors: error.errors.length > 0 ? error.errors : undefined,
       request_id: c.var.requestId,
     }),
@@ -90,10 +90,17 @@ export function onError(thrown: Error, c: Context<AppEnv>): Response {
   );
 }
 
-/** What RFC 6749 §5.2 clients look for in a refusal of the token endpoint. */
-function oauthError(code: ErrorCode, description: string) {
-  const standard = code === "invalid_credentials" || code === "invalid_grant" ? "invalid_grant" : undefined;
-  return standard && { error: standard, error_description: description };
+const OAUTH_ERRORS: { [Code in ErrorCode]?: string } = {
+  invalid_credentials: "invalid_grant",
+  invalid_grant: "invalid_grant",
+  invalid_request: "invalid_request",
+  unsupported_grant_type: "unsupported_grant_type",
+};
+
+/** What RFC 6749 §5.2 clients look for in a refusal of the token endpoints. */
+function oauthError({ code, message }: AppError) {
+  const error = OAUTH_ERRORS[code];
+  return error && { error, error_description: message };
 }
 
 function toAppError(error: Error): AppError {

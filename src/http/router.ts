@@ -34,8 +34,13 @@ export interface EndpointOptions {
   conditional?: boolean;
   /** Counts on the tighter limit of logins and registrations. */
   rateLimit?: "login";
+  /**
+   * For public calls whose body carries the credentials: OAuth2 clients send `Basic` of their own along, or the
+   * expired token that they want to replace.
+   */
+  ignoreAuthorization?: boolean;
   /** The one cached value that the request's round trip to Redis reads along. */
-  cacheKey?: (c: Context<AppEnv>) => string;
+  cacheKey?: (c: Context<AppEnv>) => string | undefined;
   /** The largest body in bytes; null for a streamed body that its handler bounds. */
   maxBodyBytes?: number | null;
 }
@@ -66,7 +71,7 @@ export function endpoint<
     "internal",
     "unavailable",
   ];
-  if (options.policy !== "public") errors.push("unauthenticated");
+  if (!options.ignoreAuthorization) errors.push("unauthenticated");
   if (options.policy === "staff" || options.policy === "admin") errors.push("forbidden");
   if (body) errors.push("unsupported_media_type", "payload_too_large");
   if (contentTypes.includes("application/json")) errors.push("malformed_json");

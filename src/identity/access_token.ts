@@ -68,9 +68,15 @@ export async function openAccessTokens(config: Pick<Config, "signingKeys">) {
 export type AccessTokens = Awaited<ReturnType<typeof openAccessTokens>>;
 
 async function importKey({ kid, secret }: SigningKey): Promise<[string, CryptoKey]> {
-  const key = await crypto.subtle.importKey("raw", secret as BufferSource, { name: "HMAC", hash: "SHA-256" }, false, [
-    "sign",
-    "verify",
-  ]);
+  const key = await crypto.subtle.importKey(
+    "raw",
+    secret as BufferSource,
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    [
+      "sign",
+      "verify",
+    ],
+  );
   return [kid, key];
 }

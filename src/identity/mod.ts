@@ -1,2 +1,10 @@
 export { ACCESS_TOKEN_SECONDS, type AccessTokens, type Bearer, openAccessTokens } from "./access_token.ts";
+export { changeUser } from "./change_user.ts";
+export { createAdmin } from "./create_admin.ts";
+export { createFirstAdmin } from "./create_first_admin.ts";
+export { createPasswordToken } from "./create_password_token.ts";
+export { userRegistered, userUpdated } from "./events.ts";
+export { listUsers } from "./list_users.ts";
 export { findActiveRole } from "./queries.ts";
+export { RegisterBody } from "./schemas.ts";
+export type { User } from "./user.ts";

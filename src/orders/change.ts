@@ -33,7 +33,8 @@ export function changeOrder(now: Date, actor: Actor, before: Order, input: Chang
       order.cancelled_at = now.toISOString();
       order.cancel_reason = input.cancel_reason ?? null;
     }
-  } else if (input.cancel_reason !== undefined && input.status === undefined) {
+  }
+  if (input.cancel_reason !== undefined && input.status !== "CANCELLED") {
     throw invalid("/cancel_reason", "goes with status CANCELLED");
   }
   if (input.ship_to !== undefined && !isDeepStrictEqual(before.ship_to, input.ship_to)) {

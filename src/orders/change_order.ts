@@ -5,7 +5,7 @@ import { AppError, notFound } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { type ChangeOrder, changeOrder } from "./change.ts";
 import { orderCancelled, orderUpdated } from "./events.ts";
-import { mayRead, rememberOrder } from "./get_order.ts";
+import { forgetOrder, mayRead, rememberOrder } from "./get_order.ts";
 import type { Order } from "./order.ts";
 import { lockOrder, updateOrder } from "./queries.ts";
 
@@ -19,6 +19,7 @@ export async function patchOrder(
   ctx: Ctx,
   input: { id: string; change: ChangeOrder; expectedVersion?: number },
 ): Promise<Order> {
+  let written: Order | undefined;
   const order = await transaction(ctx.sql, async (tx) => {
     const before = await lockOrder(tx, input.id);
     if (!before || !mayRead(ctx.actor, before)) throw notFound("order");
@@ -28,6 +29,7 @@ export async function patchOrder(
     const { order, changes, stock } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change);
     if (order === before) return before;
     await updateOrder(tx, order);
+    written = order;
     if (stock) {
       await moveOrderStock(tx, ctx, {
         kind: stock,
@@ -45,6 +47,10 @@ export async function patchOrder(
       data: { ...header, changes },
     }]);
     return order;
+  }).catch(async (error) => {
+    // The connection may have been lost after the commit: the cache must not go on with the version before.
+    if (written) await forgetOrder(ctx, written);
+    throw error;
   });
   await rememberOrder(ctx, order);
   return order;

@@ -7,7 +7,7 @@ import { findOrder, listOrderEvents } from "./queries.ts";
 /** How long an order may stay in the cache, in milliseconds; each change replaces it at once. */
 export const ORDER_TTL_MS = 300_000;
 
-export const orderKey = (id: string) => `orders:${id}`;
+export const orderKey = (id: string) => `orders:${id.toLowerCase()}`;
 
 /** Decided on the order itself, after it was read, so a cached order is guarded like a stored one. */
 export function mayRead(actor: Actor, order: Order): boolean {
@@ -20,8 +20,15 @@ export async function getOrder(ctx: Ctx, id: string): Promise<Order> {
     const found = await findOrder(ctx.sql, id);
     return found && { version: found.version, value: found };
   });
-  if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
-  return order;
+  if (order && mayRead(ctx.actor, order)) return order;
+  // Whether it was in the cache would tell a stranger that it exists.
+  ctx.cacheStatus = undefined;
+  throw notFound("order");
+}
+
+/** Keeps every version before this one out of the cache, for when nobody knows whether it was committed. */
+export async function forgetOrder(ctx: Ctx, order: Order): Promise<void> {
+  await ctx.cache.drop(orderKey(order.id), order.version, ORDER_TTL_MS);
 }
 
 /** Puts an order that was just committed into the cache; an older version can no longer replace it there. */

@@ -1,10 +1,8 @@
 import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
-import type { Order, OrderStatus } from "./order.ts";
+import type { Order, OrderStatus, Sort } from "./order.ts";
 import { listOrderRows } from "./queries.ts";
-
-export const SORTS = ["-created_at", "created_at", "-placed_at", "placed_at"] as const;
 
 /** Which orders, in which order. All filters must hold; times are half-open, `from` ≤ t < `to`. */
 export interface ListOrders {
@@ -19,8 +17,9 @@ export interface ListOrders {
   created_to?: string;
   placed_from?: string;
   placed_to?: string;
-  sort: typeof SORTS[number];
-  cursor?: [string] | [string, string];
+  sort: Sort;
+  /** The sort it came from, then the sort key of the last row. */
+  cursor?: [Sort, string] | [Sort, string, string];
   limit: number;
 }
 
@@ -30,8 +29,9 @@ export interface ListOrders {
  * @throws forbidden for another user's (who asks knows that id already), invalid_request for a cursor of another sort
  */
 export async function listOrders(ctx: Ctx, filter: ListOrders): Promise<Page<Order>> {
-  const byPlacing = filter.sort === "placed_at" || filter.sort === "-placed_at";
-  if (filter.cursor && (filter.cursor.length === 2) !== byPlacing) {
+  const { sort, cursor } = filter;
+  const byPlacing = sort === "placed_at" || sort === "-placed_at";
+  if (cursor && (cursor[0] !== sort || cursor.length !== (byPlacing ? 3 : 2))) {
     throw new AppError("invalid_request", "The cursor is of a list with another sort.", {
       errors: [{
         pointer: "query/cursor",
@@ -41,7 +41,7 @@ export async function listOrders(ctx: Ctx, filter: ListOrders): Promise<Page<Ord
     });
   }
   const rows = await listOrderRows(ctx.sql, { ...filter, user_id: whose(ctx.actor, filter.user_id) });
-  return toPage(rows, filter.limit, (last) => byPlacing ? [last.placed_at, last.id] : [last.id]);
+  return toPage(rows, filter.limit, (last) => byPlacing ? [sort, last.placed_at, last.id] : [sort, last.id]);
 }
 
 function whose(actor: Actor, asked: string | undefined): string | undefined {

@@ -20,7 +20,11 @@ export const ORDER_STATUSES = [
 export const PAYMENT_STATUSES = ["UNPAID", "PAID", "REFUNDED"] as const;
 export const FULFILMENT_STATUSES = ["UNFULFILLED", "SHIPPED", "DELIVERED"] as const;
 
+/** How a list can be sorted. */
+export const SORTS = ["-created_at", "created_at", "-placed_at", "placed_at"] as const;
+
 export type OrderStatus = typeof ORDER_STATUSES[number];
+export type Sort = typeof SORTS[number];
 
 /** An order as it is stored, cached, told in events and answered: plain data, amounts in minor units. */
 export type Order = z.infer<typeof OrderSchema>;

@@ -101,12 +101,13 @@ async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answ
   const bySku = new Map(found.products.map((product) => [product.sku, product]));
   const byId = new Map(found.products.map((product) => [product.id, product]));
   const owners = new Set(found.owners);
+  const references = new Map(Object.entries(found.references));
   const answers = new Map(keys.map((key, index) => [key, found.answers[index] ?? null]));
   return questions.map(({ input, ownerId, idempotency }) => ({
     bySku,
     byId,
     ownerActive: owners.has(ownerId),
-    takenBy: input.external_reference === undefined ? undefined : found.references[input.external_reference],
+    takenBy: input.external_reference === undefined ? undefined : references.get(input.external_reference),
     answer: idempotency ? answers.get(idempotency)! : null,
   }));
 }
@@ -130,7 +131,9 @@ async function commitOrders(
     const numbers = await insertOrders(sql, first);
     first.forEach((each, index) => results.set(each, numbers[index]));
   } catch (error) {
-    if (first.length === 1 || !isRefusal(error)) return placed.map((each) => first.includes(each) ? error as Error : undefined);
+    if (first.length === 1 || !isRefusal(error)) {
+      return placed.map((each) => first.includes(each) ? error as Error : undefined);
+    }
     for (const each of first) {
       results.set(each, await insertOrders(sql, [each]).then(([number]) => number, (error: Error) => error));
     }

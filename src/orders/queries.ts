@@ -191,21 +191,19 @@ export async function updateOrder(tx: Tx, order: Order): Promise<void> {
 const SORT_SQL = {
   "-created_at": {
     order: (sql: Sql) => sql`o.id desc`,
-    after: (sql: Sql, [id]: unknown[]) => sql`o.id < ${id as string}`,
+    after: (sql: Sql, [id]: string[]) => sql`o.id < ${id!}`,
   },
   "created_at": {
     order: (sql: Sql) => sql`o.id`,
-    after: (sql: Sql, [id]: unknown[]) => sql`o.id > ${id as string}`,
+    after: (sql: Sql, [id]: string[]) => sql`o.id > ${id!}`,
   },
   "-placed_at": {
     order: (sql: Sql) => sql`o.placed_at desc, o.id desc`,
-    after: (sql: Sql, [at, id]: unknown[]) =>
-      sql`(o.placed_at, o.id) < (${at as string}::timestamptz, ${id as string}::uuid)`,
+    after: (sql: Sql, [at, id]: string[]) => sql`(o.placed_at, o.id) < (${at!}::timestamptz, ${id!}::uuid)`,
   },
   "placed_at": {
     order: (sql: Sql) => sql`o.placed_at, o.id`,
-    after: (sql: Sql, [at, id]: unknown[]) =>
-      sql`(o.placed_at, o.id) > (${at as string}::timestamptz, ${id as string}::uuid)`,
+    after: (sql: Sql, [at, id]: string[]) => sql`(o.placed_at, o.id) > (${at!}::timestamptz, ${id!}::uuid)`,
   },
 };
 
@@ -233,7 +231,7 @@ export async function listOrderRows(sql: Sql, filter: ListOrders): Promise<Order
     filter.sku !== undefined
       ? sql`and o.id in (select i.order_id from order_items i where i.sku = ${filter.sku})`
       : sql``,
-    filter.cursor !== undefined ? sql`and ${sort.after(sql, filter.cursor)}` : sql``,
+    filter.cursor !== undefined ? sql`and ${sort.after(sql, filter.cursor.slice(1))}` : sql``,
   ];
   return await sql<Order[]>`
     select ${orderColumns(sql)}

@@ -1,8 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import { Amount, Country, Currency, Id, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
 import { cursor, Limit } from "../http/pagination.ts";
-import { FULFILMENT_STATUSES, MAX_LINES, MAX_QUANTITY, ORDER_STATUSES, PAYMENT_STATUSES } from "./order.ts";
-import { SORTS } from "./list_orders.ts";
+import {
+  FULFILMENT_STATUSES,
+  MAX_LINES,
+  MAX_QUANTITY,
+  ORDER_STATUSES,
+  PAYMENT_STATUSES,
+  SORTS,
+} from "./order.ts";
 
 export const ShipTo = z.strictObject({
   name: text(1, 200).openapi({ example: "Ada Lovelace" }),
@@ -20,6 +26,8 @@ export const ShipTo = z.strictObject({
   phone: text(3, 40).optional(),
 }).openapi("Address");
 
+/** An id as a caller gives it. Upper case names the same thing (RFC 9562), so it must find the same thing. */
+const AnyCaseId = Id.toLowerCase();
 const Status = z.enum(ORDER_STATUSES);
 const PaymentStatus = z.enum(PAYMENT_STATUSES);
 const FulfilmentStatus = z.enum(FULFILMENT_STATUSES);
@@ -68,7 +76,7 @@ export const OrderSchema = z.object({
 
 const Item = z.strictObject({
   sku: Sku.optional(),
-  product_id: Id.optional(),
+  product_id: AnyCaseId.optional(),
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
   unit_price: Amount.optional().openapi({ description: "Staff only: charge this instead of the list price" }),
 }).refine((item) => (item.sku === undefined) !== (item.product_id === undefined), {
@@ -84,7 +92,7 @@ export const PlaceOrderBody = z.strictObject({
   ship_to: ShipTo,
   note: text(0, 2000).optional(),
   metadata: Metadata.optional(),
-  user_id: Id.optional().openapi({ description: "Staff only: whose order it is" }),
+  user_id: AnyCaseId.optional().openapi({ description: "Staff only: whose order it is" }),
   placed_at: Timestamp.optional().openapi({
     description: "Staff only: when it was placed, for imports; not in the future",
   }),
@@ -105,14 +113,14 @@ export const CancelBody = z.strictObject({
   reason: text(1, 500).optional().openapi({ example: "Ordered twice" }),
 }).openapi("CancelOrder");
 
-export const OrderParam = z.object({ id: Id });
-export const UserParam = z.object({ user_id: Id });
+export const OrderParam = z.object({ id: AnyCaseId });
+export const UserParam = z.object({ user_id: AnyCaseId });
 
 export const ListQuery = z.strictObject({
   status: Status.optional(),
   payment_status: PaymentStatus.optional(),
   fulfilment_status: FulfilmentStatus.optional(),
-  user_id: Id.optional().openapi({ description: "Whose; customers only ever see their own" }),
+  user_id: AnyCaseId.optional().openapi({ description: "Whose; customers only ever see their own" }),
   sku: Sku.optional().openapi({ description: "Orders with a line of this SKU" }),
   number: text(1, 40).optional().openapi({ example: "WB-100001" }),
   external_reference: text(1, 100).optional(),
@@ -121,7 +129,9 @@ export const ListQuery = z.strictObject({
   placed_from: Timestamp.optional().openapi({ description: "Placed at this time or later" }),
   placed_to: Timestamp.optional().openapi({ description: "Placed before this time" }),
   sort: z.enum(SORTS).default("-created_at"),
-  cursor: cursor(z.union([z.tuple([z.uuid()]), z.tuple([z.iso.datetime(), z.uuid()])])),
+  cursor: cursor(
+    z.union([z.tuple([z.enum(SORTS), z.uuid()]), z.tuple([z.enum(SORTS), z.iso.datetime(), z.uuid()])]),
+  ),
   limit: Limit,
 });
 export const UserOrdersQuery = ListQuery.omit({ user_id: true });

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { type BreakerOptions, type BreakerState } from "./breaker.ts";
+import type { BreakerState } from "./breaker.ts";
 import {
   type Bucket,
   LocalBuckets,
@@ -8,9 +8,8 @@ import {
   type Verdict,
   verdictOf,
 } from "./limiter.ts";
-import { Redis, type RedisTarget } from "./redis.ts";
+import { Redis, type RedisOptions, type RedisTarget } from "./redis.ts";
 
-export type { BreakerOptions, BreakerState } from "./breaker.ts";
 export type { Bucket, Verdict } from "./limiter.ts";
 
 /** BYPASS: the cache could not be asked, or its value may be older than what this process wrote. Do not fill it. */
@@ -59,8 +58,8 @@ export interface Cache {
 }
 
 /** Opens the cache: in Redis, or in this process if there is none, where other processes don't share it. */
-export async function openCache(target?: RedisTarget, breaker?: BreakerOptions): Promise<Cache> {
-  return target ? new RedisCache(await Redis.open(target, breaker)) : new LocalCache();
+export async function openCache(target?: RedisTarget, options?: RedisOptions): Promise<Cache> {
+  return target ? new RedisCache(await Redis.open(target, options)) : new LocalCache();
 }
 
 /** A value's text in Redis begins with its version, where no value can fake it, and ends with the value. */
@@ -100,14 +99,14 @@ class RedisCache implements Cache {
 
   constructor(redis: Redis) {
     this.#redis = redis;
-    this.#takeAndRead = redis.commands.createScript<(number | string | null)[]>(TAKE_AND_READ);
-    this.#put = redis.commands.createScript<number>(PUT);
+    this.#takeAndRead = redis.script<(number | string | null)[]>(TAKE_AND_READ);
+    this.#put = redis.script<number>(PUT);
   }
 
   async admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
     const { keys, args } = takeArguments(buckets);
     if (key !== undefined) keys.push(key);
-    const reply = await this.#ask(() => this.#takeAndRead.exec(keys, args));
+    const reply = await this.#ask(() => this.#takeAndRead(keys, args));
     if (!reply) {
       const verdict = this.#localBuckets.take(buckets);
       return {
@@ -179,7 +178,7 @@ class RedisCache implements Cache {
   }
 
   async #write(key: string, version: number, replaces: number, text: string, ttlMs: number): Promise<void> {
-    const done = await this.#ask(() => this.#put.exec([key], [String(replaces), text, String(ttlMs)]));
+    const done = await this.#ask(() => this.#put([key], [String(replaces), text, String(ttlMs)]));
     if (done === undefined) this.#unsettled.add(key, version, ttlMs);
     else this.#unsettled.settle(key, version);
   }

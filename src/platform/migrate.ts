@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type MigrationBuilder, runner } from "node-pg-migrate";
 import pg from "pg";
@@ -70,7 +70,7 @@ async function takeTurn(client: pg.Client, log: (line: string) => void): Promise
     const { rows } = await client.query(`select pg_try_advisory_lock(${LOCK_KEY}) as locked`);
     if (rows[0].locked) return;
     if (attempt === 0) log("another process is migrating this database; waiting for it");
-    await sleep(LOCK_POLL_MS);
+    await delay(LOCK_POLL_MS);
   }
 }
 

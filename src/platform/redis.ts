@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   Redis as RestRedis,
   type Requester,
@@ -23,9 +24,15 @@ interface Transport {
   close(): Promise<void>;
 }
 
-/** A call gives up after 5 to 6 of these, 40 to 48 ms. */
+export interface RedisOptions {
+  /** How long a call may take, less up to 10 ms. */
+  timeoutMs?: number;
+  breaker?: BreakerOptions;
+}
+
+const DEFAULT_TIMEOUT_MS = 50;
+/** How often waiting calls are looked at. */
 const TICK_MS = 8;
-const MAX_TICKS = 6;
 /** After a call that waited in vain nobody waits for this long, so that no request waits twice. */
 const REST_MS = 250;
 /** How long opening waits for a first connection. */
@@ -36,25 +43,26 @@ const CONNECT_TIMEOUT_MS = 2000;
 const DISCONNECT_TIMEOUT_MS = 1;
 
 /**
- * Redis as something requests can do without: every call ends within 50 ms, and a breaker spares even that once
+ * Redis as something requests can do without: every call ends within a time-out, and a breaker spares even that once
  * five in a row have failed. Nothing is ever retried or queued; a lost connection comes back by itself.
  */
 export class Redis {
   readonly #transport: Transport;
   readonly #breaker: Breaker;
-  readonly #patience = new Patience(() => {
-    this.#restUntil = performance.now() + REST_MS;
-    this.#transport.reset();
-  });
+  readonly #patience: Patience;
   #restUntil = 0;
 
-  private constructor(transport: Transport, breaker: Breaker) {
+  private constructor(transport: Transport, { timeoutMs = DEFAULT_TIMEOUT_MS, breaker }: RedisOptions) {
     this.#transport = transport;
-    this.#breaker = breaker;
+    this.#breaker = new Breaker(breaker);
+    this.#patience = new Patience(timeoutMs, () => {
+      this.#restUntil = performance.now() + REST_MS;
+      transport.reset();
+    });
   }
 
   /** Opens it and waits up to a second for the connection; a Redis that is away now may come later. */
-  static async open(target: RedisTarget, breaker?: BreakerOptions): Promise<Redis> {
+  static async open(target: RedisTarget, options: RedisOptions = {}): Promise<Redis> {
     const transport = target.kind === "tcp"
       ? respTransport(target.url)
       : restTransport(target.url, target.token);
@@ -64,20 +72,39 @@ export class Redis {
       new Promise((resolve) => timer = setTimeout(resolve, FIRST_CONNECTION_MS)),
     ]);
     clearTimeout(timer);
-    return new Redis(transport, new Breaker(breaker));
+    return new Redis(transport, options);
   }
 
   get breaker(): Breaker {
     return this.#breaker;
   }
 
-  /** For building scripts and the like ahead of time; calls belong into `run`. */
+  /** To be called within `run`. */
   get commands(): RedisCommands {
     return this.#transport.commands;
   }
 
   /**
-   * Does `call`, one round trip, within 50 ms.
+   * A Lua script as one more command: sent by its digest, and as a whole where Redis does not know it yet. (The
+   * client's own `createScript` computes the digest behind everyone's back, at the first call's expense.)
+   */
+  script<T>(source: string): (keys: string[], args: string[]) => Promise<T> {
+    const { commands } = this;
+    const digest = createHash("sha1").update(source).digest("hex");
+    return async (keys, args) => {
+      try {
+        return await commands.evalsha<string[], T>(digest, keys, args);
+      } catch (error) {
+        if (error instanceof Error && error.message.includes("NOSCRIPT")) {
+          return await commands.eval<string[], T>(source, keys, args);
+        }
+        throw error;
+      }
+    };
+  }
+
+  /**
+   * Does `call`, one round trip, within the time-out.
    *
    * @throws Error if there was no good answer in time, for whatever reason. Redis may have carried it out all the
    * same, even later.
@@ -105,10 +132,12 @@ interface Wait {
  */
 class Patience {
   readonly #waits = new Set<Wait>();
+  readonly #maxTicks: number;
   readonly #onTimeout: () => void;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(onTimeout: () => void) {
+  constructor(timeoutMs: number, onTimeout: () => void) {
+    this.#maxTicks = Math.floor(timeoutMs / TICK_MS);
     this.#onTimeout = onTimeout;
   }
 
@@ -138,7 +167,7 @@ class Patience {
 
   #tick(): void {
     if (this.#waits.size === 0) return this.#stop();
-    const late = [...this.#waits].filter((wait) => ++wait.ticks >= MAX_TICKS);
+    const late = [...this.#waits].filter((wait) => ++wait.ticks >= this.#maxTicks);
     if (late.length === 0) return;
     this.#giveUp(late, "Redis did not answer in time");
     this.#onTimeout();

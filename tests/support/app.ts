@@ -3,7 +3,7 @@ import { type Config, loadConfig } from "../../src/config.ts";
 import { closeDeps, type Deps, openDeps } from "../../src/deps.ts";
 import type { Role } from "../../src/platform/ctx.ts";
 import { newId } from "../../src/platform/id.ts";
-import { testDatabase, testRedisUrl } from "./database.ts";
+import { redisMissing, testDatabase, testRedis } from "./database.ts";
 import { checkResponse } from "./contract.ts";
 
 export const TEST_SECRET = "a7Fq-test-only-b2Kx9ZpL0wRt5vYc8mNs3dHj";
@@ -47,7 +47,7 @@ export async function startTestApp(
   replace: Partial<Deps> | ((config: Config) => Partial<Deps>) = {},
 ): Promise<TestApp> {
   const database = await testDatabase();
-  const redisUrl = await testRedisUrl();
+  const redis = redisMissing === undefined ? await testRedis() : undefined;
   const config = loadConfig({
     APP_ENV: "test",
     DATABASE_URL: database.url,
@@ -55,7 +55,7 @@ export async function startTestApp(
     LOG_LEVEL: "silent",
     RATE_LIMIT_TIMES: "100000",
     RATE_LIMIT_LOGIN_TIMES: "100000",
-    ...redisUrl && { REDIS_URL: redisUrl },
+    ...redis && { REDIS_URL: redis.url },
     ...env,
   });
   const deps = await openDeps(config, typeof replace === "function" ? replace(config) : replace);
@@ -100,7 +100,7 @@ export async function startTestApp(
     },
     async [Symbol.asyncDispose]() {
       await closeDeps(deps);
-      await database[Symbol.asyncDispose]();
+      await Promise.all([database.drop(), redis?.drop()]);
     },
   };
 }

@@ -1,0 +1,90 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createWaybill } from "./mod.ts";
+
+/** A client of a server that gives this answer, and what it was sent. */
+function client(answer: Response | Error, token?: string | (() => string | undefined)) {
+  const requests: Request[] = [];
+  const waybill = createWaybill({
+    baseUrl: "http://waybill.test/",
+    token,
+    retries: 0,
+    fetch: (input) => {
+      requests.push(input as Request);
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+    },
+  });
+  return { waybill, requests };
+}
+
+Deno.test("a call goes to its path under the base URL, with the token that is current then", async () => {
+  let token = "first";
+  const { waybill, requests } = client(Response.json({}), () => token);
+  await waybill.getOrder({ path: { id: "a/b" } });
+  token = "second";
+  await waybill.listOrders({ query: { limit: 5 } });
+  assertEquals(requests.map(({ url }) => url), [
+    "http://waybill.test/v1/orders/a%2Fb",
+    "http://waybill.test/v1/orders?limit=5",
+  ]);
+  assertEquals(requests.map(({ headers }) => headers.get("Authorization")), [
+    "Bearer first",
+    "Bearer second",
+  ]);
+});
+
+Deno.test("public calls carry no token", async () => {
+  const { waybill, requests } = client(Response.json({ status: "ok" }), "secret");
+  const { data } = await waybill.getHealth();
+  assertEquals(data, { status: "ok" });
+  assertEquals(requests[0]!.headers.get("Authorization"), null);
+});
+
+Deno.test("a refusal comes back as the problem that the server told", async () => {
+  const problem = {
+    type: "urn:waybill:problem:not_found",
+    title: "Not Found",
+    status: 404,
+    detail: "There is no such order.",
+    instance: "/v1/orders/1",
+    code: "not_found",
+    request_id: "r-1",
+  };
+  const headers = { "Content-Type": "application/problem+json" };
+  const { waybill } = client(new Response(JSON.stringify(problem), { status: 404, headers }));
+  const { data, error } = await waybill.getOrder({ path: { id: "1" } });
+  assertEquals(data, undefined);
+  assertEquals(error?.code, "not_found");
+  assertEquals(error, problem);
+});
+
+Deno.test("what is not Waybill's answer comes back as a problem too", async () => {
+  const { waybill } = client(
+    new Response("<h1>Bad Gateway</h1>", { status: 502, statusText: "Bad Gateway" }),
+  );
+  const { error } = await waybill.getOrder({ path: { id: "1" } });
+  assertEquals([error?.status, error?.code, error?.detail], [502, "unknown", "<h1>Bad Gateway</h1>"]);
+});
+
+Deno.test("a server that cannot be reached makes the call throw", async () => {
+  const { waybill } = client(new TypeError("connection refused"));
+  await assertRejects(() => waybill.getHealth(), TypeError, "connection refused");
+});
+
+Deno.test("with throwOnError a refusal is thrown", async () => {
+  const { waybill } = client(Response.json({ code: "not_found", status: 404 }, { status: 404 }));
+  const thrown = await waybill.getOrder({ path: { id: "1" }, throwOnError: true }).catch((error) => error);
+  assertEquals(thrown.code, "not_found");
+});
+
+Deno.test("objects go out as JSON, text and streams as they are", async () => {
+  const { waybill, requests } = client(Response.json({}));
+  const order = { currency: "EUR", items: [{ sku: "MUG-BLUE", quantity: 1 }] };
+  const line = `{"sku":"MUG-BLUE"}\n`;
+  // deno-lint-ignore no-explicit-any -- only how a body travels is looked at here
+  const send = (body: any) => waybill.placeOrder({ body });
+  await send(order);
+  await send(line);
+  await send(new Blob([line]).stream());
+  const bodies = await Promise.all(requests.map((request) => request.text()));
+  assertEquals(bodies, [JSON.stringify(order), line, line]);
+});

@@ -1,0 +1,2 @@
+export { createWaybill, type WaybillOptions } from "./client.ts";
+export * from "./src/index.ts";

@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { compileSdk } from "../tools/sdk.ts";
+
+const node = await new Deno.Command("node", { args: ["--version"] }).output().catch(() => undefined);
+if (!node) console.log("sdk/node_test.ts: there is no `node` on the PATH, so the SDK is not tried there");
+
+/** What a program in Node does: one call that is answered, one that is refused, one with a streamed body. */
+const PROGRAM = `
+  import { createWaybill } from "./mod.js";
+  const waybill = createWaybill({ baseUrl: process.argv[2], token: "t" });
+  const { data } = await waybill.getHealth();
+  const { error } = await waybill.getOrder({ path: { id: "1" } });
+  const body = new Blob(["line"]).stream();
+  const streamed = await waybill.placeOrder({ body });
+  console.log(JSON.stringify([data.status, error.code, streamed.data.received]));
+`;
+
+Deno.test({
+  name: "Node runs the compiled SDK",
+  ignore: !node,
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      async (request) => {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/health") return Response.json({ status: "ok" });
+        if (request.method === "POST") return Response.json({ received: await request.text() });
+        return Response.json({ status: 404, code: "not_found" }, { status: 404 });
+      },
+    );
+    try {
+      compileSdk(directory);
+      await Deno.writeTextFile(`${directory}/package.json`, `{ "type": "module" }`);
+      await Deno.writeTextFile(`${directory}/program.js`, PROGRAM);
+      const url = `http://127.0.0.1:${server.addr.port}`;
+      const { stdout, stderr } = await new Deno.Command("node", { args: ["program.js", url], cwd: directory })
+        .output();
+      assertEquals(new TextDecoder().decode(stderr), "");
+      assertEquals(JSON.parse(new TextDecoder().decode(stdout)), ["ok", "not_found", "line"]);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});

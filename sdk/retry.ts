@@ -1,0 +1,77 @@
+/** How long a server may ask to wait before it is given up on. */
+const MAX_WAIT_MS = 30_000;
+const FIRST_WAIT_MS = 250;
+
+/**
+ * A `fetch` that gives every POST an `Idempotency-Key` and repeats, up to `retries` times, what was refused for the
+ * moment: after the server's `Retry-After`, or else after a random and growing while. A call that may have taken effect
+ * is repeated only if that cannot do it twice. Logins and bulk imports, whose bodies are not JSON, are left alone.
+ */
+export function retryingFetch(retries: number, send: typeof fetch = fetch): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    const json = request.headers.get("Content-Type")?.startsWith("application/json") ?? false;
+    const small = json || request.body === null;
+    if (request.method === "POST" && small && !request.headers.has("Idempotency-Key")) {
+      request.headers.set("Idempotency-Key", crypto.randomUUID());
+    }
+    const repetitions = small ? retries : 0;
+    for (let attempt = 0;; attempt++) {
+      const last = attempt >= repetitions;
+      let waitMs: number | undefined;
+      try {
+        const response = await send(last ? request : request.clone());
+        waitMs = last ? undefined : waitAfter(request, response, attempt);
+        if (waitMs === undefined) return response;
+        await response.body?.cancel();
+      } catch (error) {
+        if (last || !isRepeatable(request) || request.signal.aborted) throw error;
+        waitMs = backoff(attempt);
+      }
+      await sleep(waitMs, request.signal);
+    }
+  };
+}
+
+/** True where doing it twice does it once: by the method's meaning, or because the key says that it is the same call. */
+function isRepeatable(request: Request): boolean {
+  return ["GET", "HEAD", "PUT", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
+}
+
+/** Undefined: the answer stands. */
+function waitAfter(request: Request, { status, headers }: Response, attempt: number): number | undefined {
+  const retryAfter = headers.get("Retry-After");
+  // 429 was refused before anything happened. 409 with Retry-After: the first call with this key is still running.
+  const temporary = status === 429 ||
+    ([502, 503, 504].includes(status) && isRepeatable(request)) ||
+    (status === 409 && retryAfter !== null && request.headers.has("Idempotency-Key"));
+  if (!temporary) return undefined;
+  const waitMs = parseRetryAfter(retryAfter) ?? backoff(attempt);
+  return waitMs <= MAX_WAIT_MS ? Math.max(waitMs, 0) : undefined;
+}
+
+/** Seconds or a date, as RFC 9110 has it. */
+function parseRetryAfter(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const waitMs = /^\s*[\d.]+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(waitMs) ? undefined : waitMs;
+}
+
+function backoff(attempt: number): number {
+  return FIRST_WAIT_MS * 2 ** attempt * (0.5 + Math.random());
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,35 @@
+import type { Ctx } from "../platform/ctx.ts";
+import { transaction } from "../platform/db.ts";
+import { AppError, notFound } from "../platform/errors.ts";
+import { appendEvents } from "../platform/events.ts";
+import { productWasChanged } from "./events.ts";
+import { rememberProduct } from "./get_product.ts";
+import { changedProduct, type Product, type ProductChanges } from "./product.ts";
+import { findProduct, lockProduct, updateProducts } from "./queries.ts";
+
+/**
+ * Changes a product; archiving it and bringing it back are changes of its status. Where nothing differs, version
+ * and event log stay as they are.
+ *
+ * @throws not_found, version_mismatch, invalid_request
+ */
+export async function changeProduct(
+  ctx: Ctx,
+  input: { ref: string; changes: ProductChanges; expectedVersion?: number },
+): Promise<Product> {
+  const product = await transaction(ctx.sql, async (tx) => {
+    await lockProduct(tx, input.ref);
+    const before = await findProduct(tx, input.ref);
+    if (!before) throw notFound("product");
+    if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
+      throw new AppError("version_mismatch", `The product is at version ${before.version} by now.`);
+    }
+    const { product, changes } = changedProduct(before, ctx.clock.now(), input.changes);
+    if (product === before) return before;
+    await updateProducts(tx, [product]);
+    await appendEvents(tx, ctx, [productWasChanged(product, changes)]);
+    return product;
+  });
+  await rememberProduct(ctx, product);
+  return product;
+}

@@ -1,0 +1,39 @@
+import { z } from "@hono/zod-openapi";
+import type { Changes } from "../platform/changes.ts";
+import { defineEvent, type NewEvent } from "../platform/events.ts";
+import type { Product } from "./product.ts";
+import { ProductSchema } from "./schemas.ts";
+
+/** The whole product, as it was first answered. */
+export const productCreated = defineEvent("product.created", 1, "product", ProductSchema);
+
+/** The whole product as it is now, and what changed. */
+export const productUpdated = defineEvent(
+  "product.updated",
+  1,
+  "product",
+  ProductSchema.extend({ changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })) }),
+);
+
+export function productWasCreated(product: Product): NewEvent<typeof productCreated.schema> {
+  return {
+    event: productCreated,
+    aggregateId: product.id,
+    sequence: product.version,
+    userId: null,
+    data: product,
+  };
+}
+
+export function productWasChanged(
+  product: Product,
+  changes: Changes,
+): NewEvent<typeof productUpdated.schema> {
+  return {
+    event: productUpdated,
+    aggregateId: product.id,
+    sequence: product.version,
+    userId: null,
+    data: { ...product, changes },
+  };
+}

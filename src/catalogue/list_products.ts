@@ -1,0 +1,35 @@
+import { createHash } from "node:crypto";
+import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { AppError } from "../platform/errors.ts";
+import { type Page, toPage } from "../platform/page.ts";
+import { readThrough } from "../platform/read_through.ts";
+import type { Product } from "./product.ts";
+import type { ProductFilter } from "./product_filter.ts";
+import { type ListedProduct, listProducts as selectProducts } from "./queries.ts";
+
+/** How old a list may be, in milliseconds. */
+const LIST_TTL_MS = 60_000;
+
+/** Where a list is cached. The filter says all that it depends on; who may ask for it is decided apart. */
+export function listKey(filter: ProductFilter): string {
+  return `products:list:${createHash("sha256").update(JSON.stringify(filter)).digest("base64url")}`;
+}
+
+/** A page of products, at most a minute old. @throws unauthenticated, forbidden for what only staff may list */
+export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Page<Product>> {
+  if (filter.status !== "active" && !isStaff(ctx.actor)) {
+    const code = ctx.actor.kind === "anonymous" ? "unauthenticated" : "forbidden";
+    throw new AppError(code, "Only staff may list products that are not active.");
+  }
+  const page = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
+    const version = ctx.clock.now().getTime();
+    const rows = await selectProducts(ctx.sql, filter);
+    const page = toPage(rows, filter.limit, (last) => positionOf(filter, last));
+    return { version, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };
+  });
+  return page!;
+}
+
+function positionOf({ sort }: ProductFilter, { sort_key, id }: ListedProduct): (string | number)[] {
+  return sort_key === null ? [sort, id] : [sort, sort_key, id];
+}

@@ -1,0 +1,3 @@
+export { createProduct } from "./create_product.ts";
+export { productCreated, productUpdated } from "./events.ts";
+export type { Price, Product } from "./product.ts";

@@ -1,0 +1,176 @@
+import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import { isProductId, type Product } from "./product.ts";
+import type { ProductFilter, ProductPosition, ProductSort } from "./product_filter.ts";
+
+const productColumns = (sql: Sql | Tx) =>
+  sql`
+    p.id, p.sku, p.name, p.description, p.category,
+    (select coalesce(json_agg(json_build_object('currency', currency, 'amount', amount) order by currency), '[]')
+     from product_prices where product_id = p.id) as prices,
+    p.weight_grams, p.hs_code, p.country_of_origin, p.status, p.attributes, p.version, p.created_at, p.updated_at`;
+
+const isNamed = (sql: Sql | Tx, ref: string) => isProductId(ref) ? sql`p.id = ${ref}` : sql`p.sku = ${ref}`;
+
+/** A product by its id or its SKU, whatever its status. */
+export async function findProduct(sql: Sql | Tx, ref: string): Promise<Product | undefined> {
+  const [product] = await sql<Product[]>`
+    select ${productColumns(sql)} from products p where ${isNamed(sql, ref)}`;
+  return product;
+}
+
+/** Those of the SKUs that there are. */
+export async function listProductsBySku(sql: Sql | Tx, skus: string[]): Promise<Product[]> {
+  return await sql<Product[]>`select ${productColumns(sql)} from products p where p.sku = any(${skus})`;
+}
+
+/**
+ * Holds the product's row until the transaction ends, but not its key: placing an order, which refers to it, does
+ * not wait. Read the product in the next statement: this one would show prices as they were before it waited.
+ */
+export async function lockProduct(tx: Tx, ref: string): Promise<void> {
+  await tx`select from products p where ${isNamed(tx, ref)} for no key update`;
+}
+
+/** The same for many, always in the order of their SKUs, so that two imports never wait for each other in a circle. */
+export async function lockProductsBySku(tx: Tx, skus: string[]): Promise<void> {
+  await tx`select from products where sku = any(${skus}) order by sku for no key update`;
+}
+
+/**
+ * Has every statement of this transaction planned for the tables as they are now. A plan kept from when a table was
+ * small reads all of it for each batch while an import makes it large.
+ */
+export async function planForTablesOfNow(tx: Tx): Promise<void> {
+  await tx`set local plan_cache_mode = force_custom_plan`;
+}
+
+/** A listed product with what it was sorted by, in a form that loses nothing; null where its id says it. */
+export type ListedProduct = Product & { sort_key: string | number | null };
+
+/** The products that pass the filter, `limit + 1` of them after the cursor. */
+export async function listProducts(sql: Sql, filter: ProductFilter): Promise<ListedProduct[]> {
+  const by = sortKey(sql, filter.sort);
+  const [direction, beyond] = filter.sort.startsWith("-") ? [sql`desc`, sql`<`] : [sql`asc`, sql`>`];
+  const { currency, price_min = 0, price_max = Number.MAX_SAFE_INTEGER } = filter;
+  return await sql<ListedProduct[]>`
+    select ${productColumns(sql)}, ${by?.text ?? sql`null`} as sort_key
+    from products p
+    ${
+    currency === undefined ? sql`` : sql`join product_prices price on price.product_id = p.id
+      and price.currency = ${currency} and price.amount between ${price_min} and ${price_max}`
+  }
+    where true
+      ${filter.status === "any" ? sql`` : sql`and p.status = ${filter.status}`}
+      ${filter.category === undefined ? sql`` : sql`and p.category = ${filter.category}`}
+      ${
+    filter.country_of_origin === undefined
+      ? sql``
+      : sql`and p.country_of_origin = ${filter.country_of_origin}`
+  }
+      ${filter.hs_code === undefined ? sql`` : sql`and p.hs_code like ${filter.hs_code + "%"}`}
+      ${filter.updated_since === undefined ? sql`` : sql`and p.updated_at >= ${filter.updated_since}`}
+      ${filter.q === undefined ? sql`` : sql`and p.search @@ ${searchQuery(sql, filter.q)}`}
+      ${filter.cursor === undefined ? sql`` : isBeyond(filter.cursor)}
+    order by ${by ? sql`${by.key} ${direction},` : sql``} p.id ${direction}
+    limit ${filter.limit + 1}`;
+
+  function isBeyond(position: ProductPosition): Fragment {
+    const id = position.at(-1)!;
+    return by
+      ? sql`and (${by.key}, p.id) ${beyond} (${position[1]}::${by.cast}, ${id})`
+      : sql`and p.id ${beyond} ${id}`;
+  }
+}
+
+/** What a sort goes by before the id: nothing for the time of creation, as ids are UUIDv7. */
+function sortKey(sql: Sql, sort: ProductSort): { key: Fragment; text: Fragment; cast: Fragment } | undefined {
+  switch (sort) {
+    case "created_at":
+    case "-created_at":
+      return undefined;
+    case "name":
+    case "-name":
+      return { key: sql`lower(p.name)`, text: sql`lower(p.name)`, cast: sql`text` };
+    case "updated_at":
+    case "-updated_at":
+      return {
+        key: sql`p.updated_at`,
+        text: sql`to_char(p.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
+        cast: sql`timestamptz`,
+      };
+    case "price":
+    case "-price":
+      return { key: sql`price.amount`, text: sql`price.amount`, cast: sql`bigint` };
+  }
+}
+
+/**
+ * What people type, as a text search: like a web search, but the last word may be only the beginning of one. There
+ * is no text for which this is a syntax error.
+ */
+function searchQuery(sql: Sql, q: string): Fragment {
+  const exact = sql`websearch_to_tsquery('simple', ${q})`;
+  const last = q.includes('"') ? undefined : /(?:^|\s)([^\s-]\S*)$/.exec(q)?.[1];
+  if (last === undefined) return exact;
+  const quoted = `'${last.replaceAll("\\", "\\\\").replaceAll("'", "''")}':*`;
+  const others = q.slice(0, q.length - last.length);
+  return sql`(${exact} || (websearch_to_tsquery('simple', ${others}) && to_tsquery('simple', ${quoted})))`;
+}
+
+/**
+ * Adds those whose SKU, whatever its case, is not there yet, with their prices, and returns their SKUs. A SKU that
+ * another transaction is adding just now is waited for. Written in the order of SKUs, so that two imports never
+ * wait for each other in a circle.
+ */
+export async function insertProducts(tx: Tx, products: Product[]): Promise<string[]> {
+  const rows = await tx<{ sku: string }[]>`
+    with input as materialized (select * from ${recordset(tx, products)}),
+    added as (
+      insert into products (id, sku, name, description, category, weight_grams, hs_code, country_of_origin, status,
+                            attributes, version, created_at, updated_at)
+      select id, sku, name, description, category, weight_grams, hs_code, country_of_origin, status,
+             attributes, version, created_at, updated_at
+      from input order by lower(sku)
+      on conflict do nothing
+      returning id, sku
+    ),
+    priced as (
+      insert into product_prices (product_id, currency, amount)
+      select input.id, price.currency, price.amount
+      from added join input using (id), ${pricesOf(tx)}
+    )
+    select sku from added`;
+  return rows.map(({ sku }) => sku);
+}
+
+/** Writes locked products' next versions with their prices. */
+export async function updateProducts(tx: Tx, products: Product[]): Promise<void> {
+  await tx`
+    with input as materialized (select * from ${recordset(tx, products)}),
+    changed as (
+      update products p
+      set name = input.name, description = input.description, category = input.category,
+          weight_grams = input.weight_grams, hs_code = input.hs_code, country_of_origin = input.country_of_origin,
+          status = input.status, attributes = input.attributes, version = input.version, updated_at = input.updated_at
+      from input where p.id = input.id
+    ),
+    wanted as materialized (
+      select input.id as product_id, price.currency, price.amount from input, ${pricesOf(tx)}
+    ),
+    removed as (
+      delete from product_prices old using input
+      where old.product_id = input.id
+        and not exists (select from wanted where (wanted.product_id, wanted.currency) = (old.product_id, old.currency))
+    )
+    insert into product_prices as old (product_id, currency, amount) select * from wanted
+    on conflict (product_id, currency) do update set amount = excluded.amount where old.amount <> excluded.amount`;
+}
+
+const recordset = (tx: Tx, products: Product[]) =>
+  tx`
+    jsonb_to_recordset(${tx.json(products as never)}) as product (
+      id uuid, sku text, name text, description text, category text, prices jsonb, weight_grams integer, hs_code text,
+      country_of_origin text, status text, attributes jsonb, version integer, created_at timestamptz,
+      updated_at timestamptz)`;
+
+const pricesOf = (tx: Tx) => tx`jsonb_to_recordset(input.prices) as price (currency text, amount bigint)`;

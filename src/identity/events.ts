@@ -1,0 +1,42 @@
+import { z } from "@hono/zod-openapi";
+import type { Changes } from "../platform/changes.ts";
+import { defineEvent, type NewEvent } from "../platform/events.ts";
+import { UserSchema, userView } from "./schemas.ts";
+import type { User } from "./user.ts";
+
+/** An account was made: by its owner, by staff, or by a command. */
+export const userRegistered = defineEvent("user.registered", 1, "user", UserSchema);
+
+/** An account changed: the whole of it as it is now, and what changed. Of a password only that it did. */
+export const userUpdated = defineEvent(
+  "user.updated",
+  1,
+  "user",
+  UserSchema.extend({
+    changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })),
+    password_changed: z.boolean(),
+  }),
+);
+
+export function userWasRegistered(user: User): NewEvent<typeof userRegistered.schema> {
+  return {
+    event: userRegistered,
+    aggregateId: user.id,
+    sequence: user.version,
+    userId: user.id,
+    data: userView(user),
+  };
+}
+
+export function userWasChanged(
+  user: User,
+  what: { changes: Changes } | { password_changed: true },
+): NewEvent<typeof userUpdated.schema> {
+  return {
+    event: userUpdated,
+    aggregateId: user.id,
+    sequence: user.version,
+    userId: user.id,
+    data: { ...userView(user), changes: {}, password_changed: false, ...what },
+  };
+}

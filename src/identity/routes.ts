@@ -1,0 +1,378 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { pageSchema, pageView } from "../http/pagination.ts";
+import { onInvalid } from "../http/problem.ts";
+import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
+import type { Ctx } from "../platform/ctx.ts";
+import { AppError } from "../platform/errors.ts";
+import { ACCESS_TOKEN_SECONDS } from "./access_token.ts";
+import { changePassword } from "./change_password.ts";
+import { changeUser } from "./change_user.ts";
+import { createPasswordToken } from "./create_password_token.ts";
+import { createUser } from "./create_user.ts";
+import { getUser } from "./get_user.ts";
+import { listUsers } from "./list_users.ts";
+import { logIn } from "./log_in.ts";
+import { refreshSession } from "./refresh_session.ts";
+import { register } from "./register.ts";
+import { revokeToken } from "./revoke_token.ts";
+import {
+  ChangeMeBody,
+  ChangePasswordBody,
+  ChangeUserBody,
+  CreateUserBody,
+  ListUsersQuery,
+  PasswordTokenSchema,
+  RegisterBody,
+  RevocationForm,
+  SetPasswordBody,
+  TokenForm,
+  TokenSchema,
+  UserParam,
+  UserSchema,
+  userView,
+} from "./schemas.ts";
+import type { Session } from "./session.ts";
+import { setPassword } from "./set_password.ts";
+import type { User } from "./user.ts";
+
+const tags = ["Identity"];
+const EXAMPLE: z.infer<typeof UserSchema> = {
+  id: "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
+  email: "anna@example.com",
+  name: "Anna Smith",
+  role: "customer",
+  disabled: false,
+  version: 1,
+  created_at: "2026-01-31T12:00:00.000Z",
+  updated_at: "2026-01-31T12:00:00.000Z",
+};
+const CHANGED = { ...EXAMPLE, name: "Anna Jones", version: 2, updated_at: "2026-01-31T12:05:00.000Z" };
+const UNCHANGED = { description: "Unchanged since your ETag." };
+
+export const identityRoutes = router();
+
+identityRoutes.openapi(
+  endpoint({
+    policy: "public",
+    ignoreAuthorization: true,
+    rateLimit: "login",
+    errors: ["email_taken", "weak_password"],
+  }, {
+    method: "post",
+    path: "/v1/register",
+    operationId: "register",
+    tags,
+    summary: "Make an account for yourself",
+    description:
+      "A customer's. E-mail addresses that differ in case only are one. Then log in with POST /v1/token.",
+    request: {
+      body: json(RegisterBody, "Who you are.", {
+        email: "anna@example.com",
+        password: "violet-harbour-42-lamp",
+        name: "Anna Smith",
+      }),
+    },
+    responses: { 201: json(UserSchema, "The new account.", EXAMPLE) },
+  }),
+  async (c) => c.json(created(c, await register(c.var.ctx, c.req.valid("json"))), 201),
+);
+
+identityRoutes.openapi(
+  endpoint({
+    policy: "public",
+    ignoreAuthorization: true,
+    rateLimit: "login",
+    errors: ["invalid_credentials", "invalid_grant", "unsupported_grant_type"],
+  }, {
+    method: "post",
+    path: "/v1/token",
+    operationId: "createToken",
+    tags,
+    summary: "Log in, or go on with a refresh token",
+    description:
+      "OAuth 2.0 (RFC 6749) with the grants `password` and `refresh_token`. What OAuth libraries send " +
+      "besides (`scope`, `client_id`, `client_secret`, `Authorization: Basic`) is accepted and ignored. Each answer " +
+      "brings another refresh token and uses up the one before; one that comes twice ends the session for both.",
+    request: {
+      body: form(TokenForm, "The grant.", {
+        grant_type: "password",
+        username: "anna@example.com",
+        password: "violet-harbour-42-lamp",
+      }),
+    },
+    responses: {
+      200: json(TokenSchema, "The tokens.", {
+        access_token: "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiY3VzdG9tZXIifQ.c2lnbmF0dXJl",
+        token_type: "bearer",
+        expires_in: ACCESS_TOKEN_SECONDS,
+        refresh_token: "PcSxFjUZC8rr1BbzDzg5RvIVyGsDxkmCV4s3XJd1y1A",
+      }),
+    },
+  }),
+  async (c) => {
+    const grant = c.req.valid("form");
+    const session = grant.grant_type === "password"
+      ? await logIn(c.var.ctx, grant)
+      : await refreshSession(c.var.ctx, grant.refresh_token);
+    return c.json(await tokenView(c, session), 200, { "Cache-Control": "no-store" });
+  },
+  (result) => onInvalidGrant(result),
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "public", ignoreAuthorization: true }, {
+    method: "post",
+    path: "/v1/token/revocation",
+    operationId: "revokeToken",
+    tags,
+    summary: "Log out",
+    description:
+      "Ends the session that the refresh token belongs to (RFC 7009). Its access token is good until it " +
+      "expires. A token that is unknown is fine too.",
+    request: {
+      body: form(RevocationForm, "The token.", { token: "PcSxFjUZC8rr1BbzDzg5RvIVyGsDxkmCV4s3XJd1y1A" }),
+    },
+    responses: { 200: { description: "The token is worthless now, if it was not before." } },
+  }),
+  async (c) => {
+    await revokeToken(c.var.ctx, c.req.valid("form").token);
+    return c.body(null, 200);
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "user" }, {
+    method: "get",
+    path: "/v1/me",
+    operationId: "getMe",
+    tags,
+    summary: "Your own account",
+    description: "Whoever the access token speaks for.",
+    responses: { 200: json(UserSchema, "It.", EXAMPLE), 304: UNCHANGED },
+  }),
+  async (c) => {
+    const user = await getUser(c.var.ctx, callerId(c.var.ctx));
+    return isUnchanged(c, user.version) ? c.body(null, 304) : c.json(userView(user), 200);
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "user", conditional: true }, {
+    method: "patch",
+    path: "/v1/me",
+    operationId: "changeMe",
+    tags,
+    summary: "Change your own account",
+    description: "The name; null takes it away.",
+    request: { body: json(ChangeMeBody, "What to change.", { name: "Anna Jones" }) },
+    responses: { 200: json(UserSchema, "The account as it is now.", CHANGED) },
+  }),
+  async (c) => {
+    const user = await changeUser(c.var.ctx, callerId(c.var.ctx), c.req.valid("json"), expectedVersion(c));
+    return c.json(tagged(c, user), 200);
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "user", rateLimit: "login", errors: ["weak_password"] }, {
+    method: "post",
+    path: "/v1/me/password",
+    operationId: "changePassword",
+    tags,
+    summary: "Change your own password",
+    description: "Ends all your sessions, this one too: log in again with the new password.",
+    request: {
+      body: json(ChangePasswordBody, "The old one and the new one.", {
+        current_password: "violet-harbour-42-lamp",
+        new_password: "quiet-meadow-17-kettle",
+      }),
+    },
+    responses: { 204: { description: "Changed." } },
+  }),
+  async (c) => {
+    await changePassword(c.var.ctx, callerId(c.var.ctx), c.req.valid("json"));
+    return c.body(null, 204);
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "staff", idempotent: true, errors: ["email_taken"] }, {
+    method: "post",
+    path: "/v1/users",
+    operationId: "createUser",
+    tags,
+    summary: "Make an account for somebody else",
+    description:
+      "Without a password: hand its owner a token from POST /v1/users/{id}/password-token. Staff make " +
+      "customers; only admins make staff and admins.",
+    request: {
+      body: json(CreateUserBody, "Who it is for.", {
+        email: "anna@example.com",
+        name: "Anna Smith",
+        role: "customer",
+      }),
+    },
+    responses: { 201: json(UserSchema, "The new account.", EXAMPLE) },
+  }),
+  async (c) => {
+    const outcome = await createUser(c.var.ctx, c.req.valid("json"), c.var.idempotency);
+    return c.json(created(c, markReplay(c, outcome)), 201);
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "staff" }, {
+    method: "get",
+    path: "/v1/users",
+    operationId: "listUsers",
+    tags,
+    summary: "List accounts",
+    description: "Newest first. `email` finds one person.",
+    request: { query: ListUsersQuery },
+    responses: { 200: json(pageSchema(UserSchema), "One page.", { data: [EXAMPLE], next_cursor: null }) },
+  }),
+  async (c) => c.json(pageView(await listUsers(c.var.ctx, c.req.valid("query")), userView), 200),
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/users/{id}",
+    operationId: "getUser",
+    tags,
+    summary: "Get an account",
+    description: "Your own; for staff, anybody's.",
+    request: { params: UserParam },
+    responses: { 200: json(UserSchema, "It.", EXAMPLE), 304: UNCHANGED },
+  }),
+  async (c) => {
+    const user = await getUser(c.var.ctx, c.req.valid("param").id);
+    return isUnchanged(c, user.version) ? c.body(null, 304) : c.json(userView(user), 200);
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "staff", conditional: true, errors: ["not_found", "last_admin"] }, {
+    method: "patch",
+    path: "/v1/users/{id}",
+    operationId: "changeUser",
+    tags,
+    summary: "Change an account",
+    description:
+      "Staff change customers; only admins change roles, and the accounts of staff and admins. There is " +
+      "always at least one active admin. A changed role or a disabled account ends all its sessions.",
+    request: { params: UserParam, body: json(ChangeUserBody, "What to change.", { name: "Anna Jones" }) },
+    responses: { 200: json(UserSchema, "The account as it is now.", CHANGED) },
+  }),
+  async (c) => {
+    const user = await changeUser(
+      c.var.ctx,
+      c.req.valid("param").id,
+      c.req.valid("json"),
+      expectedVersion(c),
+    );
+    return c.json(tagged(c, user), 200);
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({ policy: "staff", errors: ["not_found"] }, {
+    method: "post",
+    path: "/v1/users/{id}/password-token",
+    operationId: "createPasswordToken",
+    tags,
+    summary: "Let somebody set a password",
+    description:
+      "For an account made by staff, or a forgotten password. The token is good once, for 24 hours, and " +
+      "replaces earlier ones; pass it to the account's owner. For the accounts of staff and admins: admins only.",
+    request: { params: UserParam },
+    responses: {
+      201: json(PasswordTokenSchema, "The token, shown only here.", {
+        token: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",
+        expires_at: "2026-02-01T12:00:00.000Z",
+      }),
+    },
+  }),
+  async (c) => {
+    const token = await createPasswordToken(c.var.ctx, c.req.valid("param").id);
+    return c.json(token, 201, { "Cache-Control": "no-store" });
+  },
+);
+
+identityRoutes.openapi(
+  endpoint({
+    policy: "public",
+    ignoreAuthorization: true,
+    rateLimit: "login",
+    errors: ["invalid_grant", "weak_password"],
+  }, {
+    method: "post",
+    path: "/v1/password",
+    operationId: "setPassword",
+    tags,
+    summary: "Set a password with a token",
+    description: "Ends all sessions of the account. A password that is refused leaves the token good.",
+    request: {
+      body: json(SetPasswordBody, "The token and the new password.", {
+        token: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",
+        new_password: "quiet-meadow-17-kettle",
+      }),
+    },
+    responses: { 204: { description: "Set: log in with it." } },
+  }),
+  async (c) => {
+    await setPassword(c.var.ctx, c.req.valid("json"));
+    return c.body(null, 204);
+  },
+);
+
+function form<S extends z.ZodType>(schema: S, description: string, example: z.input<S>) {
+  return { description, content: { "application/x-www-form-urlencoded": { schema, example } } };
+}
+
+/** OAuth clients are told apart a grant that we do not know from a bad request (RFC 6749 §5.2). */
+function onInvalidGrant(
+  result: { success: boolean; data?: unknown; target?: string; error?: unknown },
+): undefined {
+  const grantType = (result.data as { grant_type?: unknown } | undefined)?.grant_type;
+  if (
+    !result.success && grantType !== undefined && grantType !== "password" && grantType !== "refresh_token"
+  ) {
+    throw new AppError("unsupported_grant_type", "The grants are `password` and `refresh_token`.", {
+      errors: [{
+        pointer: "/grant_type",
+        code: "invalid_value",
+        message: "must be password or refresh_token",
+      }],
+    });
+  }
+  onInvalid(result);
+  return undefined;
+}
+
+async function tokenView(c: Context<AppEnv>, { userId, role, refreshToken }: Session) {
+  const { accessTokens, clock } = c.var.deps;
+  return {
+    access_token: await accessTokens.sign({ userId, role }, clock.now()),
+    token_type: "bearer" as const,
+    expires_in: ACCESS_TOKEN_SECONDS,
+    refresh_token: refreshToken,
+  };
+}
+
+function callerId({ actor }: Ctx): string {
+  if (actor.kind !== "user") throw new Error("A route for users was reached by somebody else.");
+  return actor.userId;
+}
+
+function tagged(c: Context<AppEnv>, user: User) {
+  isUnchanged(c, user.version);
+  return userView(user);
+}
+
+function created(c: Context<AppEnv>, user: User) {
+  c.header("Location", `/v1/users/${user.id}`);
+  return tagged(c, user);
+}

@@ -1,0 +1,154 @@
+import { assert, assertEquals } from "@std/assert";
+import { startTestApp } from "../../support/app.ts";
+import {
+  addProduct,
+  assertBooksBalance,
+  levelOf,
+  orderBody,
+  patch,
+  startAnother,
+  tally,
+  tryToPlace,
+} from "../../support/orders.ts";
+
+Deno.test("A hundred identical requests at once with one key are one order and a hundred equal answers", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const send = async () => {
+    const response = await app.fetch(
+      new Request("http://waybill.test/v1/orders", {
+        method: "POST",
+        headers: {
+          "Authorization": `Bearer ${user.token}`,
+          "Content-Type": "application/json",
+          "Idempotency-Key": "the-only-one",
+        },
+        body: JSON.stringify(orderBody({ [sku]: 2 }, { note: "Ring twice", metadata: { b: "2", a: "1" } })),
+      }),
+    );
+    return {
+      status: response.status,
+      replayed: response.headers.get("Idempotency-Replayed"),
+      location: response.headers.get("Location"),
+      text: await response.text(),
+    };
+  };
+  const answers = await Promise.all(Array.from({ length: 100 }, send));
+  assertEquals(answers.map(({ status }) => status), Array(100).fill(201));
+  assertEquals(new Set(answers.map(({ text }) => text)).size, 1, "byte for byte");
+  assertEquals(new Set(answers.map(({ location }) => location)).size, 1);
+  assertEquals(answers.filter(({ replayed }) => replayed === "true").length, 99);
+  assertEquals(answers.filter(({ replayed }) => replayed === null).length, 1);
+  assertEquals(await levelOf(app, sku), { on_hand: 100, reserved: 2, available: 98, version: 2 });
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Two processes that get the same key at the same time place one order", async () => {
+  await using app = await startTestApp();
+  await using other = await startAnother(app);
+  const user = await app.user();
+  const { sku } = await addProduct(app, { stock: 1000 });
+  for (let round = 0; round < 20; round++) {
+    const answers = await Promise.all(
+      [app, other, app, other].map((process) =>
+        tryToPlace(process, user, { [sku]: 1 }, { key: `round-${round}` })
+      ),
+    );
+    assertEquals(tally(answers), { 201: 4 });
+    assertEquals(new Set(answers.map(({ body }) => body.id)).size, 1);
+    assertEquals(answers.filter(({ headers }) => headers.get("Idempotency-Replayed") === null).length, 1);
+  }
+  assertEquals((await levelOf(app, sku)).reserved, 20);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A repeated request gets the first answer, even when the order has changed since", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const first = await tryToPlace(app, user, { [sku]: 1 }, { key: "k" });
+  await patch(app, user, first.body.id, { note: "Changed" });
+  const again = await tryToPlace(app, user, { [sku]: 1 }, { key: "k" });
+  assertEquals([again.status, again.body], [201, first.body]);
+  assertEquals(again.headers.get("ETag"), '"1"');
+});
+
+Deno.test("The same key with another body is refused, and the first order stays", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const first = await tryToPlace(app, user, { [sku]: 1 }, { key: "k" });
+  const other = await tryToPlace(app, user, { [sku]: 2 }, { key: "k" });
+  assertEquals([other.status, other.body.code], [422, "idempotency_key_reused"]);
+  assertEquals((await tryToPlace(app, user, { [sku]: 1 }, { key: "k" })).body, first.body);
+  assertEquals((await levelOf(app, sku)).reserved, 1);
+});
+
+Deno.test("Of different bodies with one key at the same time one is placed and the others are refused", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => tryToPlace(app, user, { [sku]: i + 1 }, { key: "k" })),
+  );
+  assertEquals(tally(answers), { 201: 1, "422 idempotency_key_reused": 19 });
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Another user's same key is another key", async () => {
+  await using app = await startTestApp();
+  const [a, b] = [await app.user(), await app.user()];
+  const { sku } = await addProduct(app);
+  const ofA = await tryToPlace(app, a, { [sku]: 1 }, { key: "k" });
+  const ofB = await tryToPlace(app, b, { [sku]: 1 }, { key: "k" });
+  assertEquals([ofB.status, ofB.headers.get("Idempotency-Replayed"), ofB.body.user_id], [201, null, b.id]);
+  assert(ofA.body.id !== ofB.body.id);
+});
+
+Deno.test("A key is kept for 24 hours and can be used anew after that", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const age = (interval: string) =>
+    app.deps.sql`
+      update idempotency_keys set created_at = created_at - ${interval}::interval, expires_at = expires_at - ${interval}::interval`;
+  const first = await tryToPlace(app, user, { [sku]: 1 }, { key: "k" });
+  await age("23 hours 59 minutes");
+  const replayed = await tryToPlace(app, user, { [sku]: 1 }, { key: "k" });
+  assertEquals(replayed.body.id, first.body.id);
+  await age("1 minute");
+  const fresh = await tryToPlace(app, user, { [sku]: 2 }, { key: "k" });
+  assertEquals([fresh.status, fresh.headers.get("Idempotency-Replayed"), fresh.body.items[0].quantity], [
+    201,
+    null,
+    2,
+  ]);
+  const again = await tryToPlace(app, user, { [sku]: 2 }, { key: "k" });
+  assertEquals([again.headers.get("Idempotency-Replayed"), again.body], ["true", fresh.body]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A refusal is not remembered: the same key places the order once it is possible", async () => {
+  await using app = await startTestApp();
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { stock: 0 });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    assertEquals((await tryToPlace(app, user, { [sku]: 1 }, { key: "k" })).status, 409);
+  }
+  await app.request("POST", `/inventory/${sku}/adjustments`, {
+    token: staff.token,
+    body: { delta: 1, reason: "Found" },
+  });
+  const placed = await tryToPlace(app, user, { [sku]: 1 }, { key: "k" });
+  assertEquals([placed.status, placed.headers.get("Idempotency-Replayed")], [201, null]);
+});
+
+Deno.test("Keys that cannot be kept are refused", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  for (const key of ["a b", "x".repeat(256), ""]) {
+    const { status, body } = await tryToPlace(app, user, { A: 1 }, { key });
+    assertEquals([status, body.errors[0].pointer], [422, "header/idempotency-key"]);
+  }
+});

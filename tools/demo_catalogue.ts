@@ -1,0 +1,84 @@
+import { createProduct } from "../src/catalogue/mod.ts";
+import { adjustStock } from "../src/inventory/mod.ts";
+import type { Ctx } from "../src/platform/ctx.ts";
+import { AppError } from "../src/platform/errors.ts";
+
+const DEMO_STOCK = 500;
+
+const price = (EUR: number, GBP: number, USD: number, JPY: number) =>
+  Object.entries({ EUR, GBP, USD, JPY }).map(([currency, amount]) => ({ currency, amount }));
+
+const DEMO_PRODUCTS: Parameters<typeof createProduct>[1][] = [
+  {
+    sku: "MUG-BLUE",
+    name: "Blue stoneware mug",
+    description: "Holds 350 ml, fired at 1,250 °C.",
+    category: "kitchen",
+    prices: price(1499, 1299, 1699, 2400),
+    weight_grams: 420,
+    hs_code: "691200",
+    country_of_origin: "PT",
+    attributes: { colour: "blue", dishwasher_safe: true },
+  },
+  {
+    sku: "TEA-SENCHA-100",
+    name: "Sencha green tea, 100 g",
+    description: "First flush from Shizuoka.",
+    category: "food",
+    prices: price(1290, 1090, 1390, 1800),
+    weight_grams: 120,
+    hs_code: "090210",
+    country_of_origin: "JP",
+    attributes: { organic: true },
+  },
+  {
+    sku: "TSHIRT-M",
+    name: "Organic cotton T-shirt, M",
+    description: "180 g/m² jersey, undyed.",
+    category: "clothing",
+    prices: price(2900, 2500, 3200, 4600),
+    weight_grams: 190,
+    hs_code: "610910",
+    country_of_origin: "IN",
+    attributes: { size: "M" },
+  },
+  {
+    sku: "LANTERN-WHITE",
+    name: "White metal lantern",
+    description: "For a tea light, 21 cm high.",
+    category: "home",
+    prices: price(1850, 1590, 1990, 2900),
+    weight_grams: 640,
+    hs_code: "940550",
+    country_of_origin: "CN",
+    attributes: { colour: "white" },
+  },
+  {
+    sku: "KNIFE-SANTOKU",
+    name: "Santoku knife, 17 cm",
+    description: "Three layers of steel, walnut handle.",
+    category: "kitchen",
+    prices: price(8900, 7600, 9900, 13800),
+    weight_grams: 210,
+    hs_code: "821192",
+    country_of_origin: "JP",
+    attributes: { blade_cm: 17 },
+  },
+];
+
+/** Loads a few products with stock into an empty catalogue; changes nothing in one that has any of them. */
+export async function loadDemoCatalogue(ctx: Ctx): Promise<number> {
+  let loaded = 0;
+  for (const product of DEMO_PRODUCTS) {
+    try {
+      await createProduct(ctx, product);
+    } catch (error) {
+      if (error instanceof AppError && error.code === "sku_taken") continue;
+      throw error;
+    }
+    const stock = { location: "default", kind: "receipt", delta: DEMO_STOCK, reason: "Demo stock" } as const;
+    await adjustStock(ctx, { sku: product.sku, ...stock }, undefined);
+    loaded++;
+  }
+  return loaded;
+}

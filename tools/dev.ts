@@ -1,0 +1,131 @@
+/**
+ * `deno task dev`: everything on one machine. Starts PostgreSQL where none is configured, migrates, loads a small
+ * catalogue, runs the API with reload on change, and says what to do next. Ctrl-C ends all of it.
+ */
+
+import { existsSync } from "node:fs";
+import { loadEnvFile } from "node:process";
+import { join } from "@std/path";
+import { loadConfig } from "../src/config.ts";
+import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
+import { migrate } from "../src/platform/migrate.ts";
+import { loadDemoCatalogue } from "./demo_catalogue.ts";
+import { startServices } from "./services.ts";
+
+const READY_POLL_MS = 50;
+
+if (existsSync(".env")) loadEnvFile();
+const dataDir = Deno.env.get("DATA_DIR") || ".data";
+const port = Deno.env.get("PORT") || "8000";
+refuseTakenPort(Number(port));
+
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => stopping.abort());
+}
+
+const services = await startServices({ purpose: "dev", env: Deno.env.toObject() });
+try {
+  const env = {
+    ...localSettings(dataDir),
+    ...Deno.env.toObject(),
+    PORT: port,
+    DATABASE_URL: services.databaseUrl,
+  };
+  await migrate(services.databaseUrl);
+  const deps = await openDeps(loadConfig({ ...env, LOG_LEVEL: "warn" }));
+  const loaded = await loadDemoCatalogue(systemCtx(deps, "demo"));
+  await closeDeps(deps);
+  if (loaded > 0) console.log(`Catalogue: loaded ${loaded} demo products`);
+  if (!stopping.signal.aborted) await runApi(env);
+} finally {
+  await services.stop();
+}
+
+/** The API as `deno task api` runs it, restarted when a file of it changes. */
+async function runApi(env: Record<string, string>): Promise<void> {
+  const api = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--watch",
+      "--no-clear-screen",
+      "--allow-net",
+      "--allow-env",
+      "--allow-read=.",
+      "--allow-sys",
+      "--allow-ffi",
+      "src/main.ts",
+    ],
+    env,
+  }).spawn();
+  stopping.signal.addEventListener("abort", () => {
+    try {
+      api.kill("SIGTERM");
+    } catch { /* it has ended already */ }
+  });
+  const ended = api.status;
+  const url = `http://localhost:${env.PORT}`;
+  if (await answers(`${url}/health`, ended)) console.log(welcome(url, env));
+  await ended;
+}
+
+async function answers(url: string, ended: Promise<unknown>): Promise<boolean> {
+  let over = false;
+  ended.then(() => over = true);
+  while (!over && !stopping.signal.aborted) {
+    const response = await fetch(url).catch(() => undefined);
+    await response?.body?.cancel();
+    if (response?.ok) return true;
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+  return false;
+}
+
+/** What a local installation needs and nobody set: made once and kept beside the data, so that tokens outlive a restart. */
+function localSettings(directory: string): Record<string, string> {
+  const file = join(directory, "local.json");
+  if (!existsSync(file)) {
+    Deno.mkdirSync(directory, { recursive: true });
+    const secret = () => crypto.getRandomValues(new Uint8Array(36)).toBase64({ alphabet: "base64url" });
+    const settings = {
+      SECRET_KEY: secret(),
+      ADMIN_EMAIL: "admin@waybill.local",
+      ADMIN_PASSWORD: secret().slice(0, 20),
+    };
+    Deno.writeTextFileSync(file, JSON.stringify(settings, null, 2), { mode: 0o600 });
+  }
+  return { APP_ENV: "local", LOG_FORMAT: "text", ...JSON.parse(Deno.readTextFileSync(file)) };
+}
+
+function refuseTakenPort(port: number): void {
+  try {
+    Deno.listen({ port }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    console.error(`Port ${port} is taken. Run a second copy with another PORT and DATA_DIR.`);
+    Deno.exit(1);
+  }
+}
+
+function welcome(url: string, env: Record<string, string>): string {
+  return `
+Waybill is up.
+
+  API docs   ${url}/docs
+  Database   ${env.DATABASE_URL}
+  Admin      ${env.ADMIN_EMAIL}  ${env.ADMIN_PASSWORD}
+
+A first order, to paste into another terminal:
+
+  API=${url}/v1
+  curl -s $API/register -H 'Content-Type: application/json' \\
+    -d '{"email":"ada@example.com","password":"first-order-47-lanterns","name":"Ada"}'
+  TOKEN=$(curl -s $API/token -d grant_type=password -d username=ada@example.com \\
+    -d password=first-order-47-lanterns | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  ORDER=$(curl -s $API/orders -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+    -H 'Idempotency-Key: my-first-order' -d '{"items":[{"sku":"MUG-BLUE","quantity":2}],"currency":"EUR",
+    "ship_to":{"name":"Ada Lovelace","lines":["Hauptstr. 1"],"city":"Berlin","postal_code":"10115","country":"DE"}}' \\
+    | sed 's/^{"id":"\\([^"]*\\)".*/\\1/')
+  curl -s $API/orders/$ORDER -H "Authorization: Bearer $TOKEN"; echo
+`;
+}

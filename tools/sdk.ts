@@ -1,0 +1,90 @@
+/**
+ * `deno task sdk`: generates sdk/src from docs/openapi.json and compiles the SDK for Node into sdk/dist.
+ * With `--check` it only says whether sdk/src is fresh; sdk/dist is not committed.
+ */
+
+import ts from "typescript";
+
+const SRC = path("../sdk/src");
+const DIST = path("../sdk/dist");
+/** Ignored by git, the formatter and the linter alike. */
+const CHECKED = path("../node_modules/.cache/waybill-sdk");
+
+if (import.meta.main) {
+  if (Deno.args.includes("--check")) {
+    await check();
+  } else {
+    await generate(SRC);
+    await Deno.remove(DIST, { recursive: true }).catch(() => {});
+    compileSdk(DIST);
+  }
+}
+
+async function check(): Promise<void> {
+  await generate(CHECKED);
+  const [committed, fresh] = await Promise.all([readTree(SRC), readTree(CHECKED)]);
+  const stale = [...new Set([...committed.keys(), ...fresh.keys()])]
+    .filter((file) => committed.get(file) !== fresh.get(file));
+  if (stale.length === 0) return;
+  console.error(
+    `sdk/src is not what docs/openapi.json says: run \`deno task sdk\`.\n  ${stale.join("\n  ")}`,
+  );
+  Deno.exit(1);
+}
+
+/** One class with a method for each operation, its types, and the small fetch client that they stand on. */
+async function generate(directory: string): Promise<void> {
+  // Asked nicely, a dependency of the generator does not look for WSL in /proc, which Deno allows to no one but `-A`.
+  Deno.env.set("__IS_WSL_TEST__", "1");
+  const { createClient } = await import("@hey-api/openapi-ts");
+  await createClient({
+    input: JSON.parse(await Deno.readTextFile(path("../docs/openapi.json"))),
+    output: { path: directory, importFileExtension: ".ts", clean: true },
+    plugins: [
+      "@hey-api/client-fetch",
+      "@hey-api/typescript",
+      { name: "@hey-api/sdk", operations: { strategy: "single", containerName: "Waybill" } },
+    ],
+    logs: { level: "silent", file: false },
+  });
+}
+
+/** Node strips no types from packages, so it gets JavaScript and declarations. @throws on a type error */
+export function compileSdk(outDir: string): void {
+  const program = ts.createProgram([path("../sdk/mod.ts")], {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.NodeNext,
+    lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
+    types: [],
+    strict: true,
+    declaration: true,
+    rewriteRelativeImportExtensions: true,
+    rootDir: path("../sdk"),
+    outDir,
+  });
+  const diagnostics = [...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
+  if (diagnostics.length === 0) return;
+  throw new Error(ts.formatDiagnostics(diagnostics, {
+    getCanonicalFileName: (file) => file,
+    getCurrentDirectory: () => Deno.cwd(),
+    getNewLine: () => "\n",
+  }));
+}
+
+/** The text of every file in a directory, by its path there; nothing where there is no directory. */
+async function readTree(directory: string, prefix = ""): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  const entries = await Array.fromAsync(Deno.readDir(directory)).catch(() => []);
+  for (const { name, isDirectory } of entries) {
+    const child = `${directory}/${name}`;
+    const inside = isDirectory
+      ? await readTree(child, `${prefix}${name}/`)
+      : [[prefix + name, await Deno.readTextFile(child)] as const];
+    for (const [file, text] of inside) files.set(file, text);
+  }
+  return files;
+}
+
+function path(relative: string): string {
+  return decodeURIComponent(new URL(relative, import.meta.url).pathname);
+}

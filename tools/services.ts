@@ -1,0 +1,91 @@
+/**
+ * What a developer's machine may lack: a PostgreSQL, and for the tests a Redis. Those that the environment names are
+ * used; else they are started here, on free ports, and end with this process.
+ */
+
+import { inDatabase, withConnection } from "./database_admin.ts";
+import { startLastingPostgres, startThrowAwayPostgres } from "./embedded_postgres.ts";
+import { startThrowAwayRedis } from "./embedded_redis.ts";
+
+/** The services of one run. */
+export interface Services {
+  /** For `dev` the database to work in; for `test` a superuser's (or at least one that may create databases). */
+  databaseUrl: string;
+  redis: RedisService;
+  /** Ends what was started here. A second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+/** A Redis over TCP, one over HTTP, or why there is none. */
+export type RedisService =
+  | { kind: "tcp"; url: string }
+  | { kind: "http"; url: string; token: string }
+  | { kind: "none"; reason: string };
+
+/** What to bring up: lasting data for `dev`, fast and throw-away ones for `test`. */
+export interface ServicesOptions {
+  purpose: "dev" | "test";
+  /** DATABASE_URL, REDIS_URL, UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN and DATA_DIR are read. */
+  env: Record<string, string | undefined>;
+  /** Says in a line what was found or started where that is worth knowing. */
+  say?: (line: string) => void;
+}
+
+/** Two processes that start at once must not both find the database missing. */
+const CREATE_LOCK_KEY = 871_402_934;
+
+interface Started {
+  stop(): Promise<void>;
+}
+
+/** Finds or starts the services, and cleans up if one of them fails. */
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  const started: Started[] = [];
+  let stopped: Promise<unknown> | undefined;
+  const stop = async () => {
+    stopped ??= Promise.all(started.map((service) => service.stop()));
+    await stopped;
+  };
+  try {
+    const databaseUrl = await findDatabase(options, started);
+    const redis = await findRedis(options, started);
+    return { databaseUrl, redis, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function findDatabase(options: ServicesOptions, started: Started[]): Promise<string> {
+  const { purpose, env, say = console.log } = options;
+  if (env.DATABASE_URL) return env.DATABASE_URL;
+  const server = purpose === "dev"
+    ? await startLastingPostgres(env.DATA_DIR || ".data", say)
+    : await startThrowAwayPostgres(say);
+  started.push(server);
+  return purpose === "dev" ? await ensureDatabase(server.url, "waybill") : server.url;
+}
+
+async function ensureDatabase(adminUrl: string, name: string): Promise<string> {
+  await withConnection(adminUrl, async (sql) => {
+    await sql`select pg_advisory_lock(${CREATE_LOCK_KEY})`;
+    const [found] = await sql`select from pg_database where datname = ${name}`;
+    if (!found) await sql`create database ${sql(name)}`;
+  });
+  return inDatabase(adminUrl, name);
+}
+
+/** The tests need logical databases, which Redis over HTTP does not have. */
+async function findRedis(options: ServicesOptions, started: Started[]): Promise<RedisService> {
+  const { purpose, env } = options;
+  if (env.REDIS_URL) return { kind: "tcp", url: env.REDIS_URL };
+  if (purpose === "dev") {
+    const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env;
+    if (url && token) return { kind: "http", url, token };
+    return { kind: "none", reason: "no REDIS_URL and no UPSTASH_REDIS_REST_URL" };
+  }
+  const redis = await startThrowAwayRedis();
+  if (!redis) return { kind: "none", reason: "no REDIS_URL and no redis-server on the PATH" };
+  started.push(redis);
+  return { kind: "tcp", url: redis.url };
+}

@@ -1,0 +1,77 @@
+/** Where and as whom a server runs, and how it is told to stop. */
+export interface SuperviseOptions {
+  command: string;
+  args: string[];
+  /** What the server takes as "stop now, cleanly". */
+  stopSignal: "INT" | "TERM" | "QUIT";
+  /** Receives standard output and standard error; written anew at each start. */
+  logFile: string;
+  /** Another account than ours (as root only). */
+  account?: Account;
+  /** Removed once the server was stopped: for data that no one wants again. */
+  removeAfter?: string;
+}
+
+/** A user of this machine, by number. */
+export interface Account {
+  uid: number;
+  gid: number;
+}
+
+/** A server process that ends when we do, however we end. */
+export interface Supervised {
+  /** Resolves with the exit code once the server is gone. */
+  exited: Promise<number>;
+  /** Tells the server to stop and waits until it has. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Stands between us and the server. Standard input is a pipe that only we hold: it closes when we stop the server and
+ * when we die, by kill -9 too. Then the watcher sends the stop signal until the server is gone (one that comes before
+ * the server has set its handlers is lost) and ends with 0; it is killed if the server ends by itself.
+ */
+const SUPERVISOR = `
+stop_signal=$1 log=$2 remove=$3; shift 3
+exec 3<&0 </dev/null >"$log" 2>&1
+"$@" 3<&- &
+server=$!
+( read -r _ <&3; trap "" TERM; while kill -s "$stop_signal" "$server"; do sleep 0.05; done; exit 0 ) 2>/dev/null &
+watcher=$!
+wait "$server"; code=$?
+kill "$watcher" 2>/dev/null
+if wait "$watcher" && [ -n "$remove" ]; then rm -rf -- "$remove"; fi
+exit "$code"
+`;
+
+/** Starts a server in a session of its own, so that Ctrl-C in the terminal reaches us and not the server. */
+export function supervise(options: SuperviseOptions): Supervised {
+  const { command, args, stopSignal, logFile, account, removeAfter = "" } = options;
+  const child = new Deno.Command("sh", {
+    args: ["-c", SUPERVISOR, "sh", stopSignal, logFile, removeAfter, command, ...args],
+    cwd: "/",
+    detached: true,
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+    ...account,
+  }).spawn();
+  const exited = child.status.then(({ code }) => code);
+  let closed: Promise<void> | undefined;
+  return {
+    exited,
+    async stop() {
+      closed ??= child.stdin.close().catch(() => {});
+      await closed;
+      await exited;
+    },
+  };
+}
+
+/** A port of 127.0.0.1 that nobody listens on now. Another process may take it before we do: be ready to retry. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}

@@ -1,0 +1,133 @@
+/**
+ * `deno task test [files and flags of deno test]`: brings up PostgreSQL and Redis, migrates a template database that
+ * the test files clone, runs `deno test` and cleans up. Ends with a line "N passed, N failed, N skipped".
+ *
+ * DATABASE_URL and REDIS_URL of the environment name servers to use instead (not those of `.env`: these are the ones
+ * one works with). Databases are made there under new names and dropped afterwards.
+ */
+
+import { migrate } from "../src/platform/migrate.ts";
+import { inDatabase, withConnection } from "./database_admin.ts";
+import { SYSTEM_DIRECTORY } from "./postgres_home.ts";
+import { type RedisService, type Services, startServices } from "./services.ts";
+
+const INTERRUPTED_EXIT_CODE = 130;
+/** What `deno test` may not inherit: the tests must not find the servers that one works with. */
+const HIDDEN_VARIABLES = ["DATABASE_URL", "REDIS_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"];
+
+async function main(args: string[]): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, interrupt);
+
+  const services = await startServices({ purpose: "test", env: Deno.env.toObject() });
+  try {
+    const template = `waybill_test_${crypto.randomUUID().slice(0, 8)}`;
+    try {
+      await makeTemplate(services.databaseUrl, template);
+      if (interruption.signal.aborted) return INTERRUPTED_EXIT_CODE;
+      return await runTests(args, services, template, interruption.signal);
+    } finally {
+      await dropDatabases(services.databaseUrl, template);
+    }
+  } finally {
+    await services.stop();
+  }
+}
+
+async function makeTemplate(adminUrl: string, name: string): Promise<void> {
+  await withConnection(adminUrl, (sql) => sql`create database ${sql(name)}`);
+  await migrate(inDatabase(adminUrl, name), { log: () => {} });
+}
+
+/** The template and every clone that a test left. */
+async function dropDatabases(adminUrl: string, template: string): Promise<void> {
+  await withConnection(adminUrl, async (sql) => {
+    const names = await sql`select datname from pg_database where starts_with(datname, ${template})`;
+    for (const { datname } of names) await sql`drop database if exists ${sql(datname)} with (force)`;
+  });
+}
+
+async function runTests(
+  args: string[],
+  services: Services,
+  template: string,
+  interrupted: AbortSignal,
+): Promise<number> {
+  const env = Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => !HIDDEN_VARIABLES.includes(name)),
+  );
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", ...testFlags(services), ...args],
+    clearEnv: true,
+    env: {
+      DENO_JOBS: String(Math.min(Math.max(navigator.hardwareConcurrency, 2), 4)),
+      ...(Deno.stdout.isTerminal() && !Deno.noColor ? { FORCE_COLOR: "1" } : {}),
+      ...env,
+      APP_ENV: "test",
+      TEST_DATABASE_URL: services.databaseUrl,
+      TEST_DATABASE_TEMPLATE: template,
+      ...redisVariables(services.redis),
+    },
+    stdout: "piped",
+    signal: interrupted,
+  }).spawn();
+  const [output, status] = await Promise.all([passOn(child.stdout), child.status]);
+  if (interrupted.aborted) return INTERRUPTED_EXIT_CODE;
+  report(output, status.success, services.redis);
+  return status.code;
+}
+
+/** The tests reach this machine and the named servers, no one else; they write no files but temporary ones. */
+function testFlags(services: Services): string[] {
+  const hosts = ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", new URL(services.databaseUrl).hostname];
+  if (services.redis.kind === "tcp") hosts.push(new URL(services.redis.url).hostname);
+  const temporary = Deno.env.get("TMPDIR") || "/tmp";
+  return [
+    "--parallel",
+    "--sanitize-ops",
+    "--sanitize-resources",
+    `--allow-net=${[...new Set(hosts)].join(",")}`,
+    "--allow-env",
+    "--allow-read",
+    `--allow-write=${temporary},${SYSTEM_DIRECTORY}`,
+    "--allow-sys",
+    "--allow-ffi=node_modules",
+    "--allow-run",
+  ];
+}
+
+function redisVariables(redis: RedisService): Record<string, string> {
+  if (redis.kind === "tcp") return { TEST_REDIS_URL: redis.url };
+  const reason = redis.kind === "none"
+    ? redis.reason
+    : "Upstash over HTTP has no logical databases to test in";
+  return { TEST_REDIS_MISSING: reason };
+}
+
+/** Shows what the tests print as it comes, and returns all of it. */
+async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const [shown, kept] = stream.tee();
+  const [text] = await Promise.all([
+    new Response(kept).text(),
+    shown.pipeTo(Deno.stdout.writable, { preventClose: true }),
+  ]);
+  return text;
+}
+
+/** Prints what could not be shown and why, and the counts on a line of their own. */
+function report(output: string, success: boolean, redis: RedisService): void {
+  // deno-lint-ignore no-control-regex
+  const lines = output.replace(/\x1b\[[0-9;]*m/g, "").split("\n");
+  const skipped = lines.flatMap((line) => /^(.*) \.\.\. ignored \(/.exec(line)?.[1] ?? []);
+  const missing = redisVariables(redis).TEST_REDIS_MISSING;
+  if (missing) console.log(`Redis: none (${missing}): nothing was shown against a real Redis.`);
+  for (const name of skipped) console.log(`Skipped: ${name}`);
+  const summary = lines.findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));
+  if (!summary) console.log("No test ran.");
+  const count = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(summary ?? "")?.[1] ?? 0);
+  const failed = count("failed") || (success ? 0 : 1);
+  console.log(`${count("passed")} passed, ${failed} failed, ${count("ignored")} skipped`);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
