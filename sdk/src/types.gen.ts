@@ -24,6 +24,9 @@ export type DetailedHealth = Health & {
 };
 
 export type User = {
+    /**
+     * UUID
+     */
     id: string;
     email: string;
     name: string | null;
@@ -186,6 +189,9 @@ export type PasswordReset = {
 };
 
 export type Product = {
+    /**
+     * UUID
+     */
     id: string;
     /**
      * Stock keeping unit
@@ -422,6 +428,9 @@ export type StockMovement = {
      * The version of the level that this movement made
      */
     version: number;
+    /**
+     * UUID
+     */
     order_id: string | null;
     reason: string | null;
     reference: string | null;
@@ -437,11 +446,17 @@ export type StockThreshold = {
 };
 
 export type Order = {
+    /**
+     * UUID
+     */
     id: string;
     /**
      * For people
      */
     number: string;
+    /**
+     * UUID
+     */
     user_id: string;
     status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
     payment_status: 'UNPAID' | 'PAID' | 'REFUNDED';
@@ -486,6 +501,9 @@ export type Order = {
 
 export type OrderItem = {
     line: number;
+    /**
+     * UUID
+     */
     product_id: string;
     /**
      * Stock keeping unit
@@ -541,6 +559,9 @@ export type PlaceOrder = {
          * Stock keeping unit
          */
         sku?: string;
+        /**
+         * UUID
+         */
         product_id?: string;
         quantity: number;
         /**
@@ -1016,6 +1037,9 @@ export type ListUsersData = {
          * Exactly this address, whatever its case
          */
         email?: string;
+        /**
+         * Only accounts with this role
+         */
         role?: 'customer' | 'staff' | 'admin';
         /**
          * `next_cursor` of the page before
@@ -1146,6 +1170,9 @@ export type CreateUserResponse = CreateUserResponses[keyof CreateUserResponses];
 export type GetUserData = {
     body?: never;
     path: {
+        /**
+         * UUID
+         */
         id: string;
     };
     query?: never;
@@ -1202,6 +1229,9 @@ export type ChangeUserData = {
         'If-Match'?: string;
     };
     path: {
+        /**
+         * UUID
+         */
         id: string;
     };
     query?: never;
@@ -1273,6 +1303,9 @@ export type ChangeUserResponse = ChangeUserResponses[keyof ChangeUserResponses];
 export type CreatePasswordTokenData = {
     body?: never;
     path: {
+        /**
+         * UUID
+         */
         id: string;
     };
     query?: never;
@@ -1385,6 +1418,9 @@ export type ListProductsData = {
          * Words in SKU, name, category or description; the last one may be the beginning of a word. `"a phrase"`, `or` and `-without` work as in web searches.
          */
         q?: string;
+        /**
+         * Only this category
+         */
         category?: string;
         /**
          * Other than `active`: staff only
@@ -1870,6 +1906,9 @@ export type ListStockLevelsData = {
          * Only levels at or below their threshold
          */
         low_stock?: 'true' | 'false';
+        /**
+         * Only SKUs that begin so
+         */
         sku_prefix?: string;
         /**
          * `next_cursor` of the page before
@@ -2015,6 +2054,9 @@ export type ListStockMovementsData = {
         sku: string;
     };
     query?: {
+        /**
+         * Where; there is one for now
+         */
         location?: 'default';
         /**
          * `next_cursor` of the page before
@@ -2080,8 +2122,17 @@ export type ListOrdersData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * Only orders in this status
+         */
         status?: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+        /**
+         * Only orders paid so far
+         */
         payment_status?: 'UNPAID' | 'PAID' | 'REFUNDED';
+        /**
+         * Only orders fulfilled so far
+         */
         fulfilment_status?: 'UNFULFILLED' | 'SHIPPED' | 'DELIVERED';
         /**
          * Whose; customers only ever see their own
@@ -2091,7 +2142,13 @@ export type ListOrdersData = {
          * Orders with a line of this SKU
          */
         sku?: string;
+        /**
+         * The order with this number
+         */
         number?: string;
+        /**
+         * The order with this reference
+         */
         external_reference?: string;
         /**
          * Created at this time or later
@@ -2109,6 +2166,9 @@ export type ListOrdersData = {
          * Placed before this time
          */
         placed_to?: string;
+        /**
+         * `-` is newest first
+         */
         sort?: '-created_at' | 'created_at' | '-placed_at' | 'placed_at';
         /**
          * `next_cursor` of the page before
@@ -2239,17 +2299,35 @@ export type PlaceOrderResponse = PlaceOrderResponses[keyof PlaceOrderResponses];
 export type ListUserOrdersData = {
     body?: never;
     path: {
+        /**
+         * UUID
+         */
         user_id: string;
     };
     query?: {
+        /**
+         * Only orders in this status
+         */
         status?: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+        /**
+         * Only orders paid so far
+         */
         payment_status?: 'UNPAID' | 'PAID' | 'REFUNDED';
+        /**
+         * Only orders fulfilled so far
+         */
         fulfilment_status?: 'UNFULFILLED' | 'SHIPPED' | 'DELIVERED';
         /**
          * Orders with a line of this SKU
          */
         sku?: string;
+        /**
+         * The order with this number
+         */
         number?: string;
+        /**
+         * The order with this reference
+         */
         external_reference?: string;
         /**
          * Created at this time or later
@@ -2267,6 +2345,9 @@ export type ListUserOrdersData = {
          * Placed before this time
          */
         placed_to?: string;
+        /**
+         * `-` is newest first
+         */
         sort?: '-created_at' | 'created_at' | '-placed_at' | 'placed_at';
         /**
          * `next_cursor` of the page before
@@ -2327,6 +2408,9 @@ export type ListUserOrdersResponse = ListUserOrdersResponses[keyof ListUserOrder
 export type GetOrderData = {
     body?: never;
     path: {
+        /**
+         * UUID
+         */
         id: string;
     };
     query?: never;
@@ -2383,6 +2467,9 @@ export type ChangeOrderData = {
         'If-Match'?: string;
     };
     path: {
+        /**
+         * UUID
+         */
         id: string;
     };
     query?: never;
@@ -2463,6 +2550,9 @@ export type CancelOrderData = {
         'If-Match'?: string;
     };
     path: {
+        /**
+         * UUID
+         */
         id: string;
     };
     query?: never;
@@ -2534,6 +2624,9 @@ export type CancelOrderResponse = CancelOrderResponses[keyof CancelOrderResponse
 export type GetOrderTimelineData = {
     body?: never;
     path: {
+        /**
+         * UUID
+         */
         id: string;
     };
     query?: never;

@@ -20,7 +20,7 @@ import {
   insertProducts,
   listProductsBySku,
   lockProductsBySku,
-  planForTablesOfNow,
+  planForValues,
   updateProducts,
 } from "./queries.ts";
 
@@ -139,7 +139,7 @@ type Decision =
 /** Reads, decides and writes many records at once. Nobody can change their products in between. */
 async function importRecords(tx: Tx, ctx: Ctx, records: ImportRecord[]): Promise<Decision[]> {
   const skus = records.map(({ sku }) => sku);
-  await planForTablesOfNow(tx);
+  await planForValues(tx);
   await lockProductsBySku(tx, skus);
   const known = new Map((await listProductsBySku(tx, skus)).map((product) => [product.sku, product]));
   const decisions = records.map((record) => decide(known.get(record.sku), ctx.clock.now(), record));

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { transaction } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { readThrough } from "../platform/read_through.ts";
 import type { Product } from "./product.ts";
 import type { ProductFilter } from "./product_filter.ts";
-import { type ListedProduct, listProducts as selectProducts } from "./queries.ts";
+import { type ListedProduct, listProducts as selectProducts, planForValues } from "./queries.ts";
 
 /** How old a list may be, in milliseconds. */
 const LIST_TTL_MS = 60_000;
@@ -23,7 +24,10 @@ export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Pag
   }
   const page = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
     const version = ctx.clock.now().getTime();
-    const rows = await selectProducts(ctx.sql, filter);
+    const rows = await transaction(ctx.sql, async (tx) => {
+      await planForValues(tx);
+      return await selectProducts(tx, filter);
+    });
     const page = toPage(rows, filter.limit, (last) => positionOf(filter, last));
     return { version, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };
   });

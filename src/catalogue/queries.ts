@@ -37,53 +37,61 @@ export async function lockProductsBySku(tx: Tx, skus: string[]): Promise<void> {
 }
 
 /**
- * Has every statement of this transaction planned for the tables as they are now. A plan kept from when a table was
- * small reads all of it for each batch while an import makes it large.
+ * Has the statements of this transaction planned for their values and for the tables as they are now. The plans that
+ * connections keep are made for any values: good for looking up a row, ruinous for a list by whichever filter, or for
+ * an import that makes a small table large.
  */
-export async function planForTablesOfNow(tx: Tx): Promise<void> {
+export async function planForValues(tx: Tx): Promise<void> {
   await tx`set local plan_cache_mode = force_custom_plan`;
 }
 
 /** A listed product with what it was sorted by, in a form that loses nothing; null where its id says it. */
 export type ListedProduct = Product & { sort_key: string | number | null };
 
-/** The products that pass the filter, `limit + 1` of them after the cursor. */
-export async function listProducts(sql: Sql, filter: ProductFilter): Promise<ListedProduct[]> {
-  const by = sortKey(sql, filter.sort);
-  const [direction, beyond] = filter.sort.startsWith("-") ? [sql`desc`, sql`<`] : [sql`asc`, sql`>`];
-  const { currency, price_min = 0, price_max = Number.MAX_SAFE_INTEGER } = filter;
-  return await sql<ListedProduct[]>`
-    select ${productColumns(sql)}, ${by?.text ?? sql`null`} as sort_key
+/**
+ * The products that pass the filter, `limit + 1` of them after the cursor. One text for all filters, so that callers
+ * cannot fill the connections with prepared statements; after `planForValues` those that are null cost nothing.
+ */
+export async function listProducts(tx: Tx, filter: ProductFilter): Promise<ListedProduct[]> {
+  const by = sortKey(tx, filter.sort);
+  const [direction, beyond] = filter.sort.startsWith("-") ? [tx`desc`, tx`<`] : [tx`asc`, tx`>`];
+  const status = filter.status === "any" ? null : filter.status;
+  const { category = null, country_of_origin = null, updated_since = null, currency, cursor } = filter;
+  const hsCodes = filter.hs_code === undefined ? null : `${filter.hs_code}%`;
+  const search = filter.q === undefined ? null : searchParts(filter.q);
+  return await tx<ListedProduct[]>`
+    select ${productColumns(tx)}, ${by?.text ?? tx`null`} as sort_key
     from products p
     ${
-    currency === undefined ? sql`` : sql`join product_prices price on price.product_id = p.id
-      and price.currency = ${currency} and price.amount between ${price_min} and ${price_max}`
+    currency === undefined ? tx`` : tx`
+      join product_prices price on price.product_id = p.id and price.currency = ${currency}
+        and price.amount between ${filter.price_min ?? 0} and ${filter.price_max ?? Number.MAX_SAFE_INTEGER}`
   }
-    where true
-      ${filter.status === "any" ? sql`` : sql`and p.status = ${filter.status}`}
-      ${filter.category === undefined ? sql`` : sql`and p.category = ${filter.category}`}
-      ${
-    filter.country_of_origin === undefined
-      ? sql``
-      : sql`and p.country_of_origin = ${filter.country_of_origin}`
-  }
-      ${filter.hs_code === undefined ? sql`` : sql`and p.hs_code like ${filter.hs_code + "%"}`}
-      ${filter.updated_since === undefined ? sql`` : sql`and p.updated_at >= ${filter.updated_since}`}
-      ${filter.q === undefined ? sql`` : sql`and p.search @@ ${searchQuery(sql, filter.q)}`}
-      ${filter.cursor === undefined ? sql`` : isBeyond(filter.cursor)}
-    order by ${by ? sql`${by.key} ${direction},` : sql``} p.id ${direction}
+    where (${status}::text is null or p.status = ${status})
+      and (${category}::text is null or p.category = ${category})
+      and (${country_of_origin}::text is null or p.country_of_origin = ${country_of_origin})
+      and (${hsCodes}::text is null or p.hs_code like ${hsCodes})
+      and (${updated_since}::timestamptz is null or p.updated_at >= ${updated_since})
+      and (${search && search.words}::text is null or p.search @@ (
+        websearch_to_tsquery('simple', ${search && search.words})
+        || (websearch_to_tsquery('simple', ${search && search.others}) && to_tsquery('simple', ${
+    search && search.beginning
+  }))
+      ))
+      ${cursor === undefined ? tx`` : isBeyond(cursor)}
+    order by ${by ? tx`${by.key} ${direction},` : tx``} p.id ${direction}
     limit ${filter.limit + 1}`;
 
   function isBeyond(position: ProductPosition): Fragment {
     const id = position.at(-1)!;
     return by
-      ? sql`and (${by.key}, p.id) ${beyond} (${position[1]}::${by.cast}, ${id})`
-      : sql`and p.id ${beyond} ${id}`;
+      ? tx`and (${by.key}, p.id) ${beyond} (${position[1]}::${by.cast}, ${id})`
+      : tx`and p.id ${beyond} ${id}`;
   }
 }
 
 /** What a sort goes by before the id: nothing for the time of creation, as ids are UUIDv7. */
-function sortKey(sql: Sql, sort: ProductSort): { key: Fragment; text: Fragment; cast: Fragment } | undefined {
+function sortKey(sql: Tx, sort: ProductSort): { key: Fragment; text: Fragment; cast: Fragment } | undefined {
   switch (sort) {
     case "created_at":
     case "-created_at":
@@ -105,16 +113,17 @@ function sortKey(sql: Sql, sort: ProductSort): { key: Fragment; text: Fragment; 
 }
 
 /**
- * What people type, as a text search: like a web search, but the last word may be only the beginning of one. There
- * is no text for which this is a syntax error.
+ * What people type, cut up for a text search: like a web search, but the last word may be only the beginning of one
+ * (`beginning`, for to_tsquery, in quotes so that nothing in it is syntax). Empty parts match what the rest matches.
  */
-function searchQuery(sql: Sql, q: string): Fragment {
-  const exact = sql`websearch_to_tsquery('simple', ${q})`;
-  const last = q.includes('"') ? undefined : /(?:^|\s)([^\s-]\S*)$/.exec(q)?.[1];
-  if (last === undefined) return exact;
-  const quoted = `'${last.replaceAll("\\", "\\\\").replaceAll("'", "''")}':*`;
-  const others = q.slice(0, q.length - last.length);
-  return sql`(${exact} || (websearch_to_tsquery('simple', ${others}) && to_tsquery('simple', ${quoted})))`;
+function searchParts(words: string): { words: string; others: string; beginning: string } {
+  const last = words.includes('"') ? undefined : /(?:^|\s)([^\s-]\S*)$/.exec(words)?.[1];
+  if (last === undefined) return { words, others: words, beginning: "" };
+  return {
+    words,
+    others: words.slice(0, words.length - last.length),
+    beginning: `'${last.replaceAll("\\", "\\\\").replaceAll("'", "''")}':*`,
+  };
 }
 
 /**

@@ -168,7 +168,7 @@ export const ListQuery = z.strictObject({
       '`"a phrase"`, `or` and `-without` work as in web searches.',
     example: "blue mu",
   }),
-  category: line(100).optional(),
+  category: line(100).optional().openapi({ description: "Only this category" }),
   status: z.enum(STATUS_FILTERS).default("active").openapi({
     description: "Other than `active`: staff only",
   }),

@@ -55,7 +55,10 @@ export function gate(
  * The user behind the bearer token. Customers are taken at the token's word, which gives them no more than their
  * own; a role above that is looked up each time, so a demoted or disabled member of staff is out at once.
  */
-async function authenticate(c: Context<AppEnv>, { policy, ignoreAuthorization }: EndpointOptions): Promise<Actor> {
+async function authenticate(
+  c: Context<AppEnv>,
+  { policy, ignoreAuthorization }: EndpointOptions,
+): Promise<Actor> {
   if (ignoreAuthorization) return { kind: "anonymous" };
   const header = c.req.header("Authorization");
   if (header === undefined) {

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { createRoute } from "@hono/zod-openapi";
 import type { Deps } from "../deps.ts";
+import { ping } from "../platform/db.ts";
 import { json, router } from "./router.ts";
 
 const CHECK_TIMEOUT_MS = 1000;
@@ -67,7 +68,10 @@ healthRoutes.openapi(
           redis: { status: "up", latency_ms: 0.3, breaker: "closed" },
         },
       }),
-      503: json(DetailedHealth, "The database is down."),
+      503: json(DetailedHealth, "The database is down.", {
+        status: "down",
+        dependencies: { database: { status: "down" }, redis: { status: "in_process" } },
+      }),
     },
   }),
   async (c) => {
@@ -89,7 +93,7 @@ async function checkDatabase({ sql }: Deps): Promise<{ status: "up" | "down"; la
     timer = setTimeout(() => reject(new Error("timeout")), CHECK_TIMEOUT_MS);
   });
   try {
-    await Promise.race([sql`select 1`, timeout]);
+    await Promise.race([ping(sql), timeout]);
     return { status: "up", latency_ms: Math.round((performance.now() - start) * 10) / 10 };
   } catch {
     return { status: "down" };

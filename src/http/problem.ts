@@ -56,9 +56,22 @@ export function problemResponses(codes: readonly ErrorCode[]) {
   return Object.fromEntries(
     [...byStatus].sort(([a], [b]) => a - b).map(([status, codes]) => [status, {
       description: `${TITLES[status]}: ${codes.map((code) => `\`${code}\``).join(", ")}`,
-      content: { "application/problem+json": { schema: ProblemSchema } },
+      content: { "application/problem+json": { schema: ProblemSchema, example: exampleProblem(codes[0]!) } },
     }]),
   );
+}
+
+function exampleProblem(code: ErrorCode): z.infer<typeof ProblemSchema> {
+  const status = ERROR_STATUS[code];
+  return {
+    type: `urn:waybill:problem:${code}`,
+    title: TITLES[status]!,
+    status,
+    detail: "What went wrong, in a sentence.",
+    instance: "/v1/orders",
+    code,
+    request_id: "0b0f5a52-6c1f-4f0e-9d5c-2f6f3a1f9a11",
+  };
 }
 
 /** Answers any error: an AppError as it says, passing trouble of the database as 503, all else as a bare 500. */

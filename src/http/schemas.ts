@@ -14,7 +14,7 @@ export function text(min: number, max: number) {
   );
 }
 
-export const Id = z.uuid().openapi({ example: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11" });
+export const Id = z.uuid().openapi({ description: "UUID", example: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11" });
 
 export const Currency = z.string().refine(
   isCurrency,

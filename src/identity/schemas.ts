@@ -99,7 +99,7 @@ export const UserParam = z.object({ id: Id });
 
 export const ListUsersQuery = z.strictObject({
   email: text(1, 254).optional().openapi({ description: "Exactly this address, whatever its case" }),
-  role: Role.optional(),
+  role: Role.optional().openapi({ description: "Only accounts with this role" }),
   cursor: cursor(z.tuple([Id])),
   limit: Limit,
 });

@@ -1,13 +1,7 @@
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { inventoryUpdated } from "./events.ts";
-import {
-  DEFAULT_LOCATION,
-  type Movement,
-  ORDER_MOVES,
-  type OrderMove,
-  type StockLevel,
-} from "./level.ts";
+import { DEFAULT_LOCATION, type Movement, ORDER_MOVES, type OrderMove, type StockLevel } from "./level.ts";
 
 const levelColumns = (sql: Sql | Tx) =>
   sql`sku, location, on_hand, reserved, available, low_stock_threshold, version, updated_at`;

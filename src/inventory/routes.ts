@@ -28,6 +28,19 @@ const EXAMPLE = {
   version: 7,
   updated_at: "2026-01-31T12:00:00.000Z",
 };
+const MOVEMENT = {
+  sku: "MUG-BLUE",
+  location: "default",
+  kind: "receipt" as const,
+  on_hand_delta: 100,
+  reserved_delta: 0,
+  version: 7,
+  order_id: null,
+  reason: "Goods receipt",
+  reference: "GR-2026-0815",
+  actor: "user:0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
+  created_at: "2026-01-31T12:00:00.000Z",
+};
 const asIs = <T>(value: T) => value;
 
 export const inventoryRoutes = router();
@@ -109,7 +122,9 @@ inventoryRoutes.openapi(
     summary: "Why is the level what it is?",
     description: "Every movement of the SKU, newest first. Their sums are the level.",
     request: { params: SkuParam, query: MovementsQuery },
-    responses: { 200: json(pageSchema(MovementSchema), "One page.") },
+    responses: {
+      200: json(pageSchema(MovementSchema), "One page.", { data: [MOVEMENT], next_cursor: null }),
+    },
   }),
   async (c) => {
     const page = await listStockMovements(c.var.ctx, { ...c.req.valid("param"), ...c.req.valid("query") });

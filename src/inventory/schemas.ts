@@ -92,13 +92,13 @@ export const ThresholdBody = z.strictObject({
 export const ListQuery = z.strictObject({
   low_stock: z.enum(["true", "false"]).transform((value) => value === "true").optional()
     .openapi({ description: "Only levels at or below their threshold" }),
-  sku_prefix: text(1, 64).optional(),
+  sku_prefix: text(1, 64).optional().openapi({ description: "Only SKUs that begin so" }),
   cursor: cursor(z.tuple([z.string()])),
   limit: Limit,
 });
 
 export const MovementsQuery = z.strictObject({
-  location: z.literal(DEFAULT_LOCATION).default(DEFAULT_LOCATION),
+  location: LocationQuery.shape.location,
   cursor: cursor(z.tuple([z.int()])),
   limit: Limit,
 });

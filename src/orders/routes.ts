@@ -208,7 +208,20 @@ orderRoutes.openapi(
     summary: "What happened to an order?",
     description: "Every change with its time, who made it and what it was, oldest first.",
     request: { params: OrderParam },
-    responses: { 200: json(TimelineSchema, "The timeline.") },
+    responses: {
+      200: json(TimelineSchema, "The timeline.", {
+        data: [
+          { sequence: 1, type: "order.created", at: EXAMPLE.placed_at, actor: "customer", changes: {} },
+          {
+            sequence: 2,
+            type: "order.updated",
+            at: "2026-01-31T12:05:00.000Z",
+            actor: "staff",
+            changes: { status: { from: "PENDING", to: "PAID" } },
+          },
+        ],
+      }),
+    },
   }),
   async (c) => c.json({ data: await getOrderTimeline(c.var.ctx, c.req.valid("param").id) }, 200),
 );

@@ -117,18 +117,18 @@ export const OrderParam = z.object({ id: AnyCaseId });
 export const UserParam = z.object({ user_id: AnyCaseId });
 
 export const ListQuery = z.strictObject({
-  status: Status.optional(),
-  payment_status: PaymentStatus.optional(),
-  fulfilment_status: FulfilmentStatus.optional(),
+  status: Status.optional().openapi({ description: "Only orders in this status" }),
+  payment_status: PaymentStatus.optional().openapi({ description: "Only orders paid so far" }),
+  fulfilment_status: FulfilmentStatus.optional().openapi({ description: "Only orders fulfilled so far" }),
   user_id: AnyCaseId.optional().openapi({ description: "Whose; customers only ever see their own" }),
   sku: Sku.optional().openapi({ description: "Orders with a line of this SKU" }),
-  number: text(1, 40).optional().openapi({ example: "WB-100001" }),
-  external_reference: text(1, 100).optional(),
+  number: text(1, 40).optional().openapi({ description: "The order with this number", example: "WB-100001" }),
+  external_reference: text(1, 100).optional().openapi({ description: "The order with this reference" }),
   created_from: Timestamp.optional().openapi({ description: "Created at this time or later" }),
   created_to: Timestamp.optional().openapi({ description: "Created before this time" }),
   placed_from: Timestamp.optional().openapi({ description: "Placed at this time or later" }),
   placed_to: Timestamp.optional().openapi({ description: "Placed before this time" }),
-  sort: z.enum(SORTS).default("-created_at"),
+  sort: z.enum(SORTS).default("-created_at").openapi({ description: "`-` is newest first" }),
   cursor: cursor(
     z.union([z.tuple([z.enum(SORTS), z.uuid()]), z.tuple([z.enum(SORTS), z.iso.datetime(), z.uuid()])]),
   ),
