@@ -25,6 +25,9 @@ create unique index products_sku_case_key on products (lower(sku));
 create index products_search on products using gin (search);
 create index products_status_id on products (status, id desc);
 create index products_category_id on products (category, id desc);
+create index products_country_id on products (country_of_origin, id desc);
+-- For prefixes (`like '6912%'`), whatever the database's collation.
+create index products_hs_code on products (hs_code text_pattern_ops);
 create index products_name_id on products (lower(name), id);
 create index products_updated_id on products (updated_at, id);
 

@@ -3,7 +3,6 @@
  * environment or `.env`, or else on the database of `deno task dev`.
  */
 
-import { loadEnvFile } from "node:process";
 import { parseArgs } from "node:util";
 import { loadConfig } from "../src/config.ts";
 import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
@@ -18,6 +17,7 @@ import {
 import type { Ctx, Role } from "../src/platform/ctx.ts";
 import { sqlState } from "../src/platform/db.ts";
 import { AppError } from "../src/platform/errors.ts";
+import { readEnvFile } from "../src/platform/env_file.ts";
 import { migrate } from "../src/platform/migrate.ts";
 import { startServices } from "./services.ts";
 
@@ -146,11 +146,7 @@ async function main(args: string[]): Promise<void> {
 }
 
 if (import.meta.main) {
-  try {
-    loadEnvFile();
-  } catch (error) {
-    if ((error as { code?: string }).code !== "ENOENT") throw error;
-  }
+  readEnvFile();
   try {
     await main(Deno.args);
   } catch (error) {

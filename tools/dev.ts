@@ -4,17 +4,17 @@
  */
 
 import { existsSync } from "node:fs";
-import { loadEnvFile } from "node:process";
 import { join } from "@std/path";
 import { loadConfig } from "../src/config.ts";
 import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
+import { readEnvFile } from "../src/platform/env_file.ts";
 import { migrate } from "../src/platform/migrate.ts";
 import { loadDemoCatalogue } from "./demo_catalogue.ts";
 import { startServices } from "./services.ts";
 
 const READY_POLL_MS = 50;
 
-if (existsSync(".env")) loadEnvFile();
+readEnvFile();
 const dataDir = Deno.env.get("DATA_DIR") || ".data";
 const port = Deno.env.get("PORT") || "8000";
 refuseTakenPort(Number(port));

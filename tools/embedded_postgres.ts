@@ -44,7 +44,9 @@ const SETTINGS = [
   "timezone=UTC",
   "log_timezone=UTC",
 ];
-const LASTING_SETTINGS = [...SETTINGS, "max_connections=200"];
+/** One call instead of an fsync for each of a thousand files: on a busy disk seconds, at the first start and after a crash. */
+const SYNC_METHOD = Deno.build.os === "linux" ? "syncfs" : "fsync";
+const LASTING_SETTINGS = [...SETTINGS, "max_connections=200", `recovery_init_sync_method=${SYNC_METHOD}`];
 const THROW_AWAY_SETTINGS = [
   ...SETTINGS,
   "max_connections=300",
@@ -104,7 +106,7 @@ async function startLasting(home: Home, say: Say): Promise<PostgresServer> {
       say(`PostgreSQL: ${home.path} was not a complete database; it is now ${aside}`);
     }
     await removeDrafts(home);
-    await initialise(home, binaries, []);
+    await initialise(home, binaries, [`--sync-method=${SYNC_METHOD}`]);
   }
   await requireSameMajor(home, binaries);
   const running = await findRunning(home);

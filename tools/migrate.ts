@@ -1,14 +1,10 @@
 /** `deno task migrate`: brings the schema of DATABASE_URL up to date. Reads `.env` where it is there. */
 
-import { loadEnvFile } from "node:process";
+import { readEnvFile } from "../src/platform/env_file.ts";
 import { migrate } from "../src/platform/migrate.ts";
 
 if (import.meta.main) {
-  try {
-    loadEnvFile();
-  } catch (error) {
-    if ((error as { code?: string }).code !== "ENOENT") throw error;
-  }
+  readEnvFile();
   const url = Deno.env.get("DATABASE_URL");
   if (!url) {
     console.error(

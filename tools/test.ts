@@ -28,7 +28,7 @@ async function main(args: string[]): Promise<number> {
       if (interruption.signal.aborted) return INTERRUPTED_EXIT_CODE;
       return await runTests(args, services, template, interruption.signal);
     } finally {
-      await dropDatabases(services.databaseUrl, template);
+      if (Deno.env.get("DATABASE_URL")) await dropDatabases(services.databaseUrl, template);
     }
   } finally {
     await services.stop();
@@ -40,7 +40,7 @@ async function makeTemplate(adminUrl: string, name: string): Promise<void> {
   await migrate(inDatabase(adminUrl, name), { log: () => {} });
 }
 
-/** The template and every clone that a test left. */
+/** The template and every clone that a test left, on a server that goes on. */
 async function dropDatabases(adminUrl: string, template: string): Promise<void> {
   await withConnection(adminUrl, async (sql) => {
     const names = await sql`select datname from pg_database where starts_with(datname, ${template})`;
@@ -130,4 +130,10 @@ function report(output: string, success: boolean, redis: RedisService): void {
   console.log(`${count("passed")} passed, ${failed} failed, ${count("ignored")} skipped`);
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  const exitCode = await main(Deno.args).catch((error) => {
+    console.error(`Cannot run the tests: ${error instanceof Error ? error.message : error}`);
+    return 1;
+  });
+  Deno.exit(exitCode);
+}

@@ -156,7 +156,7 @@ const CursorId = z.uuid();
 /** Where a page ended, beginning with its sort, so that no other sort can take it for its own. */
 const Cursor = cursor(z.union([
   z.tuple([z.enum(["created_at", "-created_at"]), CursorId]),
-  z.tuple([z.enum(["name", "-name"]), z.string().max(1000), CursorId]),
+  z.tuple([z.enum(["name", "-name"]), z.string().max(1000).regex(/^[^\0]*$/), CursorId]),
   z.tuple([z.enum(["updated_at", "-updated_at"]), z.iso.datetime(), CursorId]),
   z.tuple([z.enum(["price", "-price"]), z.int().min(0), CursorId]),
 ]));

@@ -5,6 +5,6 @@ export { createFirstAdmin } from "./create_first_admin.ts";
 export { createPasswordToken } from "./create_password_token.ts";
 export { userRegistered, userUpdated } from "./events.ts";
 export { listUsers } from "./list_users.ts";
-export { findActiveRole } from "./queries.ts";
+export { deleteExpiredTokens, findActiveRole } from "./queries.ts";
 export { RegisterBody } from "./schemas.ts";
 export type { User } from "./user.ts";

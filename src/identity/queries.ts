@@ -249,3 +249,14 @@ export async function usePasswordToken(tx: Tx, hash: Uint8Array, now: string): P
 export async function voidPasswordTokens(tx: Tx, userId: string, now: string): Promise<void> {
   await tx`update password_tokens set used_at = ${now} where user_id = ${userId} and used_at is null`;
 }
+
+/** Removes tokens that can do nothing any more, and the sessions that have none left. Gives how many rows went. */
+export async function deleteExpiredTokens(sql: Sql): Promise<number> {
+  const tokens = await sql`delete from refresh_tokens where expires_at < now()`;
+  const passwordTokens = await sql`delete from password_tokens where expires_at < now()`;
+  const families = await sql`
+    delete from refresh_families f
+    where f.created_at < now() - interval '1 day'
+      and not exists (select from refresh_tokens t where t.family_id = f.id)`;
+  return tokens.count + passwordTokens.count + families.count;
+}

@@ -88,3 +88,8 @@ export function inProgress(error: unknown): unknown {
     },
   );
 }
+
+/** Removes keys whose 24 hours are over. Gives how many. */
+export async function deleteExpiredKeys(sql: Sql): Promise<number> {
+  return (await sql`delete from idempotency_keys where expires_at < now()`).count;
+}

@@ -124,7 +124,6 @@ Deno.test("a good token that is cut, changed or combined is refused", async () =
     "no header": `.${payload}.${signature}`,
     "two parts": `${header}.${payload}`,
     "four parts": `${header}.${payload}.${signature}.${signature}`,
-    "nothing": "",
     "garbage": "AAAA.BBBB.CCCC",
   };
   for (const [what, token] of Object.entries(tampered)) await assertRefused(app, token, what);
@@ -271,7 +270,8 @@ Deno.test("fields that are not the caller's to set are refused, and nothing is c
     password_hash: "$argon2id$",
     user_id: staff.id,
     is_admin: true,
-    __proto__x: 1,
+    constructor: {},
+    ["__proto__"]: { role: "admin" },
   };
   const calls: [string, string, string | undefined, Record<string, unknown>, Record<string, unknown>][] = [
     ["POST", "/v1/register", undefined, { email: "x@example.com", password: PASSWORD }, {

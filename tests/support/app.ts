@@ -38,6 +38,9 @@ export interface TestApp extends AsyncDisposable {
   user(role?: Role): Promise<TestUser>;
 }
 
+/** Made once for all apps of a file. */
+let document: ReturnType<typeof openApiDocument> | undefined;
+
 /**
  * The whole API over its own clone of the migrated database and its own logical Redis (or the in-process cache
  * where no Redis can be had). Limits are wide unless `env` narrows them.
@@ -60,7 +63,6 @@ export async function startTestApp(
   });
   const deps = await openDeps(config, typeof replace === "function" ? replace(config) : replace);
   const app = createApp(deps);
-  const document = openApiDocument();
   const remoteAddr = { transport: "tcp" as const, hostname: "127.0.0.1", port: 1 };
 
   return {
@@ -87,7 +89,7 @@ export async function startTestApp(
         headers: response.headers,
         body: isJson && text ? JSON.parse(text) : text,
       };
-      checkResponse(document, method, path, answer);
+      checkResponse(document ??= openApiDocument(), method, path, answer);
       return answer;
     },
     async user(role = "customer") {

@@ -50,10 +50,10 @@ export async function testRedis(): Promise<TestRedis> {
   try {
     const count = await databaseCount(claims);
     for (let index = 1; index < count; index++) {
-      const claim = `waybill:test:database:${index}`;
-      if (await claims.set(claim, "taken", "EX", 3600, "NX") === null) continue;
       const url = inDatabase(serverUrl, String(index));
       if (await withRedis(url, (redis) => redis.dbsize()) > 0) continue;
+      const claim = `waybill:test:database:${index}`;
+      if (await claims.set(claim, "taken", "EX", 3600, "NX") === null) continue;
       const drop = async () => {
         await withRedis(url, (redis) => redis.flushdb());
         await withRedis(inDatabase(serverUrl, "0"), (redis) => redis.del(claim));

@@ -1,0 +1,433 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import fc from "fast-check";
+import { newId } from "../../../src/platform/id.ts";
+import { startTestApp, type TestApp } from "../../support/app.ts";
+import { at, create } from "./products.ts";
+
+const list = (app: TestApp, query: Record<string, string | number>, token?: string) =>
+  app.request(
+    "GET",
+    `/v1/products?${new URLSearchParams(Object.entries(query).map(([k, v]) => [k, `${v}`]))}`,
+    {
+      token,
+    },
+  );
+
+const skus = ({ body }: { body: { data: { sku: string }[] } }) => body.data.map(({ sku }) => sku);
+
+const cursorOf = (position: unknown) =>
+  new TextEncoder().encode(JSON.stringify(position)).toBase64({ alphabet: "base64url", omitPadding: true });
+
+/** 250 products whose sort keys tie often. */
+async function fill({ deps: { sql } }: TestApp): Promise<void> {
+  for (let i = 0; i < 250; i++) {
+    const id = newId();
+    const time = new Date(Date.UTC(2026, 0, 1, 0, i % 40)).toISOString();
+    await sql`
+      insert into products (id, sku, name, created_at, updated_at)
+      values (${id}, ${`P-${i}`}, ${`${i % 2 ? "mug" : "Mug"} ${i % 50}`}, ${time}, ${time})`;
+    await sql`insert into product_prices (product_id, currency, amount) values (${id}, 'EUR', ${i % 30})`;
+  }
+}
+
+for (
+  const sort of ["-created_at", "created_at", "name", "-name", "updated_at", "-updated_at", "price", "-price"]
+) {
+  Deno.test(`a walk by ${sort} yields each of 250 products once, in order, while others are added`, async () => {
+    await using app = await startTestApp();
+    await fill(app);
+    const { token } = await app.user("staff");
+    const query = { sort, limit: 17, ...sort.endsWith("price") && { currency: "EUR" } };
+    const seen: Record<string, string>[] = [];
+    let cursor: string | null = "";
+    for (let page = 0; cursor !== null; page++) {
+      const answer = await list(app, { ...query, ...cursor && { cursor } });
+      assertEquals(answer.status, 200);
+      seen.push(...answer.body.data);
+      cursor = answer.body.next_cursor;
+      if (page < 8) {
+        const price = { currency: "EUR", amount: page * 5 };
+        await create(app, token, { sku: `NEW-${page}`, name: `Mug ${page * 7}`, prices: [price] });
+      }
+    }
+    const old = seen.map(({ sku }) => sku!).filter((sku) => sku.startsWith("P-"));
+    assertEquals([old.length, new Set(old).size], [250, 250]);
+    assertEquals(new Set(seen.map(({ sku }) => sku)).size, seen.length);
+    // deno-lint-ignore no-explicit-any
+    const key = (product: any): string | number => {
+      if (sort.endsWith("name")) return product.name.toLowerCase();
+      if (sort.endsWith("price")) return product.prices[0].amount;
+      return sort.endsWith("updated_at") ? product.updated_at : product.id;
+    };
+    const sign = sort.startsWith("-") ? -1 : 1;
+    const sorted = seen.toSorted((a, b) => {
+      const [left, right] = [key(a), key(b)];
+      return sign * (left < right ? -1 : left > right ? 1 : a.id! < b.id! ? -1 : 1);
+    });
+    assertEquals(seen.map(({ sku }) => sku), sorted.map(({ sku }) => sku));
+  });
+}
+
+Deno.test("times closer together than a millisecond are walked without loss", async () => {
+  await using app = await startTestApp();
+  for (let i = 0; i < 10; i++) {
+    await app.deps.sql`
+      insert into products (id, sku, name, updated_at)
+      values (${newId()}, ${`P-${i}`}, 'Mug', ${`2026-01-01T00:00:00.00000${
+      (i * 7) % 10
+    }Z`}::text::timestamptz)`;
+  }
+  for (const sort of ["updated_at", "-updated_at"]) {
+    const seen: string[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const page = await list(app, { sort, limit: 1, ...cursor && { cursor } });
+      seen.push(...skus(page));
+      cursor = page.body.next_cursor;
+    }
+    const expected = Array.from({ length: 10 }, (_, i) => `P-${(i * 3) % 10}`);
+    assertEquals(seen, sort === "updated_at" ? expected : expected.toReversed());
+  }
+});
+
+Deno.test("filters hold together, and each finds what it says", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const eur = (amount: number) => [{ currency: "EUR", amount }];
+  await create(app, token, { sku: "A", category: "Kitchen", prices: eur(100), hs_code: "69120023" });
+  await create(app, token, { sku: "B", category: "Kitchen", prices: eur(200), country_of_origin: "PT" });
+  await create(app, token, { sku: "C", category: "Garden", prices: [{ currency: "GBP", amount: 150 }] });
+  await create(app, token, { sku: "D", category: "Kitchen", prices: eur(300), hs_code: "6911.10" });
+  await create(app, token, { sku: "E", status: "draft", category: "Kitchen" });
+  await create(app, token, { sku: "F", status: "archived", category: "Kitchen" });
+  const [{ since }] = await app.deps.sql<
+    [{ since: string }]
+  >`select created_at as since from products where sku = 'C'`;
+  const cases: [Record<string, string | number>, string[]][] = [
+    [{}, ["D", "C", "B", "A"]],
+    [{ sort: "created_at" }, ["A", "B", "C", "D"]],
+    [{ category: "Kitchen" }, ["D", "B", "A"]],
+    [{ category: "kitchen" }, []],
+    [{ currency: "EUR" }, ["D", "B", "A"]],
+    [{ currency: "EUR", price_min: 200 }, ["D", "B"]],
+    [{ currency: "EUR", price_max: 200 }, ["B", "A"]],
+    [{ currency: "EUR", price_min: 101, price_max: 299, category: "Kitchen" }, ["B"]],
+    [{ currency: "EUR", price_min: 300, price_max: 100 }, []],
+    [{ currency: "GBP", sort: "price" }, ["C"]],
+    [{ currency: "EUR", sort: "price" }, ["A", "B", "D"]],
+    [{ currency: "EUR", sort: "-price", limit: 2 }, ["D", "B"]],
+    [{ country_of_origin: "PT" }, ["B"]],
+    [{ hs_code: "69" }, ["D", "A"]],
+    [{ hs_code: "6912" }, ["A"]],
+    [{ hs_code: "6912.00.23" }, ["A"]],
+    [{ hs_code: "6911", category: "Kitchen" }, ["D"]],
+    [{ hs_code: "77" }, []],
+    [{ updated_since: since }, ["D", "C"]],
+    [{ updated_since: since.replace("Z", "+00:00"), category: "Garden" }, ["C"]],
+    [{ updated_since: "2999-01-01T00:00:00Z" }, []],
+  ];
+  for (const [query, expected] of cases) {
+    const answer = await list(app, query);
+    assertEquals([answer.status, skus(answer)], [200, expected], JSON.stringify(query));
+  }
+  for (
+    const [status, expected] of [["draft", ["E"]], ["archived", ["F"]], ["any", [
+      "F",
+      "E",
+      "D",
+      "C",
+      "B",
+      "A",
+    ]]] as const
+  ) {
+    assertEquals(skus(await list(app, { status }, token)), expected);
+    assertEquals((await list(app, { status })).status, 401);
+    assertEquals((await list(app, { status }, (await app.user("customer")).token)).status, 403);
+  }
+});
+
+Deno.test("a search finds words wherever they stand, and the beginning of the last one", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  await create(app, token, { sku: "85123A", name: "WHITE HANGING HEART T-LIGHT HOLDER" });
+  await create(app, token, {
+    sku: "MUG-BLUE",
+    name: "Mug, blue",
+    description: "Holds 0.3 l",
+    category: "Kitchen",
+  });
+  await create(app, token, { sku: "MUG-RED", name: "Mug, red", category: "Kitchen ware" });
+  await create(app, token, { sku: "TASSE", name: "Größe Ü Tasse" });
+  const cases: [string, string[]][] = [
+    ["mug", ["MUG-RED", "MUG-BLUE"]],
+    ["MUG", ["MUG-RED", "MUG-BLUE"]],
+    ["mu", ["MUG-RED", "MUG-BLUE"]],
+    ["mug bl", ["MUG-BLUE"]],
+    ["mug-bl", ["MUG-BLUE"]],
+    ["blue mug", ["MUG-BLUE"]],
+    ["ug", []],
+    ["bl mug", []],
+    ["kitchen", ["MUG-RED", "MUG-BLUE"]],
+    ["mug -blue", ["MUG-RED"]],
+    ["mug -bl", ["MUG-RED", "MUG-BLUE"]],
+    ['"mug blue"', ["MUG-BLUE"]],
+    ['"blue mug"', []],
+    ["red or heart", ["MUG-RED", "85123A"]],
+    ["8512", ["85123A"]],
+    ["85123a", ["85123A"]],
+    ["hold", ["MUG-BLUE", "85123A"]],
+    ["größ", ["TASSE"]],
+    ["GRÖSSE", []],
+    ["t-light", ["85123A"]],
+    ["mug or", []],
+    ["!!!", []],
+    ["-", []],
+  ];
+  for (const [q, expected] of cases) assertEquals(skus(await list(app, { q })), expected, q);
+  assertEquals(skus(await list(app, { q: "mug", category: "Kitchen", sort: "name" })), ["MUG-BLUE"]);
+});
+
+Deno.test("no text is a syntax error for the search", async () => {
+  await using app = await startTestApp();
+  await create(app, (await app.user("staff")).token, { sku: "MUG" });
+  const pieces = [
+    "'",
+    '"',
+    "\\",
+    ":",
+    "*",
+    "&",
+    "|",
+    "!",
+    "(",
+    ")",
+    "<->",
+    "<",
+    ">",
+    " ",
+    "-",
+    "a",
+    "or",
+    "%",
+    "é",
+    "\t",
+  ];
+  const q = fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: "grapheme", maxLength: 4 })), {
+    maxLength: 20,
+  })
+    .map((parts) => parts.join(""));
+  await fc.assert(
+    fc.asyncProperty(q, async (q) => {
+      const { status } = await list(app, { q });
+      assert(status === 200 || status === 422, `${status} for ${JSON.stringify(q)}`);
+      if (status === 422) assert(q.trim() === "" || q.length > 200 || q.includes("\0") || !q.isWellFormed());
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("nothing that is put into the query becomes SQL", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  await create(app, token, { sku: "MUG", prices: [{ currency: "EUR", amount: 1 }] });
+  const payloads = [
+    "'",
+    "''",
+    "\\'",
+    '"',
+    ";",
+    "--",
+    "/*",
+    "' or '1'='1",
+    "' or 1=1--",
+    "1; drop table products",
+    "') or ('a'='a",
+    "name; drop table products--",
+    "id desc, (select pg_sleep(5))",
+    "(select 1)",
+    "1/0",
+    "{{7*7}}",
+    "$1",
+    "${1}",
+    "pg_sleep(5)",
+    "lower(name)",
+    "p.id",
+    "name desc",
+    "NAME",
+    "-NAME",
+    "--name",
+    "+name",
+    "name,price",
+    "price asc",
+    "'; select pg_sleep(5); --",
+    "\u0000",
+    "%00",
+    "%27",
+    "a'||pg_sleep(5)||'",
+    "null",
+    "undefined",
+    "NaN",
+    "-1",
+    "1e9",
+    "0x1",
+    "9223372036854775808",
+    "%",
+    "_",
+    "*",
+    "\\",
+    "🙂",
+    "\ud800",
+    "a".repeat(5000),
+    "__proto__",
+    "constructor",
+  ];
+  const fields = [
+    "q",
+    "category",
+    "status",
+    "currency",
+    "price_min",
+    "price_max",
+    "country_of_origin",
+    "hs_code",
+    "updated_since",
+    "sort",
+    "limit",
+    "cursor",
+  ];
+  for (const field of fields) {
+    for (const payload of payloads) {
+      for (const query of [{ [field]: payload }, { currency: "EUR", [field]: payload }]) {
+        const { status, body } = await list(app, query, token);
+        const what = `${status} for ${field}=${payload.slice(0, 50)}`;
+        assert(status === 200 || status === 422, what);
+        if (status === 200 && field !== "price_max" && field !== "limit") {
+          assert(["q", "category"].includes(field) && body.data.length === 0, what);
+        }
+      }
+    }
+  }
+  assertEquals((await app.request("GET", at("MUG"))).status, 200);
+});
+
+Deno.test("a hostile or foreign cursor is refused", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  for (const sku of ["A", "B"]) await create(app, token, { sku, prices: [{ currency: "EUR", amount: 1 }] });
+  const id = newId();
+  const sorts = [
+    "created_at",
+    "-created_at",
+    "name",
+    "-name",
+    "updated_at",
+    "-updated_at",
+    "price",
+    "-price",
+  ];
+  for (const sort of sorts) {
+    const own = (await list(app, { sort, currency: "EUR", limit: 1 })).body.next_cursor;
+    assertEquals((await list(app, { sort, currency: "EUR", cursor: own })).body.data.length, 1, sort);
+    for (const other of sorts.filter((each) => each !== sort)) {
+      const answer = await list(app, { sort: other, currency: "EUR", cursor: own });
+      assertEquals(
+        [answer.status, answer.body.errors[0].pointer],
+        [422, "query/cursor"],
+        `${sort} → ${other}`,
+      );
+    }
+  }
+  const hostile: [string, unknown][] = [
+    ["-created_at", null],
+    ["-created_at", []],
+    ["-created_at", {}],
+    ["-created_at", ["-created_at"]],
+    ["-created_at", ["-created_at", "x"]],
+    ["-created_at", ["-created_at", id, id]],
+    ["-created_at", ["-created_at", "' or 1=1--"]],
+    ["-created_at", ["constructor", id]],
+    ["name", ["name", 1, id]],
+    ["name", ["name", "a\0", id]],
+    ["name", ["name", "a".repeat(1001), id]],
+    ["name", ["name", ["a"], id]],
+    ["updated_at", ["updated_at", "yesterday", id]],
+    ["updated_at", ["updated_at", "infinity", id]],
+    ["updated_at", ["updated_at", "0000-00-00T00:00:00Z", id]],
+    ["updated_at", ["updated_at", 1, id]],
+    ["price", ["price", "1", id]],
+    ["price", ["price", 1.5, id]],
+    ["price", ["price", -1, id]],
+    ["price", ["price", 2 ** 60, id]],
+  ];
+  for (const [sort, position] of hostile) {
+    const answer = await list(app, { sort, currency: "EUR", cursor: cursorOf(position) });
+    assertEquals(answer.status, 422, JSON.stringify(position));
+  }
+  for (const cursor of ["", "x", "====", "%", "bm90IGpzb24", "W10", "a".repeat(3000), "ÿ"]) {
+    assertEquals((await list(app, { cursor })).status, 422, cursor);
+  }
+});
+
+Deno.test("what is no parameter, is there twice, or goes with another that is missing, is refused", async () => {
+  await using app = await startTestApp();
+  for (
+    const [query, pointer] of [
+      ["colour=blue", "query/colour"],
+      ["Q=mug", "query/Q"],
+      ["q=a&q=b", "query/q"],
+      ["limit=0", "query/limit"],
+      ["limit=101", "query/limit"],
+      ["limit=1e9", "query/limit"],
+      ["q=", "query/q"],
+      ["sort=price", "query/sort"],
+      ["sort=-price", "query/sort"],
+      ["price_min=1", "query/price_min"],
+      ["price_max=1", "query/price_max"],
+      ["currency=EUR&price_min=14.99", "query/price_min"],
+      ["currency=EUR&price_min=", "query/price_min"],
+      ["hs_code=6", "query/hs_code"],
+      ["hs_code=6912%25", "query/hs_code"],
+      ["updated_since=2026-01-01", "query/updated_since"],
+    ]
+  ) {
+    const answer = await app.request("GET", `/v1/products?${query}`);
+    assertEquals([answer.status, answer.body.errors?.[0].pointer], [422, pointer], query);
+  }
+  for (const time of ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59"]) {
+    const { status } = await list(app, { updated_since: time });
+    assert(status === 200 || status === 422, time);
+  }
+});
+
+Deno.test("a list is cached by what it asks for, however it is written, and by nothing else", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  await create(app, token, { sku: "MUG" });
+  const read = async (query: string, token?: string) => {
+    const answer = await app.request("GET", `/v1/products${query}`, { token });
+    assertEquals(answer.status, 200);
+    return [answer.headers.get("X-Cache-Status"), answer.body.data.length];
+  };
+  assertEquals(await read(""), ["MISS", 1]);
+  for (
+    const same of [
+      "",
+      "?",
+      "?limit=20",
+      "?sort=-created_at&limit=20",
+      "?limit=20&sort=-created_at&status=active",
+    ]
+  ) {
+    assertEquals(await read(same), ["HIT", 1], same);
+    assertEquals(await read(same, token), ["HIT", 1], same);
+  }
+  assertEquals(await read("?limit=21"), ["MISS", 1]);
+  assertEquals(await read("?q=cup"), ["MISS", 0]);
+  assertEquals(await read("?q=cup"), ["HIT", 0]);
+  assertEquals(await read("?q=%20cup%20"), ["HIT", 0]);
+  assertEquals(await read("?status=any", token), ["MISS", 1]);
+  assertEquals(await read("?status=any", token), ["HIT", 1]);
+  const refused = await app.request("GET", "/v1/products?status=any");
+  assertEquals([refused.status, refused.body.data], [401, undefined]);
+  assertNotEquals(refused.headers.get("X-Cache-Status"), "HIT");
+});

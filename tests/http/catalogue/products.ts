@@ -1,0 +1,44 @@
+import { assertEquals } from "@std/assert";
+import type { Answer, TestApp } from "../../support/app.ts";
+
+export const CSV = "text/csv";
+export const NDJSON = "application/x-ndjson";
+
+/** Where a product is, by its id or SKU. */
+export const at = (ref: string) => `/v1/products/${encodeURIComponent(ref)}`;
+
+/** Adds a product through the API and returns it. */
+// deno-lint-ignore no-explicit-any
+export async function create(app: TestApp, token: string, product: Record<string, unknown>): Promise<any> {
+  const answer = await app.request("POST", "/v1/products", { token, body: { name: "Mug", ...product } });
+  assertEquals(answer.status, 201, JSON.stringify(answer.body));
+  return answer.body;
+}
+
+/** Sends a file to the import. */
+export async function sendFile(app: TestApp, token: string, type: string, file: string): Promise<Answer> {
+  return await app.request("POST", "/v1/products/import", {
+    token,
+    body: file,
+    headers: { "Content-Type": type },
+  });
+}
+
+/** Objects as the lines of an NDJSON file. */
+export function ndjson(lines: unknown[]): string {
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+/** What the event log says of one product. */
+// deno-lint-ignore no-explicit-any
+export async function eventsOf({ deps: { sql } }: TestApp, id: string): Promise<any[]> {
+  const events = await sql`
+    select type, sequence, actor, user_id, data from events where aggregate_id = ${id} order by sequence`;
+  return Array.from(events);
+}
+
+/** The number of rows of a table. */
+export async function count({ deps: { sql } }: TestApp, table: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`select count(*) from ${sql(table)}`;
+  return row!.count;
+}

@@ -1,0 +1,106 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { startTestApp } from "../../support/app.ts";
+import { addProduct, assertBooksBalance, levelOf, patch, place, tryToPlace } from "../../support/orders.ts";
+
+const sku = fc.integer({ min: 0, max: 3 });
+const operation = fc.oneof(
+  fc.record({
+    kind: fc.constant("place" as const),
+    lines: fc.array(fc.tuple(sku, fc.integer({ min: 1, max: 8 })), { minLength: 1, maxLength: 6 }),
+  }),
+  fc.record({ kind: fc.constant("cancel" as const), order: fc.nat() }),
+  fc.record({ kind: fc.constant("advance" as const), order: fc.nat() }),
+  fc.record({
+    kind: fc.constant("adjust" as const),
+    sku,
+    delta: fc.integer({ min: -15, max: 15 }).filter((delta) => delta !== 0),
+  }),
+  fc.record({
+    kind: fc.constant("count" as const),
+    sku,
+    expected: fc.integer({ min: 0, max: 30 }),
+    on_hand: fc.integer({ min: 0, max: 30 }),
+  }),
+);
+const NEXT: Record<string, string> = {
+  PENDING: "PAID",
+  PAID: "PROCESSING",
+  PROCESSING: "SHIPPED",
+  SHIPPED: "DELIVERED",
+  DELIVERED: "REFUNDED",
+};
+
+Deno.test("After any operations, several at a time, levels are the sums of their movements and never negative", async () => {
+  await using app = await startTestApp();
+  const [staff, user] = [await app.user("staff"), await app.user()];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(operation, { minLength: 1, maxLength: 4 }), { maxLength: 8 }),
+      async (rounds) => {
+        const skus: string[] = [];
+        for (let i = 0; i < 4; i++) skus.push((await addProduct(app, { stock: 12 })).sku);
+        const orders: { id: string; status: string }[] = [];
+        const pick = (index: number) => orders[index % orders.length];
+        const run = async (op: typeof operation extends fc.Arbitrary<infer T> ? T : never) => {
+          if (op.kind === "place") {
+            const items = op.lines.map(([i, quantity]) => ({ sku: skus[i], quantity }));
+            const { status, body } = await tryToPlace(app, user, {}, { more: { items } });
+            if (status === 201) orders.push(body);
+            return status;
+          }
+          if (op.kind === "cancel" || op.kind === "advance") {
+            const order = pick(op.order);
+            const to = op.kind === "cancel" ? "CANCELLED" : order && NEXT[order.status];
+            if (!order || !to) return 200;
+            const { status, body } = await patch(app, staff, order.id, { status: to });
+            if (status === 200) order.status = body.status;
+            return status;
+          }
+          const body = op.kind === "adjust"
+            ? { delta: op.delta, reason: "Test" }
+            : { on_hand: op.on_hand, expected_on_hand: op.expected, reason: "Test" };
+          return (await app.request("POST", `/inventory/${skus[op.sku]}/adjustments`, {
+            token: staff.token,
+            body,
+          })).status;
+        };
+        for (const round of rounds) {
+          const statuses = await Promise.all(round.map(run));
+          assertEquals(statuses.filter((status) => ![200, 201, 409].includes(status)), []);
+        }
+        await assertBooksBalance(app.deps.sql);
+      },
+    ),
+    { numRuns: 25 },
+  );
+});
+
+Deno.test("The database itself refuses to oversell, whoever asks", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app, { stock: 3 });
+  await place(app, user, { [sku]: 2 });
+  const { sql } = app.deps;
+  const refuses = async (attempt: PromiseLike<unknown>, constraint: string) => {
+    const error = await assertRejects(async () => void await attempt);
+    assertEquals((error as unknown as { constraint_name: string }).constraint_name, constraint);
+  };
+  await refuses(
+    sql`update stock_levels set reserved = on_hand + 1 where sku = ${sku}`,
+    "stock_levels_available_check",
+  );
+  await refuses(sql`update stock_levels set on_hand = 1 where sku = ${sku}`, "stock_levels_available_check");
+  await refuses(sql`update stock_levels set reserved = -1 where sku = ${sku}`, "stock_levels_reserved_check");
+  await refuses(
+    sql`update stock_levels set on_hand = -1, reserved = -1 where sku = ${sku}`,
+    "stock_levels_on_hand_check",
+  );
+  await refuses(
+    sql`
+      insert into stock_movements (sku, location, kind, on_hand_delta, reserved_delta, version, actor)
+      values (${sku}, 'default', 'receipt', -5, 0, 99, 'system:test')`,
+    "stock_movements_kind_check",
+  );
+  assertEquals(await levelOf(app, sku), { on_hand: 3, reserved: 2, available: 1, version: 2 });
+});
