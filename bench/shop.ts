@@ -21,10 +21,11 @@ export async function fillShop(sql: postgres.Sql): Promise<Shop> {
     from generate_series(1, ${SKUS}::int) i`;
   await sql`
     insert into product_prices (product_id, currency, amount)
-    select p.id, c.code, 100 + length(p.name) * 37 from products p, (values ('EUR'), ('GBP')) c (code)`;
+    select p.id, c.code, 100 + length(p.name) * 37 from products p, (values ('EUR'), ('GBP')) c (code)
+    where p.sku like 'BENCH-%'`;
   await sql`
     with moved as (
-      update stock_levels set on_hand = ${OPENING_STOCK}::int, version = 1 returning *
+      update stock_levels set on_hand = ${OPENING_STOCK}::int, version = 1 where sku like 'BENCH-%' returning *
     )
     insert into stock_movements (sku, location, kind, on_hand_delta, reserved_delta, version, reason, actor)
     select sku, location, 'receipt', on_hand, 0, 1, 'Opening stock', 'system:bench' from moved`;
@@ -34,7 +35,7 @@ export async function fillShop(sql: postgres.Sql): Promise<Shop> {
     from generate_series(0, ${CUSTOMERS}::int) i
     returning id, role`;
   await sql`analyze`;
-  const skus = await sql<{ sku: string }[]>`select sku from products order by sku`;
+  const skus = await sql<{ sku: string }[]>`select sku from products where sku like 'BENCH-%' order by sku`;
   return {
     skus: skus.map(({ sku }) => sku),
     customers: users.filter(({ role }) => role === "customer").map(({ id }) => id),

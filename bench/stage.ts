@@ -5,8 +5,7 @@ import postgres from "postgres";
 import { loadConfig } from "../src/config.ts";
 import { openAccessTokens } from "../src/identity/mod.ts";
 import { migrate } from "../src/platform/migrate.ts";
-import { withConnection } from "../tools/database_admin.ts";
-import { inDatabase } from "../tools/database_admin.ts";
+import { inDatabase, withConnection } from "../tools/database_admin.ts";
 import { startLastingPostgres } from "../tools/embedded_postgres.ts";
 import { startThrowAwayRedis } from "../tools/embedded_redis.ts";
 import { removeTree } from "../tools/files.ts";
@@ -25,7 +24,8 @@ export interface Stage {
   sql: postgres.Sql;
   customers: string[];
   skus: string[];
-  startApi(): Promise<Server>;
+  /** The API as in production, over this database or another of the same server. */
+  startApi(databaseUrl?: string): Promise<Server>;
   /** Fresh tokens, one for each of these customers: they live for 15 minutes. */
   signTokens(userIds: string[], role?: "customer" | "admin"): Promise<string[]>;
   stop(): Promise<void>;
@@ -68,6 +68,7 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
       RATE_LIMIT_TIMES: "1000000",
       RATE_LIMIT_STAFF_TIMES: "1000000",
     };
+    let apis = 0;
     const accessTokens = await openAccessTokens(loadConfig(env));
     return {
       adminUrl: server.url,
@@ -76,7 +77,8 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
       sql,
       customers,
       skus,
-      startApi: () => startServer("src/main.ts", env, join(directory, "api.log")),
+      startApi: (url = databaseUrl) =>
+        startServer("src/main.ts", { ...env, DATABASE_URL: url }, join(directory, `api-${++apis}.log`)),
       signTokens: (userIds, role = "customer") =>
         Promise.all(
           userIds.map((id) =>

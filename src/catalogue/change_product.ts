@@ -18,8 +18,7 @@ export async function changeProduct(
   input: { ref: string; changes: ProductChanges; expectedVersion?: number },
 ): Promise<Product> {
   const product = await transaction(ctx.sql, async (tx) => {
-    await lockProduct(tx, input.ref);
-    const before = await findProduct(tx, input.ref);
+    const before = await lockProduct(tx, input.ref) ? await findProduct(tx, input.ref) : undefined;
     if (!before) throw notFound("product");
     if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
       throw new AppError("version_mismatch", `The product is at version ${before.version} by now.`);

@@ -138,10 +138,9 @@ type Decision =
 
 /** Reads, decides and writes many records at once. Nobody can change their products in between. */
 async function importRecords(tx: Tx, ctx: Ctx, records: ImportRecord[]): Promise<Decision[]> {
-  const skus = records.map(({ sku }) => sku);
   await planForValues(tx);
-  await lockProductsBySku(tx, skus);
-  const known = new Map((await listProductsBySku(tx, skus)).map((product) => [product.sku, product]));
+  const held = await lockProductsBySku(tx, records.map(({ sku }) => sku));
+  const known = new Map((await listProductsBySku(tx, held)).map((product) => [product.sku, product]));
   const decisions = records.map((record) => decide(known.get(record.sku), ctx.clock.now(), record));
 
   const created = decisions.filter(({ kind }) => kind === "created");

@@ -93,6 +93,7 @@ async function* readCells(lines: AsyncIterable<Line>, maxLength: number): AsyncG
   const source = lines[Symbol.asyncIterator]();
   const next = async () => (await source.next()).value as Line | undefined;
   const ahead: Line[] = [];
+  let width: number | undefined;
   try {
     for (let line = await next(); line !== undefined; line = ahead.shift() ?? await next()) {
       let text = line.text ?? "";
@@ -108,8 +109,9 @@ async function* readCells(lines: AsyncIterable<Line>, maxLength: number): AsyncG
         text += `\n${more}`;
         isOpen = !hasOddQuotes(more);
       }
-      const cells = splitCells(text);
+      const cells = splitCells(text, used > 0 ? width : undefined);
       if (cells) ahead.splice(0, used);
+      width ??= cells?.length;
       const problem = unreadable({ ...line, text: line.text && text }) ??
         (cells ? undefined : wrong(line.number, "has a quote in the wrong place, or lacks one"));
       if (problem || cells!.some((cell) => cell !== "")) {
@@ -127,10 +129,11 @@ function hasOddQuotes(text: string): boolean {
   return isOdd;
 }
 
-/** The cells of one record; undefined where a quote is out of place. */
-function splitCells(text: string): string[] | undefined {
+/** The cells of one record; undefined where a quote is out of place, or if there are not `width` of them. */
+function splitCells(text: string, width?: number): string[] | undefined {
   try {
-    return (parseCsv(text) as string[][])[0]?.map((cell) => cell.trim()) ?? [];
+    const cells = (parseCsv(text) as string[][])[0]?.map((cell) => cell.trim()) ?? [];
+    return width === undefined || cells.length === width ? cells : undefined;
   } catch {
     return undefined;
   }

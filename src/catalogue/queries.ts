@@ -18,7 +18,6 @@ export async function findProduct(sql: Sql | Tx, ref: string): Promise<Product |
   return product;
 }
 
-/** Those of the SKUs that there are. */
 export async function listProductsBySku(sql: Sql | Tx, skus: string[]): Promise<Product[]> {
   return await sql<Product[]>`select ${productColumns(sql)} from products p where p.sku = any(${skus})`;
 }
@@ -26,14 +25,22 @@ export async function listProductsBySku(sql: Sql | Tx, skus: string[]): Promise<
 /**
  * Holds the product's row until the transaction ends, but not its key: placing an order, which refers to it, does
  * not wait. Read the product in the next statement: this one would show prices as they were before it waited.
+ *
+ * @returns false if there is no such product
  */
-export async function lockProduct(tx: Tx, ref: string): Promise<void> {
-  await tx`select from products p where ${isNamed(tx, ref)} for no key update`;
+export async function lockProduct(tx: Tx, ref: string): Promise<boolean> {
+  return (await tx`select 1 from products p where ${isNamed(tx, ref)} for no key update`).length > 0;
 }
 
-/** The same for many, always in the order of their SKUs, so that two imports never wait for each other in a circle. */
-export async function lockProductsBySku(tx: Tx, skus: string[]): Promise<void> {
-  await tx`select from products where sku = any(${skus}) order by sku for no key update`;
+/**
+ * The same for many, always in the order of their SKUs, so that two imports never wait for each other in a circle.
+ *
+ * @returns those that there are, and that are held. One that is added right after this is not.
+ */
+export async function lockProductsBySku(tx: Tx, skus: string[]): Promise<string[]> {
+  const rows = await tx<{ sku: string }[]>`
+    select sku from products where sku = any(${skus}) order by sku for no key update`;
+  return rows.map(({ sku }) => sku);
 }
 
 /**

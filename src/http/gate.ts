@@ -41,12 +41,17 @@ export function gate(
       prefetched: key && cached ? { key, read: cached as CacheRead } : undefined,
     };
     c.set("ctx", ctx);
-    if (options.idempotent) c.set("idempotency", await readIdempotency(c, actor, route));
     await next();
     if (ctx.cacheStatus) c.header("X-Cache-Status", ctx.cacheStatus);
   }];
   if (contentTypes.length > 0 && options.maxBodyBytes !== null) {
-    handlers.unshift(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge }));
+    handlers.push(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge }));
+  }
+  if (options.idempotent) {
+    handlers.push(async (c, next) => {
+      c.set("idempotency", await readIdempotency(c, c.var.ctx.actor, route));
+      await next();
+    });
   }
   return handlers;
 }

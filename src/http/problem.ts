@@ -150,20 +150,26 @@ const TARGET_PREFIX: Record<Target, string> = {
   header: "header",
 };
 
-/** Turns what zod found into the problem's `errors`, one for each field. */
+/** How much of a wrong request an answer repeats: a small body must not make a large answer. */
+const MAX_FIELD_ERRORS = 100;
+const MAX_SEGMENT_LENGTH = 200;
+
+/** Turns what zod found into the problem's `errors`, one for each field, the first hundred. */
 export function fieldErrors(error: z.ZodError, target: Target): FieldError[] {
-  return error.issues.flatMap(closestBranch).flatMap((issue) => {
+  return error.issues.slice(0, MAX_FIELD_ERRORS).flatMap(closestBranch).flatMap((issue) => {
     const path = issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => [...issue.path, key])
+      ? issue.keys.slice(0, MAX_FIELD_ERRORS).map((key) => [...issue.path, key])
       : [issue.path];
     return path.map((segments) => ({
-      pointer: `${TARGET_PREFIX[target]}/${
-        segments.map((s) => String(s).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")
-      }`,
+      pointer: `${TARGET_PREFIX[target]}/${segments.map((s) => escapeSegment(String(s))).join("/")}`,
       code: issue.code === "custom" ? "invalid" : issue.code,
       message: issue.code === "unrecognized_keys" ? "There is no such field." : issue.message,
     }));
-  });
+  }).slice(0, MAX_FIELD_ERRORS);
+}
+
+function escapeSegment(segment: string): string {
+  return segment.slice(0, MAX_SEGMENT_LENGTH).replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 /** The hook that every router gives to zod-openapi: a failed validation is a 422 that names each field. */

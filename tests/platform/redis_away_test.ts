@@ -64,6 +64,16 @@ function test(name: string, options: RedisOptions, body: (away: Away) => Promise
 const newKey = () => `test:${crypto.randomUUID()}`;
 const bucket = (limit: number): Bucket => ({ key: `limit:${newKey()}`, limit, windowMs: HOUR_MS });
 
+/** Writes until it is there, for a busy machine may be too slow for the first attempt. */
+async function keep(cache: Cache, key: string, version: number, value: string): Promise<void> {
+  for (const end = Date.now() + 20_000; Date.now() < end; await delay(5)) {
+    await cache.put(key, version, value, HOUR_MS);
+    const found = await cache.get(key);
+    if (found.status === "HIT" && found.value === value) return;
+  }
+  throw new Error("Redis did not keep the value");
+}
+
 /** Reads until there is something other than BYPASS. */
 async function readAgain(cache: Cache, key: string): Promise<CacheRead> {
   for (const end = Date.now() + 20_000; Date.now() < end; await delay(5)) {
@@ -127,7 +137,7 @@ for (const kind of ["tcp", "http"] as const) {
 
 test("when Redis goes and comes back it is used again by itself", EAGER, async ({ cache, wire }) => {
   const key = newKey();
-  await cache.put(key, 1, '"kept"', HOUR_MS);
+  await keep(cache, key, 1, '"kept"');
   for (let round = 0; round < 3; round++) {
     await wire.cut();
     for (let i = 0; i < 10; i++) assertEquals((await cache.admit([bucket(1)], key)).cached, BYPASS);
@@ -147,21 +157,21 @@ test(
       reads.forEach((read, i) => read.status === "HIT" && assertEquals(read.value, JSON.stringify(keys[i])));
       return reads.filter(({ status }) => status === "HIT").length;
     };
-    await Promise.all(keys.map((key) => cache.put(key, 1, JSON.stringify(key), HOUR_MS)));
+    for (const key of keys) await keep(cache, key, 1, JSON.stringify(key));
     for (let round = 0; round < 3; round++) {
       redis.pause();
       assertEquals(await readAll(), 0);
       await delay(round * 100);
       assertEquals(await readAll(), 0);
       redis.resume();
-      while (await readAll() < keys.length) await delay(5);
+      for (const key of keys) assertEquals((await readAgain(cache, key)).status, "HIT");
     }
   },
 );
 
 test("a connection that has gone silent is replaced", EAGER, async ({ cache, wire }) => {
   const key = newKey();
-  await cache.put(key, 1, '"kept"', HOUR_MS);
+  await keep(cache, key, 1, '"kept"');
   wire.silence();
   assertEquals(await cache.get(key), BYPASS);
   assertEquals(await readAgain(cache, key), { status: "HIT", value: '"kept"' });
@@ -196,7 +206,7 @@ test(
     const { cache, redis, wire } = away;
     for (const write of ["put", "drop"] as const) {
       const key = newKey();
-      await cache.put(key, 1, '"old"', HOUR_MS);
+      await keep(cache, key, 1, '"old"');
       await wire.cut();
       await (write === "put" ? cache.put(key, 2, '"new"', HOUR_MS) : cache.drop(key, 2, HOUR_MS));
       assertEquals(await redis.direct.get(key), '{"version":1,"value":"old"}');
@@ -220,7 +230,7 @@ test(
     await cache.put(key, 2, '"mine"', HOUR_MS);
     await redis.direct.set(key, '{"version":3,"value":"theirs"}');
     wire.mend();
-    assertEquals(await readAgain(cache, key), { status: "HIT", value: '"theirs"' });
+    assertEquals(await firstAnswered(cache, key), { status: "HIT", value: '"theirs"' });
     while ((await cache.health()).breaker !== "closed") await delay(5);
     await cache.health();
     assertEquals(await redis.direct.get(key), '{"version":3,"value":"theirs"}');
@@ -246,7 +256,7 @@ test(
   EAGER,
   async ({ cache, redis, wire }) => {
     const key = newKey();
-    await cache.put(key, 1, '"old"', HOUR_MS);
+    await keep(cache, key, 1, '"old"');
     await wire.cut();
     for (let i = 0; i < 50_000; i++) await cache.put(`test:${i}`, 1, "1", HOUR_MS);
     await cache.put(key, 2, '"new"', HOUR_MS);

@@ -3,6 +3,7 @@ import { createApp } from "../../src/app.ts";
 import { closeDeps, openDeps } from "../../src/deps.ts";
 import type { Sql } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
+import { withConnection } from "../../tools/database_admin.ts";
 import type { Answer, RequestOptions, TestApp, TestUser } from "./app.ts";
 
 export const SHIP_TO = {
@@ -128,6 +129,31 @@ export async function levelOf({ deps: { sql } }: TestApp, sku: string) {
   const [level] = await sql<{ on_hand: number; reserved: number; available: number; version: number }[]>`
     select on_hand, reserved, available, version from stock_levels where sku = ${sku}`;
   return level!;
+}
+
+/**
+ * Makes requests that all wait for one level's row before any of them may have it. A request holds a connection while
+ * it waits, so there must be fewer of them than the pool has.
+ */
+export async function atTheSameTime<T>(
+  { deps }: TestApp,
+  sku: string,
+  requests: (() => Promise<T>)[],
+): Promise<T[]> {
+  return await withConnection(deps.config.databaseUrl, async (holder) => {
+    const answers = await holder.begin(async (tx) => {
+      await tx`select from stock_levels where sku = ${sku} for update`;
+      const pending = Promise.all(requests.map((request) => request()));
+      for (let waiting = 0; waiting < requests.length;) {
+        const [row] = await tx`
+          select count(*)::int from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`;
+        waiting = row!.count;
+      }
+      return { pending };
+    });
+    return await answers.pending;
+  });
 }
 
 /** What the log says of one thing, oldest first. */

@@ -129,12 +129,25 @@ Deno.test("garbage is refused field by field, and stores nothing", async () => {
 
 Deno.test("an account and its event are stored together or not at all", async () => {
   await using app = await startTestApp();
-  await app.deps.sql`alter table events add constraint refuse_all check (type = 'none')`;
-  const { status } = await app.request("POST", "/v1/register", {
-    body: { email: "anna@example.com", password: PASSWORD },
-  });
-  assertEquals(status, 500);
-  assertEquals((await app.deps.sql`select from users`).length, 0);
+  const { sql } = app.deps;
+  const assertNothingStored = async () => {
+    const { status } = await app.request("POST", "/v1/register", {
+      body: { email: "anna@example.com", password: PASSWORD },
+    });
+    assertEquals(status, 500);
+    assertEquals((await sql`select from users`).length, 0);
+    assertEquals((await sql`select from events`).length, 0);
+  };
+  await sql`alter table events add constraint refuse_all check (type = 'none')`;
+  await assertNothingStored();
+  await sql`alter table events drop constraint refuse_all`;
+  await sql`
+    create function refuse_commit() returns trigger language plpgsql as
+    $$ begin raise exception 'the commit fails'; end $$`;
+  await sql`
+    create constraint trigger refuse_commit after insert on users deferrable initially deferred
+    for each row execute function refuse_commit()`;
+  await assertNothingStored();
 });
 
 Deno.test("registering meets the limit of logins", async () => {

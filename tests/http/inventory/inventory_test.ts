@@ -3,6 +3,7 @@ import { type Answer, startTestApp, type TestApp, type TestUser } from "../../su
 import {
   addProduct,
   assertBooksBalance,
+  atTheSameTime,
   eventsOf,
   levelOf,
   patch,
@@ -92,10 +93,16 @@ Deno.test("A count is taken only if it was made against what is there", async ()
   assertEquals([stale.body.errors[0].pointer, stale.body.errors[0].on_hand], ["/expected_on_hand", 48]);
   const same = await adjust(app, staff, sku, { on_hand: 48, expected_on_hand: 48 });
   assertEquals([same.status, same.body.version], [201, 2], "no difference, no movement");
-  const [one, two] = await Promise.all(
-    [1, 2].map((n) => adjust(app, staff, sku, { on_hand: 48 + n, expected_on_hand: 48 })),
+  const answers = await atTheSameTime(
+    app,
+    sku,
+    Array.from(
+      { length: 5 },
+      (_, i) => () => adjust(app, staff, sku, { on_hand: 60 + i, expected_on_hand: 48 }),
+    ),
   );
-  assertEquals(tally([one!, two!]), { 201: 1, "409 stock_changed": 1 });
+  assertEquals(tally(answers), { 201: 1, "409 stock_changed": 4 });
+  assertEquals((await levelOf(app, sku)).version, 3);
 });
 
 Deno.test("A document is booked once per SKU, however often and at once it comes", async () => {

@@ -1,0 +1,207 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { createApp } from "../../src/app.ts";
+import { newId } from "../../src/platform/id.ts";
+import { addProduct } from "../support/orders.ts";
+import { startTestApp } from "../support/app.ts";
+import {
+  assertProblem,
+  call,
+  contents,
+  goodBody,
+  inWorld,
+  isOwned,
+  mayCall,
+  operations,
+  pathOf,
+  telling,
+  unpoliced,
+} from "./operations.ts";
+
+/** Routes that are no calls of the API: what Swagger UI needs. */
+const BESIDE_THE_DOCUMENT = /^GET \/(docs(\/.+)?|openapi\.json)$/;
+
+Deno.test("every route stands in the document and says who may call it", async () => {
+  assertEquals(unpoliced(), [], "routes without x-policy");
+  await using app = await startTestApp();
+  const described = new Set(operations.map(({ name }) => name));
+  const undescribed = createApp(app.deps).routes
+    .filter(({ method }) => method !== "ALL")
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`)
+    .filter((name) => !described.has(name) && !BESIDE_THE_DOCUMENT.test(name));
+  assertEquals([...new Set(undescribed)], []);
+});
+
+Deno.test("each role is refused on exactly the routes that are above it, before anything else is looked at", async () => {
+  await inWorld(async (world) => {
+    const callers = { anonymous: undefined, customer: world.owner, staff: world.staff, admin: world.admin };
+    for (const operation of operations) {
+      for (const [role, user] of Object.entries(callers) as [keyof typeof callers, typeof world.owner][]) {
+        const what = `${operation.name} by ${role}`;
+        const answer = await call(world, operation, user?.token);
+        if (mayCall(role, operation)) {
+          assert(!["unauthenticated", "forbidden"].includes(answer.body?.code), `${what}: ${answer.status}`);
+          continue;
+        }
+        const expected = role === "anonymous" ? [401, "unauthenticated"] : [403, "forbidden"];
+        const before = await contents(world);
+        for (
+          const variant of [
+            answer,
+            await call(world, operation, user?.token, { path: pathOf(world, operation, "missing") }),
+            await call(world, operation, user?.token, { body: "no body at all" }),
+            await world.app.request(operation.method, pathOf(world, operation), { token: user?.token }),
+          ]
+        ) {
+          assertEquals([variant.status, variant.body.code], expected, what);
+          assertProblem(variant, what);
+        }
+        assertEquals(await contents(world), before, what);
+      }
+    }
+  });
+});
+
+Deno.test("HEAD tells a caller no more than GET would", async () => {
+  await inWorld(async (world) => {
+    for (const operation of operations.filter(({ method }) => method === "GET")) {
+      const path = pathOf(world, operation);
+      const get = await world.app.request("GET", path);
+      const head = await world.app.fetch(new Request(`http://waybill.test${path}`, { method: "HEAD" }));
+      assertEquals([head.status, await head.text()], [get.status, ""], operation.name);
+    }
+  });
+});
+
+Deno.test("another's object answers like one that is not there, on every route that names one", async () => {
+  await inWorld(async (world) => {
+    const owned = operations.filter(isOwned);
+    assert(owned.length >= 8, "the owned routes were not found");
+    for (const operation of owned) {
+      const refused = operation.policy === "user" && operation.template !== "/v1/orders/user/{user_id}"
+        ? 404
+        : 403;
+      const existing = pathOf(world, operation);
+      const missing = pathOf(world, operation, "missing");
+      const hasBody = operation.contentTypes.length > 0;
+      const bodies = hasBody ? [goodBody(operation, world), {}, { no_such_field: 1 }] : [undefined];
+      const conditions: Record<string, string>[] = [{}, { "If-Match": '"1"' }, { "If-Match": '"7"' }, {
+        "If-None-Match": '"1"',
+      }];
+      const before = await contents(world);
+      for (const warm of [false, true]) {
+        if (warm) {
+          await world.app.request("GET", `/v1/orders/${world.order.id}`, { token: world.owner.token });
+        }
+        for (const body of bodies) {
+          for (const headers of conditions) {
+            const options = { body, headers };
+            const what = `${operation.name} ${JSON.stringify(options)}`;
+            const [theirs, none, shouted] = [
+              await call(world, operation, world.stranger.token, { ...options, path: existing }),
+              await call(world, operation, world.stranger.token, { ...options, path: missing }),
+              await call(world, operation, world.stranger.token, {
+                ...options,
+                path: existing.replace(/[^/]{36}/, (id) => id.toUpperCase()),
+              }),
+            ];
+            assertEquals(telling(theirs), telling(none), what);
+            assertEquals(telling(shouted), telling(none), what);
+            const invalid = body?.no_such_field !== undefined && refused === 404;
+            assertEquals(theirs.status, invalid ? 422 : refused, what);
+          }
+        }
+      }
+      assertEquals(await contents(world), before, operation.name);
+      if (operation.policy !== "user") continue;
+      const own = await call(world, operation, world.owner.token);
+      assertEquals(own.status, 200, `${operation.name} by its owner`);
+    }
+  });
+});
+
+Deno.test("lists never show a customer what is another's, whatever they filter by", async () => {
+  await inWorld(async (world) => {
+    const { app, owner, stranger, order, product } = world;
+    for (
+      const filter of [
+        "",
+        `?number=${order.number}`,
+        `?sku=${product.sku}`,
+        "?status=PENDING",
+        "?sort=created_at",
+      ]
+    ) {
+      const { status, body } = await app.request("GET", `/v1/orders${filter}`, { token: stranger.token });
+      assertEquals([status, body.data], [200, []], filter);
+      assertEquals(
+        (await app.request("GET", `/v1/orders${filter}`, { token: owner.token })).body.data.length,
+        1,
+      );
+    }
+    for (const id of [owner.id, newId()]) {
+      const { status } = await app.request("GET", `/v1/orders?user_id=${id}`, { token: stranger.token });
+      assertEquals(status, 403);
+    }
+  });
+});
+
+Deno.test("what one caller brought into the cache is decided on anew for the next", async () => {
+  await inWorld(async ({ app, owner, stranger, staff, order }) => {
+    const path = `/v1/orders/${order.id}`;
+    await app.request("GET", path, { token: owner.token });
+    for (const token of [owner.token, staff.token]) {
+      const { status, headers } = await app.request("GET", path, { token });
+      assertEquals([status, headers.get("X-Cache-Status")], [200, "HIT"]);
+    }
+    for (const token of [stranger.token, undefined, "a.b.c"]) {
+      const answer = await app.request("GET", path, { token });
+      assertEquals(answer.status, token === stranger.token ? 404 : 401);
+      assertEquals(answer.headers.get("X-Cache-Status"), null, "it would tell that the order exists");
+      assertEquals(answer.headers.get("ETag"), null);
+    }
+
+    const draft = await addProduct(app, { status: "draft" });
+    const drafts = "/v1/products?status=draft";
+    for (let round = 0; round < 2; round++) {
+      assertEquals((await app.request("GET", drafts, { token: staff.token })).body.data.length, 1);
+      assertEquals((await app.request("GET", drafts, { token: stranger.token })).status, 403);
+      assertEquals((await app.request("GET", drafts)).status, 401);
+      for (const ref of [draft.id, draft.sku]) {
+        const shown = await app.request("GET", `/v1/products/${ref}`, { token: staff.token });
+        assertEquals(shown.status, 200);
+        for (const token of [stranger.token, undefined]) {
+          const hidden = await app.request("GET", `/v1/products/${ref}`, { token });
+          const none = await app.request("GET", `/v1/products/${newId()}`, { token });
+          assertEquals(telling(hidden).rest, telling(none).rest);
+        }
+      }
+    }
+  });
+});
+
+Deno.test("a demoted or disabled member of staff is out at once, on every route that staff may call", async () => {
+  const staffOnly = operations.filter(({ policy }) => policy === "staff" || policy === "admin");
+  assert(staffOnly.length >= 10, "the staff's routes were not found");
+  for (const change of [{ role: "customer" }, { disabled: true }]) {
+    await inWorld(async (world) => {
+      const { app, admin, order } = world;
+      const clerk = await app.user("admin");
+      for (const operation of staffOnly) {
+        const answer = await call(world, operation, clerk.token);
+        assertNotEquals(answer.body?.code, "forbidden", operation.name);
+      }
+      const read = () => app.request("GET", `/v1/orders/${order.id}`, { token: clerk.token });
+      assertEquals((await read()).status, 200);
+      const { status } = await app.request("PATCH", `/v1/users/${clerk.id}`, {
+        token: admin.token,
+        body: change,
+      });
+      assertEquals(status, 200);
+      const refusal = change.disabled ? 401 : 403;
+      for (const operation of staffOnly) {
+        assertEquals((await call(world, operation, clerk.token)).status, refusal, operation.name);
+      }
+      assertEquals((await read()).status, change.disabled ? 401 : 404);
+    });
+  }
+});

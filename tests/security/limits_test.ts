@@ -1,0 +1,354 @@
+import { assert, assertEquals } from "@std/assert";
+import { createApp } from "../../src/app.ts";
+import { startTestApp, type TestApp } from "../support/app.ts";
+import { freePort } from "../platform/redis_server.ts";
+import {
+  assertProblem,
+  bodyOptions,
+  inWorld,
+  isGated,
+  leastToken,
+  type Operation,
+  operations,
+  pathOf,
+  resolve,
+  type World,
+} from "./operations.ts";
+
+const LIMIT = 5;
+/** A window so long that a slow machine earns next to nothing back while a test runs. */
+const NARROW = {
+  RATE_LIMIT_TIMES: String(LIMIT),
+  RATE_LIMIT_SECONDS: "3600",
+  RATE_LIMIT_LOGIN_TIMES: String(LIMIT),
+};
+const LOGIN = { grant_type: "password", username: "nobody@example.com", password: "wrong-password" };
+
+const byte = () => Math.floor(Math.random() * 256);
+const randomAddress = () =>
+  Math.random() < 0.5 ? [byte(), byte(), byte(), byte()].join(".") : crypto.randomUUID();
+
+/** Every header by which a proxy somewhere tells the client's address. */
+function forged(): Record<string, string> {
+  const address = randomAddress();
+  return {
+    "X-Forwarded-For": Math.random() < 0.5 ? address : `${address}, ${randomAddress()}`,
+    "X-Real-IP": address,
+    "Forwarded": `for=${address}`,
+    "CF-Connecting-IP": address,
+    "True-Client-IP": address,
+  };
+}
+
+/** How many of `count` requests, each with forged addresses, were let through. */
+async function admitted(
+  app: TestApp,
+  count: number,
+  send: (headers: Record<string, string>) => [string, string, object],
+) {
+  let passed = 0;
+  for (let sent = 0; sent < count; sent++) {
+    const headers = forged();
+    const [method, path, options] = send(headers);
+    const answer = await app.request(method, path, { headers, ...options });
+    if (answer.status !== 429) passed++;
+    else assert(Number(answer.headers.get("Retry-After")) >= 1);
+  }
+  return passed;
+}
+
+/** Logins drain one a minute / LIMIT: what passed in the time that the test took. */
+function assertLimited(passed: number, started: number): void {
+  const earned = Math.ceil((performance.now() - started) / (60_000 / LIMIT));
+  assert(passed >= 1 && passed <= LIMIT + earned, `${passed} passed`);
+}
+
+for (
+  const [redis, env] of [
+    ["with the cache that the tests have", {}],
+    ["with Redis gone", { REDIS_URL: `redis://127.0.0.1:${freePort()}` }],
+  ] as const
+) {
+  Deno.test(`1,000 made-up client addresses still meet 429 on logins and registrations, ${redis}`, async () => {
+    await using app = await startTestApp({ ...NARROW, ...env });
+    const started = performance.now();
+    const passed = await admitted(
+      app,
+      1000,
+      (headers) =>
+        headers["X-Real-IP"]!.includes(".")
+          ? ["POST", "/v1/token", { form: LOGIN }]
+          : ["POST", "/v1/register", { body: { email: "x", password: "y" } }],
+    );
+    assertLimited(passed, started);
+  });
+}
+
+Deno.test("1,000 made-up client addresses still meet 429 on an open route, and garbage tokens don't help", async () => {
+  await using app = await startTestApp(NARROW);
+  assertEquals(await admitted(app, 1000, () => ["GET", "/v1/products", {}]), LIMIT);
+  const tokens = await admitted(app, 50, () => ["GET", "/v1/me", { token: `a.b.${crypto.randomUUID()}` }]);
+  assertEquals(tokens, 0);
+});
+
+/** Who is counted, with requests that come from `peer` over the wire and say `forwardedFor`. */
+function statusFrom(app: TestApp) {
+  const { fetch } = createApp(app.deps);
+  return async (peer: string, forwardedFor: string) => {
+    const remoteAddr = { transport: "tcp" as const, hostname: peer, port: 1 };
+    const request = new Request("http://waybill.test/v1/products", {
+      headers: { "X-Forwarded-For": forwardedFor },
+    });
+    const response = await fetch(request, { remoteAddr });
+    await response.body?.cancel();
+    return response.status;
+  };
+}
+
+Deno.test("X-Forwarded-For counts only as far as configured proxies wrote it", async () => {
+  await using app = await startTestApp({ ...NARROW, RATE_LIMIT_TIMES: "1", TRUSTED_PROXIES: "10.0.0.0/8" });
+  const status = statusFrom(app);
+  const outcomes: [peer: string, forwardedFor: string, status: number, why: string][] = [
+    ["10.0.0.1", "198.51.100.1", 200, "a client behind our proxy"],
+    ["10.0.0.2", "198.51.100.1", 429, "the same behind another of our proxies"],
+    ["10.0.0.1", "198.51.100.2", 200, "another client"],
+    ["10.0.0.1", "203.0.113.77, 198.51.100.2", 429, "the same, who wrote an address in front"],
+    ["10.0.0.1", "198.51.100.2, 10.9.9.9", 429, "the same through two of our proxies"],
+    ["::ffff:10.0.0.1", "198.51.100.2", 429, "the same over IPv6 sockets"],
+    ["192.0.2.9", "198.51.100.3", 200, "somebody who is no proxy of ours"],
+    ["192.0.2.9", "198.51.100.4", 429, "the same with another story"],
+    ["192.0.2.9", "10.0.0.1", 429, "the same who names our proxy"],
+    ["10.0.0.1", "198.51.100.4", 200, "who was named there was not counted"],
+  ];
+  for (const [peer, forwardedFor, expected, why] of outcomes) {
+    assertEquals(await status(peer, forwardedFor), expected, why);
+  }
+});
+
+Deno.test("no proxy configured: only the connection's own address counts", async () => {
+  await using app = await startTestApp({ ...NARROW, RATE_LIMIT_TIMES: "1" });
+  const status = statusFrom(app);
+  assertEquals(await status("192.0.2.1", "198.51.100.1"), 200);
+  assertEquals(await status("192.0.2.1", "198.51.100.2"), 429);
+  assertEquals(await status("192.0.2.2", "198.51.100.2"), 200);
+  assertEquals(await status("127.0.0.1", "192.0.2.3"), 200);
+  assertEquals(await status("127.0.0.1", "192.0.2.4"), 429);
+});
+
+/** The API behind a real socket. */
+async function serving(app: TestApp, work: (url: string) => Promise<void>): Promise<void> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, createApp(app.deps).fetch);
+  try {
+    await work(`http://127.0.0.1:${server.addr.port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+const bounded = operations.filter(({ contentTypes }) =>
+  contentTypes.length > 0 && !contentTypes.includes("application/x-ndjson")
+);
+const MIB = 1024 * 1024;
+
+/** Ten megabytes that arrive bit by bit, so nobody knows how much is to come; counts what was taken. */
+function chunked(): { body: ReadableStream<Uint8Array>; taken: () => number } {
+  const chunk = new Uint8Array(64 * 1024).fill(0x20);
+  let taken = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (taken >= 10 * MIB) return controller.close();
+      taken += chunk.length;
+      controller.enqueue(chunk);
+    },
+  });
+  return { body, taken: () => taken };
+}
+
+Deno.test("10 MB are refused on every route, announced or in chunks, and no more of them is read than is allowed", async () => {
+  await inWorld(async (world) => {
+    const big = " ".repeat(10 * MIB);
+    for (const operation of bounded) {
+      const token = leastToken(world, operation);
+      const path = pathOf(world, operation);
+      const announced = await world.app.request(operation.method, path, {
+        token,
+        body: big,
+        headers: { "Content-Type": operation.contentTypes[0]!, "Content-Length": String(big.length) },
+      });
+      assertEquals(announced.status, 413, operation.name);
+      assertProblem(announced, operation.name);
+      assert(announced.headers.has("RateLimit"), `${operation.name} refused it before it counted it`);
+
+      const { body, taken } = chunked();
+      const response = await send(world, operation, token, body);
+      assertEquals(
+        [response.status, (await response.json()).code],
+        [413, "payload_too_large"],
+        operation.name,
+      );
+      assert(taken() < 2 * MIB, `${operation.name} read ${taken()} bytes`);
+    }
+  });
+});
+
+function send({ app, ...world }: World, operation: Operation, token: string | undefined, body: BodyInit) {
+  const headers = new Headers({ "Content-Type": operation.contentTypes[0]! });
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  const url = `http://waybill.test${pathOf({ app, ...world }, operation)}`;
+  return app.fetch(new Request(url, { method: operation.method, headers, body }));
+}
+
+Deno.test("nobody's body is read before it is known who sends it and that they may", async () => {
+  await inWorld(async (world) => {
+    for (const operation of bounded.filter(({ policy }) => policy !== "public")) {
+      const { body, taken } = chunked();
+      const response = await send(world, operation, undefined, body);
+      assertEquals([response.status, (await response.json()).code], [401, "unauthenticated"], operation.name);
+      assert(taken() <= 2 * 64 * 1024, `${operation.name} read ${taken()} bytes`);
+    }
+  });
+});
+
+Deno.test("bodies made to exhaust are refused on every route, with an answer of modest size", async () => {
+  await inWorld(async (world) => {
+    const deep = (open: string, close: string) => open.repeat(100_000) + close.repeat(100_000);
+    for (const operation of bounded.filter(({ contentTypes }) => contentTypes.includes("application/json"))) {
+      const fields = new Set(Object.keys(operation.example ?? {}));
+      const [field] = fields;
+      const arrays = Object.entries(resolve(operation.schema)?.properties ?? {})
+        .flatMap(([name, schema]) =>
+          resolve(schema)?.type === "array" || resolve(schema)?.items ? [name] : []
+        );
+      const many = "0,".repeat(100_000) + "0";
+      const bombs: Record<string, string> = {
+        "an array of 100,000": `[${many}]`,
+        "arrays 100,000 deep": deep("[", "]"),
+        "objects 100,000 deep": `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`,
+        "a field 100,000 deep": `{"${field}":${deep("[", "]")}}`,
+        "a map 100,000 deep": `{"metadata":${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}}`,
+        "one unknown field of 900,000 characters": JSON.stringify({ ["a~/".repeat(300_000)]: 1 }),
+        "60,000 unknown fields": `{${Array.from({ length: 60_000 }, (_, i) => `"f${i}":0`).join()}}`,
+        "text of a million characters": JSON.stringify({ [field ?? "a"]: "a".repeat(1_000_000) }),
+        ...Object.fromEntries(arrays.map((name) => [`${name} of 100,000`, `{"${name}":[${many}]}`])),
+      };
+      for (const [what, body] of Object.entries(bombs)) {
+        const token = leastToken(world, operation) && world.admin.token;
+        const answer = await world.app.request(operation.method, pathOf(world, operation), { token, body });
+        const size = JSON.stringify(answer.body).length;
+        assert(answer.status >= 400 && answer.status < 500, `${operation.name} ${what}: ${answer.status}`);
+        assert(size < 100_000, `${operation.name} answered ${what} with ${size} characters`);
+      }
+    }
+  });
+});
+
+Deno.test("page sizes, keys, SKUs, headers and addresses made to exhaust are refused", async () => {
+  await inWorld(async (world) => {
+    const { app, admin, product } = world;
+    const long = "a".repeat(100_000);
+    const bomb = `${"a".repeat(50_000)}!`;
+    const expect = async (status: number[], method: string, path: string, options: object = {}) => {
+      const answer = await app.request(method, path, { token: admin.token, ...options });
+      assert(status.includes(answer.status), `${answer.status}: ${method} ${path.slice(0, 80)}`);
+      assertProblem(answer, path.slice(0, 80));
+      assert(JSON.stringify(answer.body).length < 250_000, path.slice(0, 80));
+    };
+    for (const operation of operations.filter(isGated)) {
+      const path = pathOf(world, operation);
+      if (operation.parameters.some(({ name }) => name === "limit")) {
+        for (
+          const limit of [
+            "1e9",
+            "1000000000",
+            "-1",
+            "0",
+            "101",
+            "Infinity",
+            "NaN",
+            "0x10000",
+            "1".repeat(5000),
+          ]
+        ) {
+          await expect([422], "GET", `${path}?limit=${limit}`);
+        }
+        await expect([422], "GET", `${path}?cursor=${long}`);
+        await expect(
+          [422],
+          "GET",
+          `${path}?${Array.from({ length: 10_000 }, (_, i) => `p${i}=1`).join("&")}`,
+        );
+      }
+      for (const { name } of operation.parameters.filter((parameter) => parameter.in === "query")) {
+        await expect([422], "GET", `${path}?${name}=${encodeURIComponent(bomb)}`);
+      }
+      if (operation.template.includes("{")) {
+        await expect([404, 405, 422], operation.method, operation.template.replace(/\{[^}]+\}/, long), {
+          ...bodyOptions(operation, operation.example),
+        });
+        await expect(
+          [404, 422],
+          operation.method,
+          operation.template.replace(/\{[^}]+\}/, encodeURIComponent(bomb)),
+          {
+            ...bodyOptions(operation, operation.example),
+          },
+        );
+      }
+      if (operation.parameters.some(({ name }) => name === "Idempotency-Key")) {
+        await expect([422], "POST", path, {
+          body: operation.example,
+          headers: { "Idempotency-Key": long },
+        });
+      }
+      if (operation.parameters.some(({ name }) => name === "If-Match")) {
+        const sent = bodyOptions(operation, operation.example);
+        await expect([422], operation.method, path, {
+          ...sent,
+          headers: { "If-Match": `"${long}"`, ...sent.headers },
+        });
+      }
+    }
+    await expect([401], "GET", "/v1/me", { token: `${long}.${long}.${long}` });
+    await expect([404], "GET", `/${"a/".repeat(20_000)}`);
+    const sku = { items: [{ sku: `${"A-".repeat(20_000)}!`, quantity: 1 }], currency: "EUR" };
+    await expect([422], "POST", "/v1/orders", { body: sku });
+    await expect([422], "POST", "/v1/register", {
+      body: { email: `${"a.".repeat(50_000)}@`, password: "x" },
+    });
+    await expect([422], "POST", "/v1/register", {
+      body: { email: "a@example.com", password: "x".repeat(900_000) },
+    });
+    const known = await app.request("GET", `/v1/products/${product.id}`, {
+      headers: { "If-None-Match": `"x",`.repeat(20_000) },
+    });
+    assertEquals(known.status, 200);
+  });
+});
+
+Deno.test("/health answers while all of that comes in at once", async () => {
+  await inWorld(async (world) => {
+    await serving(world.app, async (url) => {
+      const json = { "Content-Type": "application/json", "Authorization": `Bearer ${world.admin.token}` };
+      const attacks = Array.from({ length: 10 }, () => [
+        { body: "[".repeat(500_000) },
+        { body: `{"items":[${"0,".repeat(200_000)}0]}` },
+        { body: " ".repeat(3 * MIB) },
+        {
+          body: JSON.stringify({
+            metadata: Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [i, 1])),
+          }),
+        },
+      ]).flat().map(async ({ body }) => {
+        const response = await fetch(`${url}/v1/orders`, { method: "POST", headers: json, body });
+        await response.body?.cancel();
+        return response.status;
+      });
+      const health = Array.from({ length: 20 }, async () => {
+        const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(10_000) });
+        return (await response.json()).status;
+      });
+      assertEquals(new Set(await Promise.all(health)), new Set(["ok"]));
+      for (const status of await Promise.all(attacks)) assert(status >= 400 && status < 500, String(status));
+    });
+  });
+});
