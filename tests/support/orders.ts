@@ -145,6 +145,7 @@ export async function atTheSameTime<T>(
       await tx`select from stock_levels where sku = ${sku} for update`;
       const pending = Promise.all(requests.map((request) => request()));
       for (let waiting = 0; waiting < requests.length;) {
+        await tx`select pg_stat_clear_snapshot()`;
         const [row] = await tx`
           select count(*)::int from pg_stat_activity
           where datname = current_database() and wait_event_type = 'Lock'`;

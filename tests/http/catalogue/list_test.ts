@@ -40,7 +40,7 @@ for (
     const query = { sort, limit: 17, ...sort.endsWith("price") && { currency: "EUR" } };
     const seen: Record<string, string>[] = [];
     let cursor: string | null = "";
-    for (let page = 0; cursor !== null; page++) {
+    for (let page = 0; page < 30 && cursor !== null; page++) {
       const answer = await list(app, { ...query, ...cursor && { cursor } });
       assertEquals(answer.status, 200);
       seen.push(...answer.body.data);
@@ -80,7 +80,7 @@ Deno.test("times closer together than a millisecond are walked without loss", as
   for (const sort of ["updated_at", "-updated_at"]) {
     const seen: string[] = [];
     let cursor: string | null = "";
-    while (cursor !== null) {
+    for (let i = 0; i <= 10 && cursor !== null; i++) {
       const page = await list(app, { sort, limit: 1, ...cursor && { cursor } });
       seen.push(...skus(page));
       cursor = page.body.next_cursor;
