@@ -39,6 +39,13 @@ create index orders_fulfilment_status_id on orders (fulfilment_status, id desc);
 create index orders_placed_at_id on orders (placed_at desc, id desc);
 create index orders_due on orders (expires_at) where status = 'PENDING';
 
+-- References are claimed here before the number is drawn, as stock is, so that orders which race for one reference
+-- burn no number: a row of `orders` has its number before its own unique index is asked.
+create table order_references (
+  external_reference text constraint order_references_key primary key,
+  order_id           uuid not null references orders
+);
+
 create table order_items (
   order_id   uuid not null references orders,
   line       smallint not null check (line > 0),

@@ -23,6 +23,10 @@ export interface ImportError {
   message: string;
 }
 
+const MAX_FAULTS_PER_LINE = 20;
+const MAX_SKU_LENGTH = 64;
+const MAX_FIELD_LENGTH = 200;
+
 export type ImportEntry = ImportRecord | ImportError[];
 
 /** One JSON object a line, with the fields of a new product. Blank lines mean nothing. */
@@ -42,14 +46,7 @@ function parseJson(line: number, text: string): ImportEntry {
     return [wrong(line, "is not valid JSON")];
   }
   const parsed = ImportedProduct.safeParse(value);
-  if (!parsed.success) {
-    return wrongFields(parsed.error).map(({ pointer, message }) => ({
-      line,
-      sku: skuOf(value),
-      field: pointer,
-      message,
-    }));
-  }
+  if (!parsed.success) return faultsOf(line, value, wrongFields(parsed.error));
   const { sku, ...changes } = parsed.data;
   return { line, sku, changes };
 }
@@ -111,7 +108,7 @@ async function* readCells(lines: AsyncIterable<Line>, maxLength: number): AsyncG
       }
       const cells = splitCells(text, used > 0 ? width : undefined);
       if (cells) ahead.splice(0, used);
-      width ??= cells?.length;
+      width ||= cells?.length;
       const problem = unreadable({ ...line, text: line.text && text }) ??
         (cells ? undefined : wrong(line.number, "has a quote in the wrong place, or lacks one"));
       if (problem || cells!.some((cell) => cell !== "")) {
@@ -200,13 +197,8 @@ function parseCells(line: number, columns: Column[], cells: string[]): ImportEnt
   });
   const parsed = ImportedCsvProduct.safeParse(value);
   if (!parsed.success) {
-    return wrongFields(parsed.error).map(({ pointer, message }) => ({
-      line,
-      sku: skuOf(value),
-      field: pointer.slice(1).replace(/^prices\//, "price_").replace(/^attributes\//, "attributes.")
-        .replaceAll("~1", "/"),
-      message,
-    }));
+    const faults = faultsOf(line, value, wrongFields(parsed.error));
+    return faults.map(({ field, ...fault }) => ({ ...fault, field: columnOf(field!) }));
   }
   const { sku, prices, ...changes } = parsed.data;
   return { line, sku, changes, prices };
@@ -221,8 +213,25 @@ function wrong(line: number, message: string): ImportError {
   return { line, sku: null, field: null, message };
 }
 
-/** The SKU that a faulty line seems to mean, so that people find it. */
-function skuOf(value: unknown): string | null {
+/** What is wrong with a line, cut to what people can use: a line of rubbish must not become a report of megabytes. */
+function faultsOf(
+  line: number,
+  value: unknown,
+  wrong: { pointer: string; message: string }[],
+): ImportError[] {
   const sku = (value as { sku?: unknown } | null)?.sku;
-  return typeof sku === "string" ? sku.slice(0, 64) : null;
+  return wrong.slice(0, MAX_FAULTS_PER_LINE).map(({ pointer, message }) => ({
+    line,
+    sku: typeof sku === "string" ? sku.slice(0, MAX_SKU_LENGTH) : null,
+    field: pointer.slice(0, MAX_FIELD_LENGTH),
+    message,
+  }));
+}
+
+/** `/prices/EUR` → `price_EUR`: where a CSV has it. */
+function columnOf(pointer: string): string {
+  return pointer.slice(1).replace(/^prices\//, "price_").replace(/^attributes\//, "attributes.").replaceAll(
+    "~1",
+    "/",
+  );
 }

@@ -33,6 +33,7 @@ export function gate(
     if (!verdict.allowed) throw rateLimited(verdict);
     if (bearer instanceof Error) throw bearer;
     authorise(actor, options.policy);
+    if (!bodyRequired && c.req.header("Content-Length") === "0") leaveBodyOut(c);
     if (bodyRequired || c.req.header("Content-Type") !== undefined) checkContentType(c, contentTypes);
     const ctx: Ctx = {
       ...deps,
@@ -126,6 +127,13 @@ function checkContentType(c: Context<AppEnv>, accepted: string[]): void {
     "unsupported_media_type",
     `Send the body as ${accepted.join(" or ")}, and say so in Content-Type.`,
   );
+}
+
+/** Many clients say that nothing is JSON: where a body may be left out, an empty one is left out. */
+function leaveBodyOut(c: Context<AppEnv>): void {
+  const headers = new Headers(c.req.raw.headers);
+  headers.delete("Content-Type");
+  c.req.raw = new Request(c.req.raw.url, { method: c.req.raw.method, headers });
 }
 
 function tooLarge(): never {

@@ -14,7 +14,11 @@ export function text(min: number, max: number) {
   );
 }
 
-export const Id = z.uuid().openapi({ description: "UUID", example: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11" });
+/** A UUID, in lower case whatever it was sent in. */
+export const Id = z.uuid().toLowerCase().openapi({
+  description: "UUID",
+  example: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
+});
 
 export const Currency = z.string().refine(
   isCurrency,

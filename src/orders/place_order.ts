@@ -44,7 +44,7 @@ export async function placeOrder(
       if (number !== undefined) return { value: { ...order, number }, replayed: false };
       // Another call with this key was first: the next reading of the facts finds its answer.
     } catch (error) {
-      if (violates(error, "orders_external_reference_key")) throw referenceTaken(null);
+      if (violates(error, "order_references_key")) throw referenceTaken(null);
       // Somebody took the stock in between: read again, so that the refusal names the lines that are short now.
       if (!violates(error, "stock_levels_available_check")) throw idempotency ? inProgress(error) : error;
     }

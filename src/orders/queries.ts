@@ -82,8 +82,9 @@ export interface PlacedOrder {
  * Commits new orders in one statement: their idempotency keys, stock, movements, lines and events, or none of
  * them. Gives each its number; undefined where another call with the same key has committed first.
  *
- * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after the stock was taken,
- * so a refusal burns none. Locks: idempotency keys in their order, then stock in the order of SKUs.
+ * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after reference and
+ * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, then
+ * stock in the order of SKUs.
  */
 export async function insertOrders(
   sql: Sql,
@@ -117,8 +118,16 @@ export async function insertOrders(
             created_at = now(), expires_at = excluded.expires_at
         where idempotency_keys.expires_at < now()
       returning order_id
+    ), named as (
+      insert into order_references (external_reference, order_id)
+      select external_reference, id from input
+      where external_reference is not null and (key is null or id in (select order_id from keys))
+      order by external_reference
+      returning order_id
     ), claimed as materialized (
-      select * from input where key is null or id in (select order_id from keys)
+      select * from input
+      where (key is null or id in (select order_id from keys))
+        and (external_reference is null or id in (select order_id from named))
     ), demand as materialized (
       select c.id as order_id, c.user_id, item.sku, sum(item.quantity)::int as quantity, c.actor, c.request_id,
              c.created_at as at

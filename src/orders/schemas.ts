@@ -26,8 +26,6 @@ export const ShipTo = z.strictObject({
   phone: text(3, 40).optional(),
 }).openapi("Address");
 
-/** An id as a caller gives it. Upper case names the same thing (RFC 9562), so it must find the same thing. */
-const AnyCaseId = Id.toLowerCase();
 const Status = z.enum(ORDER_STATUSES);
 const PaymentStatus = z.enum(PAYMENT_STATUSES);
 const FulfilmentStatus = z.enum(FULFILMENT_STATUSES);
@@ -76,7 +74,7 @@ export const OrderSchema = z.object({
 
 const Item = z.strictObject({
   sku: Sku.optional(),
-  product_id: AnyCaseId.optional(),
+  product_id: Id.optional(),
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
   unit_price: Amount.optional().openapi({ description: "Staff only: charge this instead of the list price" }),
 }).refine((item) => (item.sku === undefined) !== (item.product_id === undefined), {
@@ -92,7 +90,7 @@ export const PlaceOrderBody = z.strictObject({
   ship_to: ShipTo,
   note: text(0, 2000).optional(),
   metadata: Metadata.optional(),
-  user_id: AnyCaseId.optional().openapi({ description: "Staff only: whose order it is" }),
+  user_id: Id.optional().openapi({ description: "Staff only: whose order it is" }),
   placed_at: Timestamp.optional().openapi({
     description: "Staff only: when it was placed, for imports; not in the future",
   }),
@@ -113,14 +111,14 @@ export const CancelBody = z.strictObject({
   reason: text(1, 500).optional().openapi({ example: "Ordered twice" }),
 }).openapi("CancelOrder");
 
-export const OrderParam = z.object({ id: AnyCaseId });
-export const UserParam = z.object({ user_id: AnyCaseId });
+export const OrderParam = z.object({ id: Id });
+export const UserParam = z.object({ user_id: Id });
 
 export const ListQuery = z.strictObject({
   status: Status.optional().openapi({ description: "Only orders in this status" }),
   payment_status: PaymentStatus.optional().openapi({ description: "Only orders paid so far" }),
   fulfilment_status: FulfilmentStatus.optional().openapi({ description: "Only orders fulfilled so far" }),
-  user_id: AnyCaseId.optional().openapi({ description: "Whose; customers only ever see their own" }),
+  user_id: Id.optional().openapi({ description: "Whose; customers only ever see their own" }),
   sku: Sku.optional().openapi({ description: "Orders with a line of this SKU" }),
   number: text(1, 40).optional().openapi({ description: "The order with this number", example: "WB-100001" }),
   external_reference: text(1, 100).optional().openapi({ description: "The order with this reference" }),

@@ -9,6 +9,8 @@ export type Tx = postgres.TransactionSql<{ bigint: number; timestamp: string }>;
 export type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
 const CONNECT_TIMEOUT_S = 5;
+/** Requests wait for it while the database is away: the driver's own delay grows to 20 s. */
+const RECONNECT_DELAY_S = 0.1;
 const STATEMENT_TIMEOUT_MS = 15_000;
 const LOCK_TIMEOUT_MS = 5_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
@@ -22,6 +24,7 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
   return postgres(config.databaseUrl, {
     max: config.databasePoolSize,
     connect_timeout: CONNECT_TIMEOUT_S,
+    backoff: () => RECONNECT_DELAY_S,
     max_lifetime: CONNECTION_MAX_LIFETIME_S,
     idle_timeout: 60,
     transform: { undefined: null },
@@ -56,18 +59,32 @@ function safeInteger(text: string): number {
  * Runs `work` in one transaction: committed when it returns, undone when it throws. The last statement is
  * awaited here, so a transaction that a swallowed error has already doomed rejects instead of looking
  * committed (porsager/postgres#1217).
+ *
+ * When the connection is lost the driver rejects by itself. Its ROLLBACK, which would follow our own error, must not
+ * be sent: it would be written to no socket, which ends the process (porsager/postgres#1208), or to a connection
+ * that serves another transaction by then. So our side of it never ends, and is forgotten with its connection.
  */
 export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
   return await sql.begin(async (tx) => {
-    const result = await work(tx as Tx);
-    await tx`select 1`;
-    return result;
+    try {
+      const result = await work(tx as Tx);
+      await tx`select 1`;
+      return result;
+    } catch (error) {
+      if (isConnectionLost(error)) return await new Promise<never>(() => {});
+      throw error;
+    }
   }) as T;
 }
 
 /** Rejects unless the database answers. */
 export async function ping(sql: Sql): Promise<void> {
   await sql`select 1`;
+}
+
+/** Is the connection gone, or about to go (PostgreSQL said good-bye)? */
+function isConnectionLost(error: unknown): boolean {
+  return /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|57P0|25P03)/.test(sqlState(error) ?? "");
 }
 
 /** SQLSTATE (five characters) or the driver's own code of a failed query; undefined for other errors. */
@@ -82,9 +99,9 @@ export function violates(error: unknown, constraint: string): boolean {
     (error as { constraint_name?: string }).constraint_name === constraint;
 }
 
-/** Did the database undo the statement because of what was in it: a constraint, a guard or a value? */
+/** Did the database say that it undid the statement: for a constraint, a guard, a value or a lock it waited for too long? */
 export function isRefusal(error: unknown): boolean {
-  return /^(22|23|WB)/.test(sqlState(error) ?? "");
+  return /^(22|23|40|55|WB)[0-9A-Z]{3}$/.test(sqlState(error) ?? "");
 }
 
 const UNAVAILABLE = new Set([

@@ -172,8 +172,14 @@ export function startBlackHole() {
   const accepting = (async () => {
     for await (const connection of listener) held.push(connection);
   })();
+  const hungUp = async (connection: Deno.Conn) => {
+    const buffer = new Uint8Array(1024);
+    while (await connection.read(buffer).catch(() => null) !== null);
+  };
   return {
     port: listener.addr.port,
+    /** Resolves when every client has closed its connection. */
+    isAlone: () => Promise.all(held.map(hungUp)),
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;

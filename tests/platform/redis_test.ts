@@ -61,7 +61,7 @@ test("a call in vain ends by itself, and the next one does not wait again", asyn
 });
 
 for (const kind of ["tcp", "http"] as const) {
-  Deno.test(`closing ends calls that still wait, over ${kind}, and leaves nothing open`, async () => {
+  Deno.test(`over ${kind}: closing ends calls that still wait and hangs up`, async () => {
     await using hole = startBlackHole();
     const scheme = kind === "tcp" ? "redis" : "http";
     const redis = await Redis.open({ kind, url: `${scheme}://127.0.0.1:${hole.port}`, token: "t" }, {
@@ -70,5 +70,6 @@ for (const kind of ["tcp", "http"] as const) {
     const call = assertRejects(() => redis.run(() => redis.commands.get("key")));
     await redis.close();
     await call;
+    await hole.isAlone();
   });
 }

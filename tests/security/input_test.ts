@@ -365,3 +365,42 @@ Deno.test("OAuth's form takes what it does not know, and gives no more for it", 
     assertEquals((await app.request("GET", "/v1/users", { token: body.access_token })).status, 403);
   });
 });
+
+/** Each value in a body, as a way to put another in its place. */
+function places(
+  value: Json,
+  body: Json = { value },
+  at: Json = body,
+  key: string | number = "value",
+): ((other: Json) => Json)[] {
+  const put = (other: Json) => {
+    const kept = at[key];
+    at[key] = other;
+    const text = JSON.stringify(body.value);
+    at[key] = kept;
+    return text;
+  };
+  if (value === null || typeof value !== "object") return [put];
+  return [put, ...Object.keys(value).flatMap((inner) => places(value[inner], body, value, inner))];
+}
+
+Deno.test("values that PostgreSQL cannot hold are refused in every field by name, not by the database", async () => {
+  await inWorld(async (world) => {
+    for (const operation of operations.filter(takesJson)) {
+      for (const put of places(structuredClone(goodBody(operation, world)))) {
+        for (
+          const value of ["a\0b", "\0".repeat(12), "abcdefghijk\ud800", 1e308, 9007199254740993, -2147483649]
+        ) {
+          const body = put(value);
+          const answer = await call(world, operation, leastToken(world, operation) && world.admin.token, {
+            body,
+          });
+          assert(answer.status < 500, `${operation.name}: ${body}`);
+          if (answer.body?.code === "invalid_request") {
+            assert(answer.body.errors?.length > 0, `${operation.name}: ${body}`);
+          }
+        }
+      }
+    }
+  });
+});

@@ -48,3 +48,21 @@ Deno.test("Requests that lose a race for stock or for a key burn no number", asy
   assertEquals(Object.keys(tally(answers)).filter((kind) => kind.startsWith("5")), []);
   await assertBooksBalance(app.deps.sql);
 });
+
+Deno.test("Orders that race for one reference burn no number", async () => {
+  await using app = await startTestApp();
+  await using other = await startAnother(app);
+  const staff = await app.user("staff");
+  const { sku } = await addProduct(app, { stock: 1000 });
+  for (let round = 1; round <= 10; round++) {
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, i) =>
+        tryToPlace(i % 2 ? app : other, staff, { [sku]: 1 }, {
+          more: { external_reference: `ERP-${round}` },
+        })),
+    );
+    assertEquals(tally(answers), { 201: 1, "409 reference_taken": 11 });
+    assertEquals(numbers(answers), [round]);
+  }
+  await assertBooksBalance(app.deps.sql);
+});
