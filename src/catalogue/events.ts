@@ -3,6 +3,7 @@ import type { Changes } from "../platform/changes.ts";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
 import type { Product } from "./product.ts";
 import { ProductSchema } from "./schemas.ts";
+import { ChangesSchema } from "../platform/changes.ts";
 
 /** The whole product, as it was first answered. */
 export const productCreated = defineEvent("product.created", 1, "product", ProductSchema);
@@ -12,7 +13,7 @@ export const productUpdated = defineEvent(
   "product.updated",
   1,
   "product",
-  ProductSchema.extend({ changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })) }),
+  ProductSchema.extend({ changes: ChangesSchema }),
 );
 
 export function productWasCreated(product: Product): NewEvent<typeof productCreated.schema> {

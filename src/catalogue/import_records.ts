@@ -23,6 +23,7 @@ export interface ImportError {
   message: string;
 }
 
+const MAX_COLUMNS = 500;
 const MAX_FAULTS_PER_LINE = 20;
 const MAX_SKU_LENGTH = 64;
 const MAX_FIELD_LENGTH = 200;
@@ -163,6 +164,9 @@ function readColumn(name: string): Column {
 }
 
 function checkHeader(columns: Column[]): void {
+  if (columns.length > MAX_COLUMNS) {
+    throw new AppError("invalid_request", `The CSV header has more than ${MAX_COLUMNS} columns.`);
+  }
   const names = columns.map(({ name }) => name);
   const errors = columns.flatMap(({ name, field, key }, i) => {
     const isKnown = key === undefined

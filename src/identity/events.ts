@@ -3,6 +3,7 @@ import type { Changes } from "../platform/changes.ts";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
 import { UserSchema, userView } from "./schemas.ts";
 import type { User } from "./user.ts";
+import { ChangesSchema } from "../platform/changes.ts";
 
 /** An account was made: by its owner, by staff, or by a command. */
 export const userRegistered = defineEvent("user.registered", 1, "user", UserSchema);
@@ -13,7 +14,7 @@ export const userUpdated = defineEvent(
   1,
   "user",
   UserSchema.extend({
-    changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })),
+    changes: ChangesSchema,
     password_changed: z.boolean(),
   }),
 );

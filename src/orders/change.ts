@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { z } from "@hono/zod-openapi";
 import type { OrderMove } from "../inventory/mod.ts";
 import type { Actor } from "../platform/ctx.ts";
+import { type Changes, changesBetween } from "../platform/changes.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Order } from "./order.ts";
 import type { ChangeOrderBody } from "./schemas.ts";
@@ -12,7 +13,7 @@ export type ChangeOrder = z.infer<typeof ChangeOrderBody>;
 /** An order after a change: what is different, and what happens to its stock. */
 export interface Changed {
   order: Order;
-  changes: Record<string, { from: unknown; to: unknown }>;
+  changes: Changes;
   stock?: OrderMove;
 }
 
@@ -56,12 +57,7 @@ export function changeOrder(now: Date, actor: Actor, before: Order, input: Chang
   if (input.note !== undefined) order.note = input.note;
   if (input.metadata !== undefined) order.metadata = mergeMetadata(before.metadata, input.metadata);
 
-  const changes: Changed["changes"] = {};
-  for (const field of Object.keys(order) as (keyof Order)[]) {
-    if (!isDeepStrictEqual(before[field], order[field])) {
-      changes[field] = { from: before[field], to: order[field] };
-    }
-  }
+  const changes = changesBetween(before, order);
   if (Object.keys(changes).length === 0) return { order: before, changes };
   order.version = before.version + 1;
   order.updated_at = now.toISOString();

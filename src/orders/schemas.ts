@@ -9,6 +9,7 @@ import {
   PAYMENT_STATUSES,
   SORTS,
 } from "./order.ts";
+import { ChangesSchema } from "../platform/changes.ts";
 
 export const ShipTo = z.strictObject({
   name: text(1, 200).openapi({ example: "Ada Lovelace" }),
@@ -140,7 +141,7 @@ export const TimelineSchema = z.object({
     type: z.string().openapi({ example: "order.updated" }),
     at: Timestamp,
     actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
-    changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() }))
+    changes: ChangesSchema
       .openapi({
         description: "What changed, field by field",
         example: { status: { from: "PENDING", to: "PAID" } },

@@ -42,3 +42,24 @@ export async function count({ deps: { sql } }: TestApp, table: string): Promise<
   const [row] = await sql<{ count: number }[]>`select count(*) from ${sql(table)}`;
   return row!.count;
 }
+
+/** An import's report without errors. */
+export const report = (counts: Partial<Record<"created" | "updated" | "unchanged", number>>) => ({
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  failed: 0,
+  errors: [],
+  error_count: 0,
+  ...counts,
+});
+
+/** A page of products. */
+export const list = (app: TestApp, query: Record<string, string | number>, token?: string) =>
+  app.request(
+    "GET",
+    `/v1/products?${new URLSearchParams(Object.entries(query).map(([k, v]) => [k, `${v}`]))}`,
+    {
+      token,
+    },
+  );
