@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import type { Changes } from "../platform/changes.ts";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
 import type { Product } from "./product.ts";

@@ -1,3 +1,4 @@
+import ipaddr from "ipaddr.js";
 import proxyAddr from "proxy-addr";
 
 /**
@@ -12,10 +13,18 @@ export function clientAddress(
   const trust = proxyAddr.compile(trustedProxies);
   return (peer, forwardedFor) => {
     if (peer === undefined) return "unknown";
-    if (trustedProxies.length === 0 || forwardedFor === undefined) return peer;
-    return proxyAddr(
+    if (trustedProxies.length === 0 || forwardedFor === undefined) return network(peer);
+    return network(proxyAddr(
       { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": forwardedFor } },
       trust,
-    );
+    ));
   };
+}
+
+/** An IPv6 customer has a whole /64 to call from, so that is one caller; an IPv4 address stands for itself. */
+function network(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === "ipv4") return parsed.toString();
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/64`)}/64`;
 }

@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { defineEvent } from "../platform/events.ts";
 import { OrderSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";

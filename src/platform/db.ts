@@ -114,6 +114,7 @@ const UNAVAILABLE = new Set([
   "EPIPE",
   "ENOTFOUND",
   "ETIMEDOUT",
+  "3D000",
   "53300",
   "57014",
   "57P01",

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { delay } from "@std/async/delay";
+import { setTimeout as delay } from "node:timers/promises";
 import { Redis as RespConnection } from "ioredis";
 import { type Bucket, type Cache, openCache } from "../../src/platform/cache.ts";
 import { redisOnPath, serveUpstash, startRedis } from "./redis_server.ts";

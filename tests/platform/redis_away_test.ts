@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async/delay";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Bucket, type Cache, type CacheRead, openCache } from "../../src/platform/cache.ts";
 import type { RedisOptions, RedisTarget } from "../../src/platform/redis.ts";
 import {

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { delay } from "@std/async/delay";
+import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "../../src/platform/redis.ts";
 import { redisOnPath, type RedisServer, startBlackHole, startRedis } from "./redis_server.ts";
 

@@ -1,0 +1,16 @@
+import { assertEquals } from "@std/assert";
+import { clientAddress } from "./client_address.ts";
+
+Deno.test("an IPv6 caller is its /64, an IPv4 caller its address, also where it is written as IPv6", () => {
+  const addressOf = clientAddress([]);
+  assertEquals(addressOf("2001:db8:1:2:3:4:5:6", undefined), "2001:db8:1:2::/64");
+  assertEquals(addressOf("2001:db8:1:2:ffff::1", undefined), "2001:db8:1:2::/64");
+  assertEquals(addressOf("192.0.2.7", undefined), "192.0.2.7");
+  assertEquals(addressOf("::ffff:192.0.2.7", undefined), "192.0.2.7");
+});
+
+Deno.test("what a stranger writes into X-Forwarded-For changes nothing, what a configured proxy writes is believed", () => {
+  assertEquals(clientAddress([])("192.0.2.7", "198.51.100.1"), "192.0.2.7");
+  assertEquals(clientAddress(["10.0.0.0/8"])("192.0.2.7", "198.51.100.1"), "192.0.2.7");
+  assertEquals(clientAddress(["10.0.0.0/8"])("10.0.0.1", "203.0.113.9, 198.51.100.1"), "198.51.100.1");
+});
