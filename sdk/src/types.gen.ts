@@ -2167,7 +2167,7 @@ export type ListOrdersData = {
          */
         placed_to?: string;
         /**
-         * `-` is newest first
+         * `-` is newest first. `-created_at` unless you filter by when orders were placed: then `-placed_at`
          */
         sort?: '-created_at' | 'created_at' | '-placed_at' | 'placed_at';
         /**
@@ -2346,7 +2346,7 @@ export type ListUserOrdersData = {
          */
         placed_to?: string;
         /**
-         * `-` is newest first
+         * `-` is newest first. `-created_at` unless you filter by when orders were placed: then `-placed_at`
          */
         sort?: '-created_at' | 'created_at' | '-placed_at' | 'placed_at';
         /**

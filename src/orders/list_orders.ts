@@ -17,7 +17,7 @@ export interface ListOrders {
   created_to?: string;
   placed_from?: string;
   placed_to?: string;
-  sort: Sort;
+  sort?: Sort;
   /** The sort it came from, then the sort key of the last row. */
   cursor?: [Sort, string] | [Sort, string, string];
   limit: number;
@@ -29,8 +29,19 @@ export interface ListOrders {
  * @throws forbidden for another user's (who asks knows that id already), invalid_request for a cursor of another sort
  */
 export async function listOrders(ctx: Ctx, filter: ListOrders): Promise<Page<Order>> {
-  const { sort, cursor } = filter;
+  const { cursor } = filter;
+  const byPlacedTime = filter.placed_from !== undefined || filter.placed_to !== undefined;
+  const sort = filter.sort ?? (byPlacedTime ? "-placed_at" : "-created_at");
   const byPlacing = sort === "placed_at" || sort === "-placed_at";
+  if (byPlacedTime && !byPlacing) {
+    throw new AppError("invalid_request", "A filter by when orders were placed goes with a sort by it.", {
+      errors: [{
+        pointer: "query/sort",
+        code: "invalid",
+        message: "must be -placed_at or placed_at, or left out",
+      }],
+    });
+  }
   if (cursor && (cursor[0] !== sort || cursor.length !== (byPlacing ? 3 : 2))) {
     throw new AppError("invalid_request", "The cursor is of a list with another sort.", {
       errors: [{
@@ -40,7 +51,7 @@ export async function listOrders(ctx: Ctx, filter: ListOrders): Promise<Page<Ord
       }],
     });
   }
-  const rows = await listOrderRows(ctx.sql, { ...filter, user_id: whose(ctx.actor, filter.user_id) });
+  const rows = await listOrderRows(ctx.sql, { ...filter, sort, user_id: whose(ctx.actor, filter.user_id) });
   return toPage(rows, filter.limit, (last) => byPlacing ? [sort, last.placed_at, last.id] : [sort, last.id]);
 }
 

@@ -127,7 +127,10 @@ export const ListQuery = z.strictObject({
   created_to: Timestamp.optional().openapi({ description: "Created before this time" }),
   placed_from: Timestamp.optional().openapi({ description: "Placed at this time or later" }),
   placed_to: Timestamp.optional().openapi({ description: "Placed before this time" }),
-  sort: z.enum(SORTS).default("-created_at").openapi({ description: "`-` is newest first" }),
+  sort: z.enum(SORTS).optional().openapi({
+    description:
+      "`-` is newest first. `-created_at` unless you filter by when orders were placed: then `-placed_at`",
+  }),
   cursor: cursor(
     z.union([z.tuple([z.enum(SORTS), z.uuid()]), z.tuple([z.enum(SORTS), z.iso.datetime(), z.uuid()])]),
   ),

@@ -17,6 +17,18 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECTION_MAX_LIFETIME_S = 30 * 60;
 
 /**
+ * Every statement of ours looks up few rows by an index, whatever the tables hold, so it is planned once, and never
+ * as a join that reads a whole table. Left to itself the planner does that while a table is still small or has no
+ * statistics, and then keeps the plan as the table grows.
+ */
+const ONE_GOOD_PLAN = {
+  plan_cache_mode: "force_generic_plan",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  enable_seqscan: "off",
+};
+
+/**
  * Opens a pool. `bigint` comes back as a number (money fits: CHECKs hold it below 2^53) and `timestamptz` as
  * RFC 3339 text in UTC, so a row is plain JSON data wherever it goes.
  */
@@ -32,7 +44,7 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
     connection: {
       application_name: "waybill",
       TimeZone: "UTC",
-      plan_cache_mode: "force_generic_plan",
+      ...ONE_GOOD_PLAN,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       lock_timeout: LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,

@@ -135,11 +135,32 @@ Deno.test("Each filter gives exactly what it says, alone and together", async ()
     ],
   ];
   for (const [query, holds] of cases) {
-    assertEquals(await ids(staff, query), newestFirst(orders.filter(holds)), JSON.stringify(query));
+    // By when they were placed is another order than by when they were made.
+    const inOrder = (list: string[]) => query.placed_from || query.placed_to ? list.toSorted() : list;
+    assertEquals(
+      inOrder(await ids(staff, query)),
+      inOrder(newestFirst(orders.filter(holds))),
+      JSON.stringify(query),
+    );
     if (query.user_id) continue;
     const own = orders.filter((order) => holds(order) && order.user_id === one.id);
-    assertEquals(await ids(one, query), newestFirst(own), `own, ${JSON.stringify(query)}`);
+    assertEquals(inOrder(await ids(one, query)), inOrder(newestFirst(own)), `own, ${JSON.stringify(query)}`);
   }
+});
+
+Deno.test("A filter by when orders were placed sorts by it, and refuses another sort", async () => {
+  await using shop = await open();
+  const { app, staff, orders, ids } = shop;
+  const lately = orders.toSorted((a, b) =>
+    a.placed_at < b.placed_at ? 1 : a.placed_at > b.placed_at ? -1 : a.id < b.id ? 1 : -1
+  );
+  assertEquals(await ids(staff, { placed_from: "2000-01-01T00:00:00Z" }), lately.map(({ id }) => id));
+  const refused = await app.request(
+    "GET",
+    "/v1/orders?sort=created_at&placed_to=2026-01-01T00:00:00Z",
+    staff,
+  );
+  assertEquals([refused.status, refused.body.errors[0].pointer], [422, "query/sort"]);
 });
 
 Deno.test("Each sort walks through every order once, page by page", async () => {
