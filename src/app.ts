@@ -28,7 +28,17 @@ export function createApp(deps: Deps) {
     await next();
   });
   app.use(logRequest);
-  app.use(secureHeaders({ xFrameOptions: "DENY", crossOriginResourcePolicy: "cross-origin" }));
+  app.use(secureHeaders({
+    xFrameOptions: "DENY",
+    crossOriginResourcePolicy: "cross-origin",
+    // Answers are JSON; what only concerns pages that old browsers show is left out.
+    crossOriginOpenerPolicy: false,
+    originAgentCluster: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+  }));
   if (deps.config.corsOrigins.length > 0) {
     app.use(cors({
       origin: deps.config.corsOrigins,

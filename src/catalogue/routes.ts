@@ -66,7 +66,10 @@ catalogueRoutes.openapi(
     responses: { 201: json(ProductSchema, "The product as it was added.", EXAMPLE) },
   }),
   async (c) => {
-    const product = markReplay(c, await createProduct(c.var.ctx, c.req.valid("json"), c.var.idempotency));
+    const product = markReplay(
+      c,
+      await createProduct(c.get("ctx"), c.req.valid("json"), c.get("idempotency")),
+    );
     c.header("Location", `/v1/products/${product.id}`);
     isUnchanged(c, product.version);
     return c.json(product, 201);
@@ -93,7 +96,7 @@ catalogueRoutes.openapi(
     responses: { 200: json(ProductPage, "One page.", { data: [EXAMPLE], next_cursor: null }) },
   }),
   async (c) =>
-    c.json(pageView(await listProducts(c.var.ctx, c.req.valid("query")), (product) => product), 200),
+    c.json(pageView(await listProducts(c.get("ctx"), c.req.valid("query")), (product) => product), 200),
 );
 
 catalogueRoutes.openapi(
@@ -119,7 +122,7 @@ catalogueRoutes.openapi(
     },
   }),
   async (c) => {
-    const product = await getProduct(c.var.ctx, c.req.valid("param").id_or_sku);
+    const product = await getProduct(c.get("ctx"), c.req.valid("param").id_or_sku);
     return isUnchanged(c, product.version) ? c.body(null, 304) : c.json(product, 200);
   },
 );
@@ -146,7 +149,7 @@ catalogueRoutes.openapi(
     responses: { 200: json(ProductSchema, "The product after it.", { ...EXAMPLE, version: 2 }) },
   }),
   async (c) => {
-    const product = await changeProduct(c.var.ctx, {
+    const product = await changeProduct(c.get("ctx"), {
       ref: c.req.valid("param").id_or_sku,
       changes: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
@@ -198,7 +201,7 @@ clears (a price or an attribute: removes it; name and status stay), a column tha
   async (c) => {
     const format = c.req.header("Content-Type")!.toLowerCase().startsWith("text/csv") ? "csv" : "ndjson";
     return c.json(
-      await importProducts(c.var.ctx, { format, body: c.req.raw.body ?? new Blob().stream() }),
+      await importProducts(c.get("ctx"), { format, body: c.req.raw.body ?? new Blob().stream() }),
       200,
     );
   },

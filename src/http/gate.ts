@@ -24,7 +24,7 @@ export function gate(
 ): MiddlewareHandler<AppEnv>[] {
   const handlers: MiddlewareHandler<AppEnv>[] = [async (c, next) => {
     c.set("route", route);
-    const { deps } = c.var;
+    const deps = c.get("deps");
     const bearer = await authenticate(c, options).catch((error: Error) => error);
     const actor: Actor = bearer instanceof Error ? { kind: "anonymous" } : bearer;
     const key = options.cacheKey?.(c);
@@ -38,7 +38,7 @@ export function gate(
     const ctx: Ctx = {
       ...deps,
       actor,
-      requestId: c.var.requestId,
+      requestId: c.get("requestId"),
       prefetched: key && cached ? { key, read: cached as CacheRead } : undefined,
     };
     c.set("ctx", ctx);
@@ -50,7 +50,7 @@ export function gate(
   }
   if (options.idempotent) {
     handlers.push(async (c, next) => {
-      c.set("idempotency", await readIdempotency(c, c.var.ctx.actor, route));
+      c.set("idempotency", await readIdempotency(c, c.get("ctx").actor, route));
       await next();
     });
   }
@@ -74,7 +74,7 @@ async function authenticate(
       "This call needs an access token: `Authorization: Bearer …`, from POST /v1/token.",
     );
   }
-  const { deps } = c.var;
+  const deps = c.get("deps");
   const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header)?.[1] ?? "";
   const { userId, role } = await deps.accessTokens.verify(token, deps.clock.now());
   if (role === "customer") return { kind: "user", userId, role };
@@ -92,12 +92,12 @@ function authorise(actor: Actor, policy: Policy): void {
 
 /** The general limit counts per user, or else per address; logins count per address on top. */
 function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): Bucket[] {
-  const { times, seconds, staffTimes, loginTimes } = c.var.deps.config.rateLimit;
+  const { times, seconds, staffTimes, loginTimes } = c.get("deps").config.rateLimit;
   if (options.rateLimit === "login") {
-    return [{ key: `limit:login:${c.var.address}`, limit: loginTimes, windowMs: LOGIN_WINDOW_MS }];
+    return [{ key: `limit:login:${c.get("address")}`, limit: loginTimes, windowMs: LOGIN_WINDOW_MS }];
   }
   const isStaff = actor.kind === "user" && actor.role !== "customer";
-  const who = actor.kind === "user" ? actorName(actor) : `address:${c.var.address}`;
+  const who = actor.kind === "user" ? actorName(actor) : `address:${c.get("address")}`;
   return [{ key: `limit:${who}`, limit: isStaff ? staffTimes : times, windowMs: seconds * 1000 }];
 }
 

@@ -46,7 +46,7 @@ healthRoutes.openapi(
     },
   }),
   async (c) => {
-    const database = await checkDatabase(c.var.deps);
+    const database = await checkDatabase(c.get("deps"));
     return database.status === "up"
       ? c.json({ status: "ok" as const }, 200)
       : c.json({ status: "down" as const }, 503);
@@ -75,7 +75,7 @@ healthRoutes.openapi(
     },
   }),
   async (c) => {
-    const { deps } = c.var;
+    const deps = c.get("deps");
     const [database, redis] = await Promise.all([checkDatabase(deps), deps.cache.health()]);
     const dependencies = { database, redis };
     if (database.status !== "up") return c.json({ status: "down" as const, dependencies }, 503);

@@ -79,8 +79,8 @@ export function onError(thrown: Error, c: Context<AppEnv>): Response {
   const error = toAppError(thrown);
   const status = ERROR_STATUS[error.code];
   if (status >= 500) {
-    c.var.deps.log.error(error.message, {
-      request_id: c.var.requestId,
+    c.get("deps").log.error(error.message, {
+      request_id: c.get("requestId"),
       ...errorFields(error.cause ?? thrown),
     });
   }
@@ -97,7 +97,7 @@ export function onError(thrown: Error, c: Context<AppEnv>): Response {
       code: error.code,
       ...c.req.path.startsWith("/v1/token") && oauthError(error),
       errors: error.errors.length > 0 ? error.errors : undefined,
-      request_id: c.var.requestId,
+      request_id: c.get("requestId"),
     }),
     status,
   );

@@ -19,13 +19,13 @@ export const logRequest: MiddlewareHandler<AppEnv> = async (c, next) => {
   const start = performance.now();
   await next();
   const status = c.res.status;
-  if (c.var.route === undefined && status < 400) return;
-  c.var.deps.log.info("request", {
-    request_id: c.var.requestId,
+  if (c.get("route") === undefined && status < 400) return;
+  c.get("deps").log.info("request", {
+    request_id: c.get("requestId"),
     method: c.req.method,
-    route: c.var.route ?? "none",
+    route: c.get("route") ?? "none",
     status,
     duration_ms: Math.round((performance.now() - start) * 10) / 10,
-    actor: c.var.ctx && actorName(c.var.ctx.actor),
+    actor: c.get("ctx") && actorName(c.get("ctx").actor),
   });
 };

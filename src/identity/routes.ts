@@ -76,7 +76,7 @@ identityRoutes.openapi(
     },
     responses: { 201: json(UserSchema, "The new account.", EXAMPLE) },
   }),
-  async (c) => c.json(created(c, await register(c.var.ctx, c.req.valid("json"))), 201),
+  async (c) => c.json(created(c, await register(c.get("ctx"), c.req.valid("json"))), 201),
 );
 
 identityRoutes.openapi(
@@ -114,8 +114,8 @@ identityRoutes.openapi(
   async (c) => {
     const grant = c.req.valid("form");
     const session = grant.grant_type === "password"
-      ? await logIn(c.var.ctx, grant)
-      : await refreshSession(c.var.ctx, grant.refresh_token);
+      ? await logIn(c.get("ctx"), grant)
+      : await refreshSession(c.get("ctx"), grant.refresh_token);
     return c.json(await tokenView(c, session), 200, { "Cache-Control": "no-store" });
   },
   (result) => onInvalidGrant(result),
@@ -137,7 +137,7 @@ identityRoutes.openapi(
     responses: { 200: { description: "The token is worthless now, if it was not before." } },
   }),
   async (c) => {
-    await revokeToken(c.var.ctx, c.req.valid("form").token);
+    await revokeToken(c.get("ctx"), c.req.valid("form").token);
     return c.body(null, 200);
   },
 );
@@ -153,7 +153,7 @@ identityRoutes.openapi(
     responses: { 200: json(UserSchema, "It.", EXAMPLE), 304: UNCHANGED },
   }),
   async (c) => {
-    const user = await getUser(c.var.ctx, callerId(c.var.ctx));
+    const user = await getUser(c.get("ctx"), callerId(c.get("ctx")));
     return isUnchanged(c, user.version) ? c.body(null, 304) : c.json(userView(user), 200);
   },
 );
@@ -170,7 +170,12 @@ identityRoutes.openapi(
     responses: { 200: json(UserSchema, "The account as it is now.", CHANGED) },
   }),
   async (c) => {
-    const user = await changeUser(c.var.ctx, callerId(c.var.ctx), c.req.valid("json"), expectedVersion(c));
+    const user = await changeUser(
+      c.get("ctx"),
+      callerId(c.get("ctx")),
+      c.req.valid("json"),
+      expectedVersion(c),
+    );
     return c.json(tagged(c, user), 200);
   },
 );
@@ -192,7 +197,7 @@ identityRoutes.openapi(
     responses: { 204: { description: "Changed." } },
   }),
   async (c) => {
-    await changePassword(c.var.ctx, callerId(c.var.ctx), c.req.valid("json"));
+    await changePassword(c.get("ctx"), callerId(c.get("ctx")), c.req.valid("json"));
     return c.body(null, 204);
   },
 );
@@ -217,7 +222,7 @@ identityRoutes.openapi(
     responses: { 201: json(UserSchema, "The new account.", EXAMPLE) },
   }),
   async (c) => {
-    const outcome = await createUser(c.var.ctx, c.req.valid("json"), c.var.idempotency);
+    const outcome = await createUser(c.get("ctx"), c.req.valid("json"), c.get("idempotency"));
     return c.json(created(c, markReplay(c, outcome)), 201);
   },
 );
@@ -233,7 +238,7 @@ identityRoutes.openapi(
     request: { query: ListUsersQuery },
     responses: { 200: json(pageSchema(UserSchema), "One page.", { data: [EXAMPLE], next_cursor: null }) },
   }),
-  async (c) => c.json(pageView(await listUsers(c.var.ctx, c.req.valid("query")), userView), 200),
+  async (c) => c.json(pageView(await listUsers(c.get("ctx"), c.req.valid("query")), userView), 200),
 );
 
 identityRoutes.openapi(
@@ -248,7 +253,7 @@ identityRoutes.openapi(
     responses: { 200: json(UserSchema, "It.", EXAMPLE), 304: UNCHANGED },
   }),
   async (c) => {
-    const user = await getUser(c.var.ctx, c.req.valid("param").id);
+    const user = await getUser(c.get("ctx"), c.req.valid("param").id);
     return isUnchanged(c, user.version) ? c.body(null, 304) : c.json(userView(user), 200);
   },
 );
@@ -268,7 +273,7 @@ identityRoutes.openapi(
   }),
   async (c) => {
     const user = await changeUser(
-      c.var.ctx,
+      c.get("ctx"),
       c.req.valid("param").id,
       c.req.valid("json"),
       expectedVersion(c),
@@ -296,7 +301,7 @@ identityRoutes.openapi(
     },
   }),
   async (c) => {
-    const token = await createPasswordToken(c.var.ctx, c.req.valid("param").id);
+    const token = await createPasswordToken(c.get("ctx"), c.req.valid("param").id);
     return c.json(token, 201, { "Cache-Control": "no-store" });
   },
 );
@@ -323,7 +328,7 @@ identityRoutes.openapi(
     responses: { 204: { description: "Set: log in with it." } },
   }),
   async (c) => {
-    await setPassword(c.var.ctx, c.req.valid("json"));
+    await setPassword(c.get("ctx"), c.req.valid("json"));
     return c.body(null, 204);
   },
 );
@@ -353,7 +358,7 @@ function onInvalidGrant(
 }
 
 async function tokenView(c: Context<AppEnv>, { userId, role, refreshToken }: Session) {
-  const { accessTokens, clock } = c.var.deps;
+  const { accessTokens, clock } = c.get("deps");
   return {
     access_token: await accessTokens.sign({ userId, role }, clock.now()),
     token_type: "bearer" as const,

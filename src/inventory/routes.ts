@@ -64,7 +64,7 @@ inventoryRoutes.openapi(
     },
   }),
   async (c) => {
-    const level = await getLevel(c.var.ctx, c.req.valid("param").sku, c.req.valid("query").location);
+    const level = await getLevel(c.get("ctx"), c.req.valid("param").sku, c.req.valid("query").location);
     return isUnchanged(c, level.version) ? c.body(null, 304) : c.json(level, 200);
   },
 );
@@ -80,7 +80,7 @@ inventoryRoutes.openapi(
     request: { query: ListQuery },
     responses: { 200: json(pageSchema(LevelSchema), "One page.", { data: [EXAMPLE], next_cursor: null }) },
   }),
-  async (c) => c.json(pageView(await listStock(c.var.ctx, c.req.valid("query")), asIs<StockLevel>), 200),
+  async (c) => c.json(pageView(await listStock(c.get("ctx"), c.req.valid("query")), asIs<StockLevel>), 200),
 );
 
 inventoryRoutes.openapi(
@@ -105,9 +105,9 @@ inventoryRoutes.openapi(
   }),
   async (c) => {
     const outcome = await adjustStock(
-      c.var.ctx,
+      c.get("ctx"),
       { ...c.req.valid("param"), ...c.req.valid("json") },
-      c.var.idempotency,
+      c.get("idempotency"),
     );
     return c.json(markReplay(c, outcome), 201);
   },
@@ -127,7 +127,7 @@ inventoryRoutes.openapi(
     },
   }),
   async (c) => {
-    const page = await listStockMovements(c.var.ctx, { ...c.req.valid("param"), ...c.req.valid("query") });
+    const page = await listStockMovements(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
     return c.json(pageView(page, asIs), 200);
   },
 );
@@ -149,7 +149,7 @@ inventoryRoutes.openapi(
     responses: { 200: json(LevelSchema, "The level after it.", EXAMPLE) },
   }),
   async (c) => {
-    const level = await setThreshold(c.var.ctx, {
+    const level = await setThreshold(c.get("ctx"), {
       ...c.req.valid("param"),
       ...c.req.valid("query"),
       ...c.req.valid("json"),

@@ -89,7 +89,7 @@ orderRoutes.openapi(
     responses: { 201: json(OrderSchema, "The order, PENDING.", EXAMPLE) },
   }),
   async (c) => {
-    const order = markReplay(c, await placeOrder(c.var.ctx, c.req.valid("json"), c.var.idempotency));
+    const order = markReplay(c, await placeOrder(c.get("ctx"), c.req.valid("json"), c.get("idempotency")));
     c.header("Location", `/v1/orders/${order.id}`);
     isUnchanged(c, order.version);
     return c.json(orderView(order), 201);
@@ -108,7 +108,7 @@ orderRoutes.openapi(
     request: { query: ListQuery },
     responses: { 200: orderPage },
   }),
-  async (c) => c.json(pageView(await listOrders(c.var.ctx, c.req.valid("query")), orderView), 200),
+  async (c) => c.json(pageView(await listOrders(c.get("ctx"), c.req.valid("query")), orderView), 200),
 );
 
 orderRoutes.openapi(
@@ -123,7 +123,7 @@ orderRoutes.openapi(
     responses: { 200: orderPage },
   }),
   async (c) => {
-    const page = await listOrders(c.var.ctx, { ...c.req.valid("query"), ...c.req.valid("param") });
+    const page = await listOrders(c.get("ctx"), { ...c.req.valid("query"), ...c.req.valid("param") });
     return c.json(pageView(page, orderView), 200);
   },
 );
@@ -141,7 +141,7 @@ orderRoutes.openapi(
     responses: { 200: orderAnswer, 304: { description: "Unchanged since your ETag." } },
   }),
   async (c) => {
-    const order = await getOrder(c.var.ctx, c.req.valid("param").id);
+    const order = await getOrder(c.get("ctx"), c.req.valid("param").id);
     return isUnchanged(c, order.version) ? c.body(null, 304) : c.json(orderView(order), 200);
   },
 );
@@ -160,7 +160,7 @@ orderRoutes.openapi(
     responses: { 200: orderAnswer },
   }),
   async (c) => {
-    const order = await patchOrder(c.var.ctx, {
+    const order = await patchOrder(c.get("ctx"), {
       id: c.req.valid("param").id,
       change: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
@@ -189,7 +189,7 @@ orderRoutes.openapi(
     responses: { 200: orderAnswer },
   }),
   async (c) => {
-    const order = await cancelOrder(c.var.ctx, {
+    const order = await cancelOrder(c.get("ctx"), {
       id: c.req.valid("param").id,
       reason: c.req.valid("json").reason,
       expectedVersion: expectedVersion(c),
@@ -223,5 +223,5 @@ orderRoutes.openapi(
       }),
     },
   }),
-  async (c) => c.json({ data: await getOrderTimeline(c.var.ctx, c.req.valid("param").id) }, 200),
+  async (c) => c.json({ data: await getOrderTimeline(c.get("ctx"), c.req.valid("param").id) }, 200),
 );
