@@ -57,6 +57,7 @@ async function drain(): Promise<void> {
   await server.shutdown();
   await closeDeps(deps);
   clearTimeout(deadline);
+  Deno.exit(0);
 }
 Deno.addSignalListener("SIGTERM", drain);
 Deno.addSignalListener("SIGINT", drain);

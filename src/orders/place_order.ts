@@ -62,8 +62,8 @@ interface Question {
 
 type Answer = PlacingFacts & { answer: FirstAnswer | null };
 
-/** How many statements of a kind one process keeps under way; what arrives meanwhile goes together in the next. */
-const SLOTS = 2;
+/** At most so many statements of a kind are under way in one process, and only if they take long. */
+const SLOTS = 4;
 const MAX_GROUP = 32;
 
 const counters = new WeakMap<Sql, ReturnType<typeof openCounter>>();

@@ -1,9 +1,12 @@
 import DataLoader from "dataloader";
 
+/** How long a group may take before the next one no longer waits for it. */
+const PATIENCE_MS = 25;
+
 /**
- * Groups calls: those that arrive while `slots` groups are under way wait and go together, up to `maxSize`, as soon
- * as a slot is free. A lone call goes at once, so grouping costs an idle server nothing and a busy one less the
- * busier it is.
+ * Groups calls: those that arrive while a group is under way wait and go together, up to `maxSize`, when it is done.
+ * A lone call goes at once, so grouping costs an idle server nothing and a busy one less the busier it is. A group
+ * that takes long does not hold up the others: up to `slots` are under way then.
  *
  * @param work answers each input of a group in its place: a value, or the Error that this input's caller gets
  */
@@ -11,24 +14,43 @@ export function grouped<I, O>(
   work: (inputs: readonly I[]) => Promise<(O | Error)[]>,
   { slots, maxSize }: { slots: number; maxSize: number },
 ): (input: I) => Promise<O> {
-  let free = slots;
-  const waiting: (() => void)[] = [];
+  /** Groups under way, and how many of them have not taken long yet. */
+  let underWay = 0;
+  let brisk = 0;
+  const waiting = new Set<() => void>();
   const loader = new DataLoader<I, O>(async (inputs) => {
+    let isBrisk = true;
+    const slowDown = () => {
+      if (isBrisk) brisk--;
+      isBrisk = false;
+    };
+    const timer = setTimeout(() => {
+      slowDown();
+      startNext();
+    }, PATIENCE_MS);
     try {
       return await work(inputs);
     } finally {
-      free++;
-      const next = waiting.shift();
-      if (next) start(next);
+      clearTimeout(timer);
+      slowDown();
+      underWay--;
+      startNext();
     }
   }, {
     cache: false,
     maxBatchSize: maxSize,
-    batchScheduleFn: (dispatch) => free > 0 ? start(dispatch) : waiting.push(dispatch),
+    batchScheduleFn: (dispatch) => {
+      waiting.add(dispatch);
+      startNext();
+    },
   });
-  function start(dispatch: () => void): void {
-    free--;
-    queueMicrotask(dispatch);
+  function startNext(): void {
+    const [next] = waiting;
+    if (!next || brisk > 0 || underWay >= slots) return;
+    waiting.delete(next);
+    brisk++;
+    underWay++;
+    queueMicrotask(next);
   }
   return (input) => loader.load(input);
 }

@@ -58,6 +58,20 @@ Deno.test("imports, changes and additions of the same products at once neither d
   assertEquals(gaps.length, 0);
 });
 
+Deno.test("imports that add the same products in whatever order add each once, and do not deadlock", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  for (let round = 0; round < 5; round++) {
+    const skus = Array.from({ length: 400 }, (_, i) => `R-${round}-${i}`);
+    const results = await Promise.all([1, 2, 3, 4].map((seed) => {
+      const shuffled = skus.toSorted((a, b) => hash(a + seed) - hash(b + seed));
+      return sendFile(app, token, NDJSON, ndjson(shuffled.map((sku) => ({ sku, name: "Same" }))));
+    }));
+    assertEquals(results.map(({ status, body }) => [status, body.failed]), Array(4).fill([200, 0]));
+    assertEquals(results.reduce((sum, { body }) => sum + body.created, 0), skus.length);
+  }
+});
+
 function hash(text: string): number {
   let value = 7;
   for (const character of text) value = (value * 31 + character.charCodeAt(0)) % 1_000_003;
