@@ -78,7 +78,8 @@ function exampleProblem(code: ErrorCode): z.infer<typeof ProblemSchema> {
 export function onError(thrown: Error, c: Context<AppEnv>): Response {
   const error = toAppError(thrown);
   const status = ERROR_STATUS[error.code];
-  if (status >= 500) {
+  // A value that only the database refused is a gap in a schema: worth a look, though the caller gets a 4xx.
+  if (status >= 500 || sqlState(error.cause)?.startsWith("22")) {
     c.get("deps").log.error(error.message, {
       request_id: c.get("requestId"),
       ...errorFields(error.cause ?? thrown),

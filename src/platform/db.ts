@@ -16,6 +16,19 @@ const LOCK_TIMEOUT_MS = 5_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECTION_MAX_LIFETIME_S = 30 * 60;
 
+/** How arrays are sent, by the OID of their type in pg_type: int[], text[], bigint[], uuid[], smallint[]. */
+const ARRAYS = Object.fromEntries([1007, 1009, 1016, 2951, 1005].map((oid) => [
+  `array${oid}`,
+  { to: oid, from: [], parse: (text: string) => text, serialize: arrayLiteral },
+]));
+
+function arrayLiteral(values: unknown[]): string {
+  const quote = (value: unknown) => `"${String(value).replace(/["\\]/g, "\\$&")}"`;
+  return `{${
+    values.map((value) => value === null || value === undefined ? "NULL" : quote(value)).join(",")
+  }}`;
+}
+
 /**
  * Every statement of ours looks up few rows by an index, whatever the tables hold, so it is planned once, and never
  * as a join that reads a whole table. Left to itself the planner does that while a table is still small or has no
@@ -40,6 +53,9 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
     max_lifetime: CONNECTION_MAX_LIFETIME_S,
     idle_timeout: 60,
     transform: { undefined: null },
+    // The driver would ask each new connection for the types of arrays, meanwhile send arrays as "a,b", and end the
+    // process if the connection is lost while it asks. We name the ones we send instead.
+    fetch_types: false,
     onnotice: () => {},
     connection: {
       application_name: "waybill",
@@ -50,6 +66,7 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     },
     types: {
+      ...ARRAYS,
       bigint: { to: 20, from: [20], serialize: String, parse: safeInteger },
       timestamp: {
         to: 1184,

@@ -1,0 +1,28 @@
+import { assertEquals } from "@std/assert";
+import { openDatabase } from "../../src/platform/db.ts";
+import { testDatabase } from "../support/database.ts";
+
+Deno.test("Arrays arrive whole over connections that were never used before, whatever is in them", async () => {
+  await using database = await testDatabase();
+  const hostile = ["a,b", 'quo"te', "back\\slash", "{curly}", "", "NULL", "ünï", "new\nline"];
+  for (let round = 0; round < 5; round++) {
+    const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 8 });
+    const rows = await Promise.all(
+      Array.from(
+        { length: 8 },
+        () =>
+          sql`select to_json(${hostile}::text[]) as texts, to_json(${[1, -2]}::int[]) as ints,
+                 to_json(${["01a1fca5-ace2-75e1-841b-d8f0d25d719e"]}::uuid[]) as ids,
+                 to_json(${[2 ** 53 - 1]}::bigint[]) as bigs, to_json(${[] as string[]}::text[]) as none`,
+      ),
+    );
+    await sql.end();
+    for (const [row] of rows) {
+      assertEquals(row!.texts, hostile);
+      assertEquals(row!.ints, [1, -2]);
+      assertEquals(row!.ids, ["01a1fca5-ace2-75e1-841b-d8f0d25d719e"]);
+      assertEquals(row!.bigs, [2 ** 53 - 1]);
+      assertEquals(row!.none, []);
+    }
+  }
+});
