@@ -90,7 +90,7 @@ function authorise(actor: Actor, policy: Policy): void {
   }
 }
 
-/** The general limit counts per user, or else per address; logins count per address on top. */
+/** Requests count per user, or else per address; logins and registrations count per address, on a limit of their own. */
 function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): Bucket[] {
   const { times, seconds, staffTimes, loginTimes } = c.get("deps").config.rateLimit;
   if (options.rateLimit === "login") {

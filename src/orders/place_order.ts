@@ -114,7 +114,8 @@ async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answ
 
 /**
  * Commits a group in one statement. If the database refuses it, each order is tried alone, so that one that cannot
- * be had refuses nobody else's. A lost connection is no refusal: the group may have been committed. Of two with one key only the first is tried; the other reads its answer.
+ * be had refuses nobody else's. A lost connection is no refusal: the group may have been committed. Of two with one
+ * key only the first is tried; the other reads its answer.
  */
 async function commitOrders(
   sql: Sql,
