@@ -59,8 +59,15 @@ export async function explainAll(databaseUrl: string, sql: postgres.Sql): Promis
     "number": list({ number }),
     "external reference": list({ external_reference: "none" }),
     "created_from, created_to": list({ created_from: placed, created_to: new Date().toISOString() }),
-    "placed_from, placed_to": list({ placed_from: placed, placed_to: new Date().toISOString() }),
-    "placed_to a year ago": list({ placed_to: new Date(Date.now() - 364 * 86_400_000).toISOString() }),
+    "placed_from, placed_to": list({
+      sort: "-placed_at",
+      placed_from: placed,
+      placed_to: new Date().toISOString(),
+    }),
+    "placed_to a year ago": list({
+      sort: "-placed_at",
+      placed_to: new Date(Date.now() - 364 * 86_400_000).toISOString(),
+    }),
   };
   const plans: StatementPlan[] = [];
   for (const [name, run] of Object.entries(statements)) {

@@ -12,10 +12,11 @@ export const productKey = (ref: string) => `products:${ref}`;
 
 /** A product by id or SKU. Archived ones too: orders refer to them. @throws not_found, for drafts to all but staff */
 export async function getProduct(ctx: Ctx, ref: string): Promise<Product> {
-  const product = await readThrough(ctx, productKey(ref), PRODUCT_TTL_MS, async () => {
+  const read = await readThrough(ctx, productKey(ref), PRODUCT_TTL_MS, async () => {
     const found = await findProduct(ctx.sql, ref);
     return found && { version: found.version, value: found };
   });
+  const product = read?.value;
   if (!product || (product.status === "draft" && !isStaff(ctx.actor))) throw notFound("product");
   return product;
 }

@@ -22,7 +22,7 @@ export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Pag
     const code = ctx.actor.kind === "anonymous" ? "unauthenticated" : "forbidden";
     throw new AppError(code, "Only staff may list products that are not active.");
   }
-  const page = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
+  const read = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
     const version = ctx.clock.now().getTime();
     const rows = await transaction(ctx.sql, async (tx) => {
       await planForValues(tx);
@@ -31,7 +31,7 @@ export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Pag
     const page = toPage(rows, filter.limit, (last) => positionOf(filter, last));
     return { version, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };
   });
-  return page!;
+  return read!.value;
 }
 
 function positionOf({ sort }: ProductFilter, { sort_key, id }: ListedProduct): (string | number)[] {

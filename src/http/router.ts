@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import type { Context, TypedResponse } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Deps } from "../deps.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { ErrorCode } from "../platform/errors.ts";
@@ -116,6 +117,12 @@ export function json<S extends z.ZodType>(schema: S, description: string, exampl
     description,
     content: { "application/json": { schema, ...example !== undefined && { example } } },
   };
+}
+
+/** Answers with a text that is the JSON of a `T` already. */
+export function jsonText<T, S extends ContentfulStatusCode>(c: Context<AppEnv>, text: string, status: S) {
+  const response = c.body(text, status, { "Content-Type": "application/json" });
+  return response as unknown as Response & TypedResponse<T, S, "json">;
 }
 
 /** Says that the answer is the first one given again. */

@@ -11,12 +11,12 @@ export const levelKey = (sku: string, location: string) => `inventory:${location
 
 /** @throws not_found */
 export async function getLevel(ctx: Ctx, sku: string, location: string): Promise<StockLevel> {
-  const level = await readThrough(ctx, levelKey(sku, location), LEVEL_TTL_MS, async () => {
+  const read = await readThrough(ctx, levelKey(sku, location), LEVEL_TTL_MS, async () => {
     const found = await findLevel(ctx.sql, sku, location);
     return found && { version: found.version, value: found };
   });
-  if (!level) throw notFound("SKU at this location");
-  return level;
+  if (!read) throw notFound("SKU at this location");
+  return read.value;
 }
 
 /** Puts a level that was just written into the cache, so that its writer reads it back. */

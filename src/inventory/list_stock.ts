@@ -18,7 +18,7 @@ export async function listStock(ctx: Ctx, filter: StockFilter): Promise<Page<Sto
   const key = `inventory:list:${
     JSON.stringify([filter.low_stock, filter.sku_prefix, filter.cursor, filter.limit])
   }`;
-  const page = await readThrough(ctx, key, LEVEL_TTL_MS, async () => {
+  const read = await readThrough(ctx, key, LEVEL_TTL_MS, async () => {
     const rows = await listLevels(ctx.sql, {
       location: DEFAULT_LOCATION,
       lowStock: filter.low_stock,
@@ -28,7 +28,7 @@ export async function listStock(ctx: Ctx, filter: StockFilter): Promise<Page<Sto
     });
     return { version: 0, value: toPage(rows, filter.limit, (last) => [last.sku]) };
   });
-  return page!;
+  return read!.value;
 }
 
 /** A SKU's movements, newest first. @throws not_found */

@@ -1,8 +1,9 @@
 import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
-import { readThrough } from "../platform/read_through.ts";
+import { type Read, readThrough } from "../platform/read_through.ts";
 import type { Order } from "./order.ts";
 import { findOrder, listOrderEvents } from "./queries.ts";
+import { orderView } from "./view.ts";
 
 /** How long an order may stay in the cache, in milliseconds; each change replaces it at once. */
 export const ORDER_TTL_MS = 300_000;
@@ -14,13 +15,13 @@ export function mayRead(actor: Actor, order: Order): boolean {
   return isStaff(actor) || (actor.kind === "user" && actor.userId === order.user_id);
 }
 
-/** @throws not_found, also for another's order */
-export async function getOrder(ctx: Ctx, id: string): Promise<Order> {
-  const order = await readThrough(ctx, orderKey(id), ORDER_TTL_MS, async () => {
+/** The order and the text that answers it: what is cached is the answer. @throws not_found, also for another's order */
+export async function getOrder(ctx: Ctx, id: string): Promise<Read<Order>> {
+  const read = await readThrough(ctx, orderKey(id), ORDER_TTL_MS, async () => {
     const found = await findOrder(ctx.sql, id);
-    return found && { version: found.version, value: found };
+    return found && { version: found.version, value: orderView(found) };
   });
-  if (order && mayRead(ctx.actor, order)) return order;
+  if (read && mayRead(ctx.actor, read.value)) return read;
   // Whether it was in the cache would tell a stranger that it exists.
   ctx.cacheStatus = undefined;
   throw notFound("order");
@@ -33,7 +34,7 @@ export async function forgetOrder(ctx: Ctx, order: Order): Promise<void> {
 
 /** Puts an order that was just committed into the cache; an older version can no longer replace it there. */
 export async function rememberOrder(ctx: Ctx, order: Order): Promise<void> {
-  await ctx.cache.put(orderKey(order.id), order.version, JSON.stringify(order), ORDER_TTL_MS);
+  await ctx.cache.put(orderKey(order.id), order.version, JSON.stringify(orderView(order)), ORDER_TTL_MS);
 }
 
 export interface TimelineEntry {
@@ -46,7 +47,7 @@ export interface TimelineEntry {
 
 /** What happened to an order, oldest first, from the log. @throws not_found */
 export async function getOrderTimeline(ctx: Ctx, id: string): Promise<TimelineEntry[]> {
-  const order = await getOrder(ctx, id);
+  const { value: order } = await getOrder(ctx, id);
   const events = await listOrderEvents(ctx.sql, id);
   return events.map(({ data, actor, ...event }) => ({
     ...event,

@@ -1,9 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
-import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
 import { cancelOrder, patchOrder } from "./change_order.ts";
 import { getOrder, getOrderTimeline, orderKey } from "./get_order.ts";
+import type { Order } from "./order.ts";
 import { listOrders } from "./list_orders.ts";
 import { placeOrder } from "./place_order.ts";
 import {
@@ -142,7 +143,7 @@ orderRoutes.openapi(
   }),
   async (c) => {
     const order = await getOrder(c.get("ctx"), c.req.valid("param").id);
-    return isUnchanged(c, order.version) ? c.body(null, 304) : c.json(orderView(order), 200);
+    return isUnchanged(c, order.value.version) ? c.body(null, 304) : jsonText<Order, 200>(c, order.json, 200);
   },
 );
 

@@ -30,11 +30,21 @@ export interface Log {
 export function openLog(level: string, format: "json" | "text"): Log {
   const logger = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    format === "json" ? undefined : textStream,
+    level === "silent" ? { write() {} } : format === "json" ? gathered() : textStream,
   );
   const at = (severity: "debug" | "info" | "warn" | "error") => (message: string, fields: LogFields = {}) =>
     logger[severity](fields, message);
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+const GATHER_BYTES = 8192;
+const GATHER_MS = 50;
+
+/** Standard output, written in pieces: a system call for each line costs a busy server a tenth of its time. */
+function gathered() {
+  const stream = pino.destination({ sync: true, minLength: GATHER_BYTES, periodicFlush: GATHER_MS });
+  globalThis.addEventListener("unload", () => stream.flushSync());
+  return stream;
 }
 
 const encoder = new TextEncoder();

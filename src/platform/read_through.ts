@@ -7,6 +7,12 @@ export interface Versioned<T> {
   value: T;
 }
 
+/** A value that was read, and its JSON text as it is kept. */
+export interface Read<T> {
+  value: T;
+  json: string;
+}
+
 /**
  * Reads `key` from the cache, or else loads it and fills the cache. Who may see the value is the caller's to
  * decide afterwards, on hit and on miss alike. Nothing found is not cached.
@@ -16,13 +22,13 @@ export async function readThrough<T>(
   key: string,
   ttlMs: number,
   load: () => Promise<Versioned<T> | undefined>,
-): Promise<T | undefined> {
+): Promise<Read<T> | undefined> {
   const read = ctx.prefetched?.key === key ? ctx.prefetched.read : await ctx.cache.get(key);
   ctx.cacheStatus = read.status;
-  if (read.status === "HIT") return JSON.parse(read.value) as T;
+  if (read.status === "HIT") return { value: JSON.parse(read.value) as T, json: read.value };
   const loaded = await load();
-  if (loaded && read.status === "MISS") {
-    await ctx.cache.put(key, loaded.version, JSON.stringify(loaded.value), ttlMs);
-  }
-  return loaded?.value;
+  if (!loaded) return undefined;
+  const json = JSON.stringify(loaded.value);
+  if (read.status === "MISS") await ctx.cache.put(key, loaded.version, json, ttlMs);
+  return { value: loaded.value, json };
 }

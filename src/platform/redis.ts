@@ -196,6 +196,7 @@ function respTransport(url: string): Transport {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    enableAutoPipelining: true,
     retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, CONNECT_TIMEOUT_MS),
   });
   connection.on("error", () => {}); // told by the calls that fail
