@@ -51,7 +51,8 @@ async function runApi(env: Record<string, string>): Promise<void> {
       "--no-clear-screen",
       "--allow-net",
       "--allow-env",
-      "--allow-read=.",
+      "--no-prompt",
+      "--allow-read=.,/usr/bin/ldd", // argon2 looks there for the C library that it is loaded with
       "--allow-sys",
       "--allow-ffi",
       "src/main.ts",
