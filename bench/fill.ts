@@ -1,7 +1,7 @@
 /** `deno task bench:fill N`: puts N consistent orders of two lines each into DATABASE_URL's database, in minutes. */
 
 import postgres from "postgres";
-import { migrate } from "../src/platform/migrate.ts";
+import { prepareDatabase } from "../tools/prepare_database.ts";
 import { fillShop } from "./shop.ts";
 
 const BATCH = 100_000;
@@ -137,7 +137,7 @@ if (import.meta.main) {
     console.error("DATABASE_URL=postgres://… deno task bench:fill [how many orders, 1000000]");
     Deno.exit(2);
   }
-  await migrate(url);
+  await prepareDatabase(url);
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   const [shop] = await sql`select from products where sku like 'BENCH-%' limit 1`;
   if (!shop) await fillShop(sql);

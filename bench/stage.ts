@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import postgres from "postgres";
 import { loadConfig } from "../src/config.ts";
 import { openAccessTokens } from "../src/identity/mod.ts";
-import { migrate } from "../src/platform/migrate.ts";
+import { prepareDatabase } from "../tools/prepare_database.ts";
 import { inDatabase, withConnection } from "../tools/database_admin.ts";
 import { startLastingPostgres } from "../tools/embedded_postgres.ts";
 import { startThrowAwayRedis } from "../tools/embedded_redis.ts";
@@ -54,7 +54,7 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
     const databaseUrl = inDatabase(server.url, "waybill");
     const redis = await startThrowAwayRedis();
     if (redis) started.push(redis);
-    await migrate(databaseUrl, { log: () => {} });
+    await prepareDatabase(databaseUrl, { log: () => {} });
     const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} });
     started.push({ stop: () => sql.end() });
     const { customers, skus, adminId } = await fillShop(sql);

@@ -1,9 +1,14 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 
+/** Which worker processes serve a job: `WORKER_LANES` picks, and each lane has a concurrency of its own. */
+export const LANES = ["default", "orders", "payments", "notifications"] as const;
+export type Lane = typeof LANES[number];
+
 const text = z.string().trim().min(1);
 const count = (fallback: number, max = 1_000_000) =>
   z.coerce.number().int().min(1).max(max).default(fallback);
+const flag = z.enum(["true", "false"]).default("false").transform((value) => value === "true");
 const list = z.string().default("").transform((value) =>
   value.split(",").map((part) => part.trim()).filter(Boolean)
 );
@@ -30,6 +35,31 @@ const Environment = z.object({
   RATE_LIMIT_STAFF_TIMES: count(1000),
   RATE_LIMIT_LOGIN_TIMES: count(10),
   ORDER_EXPIRATION_MINUTES: count(30, 525_600),
+  WORKER_LANES: list,
+  WORKER_HOST: text.default("0.0.0.0"),
+  WORKER_PORT: z.coerce.number().int().min(0).max(65535).default(8001),
+  WORKER_CONCURRENCY_DEFAULT: count(2, 100),
+  WORKER_CONCURRENCY_ORDERS: count(2, 100),
+  WORKER_CONCURRENCY_PAYMENTS: count(4, 100),
+  WORKER_CONCURRENCY_NOTIFICATIONS: count(4, 100),
+  KAFKA_BOOTSTRAP_SERVERS: list,
+  KAFKA_CLIENT_ID: text.default("waybill"),
+  KAFKA_SSL: flag,
+  KAFKA_SASL_MECHANISM: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional(),
+  KAFKA_SASL_USERNAME: text.optional(),
+  KAFKA_SASL_PASSWORD: text.optional(),
+  KAFKA_TOPIC_LAYOUT: z.enum(["aggregate", "type"]).default("aggregate"),
+  KAFKA_ORDERS_TOPIC: text.default("order-events"),
+  KAFKA_STOCK_TOPIC: text.default("stock-events"),
+  KAFKA_PRODUCTS_TOPIC: text.default("product-events"),
+  KAFKA_USERS_TOPIC: text.default("user-events"),
+  OUTBOX_DISPATCH_BATCH_SIZE: count(500, 10_000),
+  OUTBOX_MAX_ATTEMPTS: count(10, 1000),
+  OUTBOX_RETRY_DELAY_MS: count(1000, 3_600_000),
+  SMTP_URL: z.url({ protocol: /^smtps?$/, error: "must be an smtp:// or smtps:// URL" }).optional(),
+  MAIL_FROM: text.default("Waybill <orders@localhost>"),
+  WEBHOOK_ALLOW_PRIVATE_ADDRESSES: flag,
+  METRICS_TOKEN: text.optional(),
 });
 
 /** An HMAC key and the `kid` that names it in a token's header. */
@@ -58,6 +88,28 @@ export interface Config {
   logFormat: "json" | "text";
   rateLimit: { times: number; seconds: number; staffTimes: number; loginTimes: number };
   orderExpirationMs: number;
+  worker: { lanes: Lane[]; host: string; port: number; concurrency: Record<Lane, number> };
+  /** Undefined: events stay in the log. */
+  kafka?: KafkaConfig;
+  outbox: { batchSize: number; maxAttempts: number; retryDelayMs: number };
+  /** Undefined: messages are kept, to be read through the API. */
+  smtpUrl?: string;
+  mailFrom: string;
+  /** For receivers on one's own machine while developing. */
+  webhookAllowPrivateAddresses: boolean;
+  /** What `/metrics` asks for as a bearer token; undefined: nothing. */
+  metricsToken?: string;
+}
+
+export interface KafkaConfig {
+  brokers: string[];
+  clientId: string;
+  ssl: boolean;
+  sasl?: { mechanism: "plain" | "scram-sha-256" | "scram-sha-512"; username: string; password: string };
+  /** `aggregate`: a topic for each kind of thing; `type`: one for each type of event, named like it. */
+  layout: "aggregate" | "type";
+  /** By aggregate type. */
+  topics: { order: string; inventory: string; product: string; user: string };
 }
 
 /** Lists every variable that is missing or wrong, by name and without its value. */
@@ -92,6 +144,17 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
     for (const secret of [e.SECRET_KEY ?? [], e.SECRET_KEY_PREVIOUS].flat()) {
       const weakness = secretWeakness(secret);
       if (weakness) problems.push(`SECRET_KEY: ${weakness}; make one with \`openssl rand -base64 48\``);
+    }
+    for (const lane of e.WORKER_LANES) {
+      if (!LANES.includes(lane as Lane)) problems.push(`WORKER_LANES: a list of ${LANES.join(", ")}`);
+    }
+    if (e.KAFKA_SASL_MECHANISM && !(e.KAFKA_SASL_USERNAME && e.KAFKA_SASL_PASSWORD)) {
+      problems.push("KAFKA_SASL_USERNAME: goes together with KAFKA_SASL_MECHANISM and KAFKA_SASL_PASSWORD");
+    }
+    if (e.WEBHOOK_ALLOW_PRIVATE_ADDRESSES && e.APP_ENV === "production") {
+      problems.push(
+        "WEBHOOK_ALLOW_PRIVATE_ADDRESSES: not in production, where it would open the network to webhooks",
+      );
     }
     for (const proxy of e.TRUSTED_PROXIES) {
       if (!/^(loopback|linklocal|uniquelocal|[0-9a-f.:]+(\/\d{1,3})?)$/i.test(proxy)) {
@@ -130,6 +193,43 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
       loginTimes: e.RATE_LIMIT_LOGIN_TIMES,
     },
     orderExpirationMs: e.ORDER_EXPIRATION_MINUTES * 60_000,
+    worker: {
+      lanes: e.WORKER_LANES.length > 0 ? e.WORKER_LANES as Lane[] : [...LANES],
+      host: e.WORKER_HOST,
+      port: e.WORKER_PORT,
+      concurrency: {
+        default: e.WORKER_CONCURRENCY_DEFAULT,
+        orders: e.WORKER_CONCURRENCY_ORDERS,
+        payments: e.WORKER_CONCURRENCY_PAYMENTS,
+        notifications: e.WORKER_CONCURRENCY_NOTIFICATIONS,
+      },
+    },
+    kafka: e.KAFKA_BOOTSTRAP_SERVERS.length === 0 ? undefined : {
+      brokers: e.KAFKA_BOOTSTRAP_SERVERS,
+      clientId: e.KAFKA_CLIENT_ID,
+      ssl: e.KAFKA_SSL,
+      sasl: e.KAFKA_SASL_MECHANISM && {
+        mechanism: e.KAFKA_SASL_MECHANISM,
+        username: e.KAFKA_SASL_USERNAME!,
+        password: e.KAFKA_SASL_PASSWORD!,
+      },
+      layout: e.KAFKA_TOPIC_LAYOUT,
+      topics: {
+        order: e.KAFKA_ORDERS_TOPIC,
+        inventory: e.KAFKA_STOCK_TOPIC,
+        product: e.KAFKA_PRODUCTS_TOPIC,
+        user: e.KAFKA_USERS_TOPIC,
+      },
+    },
+    outbox: {
+      batchSize: e.OUTBOX_DISPATCH_BATCH_SIZE,
+      maxAttempts: e.OUTBOX_MAX_ATTEMPTS,
+      retryDelayMs: e.OUTBOX_RETRY_DELAY_MS,
+    },
+    smtpUrl: e.SMTP_URL,
+    mailFrom: e.MAIL_FROM,
+    webhookAllowPrivateAddresses: e.WEBHOOK_ALLOW_PRIVATE_ADDRESSES,
+    metricsToken: e.METRICS_TOKEN,
   });
 }
 

@@ -1,9 +1,12 @@
 import type { Config } from "./config.ts";
 import { type AccessTokens, openAccessTokens } from "./identity/mod.ts";
+import { Bell } from "./platform/bell.ts";
 import { type Cache, openCache } from "./platform/cache.ts";
 import { type Clock, systemClock } from "./platform/clock.ts";
 import type { Actor, Ctx } from "./platform/ctx.ts";
 import { openDatabase, type Sql } from "./platform/db.ts";
+import { Jobs } from "./platform/jobs.ts";
+import { LogHorizon } from "./platform/log_horizon.ts";
 import { type Log, openLog } from "./platform/log.ts";
 
 /** What a process opens once and every request, job or command uses. */
@@ -11,6 +14,9 @@ export interface Deps {
   config: Readonly<Config>;
   sql: Sql;
   cache: Cache;
+  bell: Bell;
+  jobs: Jobs;
+  horizon: LogHorizon;
   clock: Clock;
   log: Log;
   accessTokens: AccessTokens;
@@ -18,9 +24,14 @@ export interface Deps {
 
 /** Opens everything; what `replace` brings (a test's clock, say) is used instead. */
 export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> = {}): Promise<Deps> {
+  const sql = replace.sql ?? openDatabase(config);
+  const bell = replace.bell ?? new Bell(sql);
   return {
     config,
-    sql: replace.sql ?? openDatabase(config),
+    sql,
+    bell,
+    jobs: replace.jobs ?? new Jobs(config.databaseUrl, bell),
+    horizon: replace.horizon ?? new LogHorizon(sql),
     cache: replace.cache ?? await openCache(config.redis),
     clock: replace.clock ?? systemClock,
     log: replace.log ?? openLog(config.logLevel, config.logFormat),
@@ -29,6 +40,7 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
 }
 
 export async function closeDeps(deps: Deps): Promise<void> {
+  await Promise.all([deps.jobs.close(), deps.bell.close()]);
   await Promise.all([deps.sql.end({ timeout: 5 }), deps.cache.close()]);
 }
 

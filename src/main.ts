@@ -1,14 +1,12 @@
 import { createApp } from "./app.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import { closeDeps, openDeps, systemCtx } from "./deps.ts";
-import { createFirstAdmin, deleteExpiredTokens } from "./identity/mod.ts";
+import { createFirstAdmin } from "./identity/mod.ts";
 import { readEnvFile } from "./platform/env_file.ts";
-import { deleteExpiredKeys } from "./platform/idempotency.ts";
 import { errorFields } from "./platform/log.ts";
 
 /** How long open requests may go on after SIGTERM before the process ends anyway. */
 const DRAIN_MS = 10_000;
-const SWEEP_EVERY_MS = 600_000;
 
 readEnvFile();
 const config = (() => {
@@ -39,21 +37,12 @@ const server = Deno.serve({
   onListen: ({ port }) => log.info("listening", { url: `http://localhost:${port}` }),
 }, createApp(deps).fetch);
 
-const sweeping = setInterval(async () => {
-  try {
-    log.debug("swept", { count: await deleteExpiredKeys(deps.sql) + await deleteExpiredTokens(deps.sql) });
-  } catch (error) {
-    log.warn("could not sweep", errorFields(error));
-  }
-}, SWEEP_EVERY_MS);
-
 let draining = false;
 async function drain(): Promise<void> {
   if (draining) return;
   draining = true;
   log.info("draining");
   const deadline = setTimeout(() => Deno.exit(1), DRAIN_MS);
-  clearInterval(sweeping);
   await server.shutdown();
   await closeDeps(deps);
   clearTimeout(deadline);

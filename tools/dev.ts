@@ -1,6 +1,6 @@
 /**
  * `deno task dev`: everything on one machine. Starts PostgreSQL where none is configured, migrates, loads a small
- * catalogue, runs the API with reload on change, and says what to do next. Ctrl-C ends all of it.
+ * catalogue, runs the API and the worker with reload on change, and says what to do next. Ctrl-C ends all of it.
  */
 
 import { existsSync } from "node:fs";
@@ -8,8 +8,8 @@ import { join } from "@std/path";
 import { loadConfig } from "../src/config.ts";
 import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
-import { migrate } from "../src/platform/migrate.ts";
 import { loadDemoCatalogue } from "./demo_catalogue.ts";
+import { prepareDatabase } from "./prepare_database.ts";
 import { startServices } from "./services.ts";
 
 const READY_POLL_MS = 50;
@@ -32,19 +32,23 @@ try {
     PORT: port,
     DATABASE_URL: services.databaseUrl,
   };
-  await migrate(services.databaseUrl);
+  await prepareDatabase(services.databaseUrl);
   const deps = await openDeps(loadConfig({ ...env, LOG_LEVEL: "warn" }));
   const loaded = await loadDemoCatalogue(systemCtx(deps, "demo"));
   await closeDeps(deps);
   if (loaded > 0) console.log(`Catalogue: loaded ${loaded} demo products`);
-  if (!stopping.signal.aborted) await runApi(env);
+  if (!stopping.signal.aborted) {
+    // Its health page takes any free port: two copies on one machine must not meet.
+    const worker = run("workers/main.ts", { ...env, WORKER_PORT: Deno.env.get("WORKER_PORT") || "0" });
+    await Promise.all([runApi(env), worker]);
+  }
 } finally {
   await services.stop();
 }
 
-/** The API as `deno task api` runs it, restarted when a file of it changes. */
-async function runApi(env: Record<string, string>): Promise<void> {
-  const api = new Deno.Command(Deno.execPath(), {
+/** A process as production runs it, restarted when a file of it changes; until Ctrl-C. */
+function run(script: string, env: Record<string, string>): Promise<unknown> {
+  const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--watch",
@@ -55,16 +59,20 @@ async function runApi(env: Record<string, string>): Promise<void> {
       "--allow-read=.,/usr/bin/ldd", // argon2 looks there for the C library that it is loaded with
       "--allow-sys",
       "--allow-ffi",
-      "src/main.ts",
+      script,
     ],
     env,
   }).spawn();
   stopping.signal.addEventListener("abort", () => {
     try {
-      api.kill("SIGTERM");
+      child.kill("SIGTERM");
     } catch { /* it has ended already */ }
   });
-  const ended = api.status;
+  return child.status;
+}
+
+async function runApi(env: Record<string, string>): Promise<void> {
+  const ended = run("src/main.ts", env);
   const url = `http://localhost:${env.PORT}`;
   if (await answers(`${url}/health`, ended)) console.log(welcome(url, env));
   await ended;

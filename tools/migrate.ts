@@ -1,7 +1,7 @@
 /** `deno task migrate`: brings the schema of DATABASE_URL up to date. Reads `.env` where it is there. */
 
 import { readEnvFile } from "../src/platform/env_file.ts";
-import { migrate } from "../src/platform/migrate.ts";
+import { prepareDatabase } from "./prepare_database.ts";
 
 if (import.meta.main) {
   readEnvFile();
@@ -13,7 +13,7 @@ if (import.meta.main) {
     Deno.exit(1);
   }
   try {
-    const ran = await migrate(url);
+    const ran = await prepareDatabase(url);
     console.log(
       ran.length === 0 ? "The schema is up to date." : `The schema is up to date: ${ran.length} new.`,
     );

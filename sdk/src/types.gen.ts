@@ -621,7 +621,7 @@ export type CancelOrder = {
 export type OrderTimeline = {
     data: Array<{
         /**
-         * The order's version that this made
+         * 1, 2, 3 … among the order's events
          */
         sequence: number;
         type: string;

@@ -5,13 +5,20 @@ import { ProductSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";
 
 /** The whole product, as it was first answered. */
-export const productCreated = defineEvent("product.created", 1, "product", ProductSchema);
+export const productCreated = defineEvent(
+  "product.created",
+  1,
+  "product",
+  "A product was added to the catalogue.",
+  ProductSchema,
+);
 
 /** The whole product as it is now, and what changed. */
 export const productUpdated = defineEvent(
   "product.updated",
   1,
   "product",
+  "A product changed, or was archived.",
   ProductSchema.extend({ changes: ChangesSchema }),
 );
 

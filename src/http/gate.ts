@@ -44,6 +44,7 @@ export function gate(
     c.set("ctx", ctx);
     await next();
     if (ctx.cacheStatus) c.header("X-Cache-Status", ctx.cacheStatus);
+    if (c.req.method !== "GET" && c.res.ok) deps.bell.ring("waybill_events");
   }];
   if (contentTypes.length > 0 && options.maxBodyBytes !== null) {
     handlers.push(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge }));

@@ -6,13 +6,14 @@ import type { User } from "./user.ts";
 import { ChangesSchema } from "../platform/changes.ts";
 
 /** An account was made: by its owner, by staff, or by a command. */
-export const userRegistered = defineEvent("user.registered", 1, "user", UserSchema);
+export const userRegistered = defineEvent("user.registered", 1, "user", "An account was made.", UserSchema);
 
 /** An account changed: the whole of it as it is now, and what changed. Of a password only that it did. */
 export const userUpdated = defineEvent(
   "user.updated",
   1,
   "user",
+  "An account changed.",
   UserSchema.extend({
     changes: ChangesSchema,
     password_changed: z.boolean(),

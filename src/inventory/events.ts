@@ -7,6 +7,7 @@ export const inventoryUpdated = defineEvent(
   "inventory.updated",
   1,
   "inventory",
+  "What is on hand or reserved of a SKU at a location changed.",
   z.object({
     sku: z.string(),
     location: z.string(),

@@ -94,7 +94,7 @@ export async function updateThreshold(
 /**
  * The CTEs `wanted`, `locked`, `moved`, `moves`, `movement` and `stock_event`, for a statement that moves orders'
  * stock as part of what it commits. Before them stands a CTE `demand` with a row for each order and SKU: `order_id,
- * user_id, sku, quantity, actor, request_id, at`. After them `moved` holds a row for each SKU.
+ * user_id, sku, quantity, actor, request_id, traceparent, at`. After them `moved` holds a row for each SKU.
  *
  * Guarantees: rows are locked in the order of SKUs, so two statements never wait for each other in a circle; the
  * CHECK `stock_levels_available_check` undoes the whole statement rather than oversell. Orders that want the same
@@ -131,10 +131,10 @@ export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
                                    request_id, created_at)
       select sku, location, ${kind}, on_hand_delta, reserved_delta, version, order_id, actor, request_id, at from moves
     ), stock_event as (
-      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, data,
-                          occurred_at)
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                          data, occurred_at)
       select ${inventoryUpdated.type}, ${inventoryUpdated.version}::smallint, ${inventoryUpdated.aggregate},
-             sku || '@' || location, version, user_id, actor, request_id,
+             sku || '@' || location, version, user_id, actor, request_id, traceparent,
              jsonb_build_object(
                'sku', sku, 'location', location, 'on_hand', on_hand, 'reserved', reserved,
                'available', on_hand - reserved, 'low_stock_threshold', low_stock_threshold, 'kind', ${kind}::text,
@@ -144,23 +144,25 @@ export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
     )`;
 }
 
-/** Moves the stock of an order that exists: one statement, all SKUs or none. */
+/** Moves the stock of orders that exist: one statement, all SKUs of all of them or none. */
 export async function moveOrderStock(
   tx: Tx,
   ctx: Ctx,
-  move: { kind: OrderMove; orderId: string; userId: string; lines: { sku: string; quantity: number }[] },
+  kind: OrderMove,
+  orders: { id: string; user_id: string; items: { sku: string; quantity: number }[] }[],
 ): Promise<void> {
+  const lines = orders.flatMap(({ id, user_id, items }) =>
+    items.map(({ sku, quantity }) => ({ order_id: id, user_id, sku, quantity }))
+  );
   await tx`
     with demand as materialized (
-      select ${move.orderId}::uuid as order_id, ${move.userId}::uuid as user_id, sku, sum(quantity)::int as quantity,
-             ${
-    actorName(ctx.actor)
-  } as actor, ${ctx.requestId} as request_id, ${ctx.clock.now()}::timestamptz as at
-      from unnest(${move.lines.map((line) => line.sku)}::text[], ${
-    move.lines.map((line) => line.quantity)
-  }::int[])
-        as line (sku, quantity)
-      group by sku
-    ), ${stockMoves(tx, move.kind)}
+      select order_id, user_id, sku, sum(quantity)::int as quantity, ${actorName(ctx.actor)} as actor,
+             ${ctx.requestId} as request_id, ${ctx.traceparent ?? null}::text as traceparent,
+             ${ctx.clock.now()}::timestamptz as at
+      from json_to_recordset(${
+    tx.json(lines)
+  }::json) as line (order_id uuid, user_id uuid, sku text, quantity int)
+      group by order_id, user_id, sku
+    ), ${stockMoves(tx, kind)}
     select guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')`;
 }

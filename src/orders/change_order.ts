@@ -4,7 +4,7 @@ import { transaction } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { type ChangeOrder, changeOrder } from "./change.ts";
-import { orderCancelled, orderUpdated } from "./events.ts";
+import { eventOfChange } from "./events.ts";
 import { forgetOrder, mayRead, rememberOrder } from "./get_order.ts";
 import type { Order } from "./order.ts";
 import { lockOrder, updateOrder } from "./queries.ts";
@@ -30,19 +30,11 @@ export async function patchOrder(
     if (order === before) return before;
     await updateOrder(tx, order);
     written = order;
-    if (stock) {
-      await moveOrderStock(tx, ctx, {
-        kind: stock,
-        orderId: order.id,
-        userId: order.user_id,
-        lines: order.items,
-      });
-    }
+    if (stock) await moveOrderStock(tx, ctx, stock, [order]);
     const { items: _, ...header } = order;
     await appendEvents(tx, ctx, [{
-      event: order.status === "CANCELLED" && before.status !== "CANCELLED" ? orderCancelled : orderUpdated,
+      event: eventOfChange(before.status, order.status),
       aggregateId: order.id,
-      sequence: order.version,
       userId: order.user_id,
       data: { ...header, changes },
     }]);

@@ -1,14 +1,50 @@
+import { z } from "@hono/zod-openapi";
 import { defineEvent } from "../platform/events.ts";
+import type { OrderStatus } from "./order.ts";
 import { OrderSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";
 
 /** The whole order, as it was first answered. */
-export const orderCreated = defineEvent("order.created", 1, "order", OrderSchema);
+export const orderCreated = defineEvent("order.created", 1, "order", "An order was placed.", OrderSchema);
 
 /** The order without its items, which never change, and what changed. Replaying these over the first gives the row. */
 const Changed = OrderSchema.omit({ items: true }).extend({
   changes: ChangesSchema,
 });
 
-export const orderUpdated = defineEvent("order.updated", 1, "order", Changed);
-export const orderCancelled = defineEvent("order.cancelled", 1, "order", Changed);
+export const orderUpdated = defineEvent("order.updated", 1, "order", "An order changed.", Changed);
+export const orderCancelled = defineEvent(
+  "order.cancelled",
+  1,
+  "order",
+  "An order was cancelled; its stock is free again.",
+  Changed,
+);
+export const orderExpired = defineEvent(
+  "order.expired",
+  1,
+  "order",
+  "An order was not paid in time; its stock is free again.",
+  Changed,
+);
+
+/** What was looked at, and found right: an order that fails a check has no such event, but a failed job. */
+export const orderProcessed = defineEvent(
+  "order.processed",
+  1,
+  "order",
+  "A new order was screened: its sums are right and its stock is held.",
+  z.object({
+    order_id: z.uuid(),
+    number: z.string(),
+    user_id: z.uuid(),
+    total_price: z.int(),
+    currency: z.string(),
+    units: z.int(),
+  }),
+);
+
+/** The event that tells of a change that somebody asked for. */
+export function eventOfChange(before: OrderStatus, after: OrderStatus) {
+  return after === "CANCELLED" && before !== "CANCELLED" ? orderCancelled : orderUpdated;
+}

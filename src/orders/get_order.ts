@@ -1,4 +1,5 @@
 import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
+import type { LoggedEvent } from "../platform/event_log.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Read, readThrough } from "../platform/read_through.ts";
 import type { Order } from "./order.ts";
@@ -30,6 +31,14 @@ export async function getOrder(ctx: Ctx, id: string): Promise<Read<Order>> {
 /** Keeps every version before this one out of the cache, for when nobody knows whether it was committed. */
 export async function forgetOrder(ctx: Ctx, order: Order): Promise<void> {
   await ctx.cache.drop(orderKey(order.id), order.version, ORDER_TTL_MS);
+}
+
+/** The same for orders that these events tell a change of. */
+export async function forgetChangedOrders(ctx: Ctx, events: LoggedEvent[]): Promise<void> {
+  await Promise.all(events.map(async ({ aggregate_type, aggregate_id, data: { version } }) => {
+    if (aggregate_type !== "order" || typeof version !== "number" || version === 1) return;
+    await ctx.cache.drop(orderKey(aggregate_id), version, ORDER_TTL_MS);
+  }));
 }
 
 /** Puts an order that was just committed into the cache; an older version can no longer replace it there. */

@@ -39,6 +39,7 @@ export async function placeOrder(
         order,
         actor: actorName(ctx.actor),
         requestId: ctx.requestId,
+        traceparent: ctx.traceparent,
         idempotency,
       });
       if (number !== undefined) return { value: { ...order, number }, replayed: false };

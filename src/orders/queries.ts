@@ -2,7 +2,7 @@ import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { firstIdAt } from "../platform/id.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
-import { orderCreated } from "./events.ts";
+import { orderCreated, orderProcessed } from "./events.ts";
 import type { ListOrders } from "./list_orders.ts";
 import type { Order, ProductFacts, Sort } from "./order.ts";
 
@@ -77,6 +77,7 @@ export interface PlacedOrder {
   order: Order;
   actor: string;
   requestId: string;
+  traceparent?: string;
   idempotency?: Idempotency;
 }
 
@@ -92,10 +93,11 @@ export async function insertOrders(
   sql: Sql,
   placed: readonly PlacedOrder[],
 ): Promise<(string | undefined)[]> {
-  const input = placed.map(({ order, actor, requestId, idempotency }) => ({
+  const input = placed.map(({ order, actor, requestId, traceparent, idempotency }) => ({
     data: order,
     actor,
     request_id: requestId,
+    traceparent,
     key_actor: idempotency?.actor,
     route: idempotency?.route,
     key: idempotency?.key,
@@ -103,9 +105,9 @@ export async function insertOrders(
   }));
   const rows = await sql<{ id: string; number: string }[]>`
     with input as materialized (
-      select i.data, i.actor, i.request_id, i.key_actor, i.route, i.key, i.request_hash, o.*
+      select i.data, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
       from json_to_recordset(${sql.json(input as never)}::json) as i (
-        data json, actor text, request_id text, key_actor text, route text, key text, request_hash text
+        data json, actor text, request_id text, traceparent text, key_actor text, route text, key text, request_hash text
       ), json_to_record(i.data) as o (
         id uuid, user_id uuid, currency text, items json, subtotal bigint, total_price bigint, ship_to jsonb, note text,
         metadata jsonb, external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz,
@@ -132,9 +134,9 @@ export async function insertOrders(
         and (external_reference is null or id in (select order_id from named))
     ), demand as materialized (
       select c.id as order_id, c.user_id, item.sku, sum(item.quantity)::int as quantity, c.actor, c.request_id,
-             c.created_at as at
+             c.traceparent, c.created_at as at
       from claimed c, json_to_recordset(c.items) as item (sku text, quantity int)
-      group by c.id, c.user_id, item.sku, c.actor, c.request_id, c.created_at
+      group by c.id, c.user_id, item.sku, c.actor, c.request_id, c.traceparent, c.created_at
     ), ${stockMoves(sql, "reservation")}, placed as (
       insert into orders (id, number, user_id, currency, subtotal, total_price, ship_to, note, metadata,
                           external_reference, placed_by, placed_at, created_at, updated_at, expires_at)
@@ -151,10 +153,10 @@ export async function insertOrders(
         line_total bigint
       )
     ), order_event as (
-      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, data,
-                          occurred_at)
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                          data, occurred_at)
       select ${orderCreated.type}, ${orderCreated.version}::smallint, ${orderCreated.aggregate}, c.id::text, 1,
-             c.user_id, c.actor, c.request_id, jsonb_set(c.data::jsonb, '{number}', to_jsonb(placed.number)),
+             c.user_id, c.actor, c.request_id, c.traceparent, jsonb_set(c.data::jsonb, '{number}', to_jsonb(placed.number)),
              c.created_at
       from placed join claimed c on c.id = placed.id
     )
@@ -183,6 +185,68 @@ export async function lockOrder(tx: Tx, id: string): Promise<Order | undefined> 
   const [order] = await tx<Order[]>`
     select ${orderColumns(tx)} from orders o where o.id = ${id} for no key update of o`;
   return order;
+}
+
+/** Holds the rows of these orders, in the order of their ids, until the transaction ends. */
+export async function lockOrders(tx: Tx, ids: string[]): Promise<void> {
+  await tx`select id from orders where id = any(${ids}::uuid[]) order by id for no key update`;
+}
+
+/** Unpaid orders whose time is over, the oldest first, locked; without those that somebody else holds. */
+export async function lockDueOrders(tx: Tx, now: Date, limit: number): Promise<Order[]> {
+  return await tx<Order[]>`
+    select ${orderColumns(tx)} from orders o
+    where o.status = 'PENDING' and o.expires_at <= ${now}
+    order by o.expires_at limit ${limit} for no key update of o skip locked`;
+}
+
+/** What screening compares: an order's own amounts, the sums of its lines, and what the ledger holds for it. */
+export interface ScreeningFacts {
+  id: string;
+  number: string;
+  user_id: string;
+  status: Order["status"];
+  currency: string;
+  subtotal: number;
+  total_price: number;
+  sum_of_lines: number;
+  units: number;
+  /** Units that its movements reserved and neither released nor shipped. */
+  held: number;
+  processed: boolean;
+}
+
+/** The facts of orders whose rows are locked, read after the locks were had. */
+export async function findScreeningFacts(tx: Tx, ids: string[]): Promise<ScreeningFacts[]> {
+  return await tx<ScreeningFacts[]>`
+    select o.id, o.number, o.user_id, o.status, o.currency, o.subtotal, o.total_price,
+           lines.sum_of_lines, lines.units, stock.held, log.processed
+    from orders o
+    cross join lateral (
+      select coalesce(sum(line_total), 0)::bigint as sum_of_lines, coalesce(sum(quantity), 0)::bigint as units
+      from order_items where order_id = o.id
+    ) lines
+    cross join lateral (
+      select coalesce(sum(reserved_delta), 0)::bigint as held from stock_movements where order_id = o.id
+    ) stock
+    cross join lateral (
+      select coalesce(bool_or(type = ${orderProcessed.type}), false) as processed
+      from events where aggregate_type = 'order' and aggregate_id = o.id::text
+    ) log
+    where o.id = any(${ids}::uuid[])
+    order by o.id`;
+}
+
+/** Writes the new statuses of orders whose rows are locked. */
+export async function updateOrders(tx: Tx, orders: Order[]): Promise<void> {
+  await tx`
+    update orders o
+    set status = n.status, payment_status = n.payment_status, fulfilment_status = n.fulfilment_status,
+        updated_at = n.updated_at, version = n.version
+    from json_to_recordset(${tx.json(orders as never)}::json) as n (
+      id uuid, status text, payment_status text, fulfilment_status text, updated_at timestamptz, version int
+    )
+    where o.id = n.id`;
 }
 
 /** Writes what can change of an order whose row is locked. */

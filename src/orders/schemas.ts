@@ -140,7 +140,7 @@ export const UserOrdersQuery = ListQuery.omit({ user_id: true });
 
 export const TimelineSchema = z.object({
   data: z.array(z.object({
-    sequence: z.int().openapi({ description: "The order's version that this made" }),
+    sequence: z.int().openapi({ description: "1, 2, 3 … among the order's events" }),
     type: z.string().openapi({ example: "order.updated" }),
     at: Timestamp,
     actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),

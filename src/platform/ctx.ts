@@ -2,6 +2,8 @@ import type { Config } from "../config.ts";
 import type { Cache, CacheRead } from "./cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Sql } from "./db.ts";
+import type { Bell } from "./bell.ts";
+import type { Jobs } from "./jobs.ts";
 import type { Log } from "./log.ts";
 
 export type Role = "customer" | "staff" | "admin";
@@ -17,10 +19,14 @@ export interface Ctx {
   config: Config;
   sql: Sql;
   cache: Cache;
+  jobs: Jobs;
+  bell: Bell;
   clock: Clock;
   log: Log;
   actor: Actor;
   requestId: string;
+  /** The span that this happens in (W3C Trace Context), where traces are collected: it goes along with the events. */
+  traceparent?: string;
   /** What the request's one round trip to Redis already read, by key. */
   prefetched?: { key: string; read: CacheRead };
   /** How the answer was read; the API says it as `X-Cache-Status`. */

@@ -8,6 +8,8 @@ export interface EventType<Name extends string = string, Schema extends z.ZodTyp
   version: number;
   /** The kind of thing the event tells of; also which thing's `sequence` it counts on. */
   aggregate: string;
+  /** What happened, in a sentence. */
+  summary: string;
   schema: Schema;
 }
 
@@ -15,17 +17,21 @@ export function defineEvent<Name extends `${string}.${string}`, Schema extends z
   type: Name,
   version: number,
   aggregate: string,
+  summary: string,
   schema: Schema,
 ): EventType<Name, Schema> {
-  return { type, version, aggregate, schema };
+  return { type, version, aggregate, summary, schema };
 }
 
 /** One event, ready to be appended. */
 export interface NewEvent<Schema extends z.ZodType = z.ZodType> {
   event: EventType<string, Schema>;
   aggregateId: string;
-  /** The version of the aggregate that this change made. */
-  sequence: number;
+  /**
+   * Its turn among the aggregate's events. Left out: the next one, which the caller guards by holding the aggregate's
+   * row (and appends at most one event of it in a call).
+   */
+  sequence?: number;
   /** Whose it is, and so who may read it; null for staff only. */
   userId: string | null;
   data: z.input<Schema>;
@@ -34,20 +40,25 @@ export interface NewEvent<Schema extends z.ZodType = z.ZodType> {
 /** Appends events in the transaction that makes them true. */
 export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const now = ctx.clock.now().toISOString();
+  const rows = events.map((e) => ({
+    type: e.event.type,
+    version: e.event.version,
+    aggregate_type: e.event.aggregate,
+    aggregate_id: e.aggregateId,
+    sequence: e.sequence,
+    user_id: e.userId,
+    data: e.data,
+  }));
   await tx`
-    insert into events ${
-    tx(events.map((e) => ({
-      type: e.event.type,
-      version: e.event.version,
-      aggregate_type: e.event.aggregate,
-      aggregate_id: e.aggregateId,
-      sequence: e.sequence,
-      user_id: e.userId,
-      actor: actorName(ctx.actor),
-      request_id: ctx.requestId,
-      data: tx.json(e.data as never),
-      occurred_at: now,
-    })))
-  }`;
+    insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                        data, occurred_at)
+    select e.type, e.version, e.aggregate_type, e.aggregate_id,
+           coalesce(e.sequence, 1 + coalesce((
+             select max(l.sequence) from events l
+             where l.aggregate_type = e.aggregate_type and l.aggregate_id = e.aggregate_id), 0)),
+           e.user_id, ${actorName(ctx.actor)}, ${ctx.requestId}, ${ctx.traceparent ?? null}, e.data,
+           ${ctx.clock.now()}::timestamptz
+    from json_to_recordset(${tx.json(rows as never)}::json) as e (
+      type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, data jsonb
+    )`;
 }

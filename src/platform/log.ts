@@ -16,6 +16,9 @@ export interface LogFields {
   error_stack?: string;
   dependency?: string;
   count?: number;
+  job?: string;
+  reader?: string;
+  lanes?: string;
   url?: string;
 }
 

@@ -204,9 +204,10 @@ export async function assertBooksBalance(sql: Sql): Promise<void> {
     select 'order is not the sum of its lines', o.number from orders o
     where o.total_price <> (select coalesce(sum(line_total), -1) from order_items where order_id = o.id)
     union all
-    select 'log does not count to the order''s version', o.number from orders o
+    select 'log has a gap', o.number from orders o
     where array(select sequence from events where aggregate_type = 'order' and aggregate_id = o.id::text order by sequence)
-      <> array(select generate_series(1, o.version))
+      is distinct from array(select generate_series(1, (
+        select count(*)::int from events where aggregate_type = 'order' and aggregate_id = o.id::text)))
     union all
     select 'log tells of an order that is not there', e.aggregate_id from events e
     where e.aggregate_type = 'order' and not exists (select from orders where id::text = e.aggregate_id)

@@ -54,9 +54,9 @@ Deno.test("The order and each SKU that it moves have one event each, in one tran
       order_id: order.id,
     },
   });
-  const rows = await app.deps.sql`select transaction_id::text, request_id from events`;
+  const rows = await app.deps.sql`select xmin::text as transaction, request_id from events`;
   assertEquals(rows.length, 3);
-  assertEquals(new Set(rows.map(({ transaction_id }) => transaction_id)).size, 1);
+  assertEquals(new Set(rows.map(({ transaction }) => transaction)).size, 1);
   assertEquals(rows.map(({ request_id }) => request_id), Array(3).fill("a-request-of-mine"));
 });
 

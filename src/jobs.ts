@@ -1,0 +1,6 @@
+import { expireOrders, processOrder } from "./orders/mod.ts";
+import { sweep } from "./platform/sweep_job.ts";
+
+/** Every kind of job there is. workers/handlers.ts must have a handler for each: the types see to it. */
+export const JOBS = [processOrder, expireOrders, sweep] as const;
+export type JobName = typeof JOBS[number]["name"];

@@ -1,0 +1,43 @@
+import { moveOrderStock } from "../inventory/mod.ts";
+import type { Ctx } from "../platform/ctx.ts";
+import { transaction } from "../platform/db.ts";
+import { appendEvents } from "../platform/events.ts";
+import { changeOrder } from "./change.ts";
+import { orderExpired } from "./events.ts";
+import { rememberOrder } from "./get_order.ts";
+import { lockDueOrders, updateOrders } from "./queries.ts";
+
+const AT_ONCE = 100;
+
+/**
+ * Expires a batch of orders whose time to pay is over: status, stock and events in one transaction. Takes them by the
+ * index of what is due, however many others there are, and passes over those that somebody is changing right now:
+ * whoever holds the row wins, and the next batch sees what came of it.
+ *
+ * @returns how many it expired; fewer than a full batch means that no more are due
+ */
+export async function expireDueOrders(ctx: Ctx): Promise<{ expired: number; mayBeMore: boolean }> {
+  const now = ctx.clock.now();
+  const expired = await transaction(ctx.sql, async (tx) => {
+    const due = await lockDueOrders(tx, now, AT_ONCE);
+    if (due.length === 0) return [];
+    const changed = due.map((order) => changeOrder(now, ctx.actor, order, { status: "EXPIRED" }));
+    const orders = changed.map(({ order }) => order);
+    await updateOrders(tx, orders);
+    await moveOrderStock(tx, ctx, "release", orders);
+    await appendEvents(
+      tx,
+      ctx,
+      changed.map(({ order: { items: _, ...header }, changes }) => ({
+        event: orderExpired,
+        aggregateId: header.id,
+        userId: header.user_id,
+        data: { ...header, changes },
+      })),
+    );
+    return orders;
+  });
+  ctx.bell.ring("waybill_events");
+  await Promise.all(expired.map((order) => rememberOrder(ctx, order)));
+  return { expired: expired.length, mayBeMore: expired.length === AT_ONCE };
+}

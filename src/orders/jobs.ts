@@ -1,0 +1,23 @@
+import { z } from "@hono/zod-openapi";
+import { defineJob } from "../platform/jobs.ts";
+
+/** Screens a new order. Made from its `order.created` event. */
+export const processOrder = defineJob("orders.process", "orders", z.object({ order_id: z.uuid() }), {
+  work: "transaction",
+  batchSize: 100,
+  retryLimit: 5,
+  retryDelay: 2,
+  retryDelayMax: 300,
+  timeLimit: 30,
+});
+
+/** Expires what is due. Made every minute by the schedule; a waiting or running one is enough. */
+export const expireOrders = defineJob("orders.expire", "orders", z.object({}), {
+  work: "outside",
+  retryLimit: 0,
+  retryDelay: 1,
+  retryDelayMax: 1,
+  timeLimit: 900,
+  heartbeat: 20,
+  exclusive: true,
+});

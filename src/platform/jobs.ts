@@ -1,0 +1,168 @@
+import type { z } from "@hono/zod-openapi";
+import { type JobInsert, type JobWithMetadata, PgBoss } from "pg-boss";
+import type { Bell } from "./bell.ts";
+import type { Tx } from "./db.ts";
+import type { Lane } from "../config.ts";
+
+/** How a job is done and what happens when it fails. Times in seconds. */
+export interface JobPolicy {
+  /**
+   * `transaction`: its handler works in the transaction that fetches and completes the job, so that a kill undoes
+   * both and repeats nothing. `outside`: it calls other systems; a killed one is done again after its heartbeat ends.
+   */
+  work: "transaction" | "outside";
+  /** How many of them one transaction takes, where the handler does them together. */
+  batchSize?: number;
+  /** Attempts after the first; then it goes to the dead letters. */
+  retryLimit: number;
+  /** The wait before the first retry. It doubles each time, with jitter. */
+  retryDelay: number;
+  retryDelayMax: number;
+  /** How long one attempt may take. */
+  timeLimit: number;
+  /** How long a worker may be silent before its job counts as abandoned (`outside` only; at least 10). */
+  heartbeat?: number;
+  /** At most one of it waits or runs; sending another does nothing. */
+  exclusive?: boolean;
+}
+
+/** A kind of job: its name (`domain.verb`), the shape of its data, and its policy. */
+export interface JobType<Name extends string = string, Schema extends z.ZodType = z.ZodType> {
+  name: Name;
+  lane: Lane;
+  schema: Schema;
+  policy: JobPolicy;
+}
+
+export function defineJob<const Name extends `${string}.${string}`, Schema extends z.ZodType>(
+  name: Name,
+  lane: Lane,
+  schema: Schema,
+  policy: JobPolicy,
+): JobType<Name, Schema> {
+  return { name, lane, schema, policy };
+}
+
+/** Where jobs end that failed for good. Nobody works there: staff look at them, and send them back or not. */
+export const DEAD_LETTERS = "dead_letters";
+
+/** How long finished and forgotten jobs stay, in seconds. */
+const KEEP_DONE = 3 * 86_400;
+const KEEP_WAITING = 14 * 86_400;
+/** How soon an abandoned job is noticed. */
+const SUPERVISE_SECONDS = 5;
+
+/** Jobs in pg-boss, in the same database. Connects at its first use: a process that sends no job needs none of it. */
+export class Jobs {
+  readonly #databaseUrl: string;
+  readonly #bell: Bell;
+  #boss: Promise<PgBoss> | undefined;
+
+  constructor(databaseUrl: string, bell: Bell) {
+    this.#databaseUrl = databaseUrl;
+    this.#bell = bell;
+  }
+
+  /**
+   * Adds jobs in the caller's transaction; call {@link announce} after its commit.
+   *
+   * @throws z.ZodError for data of another shape
+   */
+  async enqueue<Schema extends z.ZodType>(
+    tx: Tx,
+    job: JobType<string, Schema>,
+    data: z.input<Schema>[],
+    options: Pick<JobInsert, "startAfter" | "singletonKey"> = {},
+  ): Promise<void> {
+    if (data.length === 0) return;
+    const inserts = data.map((each) => ({ ...options, data: job.schema.parse(each) as object }));
+    await (await this.boss()).insert(job.name, inserts, { db: joining(tx), returnId: false });
+  }
+
+  /** Wakes the workers; without it they find new jobs at their next look. */
+  announce(): void {
+    this.#bell.ring("waybill_jobs");
+  }
+
+  /** pg-boss itself, for workers and for looking at queues. */
+  async boss(): Promise<PgBoss> {
+    this.#boss ??= openBoss(this.#databaseUrl, { migrate: false, supervise: false, schedule: false, max: 2 });
+    try {
+      return await this.#boss;
+    } catch (error) {
+      this.#boss = undefined;
+      throw error;
+    }
+  }
+
+  /** Opens pg-boss as a worker process needs it: with its clockwork and room for so many jobs at once. */
+  async openForWork(connections: number, onError: (error: Error) => void): Promise<PgBoss> {
+    this.#boss = openBoss(this.#databaseUrl, {
+      migrate: false,
+      supervise: true,
+      superviseIntervalSeconds: SUPERVISE_SECONDS,
+      monitorIntervalSeconds: SUPERVISE_SECONDS,
+      schedule: true,
+      max: connections,
+    }, onError);
+    return await this.#boss;
+  }
+
+  async close(): Promise<void> {
+    const boss = await this.#boss?.catch(() => undefined);
+    await boss?.stop({ graceful: false, close: true });
+  }
+}
+
+async function openBoss(
+  connectionString: string,
+  options: Omit<ConstructorParameters<typeof PgBoss>[0] & object, "connectionString">,
+  onError: (error: Error) => void = () => {},
+): Promise<PgBoss> {
+  const boss = new PgBoss({ connectionString, application_name: "waybill-jobs", ...options });
+  boss.on("error", onError); // without a listener a lost connection ends the process
+  await boss.start();
+  return boss;
+}
+
+/** pg-boss's statements on our transaction. Strings go as text: pg-boss casts its JSON itself. */
+export function joining(tx: Tx) {
+  return {
+    executeSql: async (text: string, values: unknown[] = []) => ({
+      rows: await tx.unsafe(
+        text,
+        values.map((value) =>
+          typeof value === "string" ? tx.typed(value as never, 25) : value ?? null
+        ) as never[],
+        { prepare: true },
+      ) as unknown[],
+    }),
+  };
+}
+
+/** Makes pg-boss's schema and the queues of these jobs, and brings both up to date. */
+export async function installJobs(databaseUrl: string, jobs: readonly JobType[]): Promise<void> {
+  const boss = await openBoss(databaseUrl, { migrate: true, supervise: false, schedule: false, max: 2 });
+  try {
+    await boss.createQueue(DEAD_LETTERS, { deleteAfterSeconds: 0, retentionSeconds: 10 * 365 * 86_400 });
+    for (const { name, policy } of jobs) {
+      const options = {
+        retryLimit: policy.retryLimit,
+        retryDelay: policy.retryDelay,
+        retryBackoff: true,
+        retryDelayMax: policy.retryDelayMax,
+        expireInSeconds: policy.timeLimit,
+        ...policy.heartbeat !== undefined && { heartbeatSeconds: policy.heartbeat },
+        deadLetter: DEAD_LETTERS,
+        deleteAfterSeconds: KEEP_DONE,
+        retentionSeconds: KEEP_WAITING,
+      };
+      await boss.createQueue(name, { ...options, policy: policy.exclusive ? "exclusive" : "standard" });
+      await boss.updateQueue(name, options); // creating a queue that exists changes nothing
+    }
+  } finally {
+    await boss.stop({ graceful: false, close: true });
+  }
+}
+
+export type { JobWithMetadata, PgBoss };

@@ -1,0 +1,47 @@
+import { expireDueOrders, processOrders } from "../src/orders/mod.ts";
+import { deleteExpiredTokens } from "../src/identity/mod.ts";
+import type { JobName } from "../src/jobs.ts";
+import { JOBS } from "../src/jobs.ts";
+import type { Ctx } from "../src/platform/ctx.ts";
+import type { Tx } from "../src/platform/db.ts";
+import { deleteExpiredKeys } from "../src/platform/idempotency.ts";
+import type { z } from "@hono/zod-openapi";
+
+type DataOf<Name extends JobName> = z.output<Extract<typeof JOBS[number], { name: Name }>["schema"]>;
+
+/** Works on the database only, in the transaction that takes and completes these jobs. */
+export interface TransactionHandler<Data> {
+  together(tx: Tx, ctx: Ctx, data: Data[]): Promise<void>;
+}
+
+/** Calls other systems, or takes several transactions of its own; it may be killed and done again. */
+export interface OutsideHandler<Data> {
+  alone(ctx: Ctx, data: Data, signal: AbortSignal): Promise<void>;
+}
+
+export type Handler<Data> = TransactionHandler<Data> | OutsideHandler<Data>;
+
+/** What does each job. They parse nothing and decide nothing: they call a verb. */
+export const HANDLERS = {
+  "orders.process": {
+    async together(tx, ctx, data) {
+      const ids = await processOrders(tx, ctx, data.map(({ order_id }) => order_id));
+      for (const id of ids) ctx.log.info(`Order ${id} processed`, { order_id: id });
+    },
+  },
+  "orders.expire": {
+    async alone(ctx, _, signal) {
+      for (let more = true; more && !signal.aborted;) {
+        const { expired, mayBeMore } = await expireDueOrders(ctx);
+        if (expired > 0) ctx.log.info("orders expired", { count: expired });
+        more = mayBeMore;
+      }
+    },
+  },
+  "platform.sweep": {
+    async alone(ctx) {
+      const count = await deleteExpiredKeys(ctx.sql) + await deleteExpiredTokens(ctx.sql);
+      ctx.log.debug("swept", { count });
+    },
+  },
+} satisfies { [Name in JobName]: Handler<DataOf<Name>> };
