@@ -1,9 +1,10 @@
 /**
- * What a developer's machine may lack: a PostgreSQL, and for the tests a Redis. Those that the environment names are
- * used; else they are started here, on free ports, and end with this process.
+ * What a developer's machine may lack: a PostgreSQL, and for the tests a Redis and a Kafka. Those that the environment
+ * names are used; else they are started here, on free ports, and end with this process.
  */
 
 import { inDatabase, withConnection } from "./database_admin.ts";
+import { startThrowAwayKafka } from "./embedded_kafka.ts";
 import { startLastingPostgres, startThrowAwayPostgres } from "./embedded_postgres.ts";
 import { startThrowAwayRedis } from "./embedded_redis.ts";
 
@@ -12,6 +13,7 @@ export interface Services {
   /** For `dev` the database to work in; for `test` a superuser's (or at least one that may create databases). */
   databaseUrl: string;
   redis: RedisService;
+  kafka: KafkaService;
   /** Ends what was started here. A second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -22,10 +24,15 @@ export type RedisService =
   | { kind: "http"; url: string; token: string }
   | { kind: "none"; reason: string };
 
+/** A Kafka, as `host:port,host:port`, or why there is none. */
+export type KafkaService =
+  | { kind: "tcp"; bootstrapServers: string }
+  | { kind: "none"; reason: string };
+
 /** What to bring up: lasting data for `dev`, fast and throw-away ones for `test`. */
 export interface ServicesOptions {
   purpose: "dev" | "test";
-  /** DATABASE_URL, REDIS_URL, UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN and DATA_DIR are read. */
+  /** DATABASE_URL, DATA_DIR, REDIS_URL, UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN, KAFKA_BOOTSTRAP_SERVERS. */
   env: Record<string, string | undefined>;
   /** Says in a line what was found or started where that is worth knowing. */
   say?: (line: string) => void;
@@ -38,7 +45,7 @@ interface Started {
   stop(): Promise<void>;
 }
 
-/** Finds or starts the services, and cleans up if one of them fails. */
+/** Finds or starts the services side by side, and cleans up if one of them fails. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const started: Started[] = [];
   let stopped: Promise<unknown> | undefined;
@@ -46,11 +53,16 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     stopped ??= Promise.all(started.map((service) => service.stop()));
     await stopped;
   };
+  const searches = [
+    findDatabase(options, started),
+    findRedis(options, started),
+    findKafka(options, started),
+  ] as const;
   try {
-    const databaseUrl = await findDatabase(options, started);
-    const redis = await findRedis(options, started);
-    return { databaseUrl, redis, stop };
+    const [databaseUrl, redis, kafka] = await Promise.all(searches);
+    return { databaseUrl, redis, kafka, stop };
   } catch (error) {
+    await Promise.allSettled(searches);
     await stop();
     throw error;
   }
@@ -88,4 +100,15 @@ async function findRedis(options: ServicesOptions, started: Started[]): Promise<
   if (!redis) return { kind: "none", reason: "no REDIS_URL and no redis-server on the PATH" };
   started.push(redis);
   return { kind: "tcp", url: redis.url };
+}
+
+/** Developing needs no Kafka: there it is used only where the environment names one. */
+async function findKafka(options: ServicesOptions, started: Started[]): Promise<KafkaService> {
+  const { purpose, env, say } = options;
+  if (env.KAFKA_BOOTSTRAP_SERVERS) return { kind: "tcp", bootstrapServers: env.KAFKA_BOOTSTRAP_SERVERS };
+  if (purpose === "dev") return { kind: "none", reason: "no KAFKA_BOOTSTRAP_SERVERS" };
+  const kafka = await startThrowAwayKafka(say);
+  if ("reason" in kafka) return { kind: "none", reason: kafka.reason };
+  started.push(kafka);
+  return { kind: "tcp", bootstrapServers: kafka.bootstrapServers };
 }

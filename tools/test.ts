@@ -1,19 +1,26 @@
 /**
- * `deno task test [files and flags of deno test]`: brings up PostgreSQL and Redis, migrates a template database that
- * the test files clone, runs `deno test` and cleans up. Ends with a line "N passed, N failed, N skipped".
+ * `deno task test [files and flags of deno test]`: brings up PostgreSQL, Redis and Kafka, migrates a template
+ * database that the test files clone, runs `deno test` and cleans up. Ends with a line "N passed, N failed, N skipped".
  *
- * DATABASE_URL and REDIS_URL of the environment name servers to use instead (not those of `.env`: these are the ones
- * one works with). Databases are made there under new names and dropped afterwards.
+ * DATABASE_URL, REDIS_URL and KAFKA_BOOTSTRAP_SERVERS of the environment name servers to use instead (not those of
+ * `.env`: these are the ones one works with). Databases are made there under new names and dropped afterwards.
  */
 
-import { migrate } from "../src/platform/migrate.ts";
+import { prepareDatabase } from "./prepare_database.ts";
 import { inDatabase, withConnection } from "./database_admin.ts";
+import { kafkaCacheDirectory } from "./embedded_kafka.ts";
 import { SYSTEM_DIRECTORY } from "./postgres_home.ts";
-import { type RedisService, type Services, startServices } from "./services.ts";
+import { type KafkaService, type RedisService, type Services, startServices } from "./services.ts";
 
 const INTERRUPTED_EXIT_CODE = 130;
 /** What `deno test` may not inherit: the tests must not find the servers that one works with. */
-const HIDDEN_VARIABLES = ["DATABASE_URL", "REDIS_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"];
+const HIDDEN_VARIABLES = [
+  "DATABASE_URL",
+  "REDIS_URL",
+  "UPSTASH_REDIS_REST_URL",
+  "UPSTASH_REDIS_REST_TOKEN",
+  "KAFKA_BOOTSTRAP_SERVERS",
+];
 
 async function main(args: string[]): Promise<number> {
   const interruption = new AbortController();
@@ -37,7 +44,7 @@ async function main(args: string[]): Promise<number> {
 
 async function makeTemplate(adminUrl: string, name: string): Promise<void> {
   await withConnection(adminUrl, (sql) => sql`create database ${sql(name)}`);
-  await migrate(inDatabase(adminUrl, name), { log: () => {} });
+  await prepareDatabase(inDatabase(adminUrl, name), { log: () => {} });
 }
 
 /** The template and every clone that a test left, on a server that goes on. */
@@ -68,20 +75,26 @@ async function runTests(
       TEST_DATABASE_URL: services.databaseUrl,
       TEST_DATABASE_TEMPLATE: template,
       ...redisVariables(services.redis),
+      ...kafkaVariables(services.kafka),
     },
     stdout: "piped",
     signal: interrupted,
   }).spawn();
   const [output, status] = await Promise.all([passOn(child.stdout), child.status]);
   if (interrupted.aborted) return INTERRUPTED_EXIT_CODE;
-  report(output, status.success, services.redis);
+  report(output, status.success, services);
   return status.code;
 }
 
-/** The tests reach this machine and the named servers, no one else; they write no files but temporary ones. */
+/** The tests reach this machine and the named servers, no one else; they write no files but temporary ones and caches. */
 function testFlags(services: Services): string[] {
   const hosts = ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", new URL(services.databaseUrl).hostname];
   if (services.redis.kind === "tcp") hosts.push(new URL(services.redis.url).hostname);
+  if (services.kafka.kind === "tcp") {
+    hosts.push(
+      ...services.kafka.bootstrapServers.split(",").map((server) => server.trim().replace(/:\d+$/, "")),
+    );
+  }
   const temporary = Deno.env.get("TMPDIR") || "/tmp";
   return [
     "--parallel",
@@ -90,7 +103,7 @@ function testFlags(services: Services): string[] {
     `--allow-net=${[...new Set(hosts)].join(",")}`,
     "--allow-env",
     "--allow-read",
-    `--allow-write=${temporary},${SYSTEM_DIRECTORY}`,
+    `--allow-write=${temporary},${SYSTEM_DIRECTORY},${kafkaCacheDirectory()}`,
     "--allow-sys",
     "--allow-ffi=node_modules",
     "--allow-run",
@@ -105,6 +118,12 @@ function redisVariables(redis: RedisService): Record<string, string> {
   return { TEST_REDIS_MISSING: reason };
 }
 
+function kafkaVariables(kafka: KafkaService): Record<string, string> {
+  return kafka.kind === "tcp"
+    ? { TEST_KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers }
+    : { TEST_KAFKA_MISSING: kafka.reason };
+}
+
 /** Shows what the tests print as it comes, and returns all of it. */
 async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
   const [shown, kept] = stream.tee();
@@ -116,12 +135,15 @@ async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
 }
 
 /** Prints what could not be shown and why, and the counts on a line of their own. */
-function report(output: string, success: boolean, redis: RedisService): void {
+function report(output: string, success: boolean, { redis, kafka }: Services): void {
   // deno-lint-ignore no-control-regex
   const lines = output.replace(/\x1b\[[0-9;]*m/g, "").split("\n");
   const skipped = lines.flatMap((line) => /^(.*) \.\.\. ignored \(/.exec(line)?.[1] ?? []);
   const missing = redisVariables(redis).TEST_REDIS_MISSING;
   if (missing) console.log(`Redis: none (${missing}): nothing was shown against a real Redis.`);
+  if (kafka.kind === "none") {
+    console.log(`Kafka: none (${kafka.reason}): nothing was shown against a real Kafka.`);
+  }
   for (const name of skipped) console.log(`Skipped: ${name}`);
   const summary = lines.findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));
   if (!summary) console.log("No test ran.");

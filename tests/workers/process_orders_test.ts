@@ -1,0 +1,71 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { addProduct, assertBooksBalance, eventsOf, patch, place } from "../support/orders.ts";
+import { startTestApp } from "../support/app.ts";
+import { doJobs, readLog } from "../support/worker.ts";
+
+Deno.test("Every order that is placed is processed once, however often the log and the queue are worked", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app, { stock: 500 });
+  const orders = await Promise.all(Array.from({ length: 120 }, () => place(app, user, { [sku]: 2 })));
+  await Promise.all([readLog(app.deps), readLog(app.deps)]);
+  const done = await Promise.all([doJobs(app.deps, "orders.process"), doJobs(app.deps, "orders.process")]);
+  assertEquals(done[0] + done[1], 120);
+  await readLog(app.deps);
+  assertEquals(await doJobs(app.deps, "orders.process"), 0);
+  for (const order of orders) {
+    const events = await eventsOf(app, "order", order.id);
+    assertEquals(events.map(({ type, sequence }) => [type, sequence]), [["order.created", 1], [
+      "order.processed",
+      2,
+    ]]);
+    assertEquals(events[1]!.data.units, 2);
+    assertEquals(events[1]!.actor, "system:orders.process");
+  }
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A job that is made anew for a processed order changes nothing", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, user, { [sku]: 1 });
+  await readLog(app.deps);
+  await doJobs(app.deps, "orders.process");
+  await app.deps.sql`update log_readers set position = 0 where name = 'jobs'`;
+  await readLog(app.deps);
+  assertEquals(await doJobs(app.deps, "orders.process"), 1);
+  assertEquals((await eventsOf(app, "order", id)).length, 2);
+});
+
+Deno.test("An order that was changed before its job is processed after the change, in its turn", async () => {
+  await using app = await startTestApp();
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, user, { [sku]: 1 });
+  assertEquals((await patch(app, staff, id, { status: "CANCELLED" })).status, 200);
+  await readLog(app.deps);
+  await doJobs(app.deps, "orders.process");
+  const events = await eventsOf(app, "order", id);
+  assertEquals(events.map(({ type }) => type), ["order.created", "order.cancelled", "order.processed"]);
+  assertEquals(events.map(({ sequence }) => sequence), [1, 2, 3]);
+});
+
+Deno.test("An order that contradicts itself fails its own job, and holds up no other of its batch", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const [wrong, ...right] = await Promise.all(
+    Array.from({ length: 5 }, () => place(app, user, { [sku]: 1 })),
+  );
+  const { sql } = app.deps;
+  await sql`update stock_movements set order_id = null where order_id = ${wrong.id}`;
+  await readLog(app.deps);
+  await doJobs(app.deps, "orders.process");
+  for (const { id } of right) assertEquals((await eventsOf(app, "order", id)).length, 2);
+  assertEquals((await eventsOf(app, "order", wrong.id)).length, 1);
+  const [job] = await sql`
+    select state::text, output from pgboss.job where name = 'orders.process' and data->>'order_id' = ${wrong.id}`;
+  assertEquals(job!.state, "retry");
+  assertMatch(job!.output.message, /PENDING with 1 units, and the ledger holds 0/);
+});
