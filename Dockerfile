@@ -16,9 +16,10 @@ WORKDIR /app
 COPY --from=dependencies /app ./
 COPY migrations ./migrations
 COPY src ./src
+COPY workers ./workers
 COPY tools ./tools
 # The image's own user; nothing under /app is its to write.
 USER deno
-RUN deno cache src/main.ts tools/migrate.ts
+RUN deno cache src/main.ts workers/main.ts tools/migrate.ts
 EXPOSE 8000
 CMD ["deno", "task", "api"]

@@ -26,6 +26,10 @@ export interface Stage {
   skus: string[];
   /** The API as in production, over this database or another of the same server. */
   startApi(databaseUrl?: string): Promise<Server>;
+  /** The worker as in production, over this database; `more` adds to its environment. */
+  startWorker(more?: Record<string, string>): Promise<Server>;
+  /** The environment of these processes. */
+  env: Readonly<Record<string, string>>;
   /** Fresh tokens, one for each of these customers: they live for 15 minutes. */
   signTokens(userIds: string[], role?: "customer" | "admin"): Promise<string[]>;
   stop(): Promise<void>;
@@ -63,6 +67,7 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
       ...redis && { REDIS_URL: redis.url },
       SECRET_KEY: crypto.getRandomValues(new Uint8Array(36)).toBase64(),
       HOST: "127.0.0.1",
+      WORKER_HOST: "127.0.0.1",
       LOG_LEVEL: "info",
       LOG_FORMAT: "json",
       RATE_LIMIT_TIMES: "1000000",
@@ -79,6 +84,9 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
       skus,
       startApi: (url = databaseUrl) =>
         startServer("src/main.ts", { ...env, DATABASE_URL: url }, join(directory, `api-${++apis}.log`)),
+      startWorker: (more = {}) =>
+        startServer("workers/main.ts", { ...env, ...more }, join(directory, `worker-${++apis}.log`)),
+      env,
       signTokens: (userIds, role = "customer") =>
         Promise.all(
           userIds.map((id) =>
@@ -116,7 +124,7 @@ export async function startServer(
       script,
     ],
     cwd: ROOT,
-    env: { ...env, PORT: String(port) },
+    env: { ...env, PORT: String(port), WORKER_PORT: String(port) },
     stdin: "null",
   }).spawn();
   let exited = false;

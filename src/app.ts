@@ -1,12 +1,20 @@
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
 import type { Deps } from "./deps.ts";
+import { adminPage, adminRoutes } from "./admin/routes.ts";
 import { catalogueRoutes } from "./catalogue/routes.ts";
+import { asyncApiRoutes, eventRoutes } from "./events/routes.ts";
 import { docsRoutes } from "./http/docs.ts";
+import { outboxRoutes } from "./events/outbox/routes.ts";
 import { healthRoutes } from "./http/health.ts";
+import { metricsRoutes } from "./http/metrics.ts";
 import { identityRoutes } from "./identity/routes.ts";
 import { inventoryRoutes } from "./inventory/routes.ts";
+import { notificationRoutes } from "./notifications/routes.ts";
 import { orderRoutes } from "./orders/routes.ts";
+import { JOBS } from "./jobs.ts";
+import { realtimeRoutes } from "./realtime/routes.ts";
+import { webhookRoutes } from "./webhooks/routes.ts";
 import { AppError } from "./platform/errors.ts";
 import { clientAddress } from "./http/client_address.ts";
 import { logRequest, normalisePath } from "./http/request.ts";
@@ -25,7 +33,13 @@ export function createApp(deps: Deps) {
     c.set("requestId", requestId);
     c.set("address", addressOf(c.env?.remoteAddr?.hostname, c.req.header("X-Forwarded-For")));
     c.header("X-Request-Id", requestId);
+    const { raw } = c.req;
     await next();
+    const upgrade = c.get("upgrade");
+    if (!upgrade || !c.res.ok) return;
+    // Deno wants its own answer to an upgrade back as it is, with no header added to it.
+    c.res = undefined;
+    c.res = upgrade(raw);
   });
   app.use(logRequest);
   app.use(secureHeaders({
@@ -66,7 +80,10 @@ export function createApp(deps: Deps) {
   }
   app.onError(onError);
   app.route("/", healthRoutes);
+  app.route("/", metricsRoutes);
   app.route("/", docsRoutes);
+  app.route("/", adminPage);
+  app.route("/", asyncApiRoutes);
   app.route("/", apiRoutes());
   describeApi(app);
   const methodsAt = methodTable(app.routes);
@@ -90,7 +107,20 @@ export function createApp(deps: Deps) {
 /** The routes of all domains; the OpenAPI document is made from them alone, so it needs no database. */
 function apiRoutes(): OpenAPIHono<AppEnv> {
   const api = router();
-  for (const routes of [identityRoutes, catalogueRoutes, inventoryRoutes, orderRoutes]) {
+  for (
+    const routes of [
+      identityRoutes,
+      catalogueRoutes,
+      inventoryRoutes,
+      orderRoutes,
+      eventRoutes,
+      notificationRoutes,
+      outboxRoutes,
+      webhookRoutes,
+      realtimeRoutes,
+      adminRoutes(JOBS),
+    ]
+  ) {
     api.route("/", routes);
   }
   return api;
@@ -100,6 +130,7 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
 export function openApiDocument() {
   const app = new OpenAPIHono<AppEnv>();
   app.route("/", healthRoutes);
+  app.route("/", metricsRoutes);
   app.route("/", apiRoutes());
   return describeApi(app);
 }

@@ -8,6 +8,9 @@ import { openDatabase, type Sql } from "./platform/db.ts";
 import { Jobs } from "./platform/jobs.ts";
 import { LogHorizon } from "./platform/log_horizon.ts";
 import { type Log, openLog } from "./platform/log.ts";
+import { Metrics } from "./platform/metrics.ts";
+import { Vitals } from "./platform/vitals.ts";
+import { LiveStreams } from "./realtime/mod.ts";
 
 /** What a process opens once and every request, job or command uses. */
 export interface Deps {
@@ -19,27 +22,38 @@ export interface Deps {
   horizon: LogHorizon;
   clock: Clock;
   log: Log;
+  metrics: Metrics;
+  vitals: Vitals;
   accessTokens: AccessTokens;
+  streams: LiveStreams;
 }
 
 /** Opens everything; what `replace` brings (a test's clock, say) is used instead. */
 export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> = {}): Promise<Deps> {
   const sql = replace.sql ?? openDatabase(config);
-  const bell = replace.bell ?? new Bell(sql);
+  const bell = replace.bell ?? new Bell(sql, config.databaseUrl);
+  const cache = replace.cache ?? await openCache(config.redis);
+  const horizon = replace.horizon ?? new LogHorizon(sql);
+  const clock = replace.clock ?? systemClock;
+  const log = replace.log ?? openLog(config.logLevel, config.logFormat);
   return {
     config,
     sql,
     bell,
     jobs: replace.jobs ?? new Jobs(config.databaseUrl, bell),
-    horizon: replace.horizon ?? new LogHorizon(sql),
-    cache: replace.cache ?? await openCache(config.redis),
-    clock: replace.clock ?? systemClock,
-    log: replace.log ?? openLog(config.logLevel, config.logFormat),
+    horizon,
+    cache,
+    clock,
+    log,
+    metrics: replace.metrics ?? new Metrics(cache),
+    vitals: replace.vitals ?? new Vitals(config, sql, cache),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),
+    streams: replace.streams ?? new LiveStreams({ sql, bell, horizon, clock, log }),
   };
 }
 
 export async function closeDeps(deps: Deps): Promise<void> {
+  await deps.streams.close();
   await Promise.all([deps.jobs.close(), deps.bell.close()]);
   await Promise.all([deps.sql.end({ timeout: 5 }), deps.cache.close()]);
 }

@@ -1,6 +1,16 @@
+import { dispatchEvents } from "./events/mod.ts";
+import { sendNotificationJob } from "./notifications/mod.ts";
 import { expireOrders, processOrder } from "./orders/mod.ts";
+import { deliverWebhook } from "./webhooks/mod.ts";
 import { sweep } from "./platform/sweep_job.ts";
 
 /** Every kind of job there is. workers/handlers.ts must have a handler for each: the types see to it. */
-export const JOBS = [processOrder, expireOrders, sweep] as const;
+export const JOBS = [
+  processOrder,
+  expireOrders,
+  sendNotificationJob,
+  deliverWebhook,
+  dispatchEvents,
+  sweep,
+] as const;
 export type JobName = typeof JOBS[number]["name"];

@@ -43,6 +43,7 @@ async function drain(): Promise<void> {
   draining = true;
   log.info("draining");
   const deadline = setTimeout(() => Deno.exit(1), DRAIN_MS);
+  await deps.streams.close(); // the server waits for every answer to end
   await server.shutdown();
   await closeDeps(deps);
   clearTimeout(deadline);

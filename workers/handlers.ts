@@ -1,10 +1,13 @@
 import { expireDueOrders, processOrders } from "../src/orders/mod.ts";
+import { sendNotification } from "../src/notifications/mod.ts";
 import { deleteExpiredTokens } from "../src/identity/mod.ts";
 import type { JobName } from "../src/jobs.ts";
 import { JOBS } from "../src/jobs.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
 import type { Tx } from "../src/platform/db.ts";
 import { deleteExpiredKeys } from "../src/platform/idempotency.ts";
+import { deleteExpiredTickets } from "../src/realtime/mod.ts";
+import { deleteOldDeliveries, deliver } from "../src/webhooks/mod.ts";
 import type { z } from "@hono/zod-openapi";
 
 type DataOf<Name extends JobName> = z.output<Extract<typeof JOBS[number], { name: Name }>["schema"]>;
@@ -16,7 +19,8 @@ export interface TransactionHandler<Data> {
 
 /** Calls other systems, or takes several transactions of its own; it may be killed and done again. */
 export interface OutsideHandler<Data> {
-  alone(ctx: Ctx, data: Data, signal: AbortSignal): Promise<void>;
+  /** `isLast`: if it fails now, it has failed for good. */
+  alone(ctx: Ctx, data: Data, signal: AbortSignal, isLast: boolean): Promise<void>;
 }
 
 export type Handler<Data> = TransactionHandler<Data> | OutsideHandler<Data>;
@@ -38,9 +42,26 @@ export const HANDLERS = {
       }
     },
   },
+  "notifications.send": {
+    async alone(ctx, data, signal, isLast) {
+      await sendNotification(ctx, data, { signal, isLast });
+    },
+  },
+  "webhooks.deliver": {
+    async alone(ctx, data, signal) {
+      await deliver(ctx, data, signal);
+    },
+  },
+  "events.dispatch": {
+    alone(ctx) {
+      ctx.bell.ring("waybill_events");
+      return Promise.resolve();
+    },
+  },
   "platform.sweep": {
     async alone(ctx) {
-      const count = await deleteExpiredKeys(ctx.sql) + await deleteExpiredTokens(ctx.sql);
+      const count = await deleteExpiredKeys(ctx.sql) + await deleteExpiredTokens(ctx.sql) +
+        await deleteOldDeliveries(ctx.sql) + await deleteExpiredTickets(ctx.sql);
       ctx.log.debug("swept", { count });
     },
   },

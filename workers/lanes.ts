@@ -1,8 +1,9 @@
 import { type Deps, systemCtx } from "../src/deps.ts";
 import { type JobName, JOBS } from "../src/jobs.ts";
 import { transaction } from "../src/platform/db.ts";
-import { type JobType, joining, type PgBoss } from "../src/platform/jobs.ts";
+import { type JobType, type JobWithMetadata, joining, openJob, type PgBoss } from "../src/platform/jobs.ts";
 import { errorFields } from "../src/platform/log.ts";
+import { inSpan } from "../src/platform/tracing.ts";
 import { type Handler, HANDLERS, type OutsideHandler, type TransactionHandler } from "./handlers.ts";
 import { Waker } from "./waker.ts";
 
@@ -27,7 +28,7 @@ export async function serveLanes(deps: Deps, boss: PgBoss): Promise<{ stop(): Pr
       } else outside.push(await serveOutside(deps, boss, job, handler));
     }
   }
-  const silence = await deps.bell.listen("waybill_jobs", () => {
+  const silence = deps.bell.listen("waybill_jobs", () => {
     waker.wake();
     for (const id of outside) boss.notifyWorker(id);
   });
@@ -77,17 +78,24 @@ export async function takeJobs(
   limit: number,
 ): Promise<number | "failed together"> {
   const together = new Error("failed together");
+  let start = performance.now();
+  let result: "done" | "failed" = "done";
   try {
     const taken = await transaction(deps.sql, async (tx) => {
       const db = joining(tx);
       const jobs = await boss.fetch<object>(job.name, { batchSize: limit, db });
       if (jobs.length === 0) return 0;
-      const ctx = systemCtx(deps, job.name);
+      start = performance.now();
       try {
-        const data = jobs.map((each) => job.schema.parse(each.data));
-        await tx.savepoint((inner) => handler.together(inner as typeof tx, ctx, data));
+        const opened = jobs.map((each) => openJob(job, each.data));
+        await inSpan(job.name, opened.map((each) => each.traceparent), (traceparent) => {
+          const ctx = { ...systemCtx(deps, job.name), traceparent };
+          const data = opened.map((each) => each.data);
+          return tx.savepoint((inner) => handler.together(inner as typeof tx, ctx, data));
+        });
       } catch (error) {
         if (jobs.length > 1) throw together;
+        result = "failed";
         deps.log.warn("job failed", { ...errorFields(error), job: job.name });
         await boss.fail(job.name, jobs[0]!.id, failureOf(error), { db });
         return 1;
@@ -95,7 +103,10 @@ export async function takeJobs(
       await boss.complete(job.name, jobs.map(({ id }) => id), null, { db });
       return jobs.length;
     });
-    if (taken > 0) deps.bell.ring("waybill_events");
+    if (taken > 0) {
+      deps.metrics.jobsEnded(job.name, result, taken, (performance.now() - start) / 1000);
+      deps.bell.ring("waybill_events");
+    }
     return taken;
   } catch (error) {
     if (error === together) return "failed together";
@@ -103,35 +114,68 @@ export async function takeJobs(
   }
 }
 
+/** Does up to a batch of jobs side by side, each with an end of its own. */
 async function serveOutside(
   deps: Deps,
   boss: PgBoss,
   job: JobType,
   handler: OutsideHandler<unknown>,
 ): Promise<string> {
-  return await boss.work<object>(
+  let id: string | undefined;
+  return id = await boss.work(
     job.name,
-    { pollingIntervalSeconds: OUTSIDE_POLL_SECONDS, batchSize: 1 },
-    async ([each]) => {
-      try {
-        await handler.alone(systemCtx(deps, job.name), job.schema.parse(each!.data), each!.signal);
-      } catch (error) {
-        deps.log.warn("job failed", { ...errorFields(error), job: job.name });
-        throw failureOf(error);
-      }
+    {
+      pollingIntervalSeconds: OUTSIDE_POLL_SECONDS,
+      batchSize: job.policy.batchSize ?? 1,
+      burstWhenBatchFull: true,
+      includeMetadata: true,
+      perJobResults: true,
+    },
+    async (jobs: JobWithMetadata<object>[]) => {
+      const results = await Promise.all(jobs.map((each) => doOutside(deps, job, handler, each)));
+      if (id) boss.notifyWorker(id); // where there was one job there may be another: look at once
+      return results;
     },
   );
 }
 
+async function doOutside(
+  deps: Deps,
+  job: JobType,
+  handler: OutsideHandler<unknown>,
+  { id, data: stored, signal, retryCount, retryLimit }: JobWithMetadata<object>,
+): Promise<{ id: string; status: "completed" | "failed"; output?: Failure }> {
+  const start = performance.now();
+  const ended = (result: "done" | "failed") =>
+    deps.metrics.jobsEnded(job.name, result, 1, (performance.now() - start) / 1000);
+  try {
+    const { data, traceparent: cause } = openJob(job, stored);
+    await inSpan(job.name, [cause], (traceparent) => {
+      const ctx = { ...systemCtx(deps, job.name), traceparent };
+      return handler.alone(ctx, data, signal, retryCount >= retryLimit);
+    });
+    ended("done");
+    return { id, status: "completed" };
+  } catch (error) {
+    deps.log.warn("job failed", { ...errorFields(error), job: job.name });
+    ended("failed");
+    return { id, status: "failed", output: failureOf(error) };
+  }
+}
+
+interface Failure {
+  name: string;
+  code?: string;
+  message: string;
+}
+
 /** What is kept of a failure, for staff to read: no value of a database error, which could quote a secret. */
-function failureOf(error: unknown): Error & { code?: string } {
-  const { error_name, error_code } = errorFields(error);
+function failureOf(error: unknown): Failure {
+  const { error_name = "Error", error_code } = errorFields(error);
   const isOurs = error instanceof Error && error_code === undefined;
-  const failure: Error & { code?: string } = new Error(
-    isOurs ? error.message : `${error_name} ${error_code ?? ""}`.trim(),
-  );
-  failure.name = error_name ?? "Error";
-  failure.code = error_code;
-  failure.stack = undefined;
-  return failure;
+  return {
+    name: error_name,
+    code: error_code,
+    message: isOurs ? error.message : `${error_name} ${error_code ?? ""}`.trim(),
+  };
 }

@@ -5,6 +5,7 @@ import type { Tx } from "../src/platform/db.ts";
 import { advanceReader, type LoggedEvent } from "../src/platform/event_log.ts";
 import { errorFields } from "../src/platform/log.ts";
 import { makeJobs } from "../src/subscriptions.ts";
+import { fanOut } from "../src/webhooks/mod.ts";
 import type { Waker } from "./waker.ts";
 
 const BATCH = 500;
@@ -18,6 +19,7 @@ export const READERS: Record<string, (tx: Tx, ctx: Ctx, events: LoggedEvent[]) =
     // An API process that was killed between its commit and its cache leaves an older order there.
     await forgetChangedOrders(ctx, events);
   },
+  webhooks: fanOut,
 };
 
 /** Follows the log with one reader until it is stopped. Processes take turns by themselves. */

@@ -3,5 +3,6 @@ import type { JobName } from "../src/jobs.ts";
 /** Every cron line, in UTC. A run that was missed while no worker was up is made up for once. */
 export const SCHEDULES: { job: JobName; cron: string }[] = [
   { job: "orders.expire", cron: "* * * * *" },
+  { job: "events.dispatch", cron: "* * * * *" },
   { job: "platform.sweep", cron: "*/10 * * * *" },
 ];

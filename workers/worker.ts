@@ -1,8 +1,9 @@
 import type { Deps } from "../src/deps.ts";
 import { JOBS } from "../src/jobs.ts";
-import { ping } from "../src/platform/db.ts";
 import { installJobs } from "../src/platform/jobs.ts";
 import { errorFields } from "../src/platform/log.ts";
+import { startEventDispatcher } from "./event_dispatcher.ts";
+import { serveHealth } from "./health.ts";
 import { serveLanes } from "./lanes.ts";
 import { followLog, READERS } from "./log_follower.ts";
 import { SCHEDULES } from "./schedules.ts";
@@ -16,7 +17,7 @@ export interface Worker {
 
 /** Everything a worker process does: jobs of its lanes, what follows from the log, schedules, its own health. */
 export async function startWorker(deps: Deps): Promise<Worker> {
-  const { worker: { host, port, concurrency } } = deps.config;
+  const { worker: { concurrency } } = deps.config;
   await installJobs(deps.config.databaseUrl, JOBS);
   const connections = 2 + Object.values(concurrency).reduce((sum, each) => sum + each, 0);
   const boss = await deps.jobs.openForWork(connections, (error) => deps.log.warn("jobs", errorFields(error)));
@@ -24,32 +25,19 @@ export async function startWorker(deps: Deps): Promise<Worker> {
 
   const stopping = new AbortController();
   const waker = new Waker(stopping.signal);
-  const silence = await deps.bell.listen("waybill_events", () => waker.wake());
+  const silence = deps.bell.listen("waybill_events", () => waker.wake());
   const following = Object.keys(READERS).map((reader) => followLog(deps, reader, waker, stopping.signal));
   const lanes = await serveLanes(deps, boss);
-  const server = Deno.serve({ hostname: host, port, onListen: () => {} }, (request) => answer(deps, request));
+  const dispatcher = startEventDispatcher(deps);
+  const server = serveHealth(deps, dispatcher);
   return {
     port: server.addr.port,
     async stop() {
       silence();
       stopping.abort();
-      await Promise.all([...following, lanes.stop()]);
+      await Promise.all([...following, lanes.stop(), dispatcher.stop()]);
       await boss.stop({ graceful: true, close: false });
       await server.shutdown();
     },
   };
-}
-
-async function answer({ sql }: Deps, request: Request): Promise<Response> {
-  switch (new URL(request.url).pathname) {
-    case "/health":
-      return Response.json({ status: "ok" });
-    case "/health/ready":
-      return await ping(sql).then(
-        () => Response.json({ status: "ok" }),
-        () => Response.json({ status: "down" }, { status: 503 }),
-      );
-    default:
-      return new Response(null, { status: 404 });
-  }
 }

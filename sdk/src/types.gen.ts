@@ -20,27 +20,20 @@ export type DetailedHealth = Health & {
             latency_ms?: number;
             breaker?: 'closed' | 'open' | 'half_open';
         };
+        kafka: {
+            status: 'up' | 'down' | 'not_used';
+            latency_ms?: number;
+        };
+        workers: {
+            status: 'up' | 'down' | 'unknown';
+            last_seen_at?: string;
+        };
     };
-};
-
-export type User = {
-    /**
-     * UUID
-     */
-    id: string;
-    email: string;
-    name: string | null;
-    role: 'customer' | 'staff' | 'admin';
-    /**
-     * True: it cannot log in
-     */
-    disabled: boolean;
-    /**
-     * Also the `ETag`
-     */
-    version: number;
-    created_at: string;
-    updated_at: string;
+    event_log: Array<{
+        reader: string;
+        lag_events: number;
+        lag_seconds: number;
+    }>;
 };
 
 export type Problem = {
@@ -75,6 +68,26 @@ export type Problem = {
      * Name it when you ask for help.
      */
     request_id: string;
+};
+
+export type User = {
+    /**
+     * UUID
+     */
+    id: string;
+    email: string;
+    name: string | null;
+    role: 'customer' | 'staff' | 'admin';
+    /**
+     * True: it cannot log in
+     */
+    disabled: boolean;
+    /**
+     * Also the `ETag`
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
 };
 
 export type Registration = {
@@ -642,6 +655,356 @@ export type OrderTimeline = {
     }>;
 };
 
+export type Event = {
+    /**
+     * The same wherever the event is told: in Kafka, webhooks, streams
+     */
+    id: string;
+    /**
+     * Where it stands in the log: grows, with gaps
+     */
+    position: number;
+    type: string;
+    /**
+     * Of the shape of `data`: see /asyncapi.json
+     */
+    version: number;
+    /**
+     * What it tells of
+     */
+    aggregate: {
+        type: string;
+        id: string;
+    };
+    /**
+     * 1, 2, 3 … among the events of its aggregate
+     */
+    sequence: number;
+    occurred_at: string;
+    /**
+     * `customer`, `staff` or `system`; staff see who exactly
+     */
+    actor: string;
+    /**
+     * Staff only
+     */
+    request_id?: string | null;
+    data: {
+        [key: string]: unknown;
+    };
+};
+
+export type Notification = {
+    /**
+     * Also the Message-ID: `<id@waybill>`
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    user_id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    template: 'order_confirmed' | 'order_expired' | 'order_cancelled';
+    recipient: string;
+    subject: string;
+    /**
+     * As plain text; the mail has it as HTML too
+     */
+    body: string;
+    /**
+     * `kept`: there was no mail server to send it by; `queued`: waits for its next attempt; `failed`: every attempt was refused
+     */
+    status: 'kept' | 'queued' | 'sent' | 'failed';
+    /**
+     * Why the last attempt failed; for staff
+     */
+    error: string | null;
+    created_at: string;
+    /**
+     * When the mail server accepted it
+     */
+    sent_at: string | null;
+};
+
+export type OutboxEntry = {
+    /**
+     * Where the event stands in the log
+     */
+    position: number;
+    /**
+     * UUID
+     */
+    event_id: string;
+    event_type: string;
+    aggregate_type: string;
+    /**
+     * Also the key of the Kafka message
+     */
+    aggregate_id: string;
+    /**
+     * Its turn among the events of its aggregate
+     */
+    sequence: number;
+    /**
+     * `held`: will be sent, in its turn. `dead`: given up, until you replay or discard it
+     */
+    status: 'held' | 'dead';
+    /**
+     * How often Kafka refused it; 0 while it waits behind another
+     */
+    attempts: number;
+    /**
+     * Null when it is dead
+     */
+    next_attempt_at: string | null;
+    /**
+     * What the broker said at last
+     */
+    error: string | null;
+    created_at: string;
+    dead_at: string | null;
+};
+
+export type WebhookEndpointWithSecret = WebhookEndpoint & {
+    /**
+     * What its messages are signed with. It is shown only here: keep it.
+     */
+    secret: string;
+};
+
+export type WebhookEndpoint = {
+    /**
+     * UUID
+     */
+    id: string;
+    url: string;
+    description: string | null;
+    event_types: Array<string>;
+    status: 'enabled' | 'disabled';
+    /**
+     * Why Waybill disabled it; null where staff did, or nobody
+     */
+    disabled_reason: string | null;
+    /**
+     * Until when the secret before the last rotation signs along
+     */
+    previous_secret_until: string | null;
+    /**
+     * Also the `ETag`
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type NewWebhookEndpoint = {
+    /**
+     * https, on the public internet, without a user name in it
+     */
+    url: string;
+    /**
+     * Types of events (`order.created`), families of them (`order.*`), or `*` for all
+     */
+    event_types: Array<string>;
+    description?: string | null;
+};
+
+export type WebhookEndpointPage = {
+    data: Array<WebhookEndpoint>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type ChangeWebhookEndpoint = {
+    /**
+     * https, on the public internet, without a user name in it
+     */
+    url?: string;
+    /**
+     * Types of events (`order.created`), families of them (`order.*`), or `*` for all
+     */
+    event_types?: Array<string>;
+    description?: string | null;
+    status?: 'enabled' | 'disabled';
+};
+
+export type WebhookSecretRotation = {
+    /**
+     * For so long the old secret signs along
+     */
+    overlap_hours?: number;
+};
+
+export type WebhookDelivery = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    endpoint_id: string;
+    /**
+     * The event, and the `webhook-id` of its message; null for a ping, whose `webhook-id` is `id`
+     */
+    event_id: string | null;
+    event_type: string;
+    status: 'pending' | 'succeeded' | 'failed';
+    /**
+     * How many there were
+     */
+    attempts: number;
+    next_attempt_at: string | null;
+    created_at: string;
+    finished_at: string | null;
+};
+
+export type WebhookDeliveryPage = {
+    data: Array<WebhookDelivery>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type WebhookDeliveryWithAttempts = WebhookDelivery & {
+    /**
+     * Oldest first
+     */
+    attempt_log: Array<WebhookAttempt>;
+};
+
+export type WebhookAttempt = {
+    /**
+     * From 1
+     */
+    attempt: number;
+    attempted_at: string;
+    duration_ms: number;
+    /**
+     * Null: there was no answer
+     */
+    response_status: number | null;
+    /**
+     * The first kilobyte
+     */
+    response_body: string | null;
+    /**
+     * Why there was no answer
+     */
+    error: string | null;
+};
+
+export type StreamTicket = {
+    /**
+     * Shown only here
+     */
+    ticket: string;
+    expires_at: string;
+};
+
+export type Queues = {
+    data: Array<Queue>;
+};
+
+export type Queue = {
+    name: string;
+    /**
+     * Which workers serve it; null for the dead letters, which nobody does
+     */
+    lane: string | null;
+    policy: {
+        /**
+         * `transaction`: with its effect or not at all; `outside`: may be done again if it is killed
+         */
+        work: 'transaction' | 'outside' | null;
+        retry_limit: number;
+        /**
+         * Seconds before the first retry; doubles each time
+         */
+        retry_delay: number;
+        retry_delay_max: number | null;
+        /**
+         * Seconds that one attempt may take
+         */
+        time_limit: number;
+        /**
+         * Seconds of silence after which a job counts as abandoned
+         */
+        heartbeat: number | null;
+        /**
+         * At most one of it waits or runs
+         */
+        exclusive: boolean;
+    };
+    counts: {
+        ready: number;
+        /**
+         * Wait for their time
+         */
+        deferred: number;
+        active: number;
+        failed: number;
+        /**
+         * Failed for good, neither sent back nor dismissed
+         */
+        dead_letters: number;
+    };
+};
+
+export type Job = {
+    /**
+     * UUID
+     */
+    id: string;
+    queue: string;
+    /**
+     * Which workers serve it; null for the dead letters, which nobody does
+     */
+    lane: string | null;
+    state: 'created' | 'retry' | 'active' | 'completed' | 'cancelled' | 'failed';
+    /**
+     * What it was made with
+     */
+    data: {
+        [key: string]: unknown;
+    };
+    /**
+     * How often it was begun
+     */
+    attempts: number;
+    max_attempts: number;
+    created_at: string;
+    started_at: string | null;
+    completed_at: string | null;
+    /**
+     * When its next attempt may begin
+     */
+    start_after: string;
+    /**
+     * Why its last attempt failed
+     */
+    error: {
+        name: string;
+        message: string;
+    } | null;
+    /**
+     * Of a dead letter: the job that failed for good
+     */
+    dead_letter_of: {
+        queue: string;
+        /**
+         * UUID
+         */
+        id: string;
+    } | null;
+};
+
 export type GetHealthData = {
     body?: never;
     path?: never;
@@ -707,6 +1070,35 @@ export type GetDetailedHealthResponses = {
 };
 
 export type GetDetailedHealthResponse = GetDetailedHealthResponses[keyof GetDetailedHealthResponses];
+
+export type GetMetricsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/metrics';
+};
+
+export type GetMetricsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+};
+
+export type GetMetricsError = GetMetricsErrors[keyof GetMetricsErrors];
+
+export type GetMetricsResponses = {
+    /**
+     * The metrics.
+     */
+    200: string;
+};
+
+export type GetMetricsResponse = GetMetricsResponses[keyof GetMetricsResponses];
 
 export type RegisterData = {
     /**
@@ -2413,7 +2805,12 @@ export type GetOrderData = {
          */
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * The order as it was then, rebuilt from its events; write a `+` of an offset as `%2B`
+         */
+        as_of?: string;
+    };
     url: '/v1/orders/{id}';
 };
 
@@ -2670,3 +3067,1423 @@ export type GetOrderTimelineResponses = {
 };
 
 export type GetOrderTimelineResponse = GetOrderTimelineResponses[keyof GetOrderTimelineResponses];
+
+export type ListEventsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only events behind this position: `next_cursor` of the time before
+         */
+        after?: string;
+        /**
+         * Types, or all that begin alike as `order.*`; several with commas
+         */
+        type?: string;
+        /**
+         * Only of such things
+         */
+        aggregate_type?: 'user' | 'product' | 'inventory' | 'order';
+        /**
+         * Only of this thing, with `aggregate_type`; of stock it is `<sku>@<location>`
+         */
+        aggregate_id?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/events';
+};
+
+export type ListEventsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListEventsError = ListEventsErrors[keyof ListEventsErrors];
+
+export type ListEventsResponses = {
+    /**
+     * The next events.
+     */
+    200: {
+        data: Array<Event>;
+        /**
+         * Pass it as `after` next time; there is always one
+         */
+        next_cursor: string;
+    };
+};
+
+export type ListEventsResponse = ListEventsResponses[keyof ListEventsResponses];
+
+export type ListNotificationsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Whose; customers only ever see their own
+         */
+        user_id?: string;
+        /**
+         * Only those about this order
+         */
+        order_id?: string;
+        /**
+         * `kept`: there was no mail server to send it by; `queued`: waits for its next attempt; `failed`: every attempt was refused
+         */
+        status?: 'kept' | 'queued' | 'sent' | 'failed';
+        /**
+         * Only those of this kind
+         */
+        template?: 'order_confirmed' | 'order_expired' | 'order_cancelled';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/notifications';
+};
+
+export type ListNotificationsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListNotificationsError = ListNotificationsErrors[keyof ListNotificationsErrors];
+
+export type ListNotificationsResponses = {
+    /**
+     * One page.
+     */
+    200: {
+        data: Array<Notification>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListNotificationsResponse = ListNotificationsResponses[keyof ListNotificationsResponses];
+
+export type GetNotificationData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/notifications/{id}';
+};
+
+export type GetNotificationErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetNotificationError = GetNotificationErrors[keyof GetNotificationErrors];
+
+export type GetNotificationResponses = {
+    /**
+     * The notification.
+     */
+    200: Notification;
+};
+
+export type GetNotificationResponse = GetNotificationResponses[keyof GetNotificationResponses];
+
+export type ListOutboxData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Which entries
+         */
+        status?: 'held' | 'dead';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/admin/outbox';
+};
+
+export type ListOutboxErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListOutboxError = ListOutboxErrors[keyof ListOutboxErrors];
+
+export type ListOutboxResponses = {
+    /**
+     * One page, the latest first.
+     */
+    200: {
+        data: Array<OutboxEntry>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListOutboxResponse = ListOutboxResponses[keyof ListOutboxResponses];
+
+export type ReplayOutboxEntryData = {
+    body?: never;
+    path: {
+        /**
+         * Of the event, in the log
+         */
+        position: number;
+    };
+    query?: never;
+    url: '/v1/admin/outbox/{position}/replay';
+};
+
+export type ReplayOutboxEntryErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`
+     */
+    409: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ReplayOutboxEntryError = ReplayOutboxEntryErrors[keyof ReplayOutboxEntryErrors];
+
+export type ReplayOutboxEntryResponses = {
+    /**
+     * It is held, and due.
+     */
+    200: OutboxEntry;
+};
+
+export type ReplayOutboxEntryResponse = ReplayOutboxEntryResponses[keyof ReplayOutboxEntryResponses];
+
+export type DiscardOutboxEntryData = {
+    body?: never;
+    path: {
+        /**
+         * Of the event, in the log
+         */
+        position: number;
+    };
+    query?: never;
+    url: '/v1/admin/outbox/{position}/discard';
+};
+
+export type DiscardOutboxEntryErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type DiscardOutboxEntryError = DiscardOutboxEntryErrors[keyof DiscardOutboxEntryErrors];
+
+export type DiscardOutboxEntryResponses = {
+    /**
+     * Discarded.
+     */
+    204: void;
+};
+
+export type DiscardOutboxEntryResponse = DiscardOutboxEntryResponses[keyof DiscardOutboxEntryResponses];
+
+export type ListWebhookEndpointsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/webhook-endpoints';
+};
+
+export type ListWebhookEndpointsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListWebhookEndpointsError = ListWebhookEndpointsErrors[keyof ListWebhookEndpointsErrors];
+
+export type ListWebhookEndpointsResponses = {
+    /**
+     * One page.
+     */
+    200: WebhookEndpointPage;
+};
+
+export type ListWebhookEndpointsResponse = ListWebhookEndpointsResponses[keyof ListWebhookEndpointsResponses];
+
+export type CreateWebhookEndpointData = {
+    /**
+     * The endpoint.
+     */
+    body: NewWebhookEndpoint;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/webhook-endpoints';
+};
+
+export type CreateWebhookEndpointErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreateWebhookEndpointError = CreateWebhookEndpointErrors[keyof CreateWebhookEndpointErrors];
+
+export type CreateWebhookEndpointResponses = {
+    /**
+     * The endpoint, with its secret.
+     */
+    201: WebhookEndpointWithSecret;
+};
+
+export type CreateWebhookEndpointResponse = CreateWebhookEndpointResponses[keyof CreateWebhookEndpointResponses];
+
+export type DeleteWebhookEndpointData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/webhook-endpoints/{id}';
+};
+
+export type DeleteWebhookEndpointErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type DeleteWebhookEndpointError = DeleteWebhookEndpointErrors[keyof DeleteWebhookEndpointErrors];
+
+export type DeleteWebhookEndpointResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type DeleteWebhookEndpointResponse = DeleteWebhookEndpointResponses[keyof DeleteWebhookEndpointResponses];
+
+export type GetWebhookEndpointData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/webhook-endpoints/{id}';
+};
+
+export type GetWebhookEndpointErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetWebhookEndpointError = GetWebhookEndpointErrors[keyof GetWebhookEndpointErrors];
+
+export type GetWebhookEndpointResponses = {
+    /**
+     * The endpoint.
+     */
+    200: WebhookEndpoint;
+};
+
+export type GetWebhookEndpointResponse = GetWebhookEndpointResponses[keyof GetWebhookEndpointResponses];
+
+export type ChangeWebhookEndpointData = {
+    /**
+     * What changes.
+     */
+    body: ChangeWebhookEndpoint;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/webhook-endpoints/{id}';
+};
+
+export type ChangeWebhookEndpointErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ChangeWebhookEndpointError = ChangeWebhookEndpointErrors[keyof ChangeWebhookEndpointErrors];
+
+export type ChangeWebhookEndpointResponses = {
+    /**
+     * The endpoint after it.
+     */
+    200: WebhookEndpoint;
+};
+
+export type ChangeWebhookEndpointResponse = ChangeWebhookEndpointResponses[keyof ChangeWebhookEndpointResponses];
+
+export type RotateWebhookSecretData = {
+    /**
+     * How long both sign.
+     */
+    body: WebhookSecretRotation;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/webhook-endpoints/{id}/secret-rotation';
+};
+
+export type RotateWebhookSecretErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RotateWebhookSecretError = RotateWebhookSecretErrors[keyof RotateWebhookSecretErrors];
+
+export type RotateWebhookSecretResponses = {
+    /**
+     * The endpoint, with its new secret.
+     */
+    200: WebhookEndpointWithSecret;
+};
+
+export type RotateWebhookSecretResponse = RotateWebhookSecretResponses[keyof RotateWebhookSecretResponses];
+
+export type PingWebhookEndpointData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/webhook-endpoints/{id}/ping';
+};
+
+export type PingWebhookEndpointErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type PingWebhookEndpointError = PingWebhookEndpointErrors[keyof PingWebhookEndpointErrors];
+
+export type PingWebhookEndpointResponses = {
+    /**
+     * The delivery: GET it to see how it went.
+     */
+    202: WebhookDelivery;
+};
+
+export type PingWebhookEndpointResponse = PingWebhookEndpointResponses[keyof PingWebhookEndpointResponses];
+
+export type ListWebhookDeliveriesData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Only deliveries in this status
+         */
+        status?: 'pending' | 'succeeded' | 'failed';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/webhook-endpoints/{id}/deliveries';
+};
+
+export type ListWebhookDeliveriesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListWebhookDeliveriesError = ListWebhookDeliveriesErrors[keyof ListWebhookDeliveriesErrors];
+
+export type ListWebhookDeliveriesResponses = {
+    /**
+     * One page.
+     */
+    200: WebhookDeliveryPage;
+};
+
+export type ListWebhookDeliveriesResponse = ListWebhookDeliveriesResponses[keyof ListWebhookDeliveriesResponses];
+
+export type GetWebhookDeliveryData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/webhook-deliveries/{id}';
+};
+
+export type GetWebhookDeliveryErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetWebhookDeliveryError = GetWebhookDeliveryErrors[keyof GetWebhookDeliveryErrors];
+
+export type GetWebhookDeliveryResponses = {
+    /**
+     * The delivery.
+     */
+    200: WebhookDeliveryWithAttempts;
+};
+
+export type GetWebhookDeliveryResponse = GetWebhookDeliveryResponses[keyof GetWebhookDeliveryResponses];
+
+export type RedeliverWebhookData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/webhook-deliveries/{id}/redelivery';
+};
+
+export type RedeliverWebhookErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`
+     */
+    409: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RedeliverWebhookError = RedeliverWebhookErrors[keyof RedeliverWebhookErrors];
+
+export type RedeliverWebhookResponses = {
+    /**
+     * The delivery, pending again.
+     */
+    202: WebhookDelivery;
+};
+
+export type RedeliverWebhookResponse = RedeliverWebhookResponses[keyof RedeliverWebhookResponses];
+
+export type CreateStreamTicketData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/events/tickets';
+};
+
+export type CreateStreamTicketErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreateStreamTicketError = CreateStreamTicketErrors[keyof CreateStreamTicketErrors];
+
+export type CreateStreamTicketResponses = {
+    /**
+     * The ticket, shown only here.
+     */
+    201: StreamTicket;
+};
+
+export type CreateStreamTicketResponse = CreateStreamTicketResponses[keyof CreateStreamTicketResponses];
+
+export type StreamEventsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The last `id` that you had; counts for more than `after`. EventSource sends it by itself.
+         */
+        'last-event-id'?: number | null;
+    };
+    path?: never;
+    query?: {
+        /**
+         * Begin behind this position, the last `id` that you had. Left out: from now on.
+         */
+        after?: number | null;
+        /**
+         * Only these types, with commas between them; `order.*` stands for all that begin so.
+         */
+        type?: string;
+        /**
+         * Instead of an Authorization header, for browsers. From POST /v1/events/tickets; good once.
+         */
+        ticket?: string;
+    };
+    url: '/v1/events/stream';
+};
+
+export type StreamEventsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type StreamEventsError = StreamEventsErrors[keyof StreamEventsErrors];
+
+export type StreamEventsResponses = {
+    /**
+     * The stream.
+     */
+    200: string;
+};
+
+export type StreamEventsResponse = StreamEventsResponses[keyof StreamEventsResponses];
+
+export type OpenEventSocketData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Begin behind this position, the last `id` that you had. Left out: from now on.
+         */
+        after?: number | null;
+        /**
+         * Only these types, with commas between them; `order.*` stands for all that begin so.
+         */
+        type?: string;
+        /**
+         * Instead of an Authorization header, for browsers. From POST /v1/events/tickets; good once.
+         */
+        ticket?: string;
+    };
+    url: '/v1/events/socket';
+};
+
+export type OpenEventSocketErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type OpenEventSocketError = OpenEventSocketErrors[keyof OpenEventSocketErrors];
+
+export type ListQueuesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/admin/queues';
+};
+
+export type ListQueuesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListQueuesError = ListQueuesErrors[keyof ListQueuesErrors];
+
+export type ListQueuesResponses = {
+    /**
+     * The queues.
+     */
+    200: Queues;
+};
+
+export type ListQueuesResponse = ListQueuesResponses[keyof ListQueuesResponses];
+
+export type ListJobsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this queue; `dead_letters` has what failed for good
+         */
+        queue?: string;
+        /**
+         * Only those in this state
+         */
+        state?: 'created' | 'retry' | 'active' | 'completed' | 'cancelled' | 'failed';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/admin/jobs';
+};
+
+export type ListJobsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListJobsError = ListJobsErrors[keyof ListJobsErrors];
+
+export type ListJobsResponses = {
+    /**
+     * One page.
+     */
+    200: {
+        data: Array<Job>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListJobsResponse = ListJobsResponses[keyof ListJobsResponses];
+
+export type GetJobData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/admin/jobs/{id}';
+};
+
+export type GetJobErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetJobError = GetJobErrors[keyof GetJobErrors];
+
+export type GetJobResponses = {
+    /**
+     * The job.
+     */
+    200: Job;
+};
+
+export type GetJobResponse = GetJobResponses[keyof GetJobResponses];
+
+export type RetryJobData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/admin/jobs/{id}/retry';
+};
+
+export type RetryJobErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`
+     */
+    409: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RetryJobError = RetryJobErrors[keyof RetryJobErrors];
+
+export type RetryJobResponses = {
+    /**
+     * The job.
+     */
+    200: Job;
+};
+
+export type RetryJobResponse = RetryJobResponses[keyof RetryJobResponses];
+
+export type CancelJobData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/admin/jobs/{id}/cancellation';
+};
+
+export type CancelJobErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`
+     */
+    409: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CancelJobError = CancelJobErrors[keyof CancelJobErrors];
+
+export type CancelJobResponses = {
+    /**
+     * The job.
+     */
+    200: Job;
+};
+
+export type CancelJobResponse = CancelJobResponses[keyof CancelJobResponses];

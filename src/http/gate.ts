@@ -5,10 +5,12 @@ import type { Bucket, CacheRead, Verdict } from "../platform/cache.ts";
 import { type Actor, actorName, type Ctx } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, requestHash } from "../platform/idempotency.ts";
+import { traceRoute } from "../platform/tracing.ts";
 import type { AppEnv, EndpointOptions, Policy } from "./router.ts";
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 const LOGIN_WINDOW_MS = 60_000;
+const ANONYMOUS: Actor = { kind: "anonymous" };
 const RANK = { public: 0, user: 1, staff: 2, admin: 3 } satisfies Record<Policy, number>;
 
 /**
@@ -24,14 +26,19 @@ export function gate(
 ): MiddlewareHandler<AppEnv>[] {
   const handlers: MiddlewareHandler<AppEnv>[] = [async (c, next) => {
     c.set("route", route);
+    const traceparent = traceRoute(route);
     const deps = c.get("deps");
-    const bearer = await authenticate(c, options).catch((error: Error) => error);
-    const actor: Actor = bearer instanceof Error ? { kind: "anonymous" } : bearer;
+    const ticket = ticketOf(c, options);
+    const bearer = ticket === undefined
+      ? await authenticate(c, options).catch((error: Error) => error)
+      : ANONYMOUS;
+    let actor: Actor = bearer instanceof Error ? ANONYMOUS : bearer;
     const key = options.cacheKey?.(c);
     const { verdict, cached } = await deps.cache.admit(bucketsOf(c, actor, options), key);
     sayRateLimit(c, verdict);
     if (!verdict.allowed) throw rateLimited(verdict);
     if (bearer instanceof Error) throw bearer;
+    if (ticket !== undefined) actor = await options.redeemTicket!(c, ticket);
     authorise(actor, options.policy);
     if (!bodyRequired && c.req.header("Content-Length") === "0") leaveBodyOut(c);
     if (bodyRequired || c.req.header("Content-Type") !== undefined) checkContentType(c, contentTypes);
@@ -39,6 +46,7 @@ export function gate(
       ...deps,
       actor,
       requestId: c.get("requestId"),
+      traceparent,
       prefetched: key && cached ? { key, read: cached as CacheRead } : undefined,
     };
     c.set("ctx", ctx);
@@ -66,10 +74,10 @@ async function authenticate(
   c: Context<AppEnv>,
   { policy, ignoreAuthorization }: EndpointOptions,
 ): Promise<Actor> {
-  if (ignoreAuthorization) return { kind: "anonymous" };
+  if (ignoreAuthorization) return ANONYMOUS;
   const header = c.req.header("Authorization");
   if (header === undefined) {
-    if (policy === "public") return { kind: "anonymous" };
+    if (policy === "public") return ANONYMOUS;
     throw new AppError(
       "unauthenticated",
       "This call needs an access token: `Authorization: Bearer …`, from POST /v1/token.",
@@ -77,11 +85,18 @@ async function authenticate(
   }
   const deps = c.get("deps");
   const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header)?.[1] ?? "";
-  const { userId, role } = await deps.accessTokens.verify(token, deps.clock.now());
+  const { userId, role, expiresAtMs } = await deps.accessTokens.verify(token, deps.clock.now());
+  c.set("tokenEndsAtMs", expiresAtMs);
   if (role === "customer") return { kind: "user", userId, role };
   const now = await findActiveRole(deps.sql, userId);
   if (!now) throw new AppError("unauthenticated", "The access token is not valid or has expired.");
   return { kind: "user", userId, role: now };
+}
+
+/** A ticket is looked up only after its request was counted, by address, since everyone can make one up. */
+function ticketOf(c: Context<AppEnv>, options: EndpointOptions): string | undefined {
+  if (!options.redeemTicket || c.req.header("Authorization") !== undefined) return undefined;
+  return c.req.query("ticket");
 }
 
 function authorise(actor: Actor, policy: Policy): void {

@@ -33,6 +33,10 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       { name: "Catalogue", description: "Products and their prices" },
       { name: "Inventory", description: "What is in stock, and every movement" },
       { name: "Orders", description: "Placing orders and working with them" },
+      { name: "Events", description: "Everything that happened, in order" },
+      { name: "Notifications", description: "E-mails to users" },
+      { name: "Webhooks", description: "Telling other systems" },
+      { name: "Administration", description: "Queues and jobs, for staff" },
       { name: "Operations", description: "Is it up?" },
     ],
   });

@@ -2,7 +2,8 @@ import type { MiddlewareHandler } from "hono";
 import { actorName } from "../platform/ctx.ts";
 import type { AppEnv } from "./router.ts";
 
-const ROOT_PATHS = /^\/(docs(\/.*)?|openapi\.json|health(\/\w+)?)$/;
+const ROOT_PATHS =
+  /^\/(docs(\/.*)?|openapi\.json|asyncapi\.json|health(\/\w+)?|metrics|admin(\/page\.(js|css))?)$/;
 
 /** `/orders`, `/api/orders/` and `/v1/orders` are one route: the prefix and a closing slash are optional. */
 export function normalisePath(request: Request): string {
@@ -14,18 +15,26 @@ export function normalisePath(request: Request): string {
   return path.startsWith("/v1/") || path === "/" || ROOT_PATHS.test(path) ? path : `/v1${path}`;
 }
 
-/** One line a request: which route, by whom, how it ended, how long it took. */
+/** One line a request, and its share in the metrics: which route, by whom, how it ended, how long it took. */
 export const logRequest: MiddlewareHandler<AppEnv> = async (c, next) => {
   const start = performance.now();
-  await next();
+  const { metrics } = c.get("deps");
+  metrics.requestsInFlight++;
+  try {
+    await next();
+  } finally {
+    metrics.requestsInFlight--;
+  }
   const status = c.res.status;
+  const durationMs = performance.now() - start;
+  metrics.requestEnded(c.get("route"), c.req.method, status, durationMs / 1000);
   if (c.get("route") === undefined && status < 400) return;
   c.get("deps").log.info("request", {
     request_id: c.get("requestId"),
     method: c.req.method,
     route: c.get("route") ?? "none",
     status,
-    duration_ms: Math.round((performance.now() - start) * 10) / 10,
+    duration_ms: Math.round(durationMs * 10) / 10,
     actor: c.get("ctx") && actorName(c.get("ctx").actor),
   });
 };

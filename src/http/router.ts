@@ -2,7 +2,7 @@ import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi
 import type { Context, TypedResponse } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Deps } from "../deps.ts";
-import type { Ctx } from "../platform/ctx.ts";
+import type { Actor, Ctx } from "../platform/ctx.ts";
 import type { ErrorCode } from "../platform/errors.ts";
 import type { Idempotency, Outcome } from "../platform/idempotency.ts";
 import { gate } from "./gate.ts";
@@ -18,6 +18,10 @@ export interface AppEnv {
     /** Set by the gate of each route. */
     ctx: Ctx;
     route?: string;
+    /** When the access token of the request ends. */
+    tokenEndsAtMs?: number;
+    /** Set by a handler that accepts a WebSocket: done in place of its answer, when all else is done. */
+    upgrade?: (request: Request) => Response;
     idempotency?: Idempotency;
   };
 }
@@ -40,6 +44,8 @@ export interface EndpointOptions {
    * expired token that they want to replace.
    */
   ignoreAuthorization?: boolean;
+  /** Whose a `?ticket=` is that comes without an Authorization header: for browsers' live streams, which cannot send one. */
+  redeemTicket?: (c: Context<AppEnv>, ticket: string) => Promise<Actor>;
   /** The one cached value that the request's round trip to Redis reads along. */
   cacheKey?: (c: Context<AppEnv>) => string | undefined;
   /** The largest body in bytes; null for a streamed body that its handler bounds. */

@@ -30,7 +30,7 @@ export async function openAccessTokens(config: Pick<Config, "signingKeys">) {
   const imported = await Promise.all(config.signingKeys.map(importKey));
   const keys = new Map(imported);
   const [kid, current] = imported[0]!;
-  const known = new LRUCache<string, { bearer: Bearer; expiresAtMs: number }>({ max: KNOWN_TOKENS });
+  const known = new LRUCache<string, Bearer & { expiresAtMs: number }>({ max: KNOWN_TOKENS });
 
   return {
     /** A signed token, good for {@link ACCESS_TOKEN_SECONDS} from `now`. */
@@ -47,9 +47,9 @@ export async function openAccessTokens(config: Pick<Config, "signingKeys">) {
     },
 
     /** @throws unauthenticated, always with the same words, for every token that is not ours and alive. */
-    async verify(token: string, now: Date): Promise<Bearer> {
+    async verify(token: string, now: Date): Promise<Bearer & { expiresAtMs: number }> {
       const good = known.get(token);
-      if (good && good.expiresAtMs > now.getTime()) return good.bearer;
+      if (good && good.expiresAtMs > now.getTime()) return good;
       try {
         const { payload } = await jwtVerify(token, ({ kid }) => {
           const key = kid === undefined ? undefined : keys.get(kid);
@@ -64,8 +64,8 @@ export async function openAccessTokens(config: Pick<Config, "signingKeys">) {
           currentDate: now,
         });
         const { exp, sub, role } = Claims.parse(payload);
-        const bearer = { userId: sub, role };
-        known.set(token, { bearer, expiresAtMs: exp * 1000 });
+        const bearer = { userId: sub, role, expiresAtMs: exp * 1000 };
+        known.set(token, bearer);
         return bearer;
       } catch (cause) {
         throw new AppError("unauthenticated", "The access token is not valid or has expired.", { cause });

@@ -5,6 +5,7 @@ export { createFirstAdmin } from "./create_first_admin.ts";
 export { createPasswordToken } from "./create_password_token.ts";
 export { userRegistered, userUpdated } from "./events.ts";
 export { listUsers } from "./list_users.ts";
-export { deleteExpiredTokens, findActiveRole } from "./queries.ts";
+export { deleteExpiredTokens, findActiveRole, findActiveRoles } from "./queries.ts";
 export { RegisterBody } from "./schemas.ts";
+export { hashToken, newSecretToken } from "./secret_token.ts";
 export type { User } from "./user.ts";

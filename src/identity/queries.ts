@@ -14,6 +14,13 @@ export async function findActiveRole(sql: Sql, userId: string): Promise<Role | u
   return row?.role;
 }
 
+/** The same for many, by id; those that are gone or disabled are not there. */
+export async function findActiveRoles(sql: Sql, userIds: string[]): Promise<Map<string, Role>> {
+  const rows = await sql<{ id: string; role: Role }[]>`
+    select id, role from users where id = any(${userIds}::uuid[]) and disabled_at is null`;
+  return new Map(rows.map(({ id, role }) => [id, role]));
+}
+
 /** A user, if it is this viewer's own account or the viewer sees all. */
 export async function findUser(
   sql: Sql,

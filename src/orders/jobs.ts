@@ -18,6 +18,6 @@ export const expireOrders = defineJob("orders.expire", "orders", z.object({}), {
   retryDelay: 1,
   retryDelayMax: 1,
   timeLimit: 900,
-  heartbeat: 20,
+  heartbeat: 10,
   exclusive: true,
 });

@@ -26,10 +26,11 @@ export async function processOrders(tx: Tx, ctx: Ctx, ids: string[]): Promise<st
   await appendEvents(
     tx,
     ctx,
-    fresh.map(({ id, number, user_id, total_price, currency, units }) => ({
+    fresh.map(({ id, number, user_id, total_price, currency, units, traceparent }) => ({
       event: orderProcessed,
       aggregateId: id,
       userId: user_id,
+      traceparent,
       data: { order_id: id, number, user_id, total_price, currency, units },
     })),
   );

@@ -214,13 +214,15 @@ export interface ScreeningFacts {
   /** Units that its movements reserved and neither released nor shipped. */
   held: number;
   processed: boolean;
+  /** Of the request that placed it. */
+  traceparent: string | null;
 }
 
 /** The facts of orders whose rows are locked, read after the locks were had. */
 export async function findScreeningFacts(tx: Tx, ids: string[]): Promise<ScreeningFacts[]> {
   return await tx<ScreeningFacts[]>`
     select o.id, o.number, o.user_id, o.status, o.currency, o.subtotal, o.total_price,
-           lines.sum_of_lines, lines.units, stock.held, log.processed
+           lines.sum_of_lines, lines.units, stock.held, log.processed, log.traceparent
     from orders o
     cross join lateral (
       select coalesce(sum(line_total), 0)::bigint as sum_of_lines, coalesce(sum(quantity), 0)::bigint as units
@@ -230,7 +232,8 @@ export async function findScreeningFacts(tx: Tx, ids: string[]): Promise<Screeni
       select coalesce(sum(reserved_delta), 0)::bigint as held from stock_movements where order_id = o.id
     ) stock
     cross join lateral (
-      select coalesce(bool_or(type = ${orderProcessed.type}), false) as processed
+      select coalesce(bool_or(type = ${orderProcessed.type}), false) as processed,
+             max(traceparent) filter (where sequence = 1) as traceparent
       from events where aggregate_type = 'order' and aggregate_id = o.id::text
     ) log
     where o.id = any(${ids}::uuid[])
@@ -347,5 +350,24 @@ export async function listOrderEvents(sql: Sql, orderId: string): Promise<OrderE
     select sequence, type, occurred_at as at, actor, jsonb_build_object('changes', data->'changes') as data
     from events
     where aggregate_type = 'order' and aggregate_id = ${orderId}
+    order by sequence`;
+}
+
+/** The events that make up an order as it was at a time: its first, and the last one until then that has its header. */
+export async function listOrderStates(
+  sql: Sql,
+  orderId: string,
+  until: Date,
+): Promise<{ type: string; data: Record<string, unknown> }[]> {
+  // As a number, since text has no year 0.
+  return await sql<{ type: string; data: Record<string, unknown> }[]>`
+    with states as materialized (
+      select sequence from events
+      where aggregate_type = 'order' and aggregate_id = ${orderId} and type <> ${orderProcessed.type}
+        and occurred_at <= to_timestamp(${until.getTime()}::float8 / 1000)
+    )
+    select type, data from events
+    where aggregate_type = 'order' and aggregate_id = ${orderId}
+      and sequence in (select min(sequence) from states union select max(sequence) from states)
     order by sequence`;
 }

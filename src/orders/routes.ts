@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
+import { getOrderAsOf } from "./as_of.ts";
 import { cancelOrder, patchOrder } from "./change_order.ts";
 import { getOrder, getOrderTimeline, orderKey } from "./get_order.ts";
 import type { Order } from "./order.ts";
@@ -12,6 +13,7 @@ import {
   ChangeOrderBody,
   ListQuery,
   OrderParam,
+  OrderQuery,
   OrderSchema,
   PlaceOrderBody,
   TimelineSchema,
@@ -130,19 +132,29 @@ orderRoutes.openapi(
 );
 
 orderRoutes.openapi(
-  endpoint({ policy: "user", errors: ["not_found"], cacheKey: (c) => orderKey(c.req.param("id")!) }, {
+  endpoint({
+    policy: "user",
+    errors: ["not_found"],
+    cacheKey: (c) => c.req.query("as_of") === undefined ? orderKey(c.req.param("id")!) : undefined,
+  }, {
     method: "get",
     path: "/v1/orders/{id}",
     operationId: "getOrder",
     tags,
     summary: "Read an order",
     description:
-      "From the cache where it is there (`X-Cache-Status`); a change is seen at once all the same.",
-    request: { params: OrderParam },
+      "From the cache where it is there (`X-Cache-Status`); a change is seen at once all the same. With `as_of` as it " +
+      "was at that time, from the log: 404 before it was placed, as it is now for a time to come.",
+    request: { params: OrderParam, query: OrderQuery },
     responses: { 200: orderAnswer, 304: { description: "Unchanged since your ETag." } },
   }),
   async (c) => {
-    const order = await getOrder(c.get("ctx"), c.req.valid("param").id);
+    const [{ id }, { as_of }] = [c.req.valid("param"), c.req.valid("query")];
+    if (as_of !== undefined) {
+      const order = await getOrderAsOf(c.get("ctx"), id, as_of);
+      return isUnchanged(c, order.version) ? c.body(null, 304) : c.json(order, 200);
+    }
+    const order = await getOrder(c.get("ctx"), id);
     return isUnchanged(c, order.value.version) ? c.body(null, 304) : jsonText<Order, 200>(c, order.json, 200);
   },
 );

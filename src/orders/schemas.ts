@@ -113,6 +113,11 @@ export const CancelBody = z.strictObject({
 }).openapi("CancelOrder");
 
 export const OrderParam = z.object({ id: Id });
+export const OrderQuery = z.strictObject({
+  as_of: Timestamp.optional().openapi({
+    description: "The order as it was then, rebuilt from its events; write a `+` of an offset as `%2B`",
+  }),
+});
 export const UserParam = z.object({ user_id: Id });
 
 export const ListQuery = z.strictObject({

@@ -1,8 +1,13 @@
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
 import type { Sql } from "./db.ts";
 
 const CHANNELS = ["waybill_events", "waybill_jobs"] as const;
 /** `waybill_events`: the log has grown. `waybill_jobs`: there are new jobs. */
 export type Channel = typeof CHANNELS[number];
+
+const RECONNECT_MS = 500;
+const CONNECT_TIMEOUT_MS = 5000;
 
 /**
  * Wakes readers in other processes, without a promise: a lost ring only means that they see it at their next look.
@@ -10,13 +15,17 @@ export type Channel = typeof CHANNELS[number];
  */
 export class Bell {
   readonly #sql: Sql;
+  readonly #databaseUrl: string;
   readonly #ringing = new Map<Channel, Promise<void>>();
   readonly #again = new Set<Channel>();
-  readonly #listeners = new Map<Channel, Set<() => void>>();
-  #listening: Promise<unknown>[] | undefined;
+  readonly #listeners = new Map<Channel, Set<() => void>>(CHANNELS.map((each) => [each, new Set()]));
+  readonly #closing = new AbortController();
+  #ear: Promise<void> | undefined;
+  #client: pg.Client | undefined;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, databaseUrl: string) {
     this.#sql = sql;
+    this.#databaseUrl = databaseUrl;
   }
 
   /** Rings once for all calls that come while a ring is under way. Never throws. */
@@ -29,21 +38,57 @@ export class Bell {
     this.#ringing.set(channel, ringing);
   }
 
-  /** Calls `hear` at each ring of any process, and after a lost connection was made anew. Gives what ends it. */
-  async listen(channel: Channel, hear: () => void): Promise<() => void> {
-    const listeners = this.#listeners.get(channel) ?? new Set();
-    this.#listeners.set(channel, listeners.add(hear));
-    this.#listening ??= CHANNELS.map((each) => {
-      const wake = () => this.#listeners.get(each)?.forEach((listener) => listener());
-      return this.#sql.listen(each, wake, wake);
-    });
-    await Promise.all(this.#listening);
-    return () => void listeners.delete(hear);
+  /**
+   * Calls `hear` at each ring of any process, and whenever a ring may have been missed. Gives what ends it. The first
+   * call opens a connection of its own, which comes back by itself, however long the database was away. (The driver's
+   * `listen` tries only once.)
+   */
+  listen(channel: Channel, hear: () => void): () => void {
+    this.#listeners.get(channel)!.add(hear);
+    this.#ear ??= this.#keepListening();
+    return () => void this.#listeners.get(channel)!.delete(hear);
   }
 
-  /** Waits for the ring that is under way. The connection that listens ends with the pool. */
+  /** Waits for the ring that is under way, and lets go of the connection that listens. */
   async close(): Promise<void> {
+    this.#closing.abort();
     this.#again.clear();
-    await Promise.all(this.#ringing.values());
+    await this.#client?.end().catch(() => {});
+    await Promise.all([this.#ear, ...this.#ringing.values()]);
+  }
+
+  async #keepListening(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#listenOnce().catch(() => {});
+      await delay(RECONNECT_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Listens until the connection ends, for whatever reason. */
+  async #listenOnce(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#databaseUrl,
+      application_name: "waybill-bell",
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+    });
+    const ended = new Promise<void>((resolve) => client.once("end", resolve));
+    client.on("error", () => {}); // told by its end
+    client.on("notification", ({ channel }: { channel: Channel }) => this.#wake(channel));
+    await client.connect();
+    this.#client = client;
+    try {
+      for (const channel of CHANNELS) await client.query(`listen ${channel}`);
+      for (const channel of CHANNELS) this.#wake(channel);
+      if (this.#closing.signal.aborted) await client.end();
+      await ended;
+    } finally {
+      this.#client = undefined;
+    }
+  }
+
+  #wake(channel: Channel): void {
+    this.#listeners.get(channel)?.forEach((hear) => hear());
   }
 }

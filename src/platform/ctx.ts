@@ -5,6 +5,7 @@ import type { Sql } from "./db.ts";
 import type { Bell } from "./bell.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Log } from "./log.ts";
+import type { LogHorizon } from "./log_horizon.ts";
 
 export type Role = "customer" | "staff" | "admin";
 
@@ -21,6 +22,7 @@ export interface Ctx {
   cache: Cache;
   jobs: Jobs;
   bell: Bell;
+  horizon: LogHorizon;
   clock: Clock;
   log: Log;
   actor: Actor;

@@ -35,6 +35,8 @@ export interface NewEvent<Schema extends z.ZodType = z.ZodType> {
   /** Whose it is, and so who may read it; null for staff only. */
   userId: string | null;
   data: z.input<Schema>;
+  /** The trace that it belongs to, where that is not the context's. */
+  traceparent?: string | null;
 }
 
 /** Appends events in the transaction that makes them true. */
@@ -47,6 +49,7 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
     aggregate_id: e.aggregateId,
     sequence: e.sequence,
     user_id: e.userId,
+    traceparent: e.traceparent ?? ctx.traceparent,
     data: e.data,
   }));
   await tx`
@@ -56,9 +59,9 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
            coalesce(e.sequence, 1 + coalesce((
              select max(l.sequence) from events l
              where l.aggregate_type = e.aggregate_type and l.aggregate_id = e.aggregate_id), 0)),
-           e.user_id, ${actorName(ctx.actor)}, ${ctx.requestId}, ${ctx.traceparent ?? null}, e.data,
+           e.user_id, ${actorName(ctx.actor)}, ${ctx.requestId}, e.traceparent, e.data,
            ${ctx.clock.now()}::timestamptz
     from json_to_recordset(${tx.json(rows as never)}::json) as e (
-      type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, data jsonb
+      type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, traceparent text, data jsonb
     )`;
 }

@@ -3,6 +3,7 @@ import { type JobInsert, type JobWithMetadata, PgBoss } from "pg-boss";
 import type { Bell } from "./bell.ts";
 import type { Tx } from "./db.ts";
 import type { Lane } from "../config.ts";
+import { activeTraceparent } from "./tracing.ts";
 
 /** How a job is done and what happens when it fails. Times in seconds. */
 export interface JobPolicy {
@@ -11,7 +12,7 @@ export interface JobPolicy {
    * both and repeats nothing. `outside`: it calls other systems; a killed one is done again after its heartbeat ends.
    */
   work: "transaction" | "outside";
-  /** How many of them one transaction takes, where the handler does them together. */
+  /** How many are done at a time: together in one transaction, or else side by side. */
   batchSize?: number;
   /** Attempts after the first; then it goes to the dead letters. */
   retryLimit: number;
@@ -52,6 +53,20 @@ const KEEP_WAITING = 14 * 86_400;
 /** How soon an abandoned job is noticed. */
 const SUPERVISE_SECONDS = 5;
 
+export interface EnqueueOptions extends Pick<JobInsert, "startAfter" | "singletonKey"> {
+  /** The trace that each goes on. */
+  traceparents?: (string | null)[];
+}
+
+/** A job's own data, and the trace that it goes on, which is kept beside it. @throws z.ZodError for data of another shape */
+export function openJob<Schema extends z.ZodType>(
+  job: JobType<string, Schema>,
+  stored: object,
+): { data: z.output<Schema>; traceparent?: string } {
+  const { traceparent, ...data } = stored as { traceparent?: string };
+  return { data: job.schema.parse(data), traceparent };
+}
+
 /** Jobs in pg-boss, in the same database. Connects at its first use: a process that sends no job needs none of it. */
 export class Jobs {
   readonly #databaseUrl: string;
@@ -64,7 +79,8 @@ export class Jobs {
   }
 
   /**
-   * Adds jobs in the caller's transaction; call {@link announce} after its commit.
+   * Adds jobs in the caller's transaction; call {@link announce} after its commit. They go on the trace of the caller,
+   * or of `traceparents`, in the order of `data`.
    *
    * @throws z.ZodError for data of another shape
    */
@@ -72,10 +88,13 @@ export class Jobs {
     tx: Tx,
     job: JobType<string, Schema>,
     data: z.input<Schema>[],
-    options: Pick<JobInsert, "startAfter" | "singletonKey"> = {},
+    { traceparents, ...options }: EnqueueOptions = {},
   ): Promise<void> {
     if (data.length === 0) return;
-    const inserts = data.map((each) => ({ ...options, data: job.schema.parse(each) as object }));
+    const inserts = data.map((each, i) => ({
+      ...options,
+      data: { ...job.schema.parse(each) as object, traceparent: traceparents?.[i] ?? activeTraceparent() },
+    }));
     await (await this.boss()).insert(job.name, inserts, { db: joining(tx), returnId: false });
   }
 

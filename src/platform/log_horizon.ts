@@ -8,14 +8,14 @@ const MAX_STEP = 10_000;
  * that commits late (see migrations/0007_log.sql).
  *
  * Positions that follow each other without a gap are settled at once. A gap is settled once every transaction that
- * ran when it was seen has ended.
+ * had an id when it was seen has ended.
  */
 export class LogHorizon {
   readonly #sql: Sql;
   #settled: number | undefined;
-  /** A gap below `seen`: it is empty for good once no transaction below `xmax` runs. */
-  #gap: { seen: number; xmax: bigint } | undefined;
-  #underWay: Promise<number> | undefined;
+  /** Something is missing below `seen`. It will never come once no transaction below `nextXid` runs. */
+  #gap: { seen: number; nextXid: bigint } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #next: Promise<number> | undefined;
 
   constructor(sql: Sql) {
@@ -23,53 +23,57 @@ export class LogHorizon {
   }
 
   /** The highest settled position, looked up after this call began. Calls at the same time share one look. */
-  async settled(): Promise<number> {
-    if (!this.#underWay) return await this.#look();
+  settled(): Promise<number> {
     // The look that is under way may have begun before the caller's own commit: take part in the next one.
-    this.#next ??= this.#underWay.catch(() => {}).then(() => {
+    return this.#next ??= this.#last.then(() => {
       this.#next = undefined;
-      return this.#look();
+      const look = this.#advance();
+      this.#last = look.catch(() => {});
+      return look;
     });
-    return await this.#next;
   }
 
-  async #look(): Promise<number> {
-    this.#underWay = this.#advance();
-    try {
-      return await this.#underWay;
-    } finally {
-      this.#underWay = undefined;
-    }
-  }
-
+  /** Goes on as far as the log went at its first look, and not after what is written meanwhile. */
   async #advance(): Promise<number> {
-    let settled = this.#settled ??= await this.#begin();
-    for (;;) {
-      const before = settled;
-      const [row] = await this.#sql<{ unbroken: number; seen: number; xmin: string; xmax: string }[]>`
-        select coalesce(max(position) filter (where position = ${before}::bigint + turn), ${before}::bigint) as unbroken,
-               coalesce(max(position), ${before}::bigint) as seen,
-               pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
-               pg_snapshot_xmax(pg_current_snapshot())::text as xmax
-        from (select position, row_number() over (order by position) as turn from (
-          select position from events where position > ${before}::bigint order by position limit ${MAX_STEP}
-        ) ahead) ahead`;
-      const { unbroken, seen, xmin, xmax } = row!;
-      settled = unbroken;
-      if (this.#gap && BigInt(xmin) >= this.#gap.xmax) {
-        settled = Math.max(settled, this.#gap.seen);
-        this.#gap = undefined;
-      }
-      if (settled < seen) this.#gap ??= { seen, xmax: BigInt(xmax) };
+    let settled = this.#settled ?? await this.#begin();
+    let goal: number | undefined;
+    for (let more = true; more && settled < (goal ?? Infinity);) {
+      const look = await this.#look(settled);
+      ({ settled, more } = look);
       this.#settled = settled;
-      const sawTheEnd = seen - before < MAX_STEP && settled === seen;
-      if (settled === before || sawTheEnd) return settled;
+      goal ??= look.seen;
     }
+    return settled;
+  }
+
+  /** `more`: another look may lead further at once. */
+  async #look(before: number): Promise<{ settled: number; seen: number; more: boolean }> {
+    // The snapshot's own xmax will not do: it is one above the last transaction that *ended*, and whoever holds the
+    // gap may have a higher id. age() counts up to the next id that is handed out.
+    const [row] = await this.#sql<{ unbroken: number; seen: number; xmin: string; younger: number }[]>`
+      select coalesce(max(position) filter (where position = ${before}::bigint + turn), ${before}::bigint) as unbroken,
+             coalesce((select max(position) from events), 0) as seen,
+             pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+             age(pg_snapshot_xmin(pg_current_snapshot())::xid) as younger
+      from (select position, row_number() over (order by position) as turn from (
+        select position from events where position > ${before}::bigint order by position limit ${MAX_STEP}
+      ) ahead) ahead`;
+    const { unbroken, seen } = row!;
+    const xmin = BigInt(row!.xmin);
+    if (this.#gap && this.#gap.seen <= unbroken) this.#gap = undefined;
+    if (seen > unbroken) this.#gap ??= { seen, nextXid: xmin + BigInt(row!.younger) };
+    if (!this.#gap || xmin < this.#gap.nextXid) {
+      return { settled: unbroken, seen, more: unbroken - before === MAX_STEP };
+    }
+    const settled = this.#gap.seen;
+    this.#gap = undefined;
+    return { settled, seen, more: true };
   }
 
   /** Whatever a reader has passed was settled. */
   async #begin(): Promise<number> {
-    const [row] = await this.#sql<{ position: number }[]>`select max(position) as position from log_readers`;
+    const [row] = await this.#sql<{ position: number }[]>`
+      select coalesce(max(position), 0) as position from log_readers`;
     return row!.position;
   }
 }

@@ -17,8 +17,8 @@ import {
   unpoliced,
 } from "./operations.ts";
 
-/** Routes that are no calls of the API: what Swagger UI needs. */
-const BESIDE_THE_DOCUMENT = /^GET \/(docs(\/.+)?|openapi\.json)$/;
+/** Routes that are no calls of the API: what Swagger UI and the page of jobs need. */
+const BESIDE_THE_DOCUMENT = /^GET \/(docs(\/.+)?|(openapi|asyncapi)\.json|admin(\/page\.(js|css))?)$/;
 
 Deno.test("every route stands in the document and says who may call it", async () => {
   assertEquals(unpoliced(), [], "routes without x-policy");

@@ -49,7 +49,7 @@ export function resolve(schema: Json): Json {
   return schema?.$ref ? resolve(document.components.schemas[schema.$ref.split("/").pop()]) : schema;
 }
 
-export const isGated = ({ template }: Operation) => !template.startsWith("/health");
+export const isGated = ({ template }: Operation) => !/^\/(health|metrics)/.test(template);
 
 const POLICIES: string[] = ["public", "user", "staff", "admin"] satisfies Policy[];
 
@@ -57,6 +57,9 @@ const POLICIES: string[] = ["public", "user", "staff", "admin"] satisfies Policy
 export function unpoliced(): string[] {
   return operations.filter(({ policy }) => !POLICIES.includes(policy)).map(({ name }) => name);
 }
+
+/** Where nothing is sent to in these tests: an address, so that nothing is looked up either. */
+const PUBLIC_URL = "https://1.1.1.1/webhooks";
 
 /** The whole API with one of each kind of caller, and something that belongs to a customer. */
 export interface World {
@@ -67,6 +70,11 @@ export interface World {
   admin: TestUser;
   product: { id: string; sku: string };
   order: { id: string; number: string };
+  webhook: { endpointId: string; deliveryId: string };
+  /** An event that was given up. */
+  outboxPosition: number;
+  notification: { id: string };
+  job: { id: string };
 }
 
 export async function makeWorld(app: TestApp): Promise<World> {
@@ -78,7 +86,40 @@ export async function makeWorld(app: TestApp): Promise<World> {
   ]);
   const product = await addProduct(app, { stock: 10_000 });
   const order = await place(app, owner, { [product.sku]: 1 });
-  return { app, owner, stranger, staff, admin, product, order };
+  const { body: endpoint } = await app.request("POST", "/v1/webhook-endpoints", {
+    token: staff.token,
+    body: { url: PUBLIC_URL, event_types: ["*"] },
+  });
+  const webhook = { endpointId: endpoint.id, deliveryId: newId() };
+  await app.deps.sql`
+    insert into webhook_deliveries (id, endpoint_id, event_type, status, created_at, finished_at)
+    values (${webhook.deliveryId}, ${webhook.endpointId}, 'webhook.ping', 'failed', now(), now())`;
+  const [dead] = await app.deps.sql`
+    insert into outbox (position, shard, message_key, status, dead_at)
+    select position, shard_of(aggregate_id), aggregate_id, 'dead', now() from events order by position limit 1
+    returning position`;
+  const outboxPosition: number = dead!.position;
+  const notification = { id: newId() };
+  await app.deps.sql`
+    insert into notifications (id, user_id, order_id, template, recipient, subject, body, status, created_at)
+    values (${notification.id}, ${owner.id}, ${order.id}, 'order_confirmed', ${owner.email}, 'A', 'B', 'kept', now())`;
+  const [job] = await app.deps.sql<{ id: string }[]>`
+    insert into pgboss.job (name, data) values ('orders.process', ${
+    app.deps.sql.json({ order_id: order.id })
+  }) returning id`;
+  return {
+    app,
+    owner,
+    stranger,
+    staff,
+    admin,
+    product,
+    order,
+    webhook,
+    outboxPosition,
+    notification,
+    job: job!,
+  };
 }
 
 /** Runs a test in a world of its own. */
@@ -101,6 +142,23 @@ const FEEDS: Record<string, Feed> = {
   "/v1/orders/user/{user_id}": { existing: ({ owner }) => owner.id, missing: newId, owned: true },
   "/v1/products/{id_or_sku}": { existing: ({ product }) => product.id, missing: newId, owned: false },
   "/v1/inventory/{sku}": { existing: ({ product }) => product.sku, missing: () => "NO-SUCH", owned: false },
+  "/v1/notifications/{id}": { existing: ({ notification }) => notification.id, missing: newId, owned: true },
+  "/v1/admin/jobs/{id}": { existing: ({ job }) => job.id, missing: newId, owned: false },
+  "/v1/admin/outbox/{position}": {
+    existing: ({ outboxPosition }) => String(outboxPosition),
+    missing: () => "999999999",
+    owned: false,
+  },
+  "/v1/webhook-endpoints/{id}": {
+    existing: ({ webhook }) => webhook.endpointId,
+    missing: newId,
+    owned: false,
+  },
+  "/v1/webhook-deliveries/{id}": {
+    existing: ({ webhook }) => webhook.deliveryId,
+    missing: newId,
+    owned: false,
+  },
 };
 
 /** The feed of each parameter in a path. @throws for one that this file knows nothing of */
@@ -140,6 +198,7 @@ export function goodBody({ id, example }: Operation, { product }: World): Json {
     createProduct: { ...example, sku: `CREATED-${made}` },
     placeOrder: orderBody({ [product.sku]: 1 }),
     changeOrder: { note: `Note ${made}` },
+    createWebhookEndpoint: { ...example, url: PUBLIC_URL },
   };
   return bodies[id] ?? example;
 }

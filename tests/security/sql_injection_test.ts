@@ -66,6 +66,8 @@ Deno.test("SQL in filters, sorts, cursors and paths is a value or is refused: th
       }
     }
     assertEquals(await contents(world), before);
+    await app.deps.streams.close();
+    await app.deps.bell.close(); // it has a connection of its own once a stream was opened
     await app.deps.sql.end();
     await drained();
     assertEquals(await rollbacks(), countBefore, "statements that the database refused");

@@ -1,0 +1,242 @@
+/**
+ * `deno task bench:worker`: what the worker does with orders, and how soon Kafka knows of them. See README.md in this
+ * folder. Exits with 1 if a figure misses its aim.
+ */
+
+import { parseArgs } from "node:util";
+import { Kafka, logLevel } from "kafkajs";
+import { loadConfig } from "../src/config.ts";
+import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
+import { expireDueOrders } from "../src/orders/mod.ts";
+import { messageOf, openKafka, topicOf } from "../src/platform/kafka.ts";
+import { type KafkaServer, startThrowAwayKafka } from "../tools/embedded_kafka.ts";
+import { fillOrders } from "./fill.ts";
+import { median, table, writeResults } from "./report.ts";
+import { openStage, ROOT, type Stage } from "./stage.ts";
+import { play } from "./traffic.ts";
+
+const POLL_MS = 20;
+const LATENCY_SECONDS = 20;
+const ORDERS_PER_SECOND = 200;
+
+const { values } = parseArgs({
+  options: { orders: { type: "string", default: "20000" }, due: { type: "string", default: "100000" } },
+});
+const toProcess = Number(values.orders);
+const due = Number(values.due);
+
+interface Figure {
+  what: string;
+  figure: string;
+  aim: string;
+  holds: boolean;
+}
+
+const figures: Figure[] = [];
+const say = (what: string, figure: string, aim: string, holds: boolean) => {
+  figures.push({ what, figure, aim, holds });
+  console.log(`${what}: ${figure}${aim && ` (aim ${aim})`}`);
+};
+
+const stage = await openStage(console.log);
+const broker = await startThrowAwayKafka(console.log);
+const kafka = "reason" in broker ? undefined : broker;
+try {
+  await measureProcessing(stage);
+  if (kafka) {
+    await measureDrain(stage, kafka);
+    await measureLatency(stage, kafka);
+  } else console.log(`MISSING: ${(broker as { reason: string }).reason}: nothing was sent to Kafka.`);
+  await measureExpiry(stage);
+} finally {
+  await stage.stop();
+  await kafka?.stop();
+}
+console.log(
+  `\n${
+    table([
+      ["", "measured", "aim", ""],
+      ...figures.map(({ what, figure, aim, holds }) => [what, figure, aim, holds ? "ok" : "MISSED"]),
+    ])
+  }`,
+);
+console.log(`\n${await writeResults(`${ROOT}bench/results`, { toProcess, due, figures }, "worker")}`);
+Deno.exit(figures.every(({ holds }) => holds) ? 0 : 1);
+
+/** Orders that wait for a worker, and the time from its first to its last. */
+async function measureProcessing(stage: Stage): Promise<void> {
+  const api = await stage.startApi();
+  const tokens = await stage.signTokens(stage.customers);
+  let placed = 0;
+  while (placed < toProcess) {
+    const { requests } = await play({
+      port: api.port,
+      clients: 32,
+      seconds: 4,
+      traffic: { kind: "place", tokens, skus: stage.skus },
+    });
+    placed += requests;
+  }
+  await api.stop();
+  const worker = await stage.startWorker();
+  const [row] = await waitFor(async () =>
+    await stage.sql<{ left: number; seconds: number; count: number }[]>`
+      select (select count(*)::int from orders) - count(*)::int as left, count(*)::int as count,
+             extract(epoch from max(occurred_at) - min(occurred_at))::float8 as seconds
+      from events where type = 'order.processed'`, ([row]) => row!.left === 0);
+  await worker.stop();
+  const rate = row!.count / row!.seconds;
+  say(`orders.process, ${row!.count} waiting`, `${Math.round(rate)}/s`, "≥ 1000/s", rate >= 1000);
+}
+
+/** A backlog of the whole log, beside the same messages sent from memory by the same producer. */
+async function measureDrain(stage: Stage, { bootstrapServers }: KafkaServer): Promise<void> {
+  const config = loadConfig({ ...stage.env, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers });
+  const rows = await stage.sql`
+    select position::int, id, type, version, aggregate_type, aggregate_id, sequence, traceparent,
+           occurred_at::text, data::text
+    from events order by position`;
+  const events = rows as unknown as (Parameters<typeof messageOf>[0])[];
+  const fromMemory = async () => {
+    const producer = openKafka(config.kafka!).producer({ idempotent: true, maxInFlightRequests: 1 });
+    await producer.connect();
+    const start = performance.now();
+    for (let i = 0; i < events.length; i += config.outbox.batchSize) {
+      const topics = new Map<string, ReturnType<typeof messageOf>[]>();
+      for (const event of events.slice(i, i + config.outbox.batchSize)) {
+        const topic = `memory-${topicOf(config.kafka!, event)}`;
+        topics.set(topic, [...topics.get(topic) ?? [], messageOf(event)]);
+      }
+      await producer.sendBatch({
+        acks: -1,
+        topicMessages: [...topics].map(([topic, messages]) => ({ topic, messages })),
+      });
+    }
+    const rate = events.length / ((performance.now() - start) / 1000);
+    await producer.disconnect();
+    return rate;
+  };
+  await fromMemory(); // makes the topics, warms up
+  const memory: number[] = [];
+  const drained: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    memory.push(await fromMemory());
+    await stage.sql`update log_readers set position = 0 where name = 'kafka'`;
+    const worker = await stage.startWorker({ KAFKA_BOOTSTRAP_SERVERS: bootstrapServers });
+    const position = async () =>
+      (await stage.sql<
+        { at: number }[]
+      >`select min(position)::int as at from log_readers where name = 'kafka'`)[0]!.at;
+    const began = await waitFor(position, (at) => at > 0);
+    const start = performance.now();
+    await waitFor(position, (at) => at >= Number(rows.at(-1)!.position));
+    drained.push((events.length - began) / ((performance.now() - start) / 1000));
+    await worker.stop();
+  }
+  const ratio = median(drained.map((rate, i) => rate / memory[i]!));
+  say(
+    `backlog of ${events.length} events to Kafka`,
+    `${Math.round(median(drained))}/s, from memory ${Math.round(median(memory))}/s: ${ratio.toFixed(2)}`,
+    "≥ 0.5",
+    ratio >= 0.5,
+  );
+}
+
+/** How long after it was made an event is at a consumer, while orders come in at a steady rate. */
+async function measureLatency(stage: Stage, { bootstrapServers }: KafkaServer): Promise<void> {
+  const api = await stage.startApi();
+  const worker = await stage.startWorker({ KAFKA_BOOTSTRAP_SERVERS: bootstrapServers });
+  const consumer = new Kafka({ brokers: [bootstrapServers], logLevel: logLevel.NOTHING })
+    .consumer({ groupId: `bench-${crypto.randomUUID()}`, maxWaitTimeInMs: 20, minBytes: 1 });
+  const made = new Map<string, number>();
+  const lags: number[] = [];
+  await consumer.connect();
+  await consumer.subscribe({ topics: ["order-events"], fromBeginning: false });
+  const joined = Promise.withResolvers<void>();
+  consumer.on(consumer.events.GROUP_JOIN, () => joined.resolve());
+  await consumer.run({
+    eachMessage: ({ message }) => {
+      const answered = message.headers?.ce_type?.toString() === "order.created" &&
+        made.get(String(message.key));
+      if (answered) lags.push(Math.max(0, Date.now() - answered));
+      return Promise.resolve();
+    },
+  });
+  await joined.promise;
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // its first fetches
+  const tokens = await stage.signTokens(stage.customers);
+  const total = ORDERS_PER_SECOND * LATENCY_SECONDS;
+  const start = performance.now();
+  const placing: Promise<void>[] = [];
+  for (let i = 0; i < total; i++) {
+    const wait = start + i * 1000 / ORDERS_PER_SECOND - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    placing.push(placeOne(stage, api.port, tokens[i % tokens.length]!, made));
+  }
+  await Promise.all(placing);
+  await waitFor(() => Promise.resolve(lags.length), (count) => count >= total);
+  await consumer.disconnect();
+  await worker.stop();
+  await api.stop();
+  const sorted = lags.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]!;
+  say(
+    `commit to Kafka consumer at ${ORDERS_PER_SECOND} orders/s`,
+    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`,
+    "p50 < 50, p99 < 500",
+    at(0.5) < 50 && at(0.99) < 500,
+  );
+}
+
+/** The time of an order's event, which is a little before its commit. */
+async function placeOne(stage: Stage, port: number, token: string, made: Map<string, number>): Promise<void> {
+  const any = () => stage.skus[Math.floor(Math.random() * stage.skus.length)];
+  const response = await fetch(`http://127.0.0.1:${port}/v1/orders`, {
+    method: "POST",
+    headers: { "Authorization": `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({
+      items: [{ sku: any(), quantity: 1 }, { sku: any(), quantity: 1 }],
+      currency: "EUR",
+      ship_to: { name: "Ada", lines: ["Hauptstr. 1"], city: "Berlin", postal_code: "10115", country: "DE" },
+    }),
+  });
+  const order = await response.json();
+  if (!response.ok) throw new Error(JSON.stringify(order));
+  made.set(order.id, Date.parse(order.created_at));
+}
+
+/** Due orders beside many that are not: the last batch must cost what the first did. */
+async function measureExpiry(stage: Stage): Promise<void> {
+  await fillOrders(stage.sql, due * 10, () => {}); // every tenth is PENDING
+  const { count } = await stage.sql`
+    update orders set expires_at = placed_at + interval '30 minutes'
+    where status = 'PENDING' and expires_at is null`;
+  const deps = await openDeps(loadConfig({ ...stage.env, LOG_LEVEL: "silent" }));
+  const ctx = systemCtx(deps, "bench");
+  const batches: number[] = [];
+  let expired = 0;
+  for (let more = true; more;) {
+    const start = performance.now();
+    const batch = await expireDueOrders(ctx);
+    if (batch.mayBeMore) batches.push(performance.now() - start);
+    expired += batch.expired;
+    more = batch.mayBeMore;
+  }
+  await closeDeps(deps);
+  const [first, last] = [median(batches.slice(0, 50)), median(batches.slice(-50))];
+  const rate = expired / (batches.reduce((sum, ms) => sum + ms, 0) / 1000);
+  say(
+    `expiry of ${count} due orders, ${expired} expired`,
+    `${Math.round(rate)}/s; first batches ${first.toFixed(1)} ms, last ${last.toFixed(1)} ms`,
+    "last ≤ 1.5 × first",
+    last <= 1.5 * first,
+  );
+}
+
+async function waitFor<T>(look: () => Promise<T>, isEnough: (value: T) => boolean): Promise<T> {
+  for (;;) {
+    const value = await look();
+    if (isEnough(value)) return value;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

@@ -1,0 +1,198 @@
+const REFRESH_MS = 5000;
+const SHOWN = 50;
+const DEAD_LETTERS = "dead_letters";
+
+/** The tokens, in this page's memory and nowhere else: closing it is logging out. */
+let tokens;
+let timer;
+
+const at = (id) => document.getElementById(id);
+
+/** An element with its text; what comes from the server is only ever text. */
+function element(tag, { text, ...properties } = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  if (text !== undefined) made.textContent = text;
+  made.append(...children);
+  return made;
+}
+
+function say(text, isBad = false) {
+  at("message").textContent = text;
+  at("message").classList.toggle("bad", isBad);
+}
+
+/** Gives the answer's body, or throws what the server has to say. */
+async function send(method, path, { form, token } = {}) {
+  const response = await fetch(`/v1${path}`, {
+    method,
+    headers: token ? { Authorization: `Bearer ${token}` } : {},
+    body: form && new URLSearchParams(form),
+  });
+  const text = await response.text();
+  const body = text ? JSON.parse(text) : {};
+  if (response.ok) return body;
+  throw Object.assign(new Error(body.detail ?? `The server answered ${response.status}.`), {
+    status: response.status,
+  });
+}
+
+/** Calls the API as the user; an access token that has run out is replaced once. */
+async function call(method, path) {
+  try {
+    return await send(method, path, { token: tokens.access_token });
+  } catch (error) {
+    if (error.status !== 401 || !tokens) throw error;
+    const form = { grant_type: "refresh_token", refresh_token: tokens.refresh_token };
+    tokens = await send("POST", "/token", { form });
+    return await send(method, path, { token: tokens.access_token });
+  }
+}
+
+async function logIn(event) {
+  event.preventDefault();
+  const form = event.target;
+  const { username, password } = Object.fromEntries(new FormData(form));
+  try {
+    tokens = await send("POST", "/token", { form: { grant_type: "password", username, password } });
+    await show();
+    form.reset();
+    say("");
+    at("login").hidden = true;
+    at("jobs").hidden = at("logout").hidden = false;
+    at("failed-title").parentElement.querySelector(".scroll").focus();
+    plan();
+  } catch (error) {
+    tokens = undefined;
+    say(error.message, true);
+  }
+}
+
+function logOut(message = "") {
+  const token = tokens?.refresh_token;
+  tokens = undefined;
+  clearTimeout(timer);
+  if (token) send("POST", "/token/revocation", { form: { token } }).catch(() => {});
+  for (const id of ["failed", "retrying", "queues"]) at(id).replaceChildren();
+  at("freshness").textContent = "";
+  at("login").hidden = false;
+  at("jobs").hidden = at("logout").hidden = true;
+  say(message, message !== "");
+}
+
+function plan() {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, REFRESH_MS);
+}
+
+async function refresh() {
+  try {
+    if (!document.hidden) await show();
+  } catch (error) {
+    if ([401, 403].includes(error.status)) return logOut(error.message);
+    say(`Not up to date: ${error.message}`, true);
+  }
+  if (tokens) plan();
+}
+
+async function show() {
+  const [failed, retrying, queues] = await Promise.all([
+    call("GET", `/admin/jobs?queue=${DEAD_LETTERS}&state=created&limit=${SHOWN}`),
+    call("GET", `/admin/jobs?state=retry&limit=${SHOWN}`),
+    call("GET", "/admin/queues"),
+  ]);
+  const focused = document.activeElement?.dataset?.key;
+  list("failed", failed, (job) => row(job, time(job.created_at), "Dismiss"));
+  list("retrying", retrying, (job) => row(job, time(job.start_after), "Cancel"));
+  const served = queues.data.filter(({ name }) => name !== DEAD_LETTERS);
+  at("queues").replaceChildren(...served.map(queueRow));
+  if (focused) document.querySelector(`[data-key="${focused}"]`)?.focus();
+  at("freshness").textContent = `As of ${new Date().toLocaleTimeString()}, every ${REFRESH_MS / 1000} s`;
+}
+
+function list(id, { data, next_cursor }, toRow) {
+  at(`${id}-count`).textContent = next_cursor ? `${data.length}+` : String(data.length);
+  at(`${id}-count`).classList.toggle("some", data.length > 0);
+  const none = element("tr", {}, element("td", { colSpan: 6, className: "none", text: "None." }));
+  at(id).replaceChildren(...data.length > 0 ? data.map(toRow) : [none]);
+}
+
+function row(job, when, cancelName) {
+  const { queue, id } = job.dead_letter_of ?? job;
+  const { traceparent: _, ...data } = job.data;
+  const name = element(
+    "th",
+    { scope: "row", text: queue },
+    element("span", { className: "id quiet", text: id.slice(0, 8), title: id }),
+  );
+  return element(
+    "tr",
+    {},
+    name,
+    element("td", { className: "error", text: job.error ? `${job.error.name}: ${job.error.message}` : "–" }),
+    element("td", { className: "data", text: Object.entries(data).map(dataLine).join("\n") }),
+    element("td", { className: "number", text: `${job.attempts} of ${job.max_attempts}` }),
+    element("td", { className: "time" }, when),
+    element(
+      "td",
+      { className: "actions" },
+      action(job, "Retry", "retry", "is tried again"),
+      action(job, cancelName, "cancellation", "is cancelled"),
+    ),
+  );
+}
+
+function dataLine([name, value]) {
+  return `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`;
+}
+
+function action(job, name, path, outcome) {
+  const { queue } = job.dead_letter_of ?? job;
+  const button = element("button", {
+    type: "button",
+    text: name,
+    className: path === "retry" ? "main" : "",
+    ariaLabel: `${name} ${queue} ${job.id}`,
+  });
+  button.dataset.key = `${path}-${job.id}`;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await call("POST", `/admin/jobs/${job.id}/${path}`);
+      say(`${queue} ${outcome}.`);
+    } catch (error) {
+      say(error.message, true);
+    }
+    await refresh();
+  });
+  return button;
+}
+
+function time(text) {
+  const shown = new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return element("time", { dateTime: text, text: shown });
+}
+
+function queueRow({ name, lane, policy, counts }) {
+  const number = (value, className = "") =>
+    element("td", { className: `number ${value > 0 ? className : "quiet"}`, text: String(value) });
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row", text: name }),
+    element("td", { className: "quiet", text: lane ?? "–" }),
+    number(counts.ready, "some"),
+    number(counts.deferred, "late"),
+    number(counts.active, "some"),
+    number(counts.failed, "bad"),
+    number(counts.dead_letters, "bad"),
+    element("td", {
+      className: "quiet",
+      text: policy.retry_limit === 0
+        ? "none"
+        : `${policy.retry_limit}, after ${policy.retry_delay} s and more`,
+    }),
+  );
+}
+
+at("login").addEventListener("submit", logIn);
+at("logout").addEventListener("click", () => logOut());

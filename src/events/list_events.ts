@@ -1,0 +1,60 @@
+import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { notFound } from "../platform/errors.ts";
+import { scanEvents } from "./queries.ts";
+import { EVENT_TYPES } from "./registry.ts";
+import { type EventView, eventView } from "./view.ts";
+
+/** Which events, and after which position of the log. All filters must hold. */
+export interface ListEvents {
+  after: number;
+  /** Events of any of these types. */
+  type?: string[];
+  aggregate_type?: string;
+  /** Only together with `aggregate_type`. */
+  aggregate_id?: string;
+  limit: number;
+}
+
+const SCAN_LIMIT = 5000;
+
+/**
+ * The next events that the caller may read, oldest first, and where to go on. Only what is settled, so nothing will
+ * ever appear before that. There may be more even if it gives few or none.
+ */
+export async function listEvents(
+  ctx: Ctx,
+  filter: ListEvents,
+): Promise<{ data: EventView[]; next: number }> {
+  const upTo = await ctx.horizon.settled();
+  // A process may not have come as far as another that gave this position.
+  if (upTo <= filter.after) return { data: [], next: filter.after };
+  const { events, scannedTo } = await scanEvents(ctx.sql, {
+    after: filter.after,
+    upTo,
+    userId: whose(ctx),
+    types: typesOf(filter),
+    aggregate: aggregateOf(filter),
+    limit: filter.limit,
+    scanLimit: SCAN_LIMIT,
+  });
+  return { data: events.map((event) => eventView(ctx.actor, event)), next: scannedTo };
+}
+
+function whose({ actor }: Ctx): string | undefined {
+  if (isStaff(actor)) return undefined;
+  if (actor.kind === "user") return actor.userId;
+  throw notFound("event");
+}
+
+/** The types to pick from a scan; none where the aggregate's index serves already. */
+function typesOf({ type, aggregate_type, aggregate_id }: ListEvents): string[] | undefined {
+  if (aggregate_type === undefined || aggregate_id !== undefined) return type;
+  const ofAggregate = EVENT_TYPES.filter(({ aggregate }) => aggregate === aggregate_type);
+  return ofAggregate.map((each) => each.type).filter((each) => !type || type.includes(each));
+}
+
+/** Ids are UUIDs in lower case, save a stock level's `<sku>@<location>`. */
+function aggregateOf({ aggregate_type: type, aggregate_id: id }: ListEvents) {
+  if (type === undefined || id === undefined) return undefined;
+  return { type, id: type === "inventory" ? id : id.toLowerCase() };
+}

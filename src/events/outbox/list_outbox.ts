@@ -1,0 +1,12 @@
+import type { Ctx } from "../../platform/ctx.ts";
+import { type Page, toPage } from "../../platform/page.ts";
+import { listEntries, type OutboxEntry } from "./queries.ts";
+
+/** What Kafka did not take, the latest first. */
+export async function listOutbox(
+  ctx: Ctx,
+  filter: { status: OutboxEntry["status"]; cursor?: [number]; limit: number },
+): Promise<Page<OutboxEntry>> {
+  const rows = await listEntries(ctx.sql, { ...filter, beforePosition: filter.cursor?.[0] });
+  return toPage(rows, filter.limit, (last) => [last.position]);
+}

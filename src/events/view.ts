@@ -1,0 +1,44 @@
+import { type Actor, isStaff } from "../platform/ctx.ts";
+import type { LoggedEvent } from "../platform/event_log.ts";
+
+/** An event as it is answered and streamed. */
+export interface EventView {
+  id: string;
+  position: number;
+  type: string;
+  version: number;
+  aggregate: { type: string; id: string };
+  sequence: number;
+  occurred_at: string;
+  actor: string;
+  /** Staff only. */
+  request_id?: string | null;
+  data: Record<string, unknown>;
+}
+
+/** Staff may read every event, a customer those that are theirs. */
+export function mayReadEvent(actor: Actor, event: Pick<LoggedEvent, "user_id">): boolean {
+  return isStaff(actor) || (actor.kind === "user" && actor.userId === event.user_id);
+}
+
+/** An event as this reader may see it: customers learn that it was staff, not who. */
+export function eventView(reader: Actor, event: LoggedEvent): EventView {
+  return {
+    id: event.id,
+    position: event.position,
+    type: event.type,
+    version: event.version,
+    aggregate: { type: event.aggregate_type, id: event.aggregate_id },
+    sequence: event.sequence,
+    occurred_at: event.occurred_at,
+    actor: isStaff(reader) ? event.actor : roleOf(event),
+    ...isStaff(reader) && { request_id: event.request_id },
+    data: event.data,
+  };
+}
+
+/** Who is nobody yet, and registers, is the customer. */
+function roleOf({ actor, user_id }: LoggedEvent): string {
+  if (actor === `user:${user_id}` || actor === "anonymous") return "customer";
+  return actor.startsWith("user:") ? "staff" : "system";
+}

@@ -1,0 +1,19 @@
+import { z } from "@hono/zod-openapi";
+import { defineJob } from "../platform/jobs.ts";
+import { TEMPLATES } from "./notification.ts";
+
+/** Mails a customer about an order. Made from the event that it tells of. */
+export const sendNotificationJob = defineJob(
+  "notifications.send",
+  "notifications",
+  z.object({ template: z.enum(TEMPLATES), order_id: z.uuid() }),
+  {
+    work: "outside",
+    batchSize: 10,
+    retryLimit: 12,
+    retryDelay: 2,
+    retryDelayMax: 3600,
+    timeLimit: 120,
+    heartbeat: 10,
+  },
+);

@@ -1,0 +1,50 @@
+import { createTransport } from "nodemailer";
+import type { Config } from "../config.ts";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const SILENCE_TIMEOUT_MS = 30_000;
+
+/** Why a mail could not be sent, in words that staff may read: codes only, since a server's answer can hold anything. */
+export class MailError extends Error {
+  override readonly name = "MailError";
+}
+
+export interface OutgoingMail {
+  messageId: string;
+  to: string;
+  subject: string;
+  text: string;
+  html: string;
+}
+
+/** Hands one mail to the configured server; when it returns, the server has accepted it. @throws MailError */
+export async function sendMail(
+  { smtpUrl, mailFrom }: Pick<Config, "smtpUrl" | "mailFrom">,
+  mail: OutgoingMail,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!smtpUrl) throw new MailError("No mail server is configured any more.");
+  const transport = createTransport({
+    url: smtpUrl,
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    greetingTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SILENCE_TIMEOUT_MS,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  try {
+    await transport.sendMail({
+      ...mail,
+      from: mailFrom,
+      to: { name: "", address: mail.to }, // a string would be parsed, and could name several
+      headers: { "Auto-Submitted": "auto-generated" },
+      signal,
+    });
+  } catch (error) {
+    const { code, responseCode } = error as { code?: unknown; responseCode?: unknown };
+    const codes = [code, responseCode].filter((each) => /^[A-Z0-9_]{1,20}$/.test(String(each ?? "")));
+    throw new MailError(`The mail was not accepted: ${codes.join(" ") || "unknown error"}.`);
+  } finally {
+    transport.close();
+  }
+}

@@ -1,0 +1,64 @@
+import type { Sql } from "../platform/db.ts";
+import type { ListNotifications } from "./list_notifications.ts";
+import type { Notification, NotificationStatus, Template } from "./notification.ts";
+
+const columns = (sql: Sql) =>
+  sql`id, user_id, order_id, template, recipient, subject, body, status, error, created_at, sent_at`;
+
+/** Writes a notification to its user's present address, unless the order has one of this template already. */
+export async function insertNotification(
+  sql: Sql,
+  notification: Omit<Notification, "recipient" | "error" | "created_at" | "sent_at"> & { created_at: Date },
+): Promise<void> {
+  const { id, user_id, order_id, template, subject, body, status, created_at } = notification;
+  await sql`
+    insert into notifications (id, user_id, order_id, template, recipient, subject, body, status, created_at)
+    values (${id}, ${user_id}, ${order_id}, ${template}, (select email from users where id = ${user_id}),
+            ${subject}, ${body}, ${status}, ${created_at})
+    on conflict (order_id, template) do nothing`;
+}
+
+export async function findNotificationOf(
+  sql: Sql,
+  orderId: string,
+  template: Template,
+): Promise<Notification | undefined> {
+  const [found] = await sql<Notification[]>`
+    select ${columns(sql)} from notifications where order_id = ${orderId} and template = ${template}`;
+  return found;
+}
+
+export async function findNotification(sql: Sql, id: string): Promise<Notification | undefined> {
+  const [found] = await sql<Notification[]>`select ${columns(sql)} from notifications where id = ${id}`;
+  return found;
+}
+
+export async function markSent(sql: Sql, id: string, at: Date): Promise<void> {
+  await sql`
+    update notifications set status = 'sent', sent_at = ${at}, error = null where id = ${id} and status <> 'sent'`;
+}
+
+/** Keeps why an attempt failed; never of one that was sent meanwhile. */
+export async function markRefused(
+  sql: Sql,
+  id: string,
+  status: Extract<NotificationStatus, "queued" | "failed">,
+  error: string,
+): Promise<void> {
+  await sql`
+    update notifications set status = ${status}, error = ${error} where id = ${id} and status <> 'sent'`;
+}
+
+/** One page, newest first, `limit + 1` rows. */
+export async function listNotificationRows(sql: Sql, filter: ListNotifications): Promise<Notification[]> {
+  const { user_id, order_id, status, template, cursor } = filter;
+  return await sql<Notification[]>`
+    select ${columns(sql)} from notifications
+    where true
+      ${user_id === undefined ? sql`` : sql`and user_id = ${user_id}`}
+      ${order_id === undefined ? sql`` : sql`and order_id = ${order_id}`}
+      ${status === undefined ? sql`` : sql`and status = ${status}`}
+      ${template === undefined ? sql`` : sql`and template = ${template}`}
+      ${cursor === undefined ? sql`` : sql`and id < ${cursor[0]}`}
+    order by id desc limit ${filter.limit + 1}`;
+}

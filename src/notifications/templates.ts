@@ -1,0 +1,91 @@
+import { code as findCurrency } from "currency-codes";
+import { html } from "hono/html";
+import type { Order } from "../orders/mod.ts";
+import type { Template } from "./notification.ts";
+
+export interface Mail {
+  subject: string;
+  /** Plain text: paragraphs between empty lines. */
+  body: string;
+}
+
+const WORDS: Record<Template, { subject: (number: string) => string; opening: (number: string) => string }> =
+  {
+    order_confirmed: {
+      subject: (number) => `Order ${number} is confirmed`,
+      opening: (number) => `Thank you for your order ${number}. This is what you ordered:`,
+    },
+    order_expired: {
+      subject: (number) => `Order ${number} has expired`,
+      opening: (number) =>
+        `Your order ${number} was not paid in time, so it has expired. Nothing will be sent. It was:`,
+    },
+    order_cancelled: {
+      subject: (number) => `Order ${number} is cancelled`,
+      opening: (number) => `Your order ${number} is cancelled. Nothing will be sent. It was:`,
+    },
+  };
+
+/** What a mail about an order says. Names keep to their line, whatever they hold. */
+export function renderMail(template: Template, order: Order): Mail {
+  const { number, items, total_price, currency, ship_to } = order;
+  const lines = items.map(({ name, quantity, line_total }) =>
+    `${quantity} × ${oneLine(name)}: ${formatMoney(line_total, currency)}`
+  );
+  const paragraphs = [
+    [WORDS[template].opening(number)],
+    lines,
+    [`Total: ${formatMoney(total_price, currency)}`],
+    ...template === "order_confirmed" ? [["It goes to:", ...addressLines(ship_to)]] : [],
+  ];
+  return {
+    subject: WORDS[template].subject(number),
+    body: paragraphs.map((each) => each.join("\n")).join("\n\n"),
+  };
+}
+
+/** The same mail as HTML, made from its text alone, so that the two never differ. */
+export function renderHtml({ subject, body }: Mail): string {
+  const paragraphs = body.split("\n\n").map((paragraph) => {
+    const [first, ...rest] = paragraph.split("\n");
+    return html`
+      <p>${first}${rest.map((line) => html`<br>${line}`)}</p>
+    `;
+  });
+  return String(html`
+    <!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <title>${subject}</title>
+      </head>
+      <body style="font-family: sans-serif; line-height: 1.5">
+    ${paragraphs}</body>
+    </html>
+  `);
+}
+
+/** `2998, "EUR"` → `€29.98`: exact for every amount, with as many digits as ISO 4217 gives the currency. */
+export function formatMoney(minorUnits: number, currency: string): string {
+  const digits = findCurrency(currency)?.digits ?? 2;
+  const text = String(minorUnits).padStart(digits + 1, "0");
+  const decimal = digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
+  const format = new Intl.NumberFormat("en", {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return format.format(decimal as `${number}`); // a number would round large amounts
+}
+
+function addressLines({ name, lines, city, postal_code, region, country }: Order["ship_to"]): string[] {
+  const place = [postal_code, city, region].filter(Boolean).join(" ");
+  const countryName = new Intl.DisplayNames("en", { type: "region" }).of(country) ?? country;
+  return [name, ...lines, place, countryName].map(oneLine);
+}
+
+/** A line break in a name would let it write lines, or even headers, of its own; an empty line ends a paragraph. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim() || "–";
+}

@@ -1,0 +1,108 @@
+import type { Config } from "../config.ts";
+import { type Backlog, findBacklog, type ReaderLag } from "./backlog.ts";
+import type { Cache, CacheHealth } from "./cache.ts";
+import { ping, type Sql } from "./db.ts";
+import { Recent, within } from "./recent.ts";
+
+const DATABASE_TIMEOUT_MS = 1000;
+const KAFKA = { maxAgeMs: 10_000, timeoutMs: 3000 };
+const BACKLOG = { maxAgeMs: 5000, timeoutMs: 1500 };
+/** A worker looks after the queues every five seconds. */
+const WORKER_ALIVE_SECONDS = 30;
+
+/** How a process and what it depends on are doing. */
+export interface Health {
+  /** `degraded`: it answers, but without its cache, or what follows has to wait. */
+  status: "ok" | "degraded" | "down";
+  dependencies: {
+    database: { status: "up" | "down"; latency_ms?: number };
+    redis: CacheHealth;
+    /** Requests never wait for it: events stay in the log until it takes them. */
+    kafka: { status: "up" | "down" | "not_used"; latency_ms?: number };
+    /** Up if any worker process was seen in the last 30 s; the database knows. */
+    workers: { status: "up" | "down" | "unknown"; last_seen_at?: string };
+  };
+  /** Empty while the database cannot be asked. */
+  event_log: ReaderLag[];
+}
+
+/** Looks after the pulse of a process, never often, never long: whoever asks cannot make work for the database. */
+export class Vitals {
+  readonly #config: Config;
+  readonly #sql: Sql;
+  readonly #cache: Cache;
+  readonly #backlog: Recent<Backlog>;
+  readonly #kafka: Recent<Health["dependencies"]["kafka"]>;
+
+  constructor(config: Config, sql: Sql, cache: Cache) {
+    this.#config = config;
+    this.#sql = sql;
+    this.#cache = cache;
+    this.#backlog = new Recent(() => this.#findBacklog(), BACKLOG);
+    const { kafka } = config;
+    this.#kafka = new Recent(
+      async () => {
+        if (!kafka) return { status: "not_used" };
+        const { checkKafka } = await import("./kafka.ts"); // not loaded where there is none
+        return await checkKafka(kafka);
+      },
+      KAFKA,
+    );
+  }
+
+  /** What waits to be done, as it was in the last five seconds; undefined if the database does not say. */
+  backlog(): Promise<Backlog | undefined> {
+    return this.#backlog.get();
+  }
+
+  /** Does the database answer within a second, and how fast? */
+  async database(): Promise<Health["dependencies"]["database"]> {
+    const start = performance.now();
+    try {
+      await within(ping(this.#sql), DATABASE_TIMEOUT_MS);
+      return { status: "up", latency_ms: Math.round((performance.now() - start) * 10) / 10 };
+    } catch {
+      return { status: "down" };
+    }
+  }
+
+  /** Did Kafka answer in the last ten seconds? */
+  async kafka(): Promise<Health["dependencies"]["kafka"]> {
+    return await this.#kafka.get() ?? { status: "down" };
+  }
+
+  /** Everything that the process depends on. Answers in three seconds at most. */
+  async health(): Promise<Health> {
+    const [database, redis, kafka, backlog] = await Promise.all([
+      this.database(),
+      this.#cache.health(),
+      this.kafka(),
+      this.backlog(),
+    ]);
+    const dependencies = { database, redis, kafka, workers: workersOf(backlog) };
+    const isDegraded = Object.values(dependencies).some(({ status }) => status === "down");
+    return {
+      status: database.status === "down" ? "down" : isDegraded ? "degraded" : "ok",
+      dependencies,
+      event_log: backlog?.readers ?? [],
+    };
+  }
+
+  /** The reader for Kafka stands still where there is no Kafka, and means nothing then. */
+  async #findBacklog(): Promise<Backlog> {
+    const backlog = await findBacklog(this.#sql);
+    return {
+      ...backlog,
+      readers: backlog.readers.filter(({ reader }) => reader !== "kafka" || this.#config.kafka),
+    };
+  }
+}
+
+function workersOf(backlog: Backlog | undefined): Health["dependencies"]["workers"] {
+  if (!backlog) return { status: "unknown" };
+  const { workerSeenAt, workerSeenSecondsAgo } = backlog;
+  return {
+    status: workerSeenSecondsAgo !== null && workerSeenSecondsAgo < WORKER_ALIVE_SECONDS ? "up" : "down",
+    last_seen_at: workerSeenAt ?? undefined,
+  };
+}

@@ -1,0 +1,139 @@
+import type { Bell } from "../platform/bell.ts";
+import type { Sql } from "../platform/db.ts";
+import { type LoggedEvent, readEvents } from "../platform/event_log.ts";
+import { errorFields, type Log } from "../platform/log.ts";
+import type { LogHorizon } from "../platform/log_horizon.ts";
+
+const BATCH = 100;
+const PAGE = 100;
+const POLL_MS = 500;
+const PAUSE_AFTER_ERROR_MS = 500;
+
+/** Somebody who wants the log from one place on. */
+export interface Follower {
+  /** It has had every event up to here. */
+  readonly position: number;
+  /** Whose events are read for it while it catches up; undefined: everyone's. */
+  readonly userId: string | undefined;
+  readonly isEnded: boolean;
+  /** Resolves when it can take another page of the past, or has ended. */
+  room(): Promise<void>;
+  /** Takes events in their order and moves its position to `upTo`. May be given some that it has had. Never throws. */
+  take(events: readonly LoggedEvent[], upTo: number, isPast: boolean): void;
+}
+
+/** What the tail needs of its process. */
+export interface LogSource {
+  sql: Sql;
+  bell: Bell;
+  horizon: LogHorizon;
+  log: Log;
+}
+
+/**
+ * Reads what is new in the log once for all followers of a process, while there are any. Each first catches up from the
+ * database at its own pace. Between the look that tells that it has caught up and its joining nothing is awaited, so it
+ * misses nothing; what it has had is told by positions, so it gets nothing twice. A lost database only delays it.
+ */
+export class LogTail {
+  readonly #source: LogSource;
+  readonly #followers = new Set<Follower>();
+  readonly #live = new Set<Follower>();
+  readonly #catchingUp = new Set<Promise<void>>();
+  /** How far the live followers have been served; undefined while nobody follows. */
+  #position: number | undefined;
+  #running: Promise<void> | undefined;
+  #rings = 0;
+  readonly #sleepers = new Set<() => void>();
+
+  constructor(source: LogSource) {
+    this.#source = source;
+  }
+
+  /** Serves a follower from its position on, until it leaves. */
+  follow(follower: Follower): void {
+    this.#followers.add(follower);
+    this.#running ??= this.#run();
+    const catchingUp = this.#catchUp(follower).finally(() => this.#catchingUp.delete(catchingUp));
+    this.#catchingUp.add(catchingUp);
+  }
+
+  leave(follower: Follower): void {
+    this.#followers.delete(follower);
+    this.#live.delete(follower);
+    if (this.#followers.size === 0) this.#wake();
+  }
+
+  /** Resolves when nothing of it runs any more; all followers must have left. */
+  async close(): Promise<void> {
+    this.#wake();
+    await Promise.all([this.#running, ...this.#catchingUp]);
+  }
+
+  async #run(): Promise<void> {
+    const { sql, horizon, bell } = this.#source;
+    // Rings only make it quicker than its polls.
+    const silence = bell.listen("waybill_events", this.#wake);
+    while (this.#followers.size > 0) {
+      const rings = this.#rings;
+      try {
+        const upTo = await horizon.settled();
+        // Nobody is live before there is a position, so nobody can miss what lies before the first one.
+        this.#position ??= upTo;
+        while (this.#position < upTo && this.#followers.size > 0) {
+          const events = await readEvents(sql, { after: this.#position, upTo, limit: BATCH });
+          const reached = events.length < BATCH ? upTo : events.at(-1)!.position;
+          this.#position = reached;
+          for (const follower of this.#live) follower.take(events, reached, false);
+        }
+        await this.#sleep(POLL_MS, rings);
+      } catch (error) {
+        this.#source.log.warn("could not follow the log", { ...errorFields(error), reader: "live" });
+        await this.#sleep(PAUSE_AFTER_ERROR_MS);
+      }
+    }
+    silence();
+    this.#position = undefined;
+    this.#running = undefined;
+  }
+
+  async #catchUp(follower: Follower): Promise<void> {
+    const { sql, horizon, log } = this.#source;
+    while (this.#followers.has(follower)) {
+      try {
+        await follower.room();
+        if (!this.#followers.has(follower)) return;
+        if (this.#position !== undefined && follower.position >= this.#position) {
+          this.#live.add(follower);
+          return;
+        }
+        const upTo = this.#position ?? await horizon.settled();
+        const filter = { after: follower.position, upTo, userId: follower.userId, limit: PAGE };
+        const events = follower.position < upTo ? await readEvents(sql, filter) : [];
+        follower.take(events, events.length < PAGE ? upTo : events.at(-1)!.position, true);
+      } catch (error) {
+        log.warn("could not follow the log", { ...errorFields(error), reader: "live" });
+        await this.#sleep(PAUSE_AFTER_ERROR_MS);
+      }
+    }
+  }
+
+  readonly #wake = (): void => {
+    this.#rings++;
+    for (const wake of this.#sleepers) wake();
+  };
+
+  /** Waits until the bell rings, also if it rang after `since` was looked up. */
+  async #sleep(timeoutMs: number, since = this.#rings): Promise<void> {
+    if (since !== this.#rings) return;
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#sleepers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, timeoutMs);
+      this.#sleepers.add(wake);
+    });
+  }
+}

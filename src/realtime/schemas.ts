@@ -1,0 +1,51 @@
+import { z } from "@hono/zod-openapi";
+import { typesMatching } from "../events/mod.ts";
+import { Timestamp } from "../http/schemas.ts";
+
+const MAX_PATTERNS = 20;
+
+const Position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+
+const Types = z.string().max(1000).transform((list, context) => {
+  const meant = list.split(",").map((pattern) => typesMatching(pattern.trim()));
+  if (meant.length <= MAX_PATTERNS && meant.every((types) => types.length > 0)) return new Set(meant.flat());
+  context.addIssue({
+    code: "custom",
+    message: `must be up to ${MAX_PATTERNS} types of events, such as order.*,inventory.updated`,
+  });
+  return z.NEVER;
+}).openapi({ type: "string" });
+
+const Ticket = z.string().regex(/^[\w-]{43}$/, "must be a ticket from POST /v1/events/tickets");
+
+export const StreamQuery = z.strictObject({
+  after: Position.openapi({
+    type: "integer",
+    description: "Begin behind this position, the last `id` that you had. Left out: from now on.",
+    example: 1042,
+  }),
+  type: Types.optional().openapi({
+    description: "Only these types, with commas between them; `order.*` stands for all that begin so.",
+    example: "order.*,inventory.updated",
+  }),
+  ticket: Ticket.optional().openapi({
+    description: "Instead of an Authorization header, for browsers. From POST /v1/events/tickets; good once.",
+    example: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",
+  }),
+});
+
+export const StreamHeaders = z.object({
+  "last-event-id": Position.openapi({
+    type: "integer",
+    description: "The last `id` that you had; counts for more than `after`. EventSource sends it by itself.",
+    example: 1042,
+  }),
+});
+
+export const TicketSchema = z.object({
+  ticket: z.string().openapi({
+    description: "Shown only here",
+    example: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",
+  }),
+  expires_at: Timestamp,
+}).openapi("StreamTicket");

@@ -1,0 +1,13 @@
+import type { Ctx } from "../platform/ctx.ts";
+import { type Page, toPage } from "../platform/page.ts";
+import type { Endpoint } from "./endpoint.ts";
+import * as queries from "./queries.ts";
+
+/** Endpoints, newest first. */
+export async function listEndpoints(
+  ctx: Ctx,
+  { cursor, limit }: { cursor?: [string]; limit: number },
+): Promise<Page<Endpoint>> {
+  const rows = await queries.listEndpoints(ctx.sql, { beforeId: cursor?.[0], limit });
+  return toPage(rows, limit, (last) => [last.id]);
+}

@@ -1,0 +1,4 @@
+export { deliver } from "./deliver.ts";
+export { fanOut } from "./fan_out.ts";
+export { deliverWebhook } from "./jobs.ts";
+export { deleteOldDeliveries } from "./queries.ts";

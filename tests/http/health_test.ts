@@ -1,0 +1,66 @@
+import { assert, assertEquals } from "@std/assert";
+import { redisMissing } from "../support/database.ts";
+import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { startTestApp } from "../support/app.ts";
+import { addProduct, place } from "../support/orders.ts";
+
+Deno.test("/health/detailed tells of every dependency, and how far each reader of the log is behind", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  await place(app, user, { [sku]: 1 });
+  await app.deps.sql`update events set occurred_at = now() - interval '90 seconds'`;
+  const { status, body } = await app.request("GET", "/health/detailed");
+  assertEquals(status, 200);
+  assertEquals(body.dependencies.database.status, "up");
+  assertEquals(body.dependencies.redis.status, redisMissing ? "in_process" : "up");
+  assertEquals(body.dependencies.kafka, { status: "not_used" });
+  const jobs = body.event_log.find(({ reader }: { reader: string }) => reader === "jobs");
+  const [head] = await app.deps.sql`select max(position) as position from events`;
+  assertEquals(jobs.lag_events, head!.position);
+  assert(jobs.lag_seconds >= 90 && jobs.lag_seconds < 200, String(jobs.lag_seconds));
+});
+
+Deno.test("A Kafka that is away degrades health; where there is none, nothing counts", async () => {
+  const kafkaWith = async (env: Record<string, string>) => {
+    await using app = await startTestApp(env);
+    await app.deps.sql`update pgboss.queue set monitor_claim_on = now()`;
+    const { body } = await app.request("GET", "/health/detailed");
+    const readers = body.event_log.map(({ reader }: { reader: string }) => reader);
+    return [body.status, body.dependencies.kafka.status, readers.includes("kafka")];
+  };
+  assertEquals(await kafkaWith({}), ["ok", "not_used", false]);
+  assertEquals(await kafkaWith({ KAFKA_BOOTSTRAP_SERVERS: "127.0.0.1:1" }), ["degraded", "down", true]);
+});
+
+Deno.test("A Kafka that answers is up", { ignore: Boolean(kafkaMissing) }, async () => {
+  await using kafka = await testKafka();
+  await using app = await startTestApp({ KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers });
+  const { body } = await app.request("GET", "/health/detailed");
+  assertEquals(body.dependencies.kafka.status, "up");
+});
+
+Deno.test("Without a worker that was seen in the last 30 seconds, health is degraded", async () => {
+  const healthWhenSeen = async (secondsAgo: number | null) => {
+    await using app = await startTestApp();
+    await app.deps.sql`
+      update pgboss.queue set monitor_claim_on = now() - ${secondsAgo}::int * interval '1 second'`;
+    const { status, body } = await app.request("GET", "/health/detailed");
+    return [status, body.status, body.dependencies.workers.status];
+  };
+  assertEquals(await healthWhenSeen(null), [200, "degraded", "down"]);
+  assertEquals(await healthWhenSeen(31), [200, "degraded", "down"]);
+  assertEquals(await healthWhenSeen(20), [200, "ok", "up"]);
+});
+
+Deno.test("However often health is asked for, the database is asked for the backlog once in five seconds", async () => {
+  await using app = await startTestApp();
+  const { sku } = await addProduct(app);
+  const lag = async () => {
+    const { body } = await app.request("GET", "/health/detailed");
+    return body.event_log[0].lag_events;
+  };
+  assertEquals(await lag(), 0);
+  await place(app, await app.user(), { [sku]: 1 });
+  assertEquals(new Set(await Promise.all(Array.from({ length: 20 }, lag))), new Set([0]));
+});

@@ -1,0 +1,109 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { systemCtx } from "../../../src/deps.ts";
+import { foldOrder } from "../../../src/orders/as_of.ts";
+import { expireDueOrders, findOrder, processOrders } from "../../../src/orders/mod.ts";
+import { ORDER_STATUSES } from "../../../src/orders/order.ts";
+import { orderView } from "../../../src/orders/view.ts";
+import { transaction } from "../../../src/platform/db.ts";
+import { startTestApp } from "../../support/app.ts";
+import { assertEventsValid } from "../../support/events.ts";
+import { addProduct, assertBooksBalance, eventsOf, patch, place, SHIP_TO } from "../../support/orders.ts";
+
+const ORDERS_AT_ONCE = 25;
+const RUNS = 12;
+
+const text = fc.string({ unit: "grapheme", maxLength: 10 }).map((value) => value.replaceAll("\0", "").trim());
+const keys = fc.constantFrom("a", "b", "10", "2", "__proto__", "constructor");
+const change = fc.record({
+  status: fc.constantFrom(...ORDER_STATUSES),
+  note: fc.option(text),
+  metadata: fc.dictionary(keys, fc.option(text), { maxKeys: 3 }),
+  ship_to: fc.constantFrom(
+    { ...SHIP_TO, city: "Bonn" },
+    { ...SHIP_TO, region: "BE", phone: "+49 30 1" },
+    SHIP_TO,
+  ),
+}, { requiredKeys: [] });
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("patch" as const), byStaff: fc.boolean(), change }) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom("PAID", "PROCESSING", "SHIPPED", "DELIVERED", "REFUNDED").map((status) => ({
+      kind: "patch" as const,
+      byStaff: true,
+      change: { status },
+    })),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel" as const), byStaff: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "process" as const }) },
+);
+/** What happens to one order, and whether it is one that can expire. */
+const life = fc.record({
+  units: fc.integer({ min: 1, max: 3 }),
+  backdated: fc.boolean(),
+  steps: fc.array(step, { maxLength: 8 }),
+});
+
+Deno.test("Folding all events of an order gives exactly its row, after any changes, cancellation, expiry and screening", async () => {
+  let now = Date.now();
+  await using app = await startTestApp(
+    { ORDER_EXPIRATION_MINUTES: "1" },
+    { clock: { now: () => new Date(now) } },
+  );
+  const { sql } = app.deps;
+  const [a, b] = [await addProduct(app, { stock: 1_000_000 }), await addProduct(app, { stock: 1_000_000 })];
+  const system = systemCtx(app.deps, "test");
+  const seen = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(life, { minLength: ORDERS_AT_ONCE, maxLength: ORDERS_AT_ONCE }),
+      // After which steps those that were not paid by then expire.
+      fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
+      async (lives, expiries) => {
+        const [owner, staff] = [await app.user(), await app.user("staff")]; // tokens end within the test's time
+        const orders = await Promise.all(
+          lives.map(({ units, backdated }) =>
+            place(app, backdated ? staff : owner, { [a.sku]: units, [b.sku]: 1 }, {
+              note: "As placed",
+              ...backdated && { user_id: owner.id, placed_at: "2026-01-01T00:00:00Z" },
+            })
+          ),
+        );
+        const act = async (id: string, next: typeof lives[number]["steps"][number]) => {
+          if (next.kind === "process") {
+            return void await transaction(sql, (tx) => processOrders(tx, system, [id]));
+          }
+          const user = next.byStaff ? staff : owner;
+          const { status, body } = next.kind === "patch"
+            ? await patch(app, user, id, next.change)
+            : await app.request("POST", `/v1/orders/${id}/cancellation`, { token: user.token });
+          assert([200, 403, 409].includes(status), JSON.stringify(body));
+        };
+        for (const [round, expiry] of expiries.entries()) {
+          now += 1000;
+          await Promise.all(lives.map(async ({ steps }, index) => {
+            if (steps[round]) await act(orders[index]!.id, steps[round]);
+          }));
+          if (!expiry) continue;
+          now += 61_000;
+          await expireDueOrders(system);
+        }
+        await Promise.all(orders.map(async ({ id }) => {
+          const events = await eventsOf(app, "order", id);
+          assertEquals(events.map(({ sequence }) => sequence), events.map((_, index) => index + 1));
+          for (const { type } of events) seen.add(type);
+          assertEquals(foldOrder(events), orderView((await findOrder(sql, id))!));
+        }));
+      },
+    ),
+    { numRuns: RUNS },
+  );
+  assertEquals(
+    [...seen].sort(),
+    ["order.cancelled", "order.created", "order.expired", "order.processed", "order.updated"],
+  );
+  await assertEventsValid(sql);
+  await assertBooksBalance(sql);
+});

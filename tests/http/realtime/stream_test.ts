@@ -1,0 +1,273 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { addProduct, patch, place } from "../../support/orders.ts";
+import { ask, logOf, refusal, SseClient, startLive, until } from "./support.ts";
+
+Deno.test("a customer's stream brings their own events and nobody else's; the staff's brings all", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const [anna, ben, staff] = [await app.user(), await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  await using annas = await SseClient.open(url, { token: anna.token });
+  await using bens = await SseClient.open(url, { token: ben.token });
+  await using all = await SseClient.open(url, { token: staff.token });
+  for (let i = 0; i < 5; i++) {
+    await place(app, anna, { [sku]: 1 });
+    await place(app, ben, { [sku]: 1 });
+  }
+  await app.request("POST", `/v1/inventory/${sku}/adjustments`, {
+    token: staff.token,
+    body: { delta: 1, reason: "Found" },
+  });
+  const everything = await logOf(app);
+  await all.receive(everything.length);
+  assertEquals(all.ids, everything);
+  for (const [stream, user] of [[annas, anna], [bens, ben]] as const) {
+    const own = await logOf(app, user.id);
+    assertEquals(own.length, 10);
+    await stream.receive(own.length);
+    assertEquals(stream.ids, own);
+    for (const { data } of stream.events) {
+      assertEquals([data.actor, data.request_id], ["customer", undefined]);
+    }
+  }
+  // What catches up from the past is authorised no less than what is new.
+  await using past = await SseClient.open(url, { token: ben.token, query: { after: "0" } });
+  await past.receive(10);
+  assertEquals(past.ids, await logOf(app, ben.id));
+});
+
+Deno.test("an event comes as the log has it: id is its position, event its type, data the event itself", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  await using stream = await SseClient.open(url, { token: user.token });
+  const order = await place(app, user, { [sku]: 1 });
+  const events = await stream.receive(2);
+  const created = events.find(({ type }) => type === "order.created")!;
+  const { body } = await app.request("GET", "/v1/events?type=order.created", { token: user.token });
+  assertEquals(created.data, body.data[0]);
+  assertEquals([created.id, created.data.data.id], [created.data.position, order.id]);
+  const { headers } = stream.response;
+  assertEquals(headers.get("Content-Type"), "text/event-stream");
+  assertMatch(headers.get("Cache-Control")!, /no-store.*no-transform/);
+});
+
+Deno.test("a stream begins now, behind the position that it is given, or at the log's beginning", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  for (let i = 0; i < 3; i++) await place(app, user, { [sku]: 1 });
+  const before = await logOf(app, user.id);
+  await using now = await SseClient.open(url, { token: user.token });
+  await using middle = await SseClient.open(url, { token: user.token, query: { after: String(before[3]) } });
+  await using header = await SseClient.open(url, {
+    token: user.token,
+    query: { after: "0" },
+    lastEventId: before[4],
+  });
+  await using beginning = await SseClient.open(url, { token: user.token, query: { after: "0" } });
+  // Another process may have been further than this one is.
+  await using ahead = await SseClient.open(url, { token: user.token, lastEventId: before.at(-1)! + 1 });
+  await place(app, user, { [sku]: 1 });
+  const all = await logOf(app, user.id);
+  assertEquals(all[6], before.at(-1)! + 1);
+  for (const [stream, from] of [[now, 6], [middle, 4], [header, 5], [beginning, 0], [ahead, 7]] as const) {
+    await stream.receive(all.length - from);
+    assertEquals(stream.ids, all.slice(from));
+  }
+});
+
+Deno.test("filters let through the types and families that they name; unknown ones are refused", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  const open = (type: string) => SseClient.open(url, { token: staff.token, query: { type } });
+  await using orders = await open("order.*");
+  await using stock = await open("inventory.updated");
+  await using both = await open("order.updated, inventory.*");
+  const order = await place(app, user, { [sku]: 1 });
+  await patch(app, staff, order.id, { status: "PAID" });
+  await app.request("PATCH", "/v1/me", { token: user.token, body: { name: "Anna" } });
+  await patch(app, staff, order.id, { status: "PROCESSING" });
+  await orders.receive(3);
+  await both.receive(3);
+  await stock.receive(1);
+  const types = (stream: SseClient) => stream.events.map(({ type }) => type);
+  assertEquals(types(orders), ["order.created", "order.updated", "order.updated"]);
+  assertEquals(types(stock), ["inventory.updated"]);
+  assertEquals(types(both).sort(), ["inventory.updated", "order.updated", "order.updated"]);
+  for (const type of ["", "order", "order.created,", "shop.*", "*.created", "x".repeat(2000)]) {
+    assertEquals(await refusal(url, { token: staff.token, query: { type } }), [422, "invalid_request"], type);
+  }
+});
+
+Deno.test("cut off again and again while events are written, a client misses nothing and gets nothing twice", async () => {
+  await using server = await startLive({ perUser: 100 });
+  const { app, url } = server;
+  const [user, other, staff] = [await app.user(), await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { stock: 1_000_000 });
+  let writing = true;
+  const writers = [user, other, user, other].map(async (who) => {
+    while (writing) await place(app, who, { [sku]: 1 });
+  });
+  const seen = { [user.id]: [] as number[], [staff.id]: [] as number[] };
+  const readers = [user, staff].map(async ({ id, token }) => {
+    let lastEventId = 0;
+    for (let connection = 0; connection < 40; connection++) {
+      await using stream = await SseClient.open(url, { token, lastEventId });
+      const wanted = 1 + connection % 7 * 5;
+      await until(() => stream.events.length >= wanted, "some events");
+      await stream.close();
+      seen[id]!.push(...stream.ids);
+      lastEventId = stream.lastId!;
+    }
+    return lastEventId;
+  });
+  const lastIds = await Promise.all(readers);
+  writing = false;
+  await Promise.all(writers);
+  for (const [index, { id, token }] of [user, staff].entries()) {
+    const expected = await logOf(app, id === staff.id ? undefined : id);
+    await using rest = await SseClient.open(url, { token, lastEventId: lastIds[index] });
+    await until(() => seen[id]!.length + rest.events.length >= expected.length, "the rest");
+    assertEquals([...seen[id]!, ...rest.ids], expected);
+  }
+});
+
+Deno.test("what commits late, behind what came after it, is not skipped", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  await using stream = await SseClient.open(url, { token: staff.token });
+  await app.deps.sql.begin(async (tx) => {
+    await tx`
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
+      values ('product.updated', 1, 'product', 'late', 1, 'system:test', '{}', now())`;
+    await place(app, user, { [sku]: 1 });
+  });
+  const events = await stream.receive(3);
+  assertEquals(events.map(({ type }) => type)[0], "product.updated");
+  assertEquals(stream.ids, await logOf(app));
+});
+
+Deno.test("a stream that shows nothing gives signs of life, and remembers how far the log has gone", async () => {
+  await using server = await startLive({ heartbeatMs: 300 });
+  const { app, url } = server;
+  const [user, other] = [await app.user(), await app.user()];
+  const { sku } = await addProduct(app);
+  await using stream = await SseClient.open(url, { token: user.token });
+  await until(() => stream.comments.includes("heartbeat"), "a heartbeat");
+  await place(app, other, { [sku]: 1 });
+  const last = (await logOf(app)).at(-1)!;
+  await until(() => stream.lastId === last, "the id goes on without an event");
+  assertEquals(stream.events, []);
+});
+
+Deno.test("a stream ends with its token, and the client goes on with a fresh one where it was", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const old = new Date(Date.now() - 899_000 + 500);
+  const token = await app.deps.accessTokens.sign({ userId: user.id, role: "customer" }, old);
+  await using stream = await SseClient.open(url, { token });
+  await stream.end();
+  assertEquals(stream.comments, ["token_expired"]);
+  assert(stream.retryMs! >= 500);
+  assertEquals(await refusal(url, { token, lastEventId: stream.lastId }), [401, "unauthenticated"]);
+  await place(app, user, { [sku]: 1 });
+  await using next = await SseClient.open(url, { token: user.token, lastEventId: stream.lastId });
+  assertEquals((await next.receive(2)).length, 2);
+});
+
+Deno.test("streams of who was disabled or demoted end by themselves; all others go on", async () => {
+  await using server = await startLive({ heartbeatMs: 300 });
+  const { app, url } = server;
+  const users = {
+    disabled: await app.user(),
+    demoted: await app.user("staff"),
+    promoted: await app.user(),
+    admin: await app.user("admin"),
+  };
+  const open = (user: { token: string }) => SseClient.open(url, { token: user.token });
+  await using disabled = await open(users.disabled);
+  await using demoted = await open(users.demoted);
+  await using promoted = await open(users.promoted);
+  await using admin = await open(users.admin);
+  const change = (id: string, body: object) =>
+    app.request("PATCH", `/v1/users/${id}`, { token: users.admin.token, body });
+  await change(users.disabled.id, { disabled: true });
+  await change(users.demoted.id, { role: "customer" });
+  await change(users.promoted.id, { role: "staff" });
+  for (const stream of [disabled, demoted]) {
+    await stream.end();
+    assertEquals(stream.comments.at(-1), "unauthenticated");
+  }
+  const beats = admin.comments.length;
+  await until(() => admin.comments.length > beats + 3, "more heartbeats");
+  assertEquals([promoted.isEnded, admin.isEnded], [false, false]);
+});
+
+Deno.test("one user has at most so many streams, and a process too; those that ended no longer count", async () => {
+  await using server = await startLive({ perUser: 3, perProcess: 5 });
+  const { app, url } = server;
+  const [anna, ben] = [await app.user(), await app.user()];
+  const open = async (token: string, count: number) => {
+    const streams = [];
+    for (let i = 0; i < count; i++) streams.push(await SseClient.open(url, { token }));
+    return streams;
+  };
+  const annas = await open(anna.token, 3);
+  const response = await ask(url, { token: anna.token });
+  assertEquals([response.status, (await response.json()).code], [429, "rate_limited"]);
+  assert(Number(response.headers.get("Retry-After")) > 0);
+  const bens = await open(ben.token, 2);
+  assertEquals(await refusal(url, { token: ben.token }), [503, "unavailable"]);
+  await annas[0]!.close();
+  await until(() => app.deps.streams.size === 4, "the closed stream is forgotten");
+  await using again = await SseClient.open(url, { token: anna.token });
+  assert(!again.isEnded);
+  for (const stream of [...annas, ...bens]) await stream.close();
+});
+
+Deno.test("HEAD opens no stream", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const { token } = await app.user();
+  const response = await fetch(`${url}/v1/events/stream`, {
+    method: "HEAD",
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  assertEquals([response.status, response.headers.get("Content-Type")], [200, "text/event-stream"]);
+  assertEquals(app.deps.streams.size, 0);
+});
+
+Deno.test("when the process ends every stream is told to come again, and no other is opened", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const user = await app.user();
+  await using first = await SseClient.open(url, { token: user.token });
+  await using second = await SseClient.open(url, { token: user.token });
+  await app.deps.streams.close();
+  for (const stream of [first, second]) {
+    await stream.end();
+    assertEquals(stream.comments, ["restarting"]);
+    assert(stream.retryMs! >= 500 && stream.retryMs! <= 1500);
+  }
+  assertEquals(await refusal(url, { token: user.token }), [503, "unavailable"]);
+});
+
+Deno.test("positions that are none are refused", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const { token } = await app.user();
+  for (const after of ["-1", "x", "1.5", "9".repeat(30)]) {
+    assertEquals(await refusal(url, { token, query: { after } }), [422, "invalid_request"]);
+    const headers = { "Last-Event-ID": after };
+    assertEquals(await refusal(url, { token, headers }), [422, "invalid_request"]);
+  }
+});

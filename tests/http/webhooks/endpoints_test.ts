@@ -1,0 +1,148 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { newId } from "../../../src/platform/id.ts";
+import { startTestApp } from "../../support/app.ts";
+import { ask, createEndpoint, LOCAL } from "./receiver.ts";
+
+const URL = "http://127.0.0.1:9/hooks";
+const PATH = "/v1/webhook-endpoints";
+
+Deno.test("A secret is shown when it is made and never again, and the database does not have it", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const { secret, ...endpoint } = await createEndpoint(app, staff, URL, ["order.*", "order.*"]);
+  assertMatch(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+  assertEquals(endpoint.event_types, ["order.*"]);
+  assertEquals([endpoint.status, endpoint.version], ["enabled", 1]);
+
+  const path = `${PATH}/${endpoint.id}`;
+  const { secret: rotated } = await ask(app, staff, "POST", `${path}/secret-rotation`, 200, {});
+  assertMatch(rotated, /^whsec_/);
+  assertNotEquals(rotated, secret);
+  const answers = [
+    await ask(app, staff, "GET", path, 200),
+    await ask(app, staff, "GET", PATH, 200),
+    await ask(app, staff, "PATCH", path, 200, { description: "Changed" }),
+  ];
+  const [row] = await app.deps.sql`select * from webhook_endpoints`;
+  assert(!/whsec_/.test(JSON.stringify([answers, row])));
+  for (const each of [secret, rotated]) assert(!JSON.stringify([answers, row]).includes(each.slice(6, 30)));
+});
+
+Deno.test("A repeated creation gives the first endpoint with its secret, which is not kept readable for it", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const create = () =>
+    app.request("POST", PATH, {
+      token: staff.token,
+      body: { url: URL, event_types: ["*"], description: "Shop" },
+      headers: { "Idempotency-Key": "one" },
+    });
+  const [first, again] = [await create(), await create()];
+  assertEquals([first.status, again.status], [201, 201]);
+  assertEquals(again.headers.get("Idempotency-Replayed"), "true");
+  assertEquals(again.body, first.body);
+  assertEquals(first.headers.get("Location"), `${PATH}/${first.body.id}`);
+  assertEquals((await ask(app, staff, "GET", PATH, 200)).data.length, 1);
+  const [kept] = await app.deps.sql`select response from idempotency_keys`;
+  assert(kept!.response.includes(first.body.id));
+  assert(!kept!.response.includes("whsec_") && !kept!.response.includes(first.body.secret.slice(6, 30)));
+});
+
+Deno.test("An event that there is not is named in the refusal", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const body = { url: URL, event_types: ["order.created", "order.lost", "shop.*"] };
+  const refused = await ask(app, staff, "POST", PATH, 422, body);
+  assertEquals(
+    refused.errors.map(({ pointer, message }: Record<string, string>) => [pointer, message]),
+    [
+      ["/event_types/1", 'there is no event "order.lost"'],
+      ["/event_types/2", 'there is no event "shop.*"'],
+    ],
+  );
+  for (const event_types of [[], ["*.created"], ["order"], Array(51).fill("*"), "*"]) {
+    await ask(app, staff, "POST", PATH, 422, { url: URL, event_types });
+  }
+});
+
+Deno.test("A change counts a version, one that changes nothing does not, and an old version is refused", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, URL);
+  const change = (body: unknown, version: string) =>
+    app.request("PATCH", `${PATH}/${id}`, {
+      token: staff.token,
+      body,
+      headers: { "If-Match": version },
+    });
+  const changed = await change({ event_types: ["order.created"], status: "disabled" }, '"1"');
+  assertEquals([changed.status, changed.headers.get("ETag")], [200, '"2"']);
+  assertEquals([changed.body.event_types, changed.body.status, changed.body.disabled_reason], [
+    ["order.created"],
+    "disabled",
+    null,
+  ]);
+  assertEquals((await change({ status: "disabled" }, '"2"')).headers.get("ETag"), '"2"');
+  assertEquals((await change({ status: "enabled" }, '"1"')).status, 412);
+  const got = await app.request("GET", `${PATH}/${id}`, { token: staff.token });
+  assertEquals([got.body, got.headers.get("ETag")], [changed.body, '"2"']);
+});
+
+Deno.test("A deleted endpoint is gone with its deliveries", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, URL);
+  const { id: deliveryId } = await ask(app, staff, "POST", `${PATH}/${id}/ping`, 202);
+  await ask(app, staff, "GET", `/v1/webhook-deliveries/${deliveryId}`, 200);
+  await ask(app, staff, "DELETE", `${PATH}/${id}`, 204);
+  for (const path of [`${PATH}/${id}`, `${PATH}/${id}/deliveries`, `/v1/webhook-deliveries/${deliveryId}`]) {
+    await ask(app, staff, "GET", path, 404);
+  }
+  await ask(app, staff, "DELETE", `${PATH}/${id}`, 404);
+});
+
+Deno.test("Lists go on where their page ended, newest first", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) ids.unshift((await createEndpoint(app, staff, URL)).id);
+  const pings: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    pings.unshift((await ask(app, staff, "POST", `${PATH}/${ids[0]}/ping`, 202)).id);
+  }
+  for (const [path, expected] of [[PATH, ids], [`${PATH}/${ids[0]}/deliveries`, pings]] as const) {
+    const seen: string[] = [];
+    for (let cursor = ""; cursor !== "end";) {
+      const page = await ask(app, staff, "GET", `${path}?limit=2${cursor && `&cursor=${cursor}`}`, 200);
+      seen.push(...page.data.map(({ id }: { id: string }) => id));
+      cursor = page.next_cursor ?? "end";
+    }
+    assertEquals(seen, expected);
+  }
+  const failed = await ask(app, staff, "GET", `${PATH}/${ids[0]}/deliveries?status=failed`, 200);
+  assertEquals(failed.data, []);
+});
+
+Deno.test("Customers and strangers may neither see nor do anything here", async () => {
+  await using app = await startTestApp(LOCAL);
+  const [staff, customer] = [await app.user("staff"), await app.user()];
+  const { id } = await createEndpoint(app, staff, URL);
+  const { id: deliveryId } = await ask(app, staff, "POST", `${PATH}/${id}/ping`, 202);
+  const calls: [string, string, unknown?][] = [
+    ["GET", PATH],
+    ["POST", PATH, { url: URL, event_types: ["*"] }],
+    ["GET", `${PATH}/${id}`],
+    ["PATCH", `${PATH}/${id}`, { url: "http://127.0.0.1:1/theirs" }],
+    ["DELETE", `${PATH}/${id}`],
+    ["POST", `${PATH}/${id}/secret-rotation`, { overlap_hours: 0 }],
+    ["POST", `${PATH}/${id}/ping`],
+    ["GET", `${PATH}/${id}/deliveries`],
+    ["GET", `/v1/webhook-deliveries/${deliveryId}`],
+    ["POST", `/v1/webhook-deliveries/${newId()}/redelivery`],
+  ];
+  for (const [method, path, body] of calls) {
+    await ask(app, customer, method, path, 403, body);
+    assertEquals((await app.request(method, path, { body })).status, 401, path);
+  }
+  assertEquals((await ask(app, staff, "GET", `${PATH}/${id}`, 200)).version, 1);
+});

@@ -1,0 +1,120 @@
+import { assertEquals } from "@std/assert";
+import { type Deps, systemCtx } from "../../../src/deps.ts";
+import { openJob } from "../../../src/platform/jobs.ts";
+import { deliverWebhook } from "../../../src/webhooks/mod.ts";
+import { HANDLERS } from "../../../workers/handlers.ts";
+import type { TestApp, TestUser } from "../../support/app.ts";
+
+/** Lets receivers on this machine be told. */
+export const LOCAL = { WEBHOOK_ALLOW_PRIVATE_ADDRESSES: "true" };
+
+/** What a receiver was sent. */
+export interface Received {
+  headers: Record<string, string>;
+  body: string;
+  /** The body, read. */
+  // deno-lint-ignore no-explicit-any
+  message: any;
+}
+
+/** Another system, on this machine. Answers 200 unless `answer` says otherwise. */
+export interface Receiver extends AsyncDisposable {
+  url: string;
+  port: number;
+  received: Received[];
+  answer: (received: Received) => Response | Promise<Response>;
+}
+
+export function startReceiver(): Receiver {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const body = await request.text();
+    const received = { headers: Object.fromEntries(request.headers), body, message: JSON.parse(body) };
+    receiver.received.push(received);
+    return await receiver.answer(received);
+  });
+  const receiver: Receiver = {
+    url: `http://127.0.0.1:${server.addr.port}/hooks?from=waybill`,
+    port: server.addr.port,
+    received: [],
+    answer: () => new Response("ok"),
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+  return receiver;
+}
+
+/** A clock that stands still until it is set. */
+export function testClock(start = new Date()) {
+  let time = start.getTime();
+  return {
+    now: () => new Date(time),
+    set: (to: string) => void (time = Date.parse(to)),
+    pass: (ms: number) => void (time += ms),
+  };
+}
+
+export async function createEndpoint(
+  app: TestApp,
+  staff: TestUser,
+  url: string,
+  eventTypes: string[] = ["*"],
+) {
+  const { status, body } = await app.request("POST", "/v1/webhook-endpoints", {
+    token: staff.token,
+    body: { url, event_types: eventTypes },
+  });
+  assertEquals(status, 201, JSON.stringify(body));
+  return body;
+}
+
+/** Asks as this user, and expects this status. */
+export async function ask(
+  app: TestApp,
+  user: TestUser,
+  method: string,
+  path: string,
+  expected: number,
+  body?: unknown,
+) {
+  const answer = await app.request(method, path, { token: await tokenNow(app, user), body });
+  assertEquals(answer.status, expected, JSON.stringify(answer.body));
+  return answer.body;
+}
+
+/** The user's token, made anew: a test's clock may have passed the end of the first. */
+function tokenNow({ deps: { accessTokens, clock } }: TestApp, { id, token }: TestUser): Promise<string> {
+  const { role } = JSON.parse(atob(token.split(".")[1]!));
+  return accessTokens.sign({ userId: id, role }, clock.now());
+}
+
+const MAX_DUE = 100;
+
+/** Makes the attempts that are due, as a worker does. Gives how many. @throws when they do not end */
+export async function deliverDue(deps: Deps): Promise<number> {
+  const boss = await deps.jobs.boss();
+  let made = 0;
+  for (;;) {
+    const jobs = await boss.fetch<object>(deliverWebhook.name, { batchSize: 20 });
+    if (jobs.length === 0) return made;
+    if (made > MAX_DUE) throw new Error("Every attempt makes another one that is due at once.");
+    for (const job of jobs) {
+      const { data } = openJob(deliverWebhook, job.data);
+      const ctx = systemCtx(deps, deliverWebhook.name);
+      await HANDLERS["webhooks.deliver"].alone(ctx, data, new AbortController().signal);
+      await boss.complete(deliverWebhook.name, job.id);
+      made++;
+    }
+  }
+}
+
+/** When the attempt that waits is to be made, by its job. */
+export async function nextJobAt({ sql }: Deps, deliveryId: string): Promise<string | undefined> {
+  const [job] = await sql<{ start_after: string }[]>`
+    select start_after from pgboss.job
+    where name = ${deliverWebhook.name} and state = 'created' and data->>'delivery_id' = ${deliveryId}`;
+  return job?.start_after;
+}
+
+/** Lets what waits for a later time be due now. */
+export async function makeDue({ sql }: Deps): Promise<void> {
+  await sql`update pgboss.job set start_after = now() where name = ${deliverWebhook.name} and state = 'created'`;
+}

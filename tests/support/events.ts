@@ -1,0 +1,47 @@
+import { assert, assertEquals, AssertionError } from "@std/assert";
+import { EVENT_TYPES } from "../../src/events/mod.ts";
+import type { Sql } from "../../src/platform/db.ts";
+
+const CHUNK = 1000;
+
+/**
+ * Fails the test if the log holds an event of no registered type, of another shape than its type and version say, or
+ * out of turn among those of its aggregate. Gives how many there are of each type.
+ */
+export async function assertEventsValid(sql: Sql): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const turns = new Map<string, number>();
+  for (let after = 0;;) {
+    const events = await sql<
+      {
+        position: number;
+        type: string;
+        version: number;
+        aggregate_type: string;
+        aggregate_id: string;
+        sequence: number;
+        data: unknown;
+      }[]
+    >`
+      select position, type, version, aggregate_type, aggregate_id, sequence, data from events
+      where position > ${after} order by position limit ${CHUNK}`;
+    for (const event of events) {
+      const what = `${event.type} v${event.version} at ${event.position}`;
+      const registered = EVENT_TYPES.find(({ type, version }) =>
+        type === event.type && version === event.version
+      );
+      if (!registered) throw new AssertionError(`${what} is not registered`);
+      assertEquals(event.aggregate_type, registered.aggregate, what);
+      const parsed = registered.schema.safeParse(event.data);
+      assert(parsed.success, `${what} is not of its shape: ${JSON.stringify(parsed.error?.issues)}`);
+      assertEquals(parsed.data, event.data, `${what} holds more than its shape says`);
+      const aggregate = `${event.aggregate_type} ${event.aggregate_id}`;
+      const turn = turns.get(aggregate);
+      if (turn !== undefined) assertEquals(event.sequence, turn + 1, `${what}: the turn of ${aggregate}`);
+      turns.set(aggregate, event.sequence);
+      counts[event.type] = (counts[event.type] ?? 0) + 1;
+    }
+    if (events.length < CHUNK) return counts;
+    after = events.at(-1)!.position;
+  }
+}

@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { type KafkaServer, startThrowAwayKafka } from "../../tools/embedded_kafka.ts";
+import { checkKafka } from "../../src/platform/kafka.ts";
+import { startEventDispatcher } from "../../workers/event_dispatcher.ts";
+import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { addProduct, place } from "../support/orders.ts";
+import { eventually, firstArrivals, rememberingLog, startDispatchApp } from "./dispatching.ts";
+
+Deno.test({
+  name: "While Kafka is away orders are taken, no event is blamed, and all arrive once it is back",
+  ignore: kafkaMissing !== undefined,
+}, async () => {
+  const server = await startThrowAwayKafka(() => {}) as KafkaServer;
+  const { log, lines } = rememberingLog();
+  try {
+    const kafka = testKafka(server.bootstrapServers);
+    await using app = await startDispatchApp(kafka, { OUTBOX_MAX_ATTEMPTS: "1" }, { log });
+    const dispatcher = startEventDispatcher(app.deps);
+    try {
+      const { sku } = await addProduct(app);
+      const user = await app.user();
+      const topics = [kafka.name("orders")];
+      const ids = [(await place(app, user, { [sku]: 1 })).id];
+      await kafka.consumeAll(topics, (all) => all.length === 1);
+      await server.kill();
+      for (let i = 0; i < 5; i++) ids.push((await place(app, user, { [sku]: 1 })).id);
+      await eventually("it is noticed", () => dispatcher.health().status === "down");
+      assertEquals(await checkKafka(app.deps.config.kafka!), { status: "down" });
+      await eventually("the breaker opens", () => dispatcher.health().breaker === "open", 60_000);
+      for (let i = 0; i < 5; i++) ids.push((await place(app, user, { [sku]: 1 })).id);
+      await server.restart();
+      const messages = await kafka.consumeAll(topics, (all) => {
+        const arrived = firstArrivals(all);
+        return ids.every((id) => arrived[id]?.includes(1));
+      }, 60_000);
+      assertEquals(Object.values(firstArrivals(messages)), ids.map(() => [1]));
+      await eventually("it has caught up", () => {
+        const { status, breaker, lag } = dispatcher.health();
+        return status === "up" && breaker === "closed" && lag === 0;
+      });
+      assertEquals((await checkKafka(app.deps.config.kafka!)).status, "up");
+    } finally {
+      await dispatcher.stop();
+    }
+    assertEquals((await app.deps.sql`select from outbox`).length, 0);
+    assertEquals(lines.filter((line) => /Kafka/.test(line)), [
+      "Kafka is away: events wait in the log",
+      "Kafka is back",
+    ]);
+  } finally {
+    await server.stop();
+  }
+});

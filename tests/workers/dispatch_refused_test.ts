@@ -1,0 +1,161 @@
+import { assert, assertEquals } from "@std/assert";
+import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import {
+  countDifferent,
+  createNarrowTopic,
+  dispatching,
+  eventsOfKeys,
+  eventually,
+  firstArrivals,
+  logEvents,
+  range,
+  startDispatchApp,
+  widenTopic,
+} from "./dispatching.ts";
+
+const ignore = kafkaMissing !== undefined;
+const MAX_BYTES = 4000;
+const LARGE = 5000;
+const KEYS = range(1, 20).map((n) => `key-${n}`);
+
+Deno.test({
+  name: "A refused event holds back the later ones of its key, in order, and no other key",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  const topic = kafka.name("orders");
+  await createNarrowTopic(kafka, topic, MAX_BYTES);
+  await using app = await startDispatchApp(kafka, {
+    OUTBOX_MAX_ATTEMPTS: "1000",
+    OUTBOX_RETRY_DELAY_MS: "100",
+    OUTBOX_DISPATCH_BATCH_SIZE: "50",
+  });
+  await using _dispatcher = dispatching(app);
+  await logEvents(app, [
+    ...eventsOfKeys(KEYS, 1, 2),
+    { key: "stuck", sequence: 1 },
+    { key: "stuck", sequence: 2, bytes: LARGE },
+    { key: "stuck", sequence: 3 },
+    ...eventsOfKeys(KEYS, 3, 4),
+    { key: "stuck", sequence: 4 },
+  ]);
+  await kafka.consumeAll([topic], (all) => countDifferent(all) === 4 * KEYS.length + 1);
+  await logEvents(app, [...eventsOfKeys(["stuck"], 5, 6), ...eventsOfKeys(KEYS, 5, 6)]);
+  const before = await kafka.consumeAll([topic], (all) => countDifferent(all) === 6 * KEYS.length + 1);
+  assertEquals(firstArrivals(before), {
+    ...Object.fromEntries(KEYS.map((key) => [key, range(1, 6)])),
+    stuck: [1],
+  });
+  const held = () =>
+    app.deps.sql`
+    select e.sequence, o.status, o.attempts > 0 as tried, o.error from outbox o join events e using (position)
+    order by position`;
+  await eventually("all of the key that follow are held", async () => (await held()).length === 5);
+  const [head, ...behind] = await held();
+  assert(head!.error.startsWith("MESSAGE_TOO_LARGE: "), head!.error);
+  assertEquals([head!.sequence, head!.tried], [2, true]);
+  assertEquals(
+    behind.map(({ sequence, status, tried, error }) => [sequence, status, tried, error]),
+    range(3, 6).map((sequence) => [sequence, "held", false, null]),
+  );
+  await widenTopic(kafka, topic);
+  const after = await kafka.consumeAll([topic], (all) => countDifferent(all) === 6 * KEYS.length + 6, 20_000);
+  assertEquals(firstArrivals(after).stuck, range(1, 6));
+  await eventually("the outbox is empty", async () => (await held()).length === 0);
+});
+
+Deno.test({
+  name:
+    "After its last attempt an event is given up and its key goes on; replayed after the repair, it arrives",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  const topic = kafka.name("orders");
+  await createNarrowTopic(kafka, topic, MAX_BYTES);
+  await using app = await startDispatchApp(kafka, { OUTBOX_MAX_ATTEMPTS: "3", OUTBOX_RETRY_DELAY_MS: "10" });
+  await using _dispatcher = dispatching(app);
+  const staff = await app.user("staff");
+  await logEvents(app, [{ key: "a", sequence: 1, bytes: LARGE }, { key: "a", sequence: 2 }]);
+  const first = await kafka.consumeAll([topic], (all) => all.length === 1);
+  assertEquals(firstArrivals(first), { a: [2] });
+
+  const dead = () => app.request("GET", "/v1/admin/outbox", { token: staff.token });
+  const { body: { data: [entry, ...others] } } = await dead();
+  assertEquals(others, []);
+  assertEquals(
+    [entry.aggregate_id, entry.sequence, entry.status, entry.attempts, entry.next_attempt_at],
+    ["a", 1, "dead", 3, null],
+  );
+  assert(entry.error.startsWith("MESSAGE_TOO_LARGE: "), entry.error);
+
+  await widenTopic(kafka, topic);
+  const replay = await app.request("POST", `/v1/admin/outbox/${entry.position}/replay`, {
+    token: staff.token,
+  });
+  assertEquals([replay.status, replay.body.status, replay.body.attempts], [200, "held", 0]);
+  const all = await kafka.consumeAll([topic], (messages) => messages.length === 2);
+  assertEquals(all.map(({ headers }) => headers.ce_sequence), ["2", "1"]);
+  await eventually(
+    "nothing is left to be done",
+    async () => (await app.deps.sql`select from outbox`).length === 0,
+  );
+});
+
+Deno.test({
+  name: "A topic that Kafka does not allow keeps its own events back and no other topic's",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  await using app = await startDispatchApp(kafka, { KAFKA_ORDERS_TOPIC: "not a topic" });
+  await using _dispatcher = dispatching(app);
+  for (const turn of range(1, 3)) {
+    await logEvents(app, eventsOfKeys(KEYS, turn, turn));
+    await logEvents(app, eventsOfKeys(KEYS.map((key) => `product-${key}`), turn, turn), "product");
+  }
+  const messages = await kafka.consumeAll(
+    [kafka.name("products")],
+    (all) => countDifferent(all) === 3 * KEYS.length,
+  );
+  assertEquals(
+    firstArrivals(messages),
+    Object.fromEntries(KEYS.map((key) => [`product-${key}`, range(1, 3)])),
+  );
+  await eventually(
+    "all events of the topic are held",
+    async () => (await app.deps.sql`select from outbox where status = 'held'`).length === 3 * KEYS.length,
+  );
+  const tried = await app.deps.sql`
+    select e.sequence, o.error from outbox o join events e using (position) where attempts > 0`;
+  assertEquals(tried.map(({ sequence }) => sequence), KEYS.map(() => 1));
+  assert(tried.every(({ error }) => error.startsWith("INVALID_TOPIC_EXCEPTION: ")));
+});
+
+Deno.test({
+  name: "Order is kept while a key's events are held, freed and held again in a stream of new ones",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  const topic = kafka.name("orders");
+  await createNarrowTopic(kafka, topic, MAX_BYTES);
+  await using app = await startDispatchApp(kafka, {
+    OUTBOX_MAX_ATTEMPTS: "1000",
+    OUTBOX_RETRY_DELAY_MS: "1",
+    OUTBOX_DISPATCH_BATCH_SIZE: "4",
+  });
+  const turns = 500;
+  await logEvents(app, [
+    { key: "stuck", sequence: 1, bytes: LARGE },
+    ...range(1, turns).flatMap((turn) => [
+      { key: "stuck", sequence: turn + 1 },
+      { key: "other", sequence: turn },
+    ]),
+  ]);
+  await using _dispatcher = dispatching(app);
+  await eventually("many are held", async () => (await app.deps.sql`select from outbox`).length > 50);
+  await widenTopic(kafka, topic);
+  const messages = await kafka.consumeAll([topic], (all) => countDifferent(all) === 2 * turns + 1, 40_000);
+  assertEquals(firstArrivals(messages), { other: range(1, turns), stuck: range(1, turns + 1) });
+  const positions = await app.deps.sql`select min(position) as min, max(position) as max from log_readers
+    where name = 'kafka'`;
+  assertEquals(positions[0]!.min, positions[0]!.max);
+});

@@ -1,0 +1,148 @@
+import { assert, assertEquals } from "@std/assert";
+import { withConnection } from "../../tools/database_admin.ts";
+import type { Sql } from "../../src/platform/db.ts";
+import { startWorker } from "../../workers/worker.ts";
+import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { addProduct, eventsOf, place } from "../support/orders.ts";
+import { startTestApp } from "../support/app.ts";
+import {
+  countDifferent,
+  dispatching,
+  eventsOfKeys,
+  eventually,
+  firstArrivals,
+  logEvents,
+  range,
+  rememberingLog,
+  startAnotherDispatcher,
+  startDispatchApp,
+} from "./dispatching.ts";
+
+const ignore = kafkaMissing !== undefined;
+
+Deno.test({ name: "An order arrives in Kafka as a CloudEvent, sent by the worker", ignore }, async () => {
+  await using kafka = testKafka();
+  await using app = await startDispatchApp(kafka, { WORKER_HOST: "127.0.0.1", WORKER_PORT: "0" });
+  const worker = await startWorker(app.deps);
+  try {
+    const { sku } = await addProduct(app);
+    const order = await place(app, await app.user(), { [sku]: 1 });
+    const messages = await kafka.consumeAll(
+      [kafka.name("orders"), kafka.name("stock")],
+      (all) => all.some(({ key }) => key === order.id) && all.some(({ key }) => key === `${sku}@default`),
+    );
+    const message = messages.find(({ key }) => key === order.id)!;
+    const [row] = await app.deps.sql`
+      select id, position, occurred_at from events where aggregate_id = ${order.id} and sequence = 1`;
+    assertEquals(message.topic, kafka.name("orders"));
+    assertEquals(JSON.parse(message.value!), (await eventsOf(app, "order", order.id))[0]!.data);
+    assertEquals(message.headers, {
+      "content-type": "application/json",
+      ce_specversion: "1.0",
+      ce_id: row!.id,
+      ce_source: "/waybill",
+      ce_type: "order.created",
+      ce_time: row!.occurred_at,
+      ce_subject: order.id,
+      ce_dataversion: "1",
+      ce_sequence: "1",
+      ce_position: String(row!.position),
+    });
+    assertEquals(messages.find(({ key }) => key === `${sku}@default`)!.topic, kafka.name("stock"));
+  } finally {
+    await worker.stop();
+  }
+});
+
+Deno.test({
+  name: "With several dispatchers and one of them killed every event arrives, in the order of its key",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  await using app = await startDispatchApp(kafka, { OUTBOX_DISPATCH_BATCH_SIZE: "50" });
+  const keys = Array.from({ length: 100 }, (_, n) => `key-${n}`);
+  const owners = async () =>
+    (await app.deps.sql`
+      select owner from log_readers where name = 'kafka' and owned_until > now() group by owner`).length;
+  await using _one = dispatching(app);
+  await using _two = await startAnotherDispatcher(app);
+  await using victim = await startAnotherDispatcher(app);
+  await eventually("three dispatchers share the shards", async () => await owners() === 3);
+  for (let turn = 1; turn <= 10; turn++) await logEvents(app, eventsOfKeys(keys, turn, turn));
+  await victim.kill();
+  for (let turn = 11; turn <= 20; turn++) await logEvents(app, eventsOfKeys(keys, turn, turn));
+  const messages = await kafka.consumeAll(
+    [kafka.name("orders")],
+    (all) => countDifferent(all) === 2000,
+    30_000,
+  );
+  const expected = Object.fromEntries(keys.map((key) => [key, range(1, 20)]));
+  assertEquals(firstArrivals(messages), expected);
+  assertEquals(await owners(), 2);
+  await eventually("all shards have come to the end of the log", async () => {
+    const [row] = await app.deps.sql`
+      select min(position) = (select max(position) from events) as done from log_readers where name = 'kafka'`;
+    return row!.done;
+  });
+});
+
+Deno.test({
+  name:
+    "When its connections to the database are cut the dispatcher goes on, and every event arrives in order",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  await using app = await startDispatchApp(kafka, { OUTBOX_DISPATCH_BATCH_SIZE: "20" });
+  await using _dispatcher = dispatching(app);
+  const keys = range(1, 20).map((n) => `key-${n}`);
+  await withConnection(app.deps.config.databaseUrl, async (sql) => {
+    const cut = () =>
+      sql`select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and application_name = 'waybill'`;
+    for (const turn of range(1, 20)) {
+      await logEvents(
+        { deps: { sql: sql as unknown as Sql, bell: app.deps.bell } },
+        eventsOfKeys(keys, turn, turn),
+      );
+      if (turn % 4 === 0) await eventually("a connection is cut", async () => (await cut()).length > 0);
+    }
+  });
+  const messages = await kafka.consumeAll(
+    [kafka.name("orders")],
+    (all) => countDifferent(all) === 400,
+    30_000,
+  );
+  assertEquals(firstArrivals(messages), Object.fromEntries(keys.map((key) => [key, range(1, 20)])));
+});
+
+Deno.test({ name: "In the layout by type an event goes to the topic of its type", ignore }, async () => {
+  await using kafka = testKafka();
+  await using app = await startDispatchApp(kafka, { KAFKA_TOPIC_LAYOUT: "type" });
+  const type = `${kafka.prefix.replaceAll(/[^a-z]/g, "_")}tried.out`;
+  await app.deps.sql`
+    insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
+    values (${type}, 1, 'order', 'a', 1, 'system:test', '{}', now())`;
+  await using _dispatcher = dispatching(app);
+  const [message] = await kafka.consumeAll([type], (all) => all.length === 1);
+  assertEquals([message!.topic, message!.key], [type, "a"]);
+});
+
+Deno.test("Without Kafka the worker says so once and does its work", async () => {
+  const { log, lines } = rememberingLog();
+  await using app = await startTestApp({ WORKER_HOST: "127.0.0.1", WORKER_PORT: "0" }, { log });
+  const worker = await startWorker(app.deps);
+  try {
+    const { sku } = await addProduct(app);
+    const order = await place(app, await app.user(), { [sku]: 1 });
+    await eventually(
+      "the order is processed",
+      async () => (await eventsOf(app, "order", order.id)).some(({ type }) => type === "order.processed"),
+    );
+  } finally {
+    await worker.stop();
+  }
+  assertEquals(lines.filter((line) => line.includes("no Kafka")).length, 1);
+  const [row] = await app.deps.sql`select max(position) as position from log_readers where name = 'kafka'`;
+  assertEquals(row!.position, 0);
+  assert(!lines.some((line) => line.startsWith("could not")), lines.join("\n"));
+});

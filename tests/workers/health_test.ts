@@ -1,0 +1,114 @@
+import { assert, assertEquals } from "@std/assert";
+import { openDatabase } from "../../src/platform/db.ts";
+import { Vitals } from "../../src/platform/vitals.ts";
+import { serveHealth } from "../../workers/health.ts";
+import { startWorker } from "../../workers/worker.ts";
+import { startTestApp } from "../support/app.ts";
+import { addProduct, place } from "../support/orders.ts";
+
+const NO_KAFKA = { health: () => ({ status: "not_configured" as const, lag: 0 }) };
+const WORKER = { WORKER_HOST: "127.0.0.1", WORKER_PORT: "0" };
+
+function valueOf(metrics: string, series: string): number | undefined {
+  const line = metrics.split("\n").find((each) => each.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+
+async function get(port: number, path: string, headers: Record<string, string> = {}) {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+  return { status: response.status, text: await response.text() };
+}
+
+/** Asks until the answer holds, for as long as the backlog's age and pg-boss's own counting may take. */
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!await holds()) {
+    assert(Date.now() < deadline, `never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+Deno.test("A worker tells how many jobs it did and failed, what is left undone, and that it is alive", async () => {
+  await using app = await startTestApp(WORKER);
+  const { sku } = await addProduct(app);
+  const user = await app.user();
+  const [good, bad] = [await place(app, user, { [sku]: 1 }), await place(app, user, { [sku]: 1 })];
+  await app.deps
+    .sql`update order_items set quantity = 5, line_total = 5 * unit_price where order_id = ${bad.id}`;
+  const worker = await startWorker(app.deps);
+  try {
+    let metrics = "";
+    await until("both jobs were attempted, and the log is read", async () => {
+      metrics = (await get(worker.port, "/metrics")).text;
+      return valueOf(metrics, 'jobs_done_total{job="orders.process",result="done"}') === 1 &&
+        valueOf(metrics, 'jobs_done_total{job="orders.process",result="failed"}')! >= 1 &&
+        valueOf(metrics, 'event_log_lag_events{reader="jobs"}') === 0 &&
+        valueOf(metrics, 'jobs_waiting{queue="orders.process"}') === 1;
+    });
+    assert(valueOf(metrics, 'job_duration_seconds_count{job="orders.process"}')! >= 2);
+    assertEquals(valueOf(metrics, 'event_log_lag_seconds{reader="jobs"}'), 0);
+    assertEquals(valueOf(metrics, "database_up"), 1);
+    assertEquals([valueOf(metrics, "outbox_held"), valueOf(metrics, "outbox_dead")], [0, 0]);
+    assert(!metrics.includes(good.id) && !metrics.includes(bad.id));
+    await until("the worker was seen", async () => {
+      const { status, text } = await get(worker.port, "/health/detailed");
+      const { dependencies, dispatcher } = JSON.parse(text);
+      assertEquals(dispatcher, { status: "not_configured", lag: 0 });
+      return status === 200 && dependencies.workers.status === "up";
+    });
+    assertEquals((await get(worker.port, "/health/ready")).status, 200);
+    await until("the job that failed for good is a dead letter", async () => {
+      await app.deps.sql`
+        update pgboss.job set retry_limit = retry_count, start_after = now()
+        where name = 'orders.process' and state = 'retry'`;
+      const { text } = await get(worker.port, "/metrics");
+      return valueOf(text, "dead_letters") === 1 &&
+        valueOf(text, 'jobs_failed{queue="orders.process"}') === 1;
+    });
+  } finally {
+    await worker.stop();
+  }
+});
+
+Deno.test("With PostgreSQL gone a worker's /health and /metrics answer with what the process knows", async () => {
+  await using app = await startTestApp(WORKER);
+  const { config, cache, metrics } = app.deps;
+  const sql = openDatabase({ ...config, databaseUrl: "postgres://waybill@127.0.0.1:1/waybill" });
+  metrics.jobsEnded("orders.process", "done", 7, 0.1);
+  const server = serveHealth({ ...app.deps, vitals: new Vitals(config, sql, cache) }, NO_KAFKA);
+  try {
+    const { port } = server.addr;
+    assertEquals((await get(port, "/health")).status, 200);
+    assertEquals((await get(port, "/health/ready")).status, 503);
+    const detailed = await get(port, "/health/detailed");
+    assertEquals([detailed.status, JSON.parse(detailed.text).status], [503, "down"]);
+    const { status, text } = await get(port, "/metrics");
+    assertEquals(status, 200);
+    assertEquals(valueOf(text, 'jobs_done_total{job="orders.process",result="done"}'), 7);
+    assertEquals(valueOf(text, "database_up"), 0);
+    for (const unknown of ["dead_letters", "outbox_held", "outbox_dead"]) {
+      assertEquals(valueOf(text, unknown), undefined, unknown);
+    }
+    assert(!/^(jobs_waiting|event_log_lag_events)\{/m.test(text));
+  } finally {
+    await server.shutdown();
+    await sql.end({ timeout: 1 });
+  }
+});
+
+Deno.test("A worker's metrics need the token where one is set", async () => {
+  await using app = await startTestApp({ ...WORKER, METRICS_TOKEN: "a-token-for-prometheus" });
+  const server = serveHealth(app.deps, NO_KAFKA);
+  try {
+    const { port } = server.addr;
+    assertEquals((await get(port, "/metrics")).status, 401);
+    assertEquals((await get(port, "/metrics", { Authorization: "Bearer another-token" })).status, 401);
+    assertEquals(
+      (await get(port, "/metrics", { Authorization: "Bearer a-token-for-prometheus" })).status,
+      200,
+    );
+    assertEquals((await get(port, "/health")).status, 200);
+  } finally {
+    await server.shutdown();
+  }
+});
