@@ -65,7 +65,7 @@ function run(script: string, env: Record<string, string>): Promise<unknown> {
   }).spawn();
   stopping.signal.addEventListener("abort", () => {
     try {
-      child.kill("SIGTERM");
+      child.kill("SIGINT"); // after SIGTERM the watcher would wait for a file to change
     } catch { /* it has ended already */ }
   });
   return child.status;

@@ -203,10 +203,6 @@ Deno.test("What a dead mail server did not take is tried again, and delivered on
   const [waiting] = await notificationsOf(app);
   assertEquals(waiting!.status, "queued");
   assertMatch(waiting!.error!, /^The mail was not accepted: (ESOCKET|ECONNREFUSED|ECONNECTION)\.$/);
-  const [job] = await app.deps.sql`
-    select extract(epoch from start_after - now())::float as wait from pgboss.job where name = 'notifications.send'`;
-  assert(job!.wait > 20 && job!.wait <= 60, `${job!.wait} s`);
-
   await using server = await startMailServer({ port: first.port });
   await app.deps.sql`update pgboss.job set start_after = now() where name = 'notifications.send'`;
   app.deps.jobs.announce();

@@ -1,3 +1,4 @@
+import { withConnection } from "../../../tools/database_admin.ts";
 import { assert, assertEquals } from "@std/assert";
 import { openDatabase } from "../../../src/platform/db.ts";
 import { Bell } from "../../../src/platform/bell.ts";
@@ -240,11 +241,14 @@ export const HANDSHAKE = {
 };
 
 /** What the log holds, as its table has it: everything, or what belongs to a user. */
-export async function logOf({ deps: { sql } }: TestApp, userId?: string): Promise<number[]> {
-  const rows = await sql<{ position: number }[]>`
-    select position from events where ${userId ?? null}::uuid is null or user_id = ${userId ?? null}
-    order by position`;
-  return rows.map(({ position }) => position);
+export async function logOf({ deps }: TestApp, userId?: string): Promise<number[]> {
+  // A connection of its own: those of the app may just have been cut.
+  return await withConnection(deps.config.databaseUrl, async (sql) => {
+    const rows = await sql<{ position: number }[]>`
+      select position::int from events where ${userId ?? null}::uuid is null or user_id = ${userId ?? null}
+      order by position`;
+    return rows.map(({ position }) => position);
+  });
 }
 
 /** Writes many events of a user, each about so large, in one transaction. */
