@@ -17,6 +17,7 @@ import { realtimeRoutes } from "./realtime/routes.ts";
 import { webhookRoutes } from "./webhooks/routes.ts";
 import { AppError } from "./platform/errors.ts";
 import { clientAddress } from "./http/client_address.ts";
+import { sayRateLimit } from "./http/gate.ts";
 import { logRequest, normalisePath } from "./http/request.ts";
 import { describeApi } from "./http/openapi.ts";
 import { onError } from "./http/problem.ts";
@@ -32,9 +33,14 @@ export function createApp(deps: Deps) {
     c.set("deps", deps);
     c.set("requestId", requestId);
     c.set("address", addressOf(c.env?.remoteAddr?.hostname, c.req.header("X-Forwarded-For")));
-    c.header("X-Request-Id", requestId);
     const { raw } = c.req;
     await next();
+    // On the answer itself: with `c.header`, before or after it is made, Hono makes it in a slower way or anew.
+    c.res.headers.set("X-Request-Id", requestId);
+    const verdict = c.get("verdict");
+    if (verdict) sayRateLimit(c.res.headers, verdict);
+    const etag = c.get("etag");
+    if (etag) c.res.headers.set("ETag", etag);
     const upgrade = c.get("upgrade");
     if (!upgrade || !c.res.ok) return;
     // Deno wants its own answer to an upgrade back as it is, with no header added to it.

@@ -4,7 +4,7 @@ import { AppError } from "../platform/errors.ts";
 /** Sets `ETag`; true when the caller has this version already (`If-None-Match`), so that a 304 will do. */
 export function isUnchanged(c: Context, version: number): boolean {
   const tag = `"${version}"`;
-  c.header("ETag", tag);
+  c.set("etag", tag);
   const known = c.req.header("If-None-Match");
   return known !== undefined && known.split(",").some((each) => each.trim().replace(/^W\//, "") === tag);
 }

@@ -24,6 +24,7 @@ export function gate(
   contentTypes: string[],
   bodyRequired: boolean,
 ): MiddlewareHandler<AppEnv>[] {
+  const writes = !route.startsWith("GET ");
   const handlers: MiddlewareHandler<AppEnv>[] = [async (c, next) => {
     c.set("route", route);
     const traceparent = traceRoute(route);
@@ -35,7 +36,7 @@ export function gate(
     let actor: Actor = bearer instanceof Error ? ANONYMOUS : bearer;
     const key = options.cacheKey?.(c);
     const { verdict, cached } = await deps.cache.admit(bucketsOf(c, actor, options), key);
-    sayRateLimit(c, verdict);
+    c.set("verdict", verdict);
     if (!verdict.allowed) throw rateLimited(verdict);
     if (bearer instanceof Error) throw bearer;
     if (ticket !== undefined) actor = await options.redeemTicket!(c, ticket);
@@ -51,8 +52,8 @@ export function gate(
     };
     c.set("ctx", ctx);
     await next();
-    if (ctx.cacheStatus) c.header("X-Cache-Status", ctx.cacheStatus);
-    if (c.req.method !== "GET" && c.res.ok) deps.bell.ring("waybill_events");
+    if (ctx.cacheStatus) c.res.headers.set("X-Cache-Status", ctx.cacheStatus);
+    if (writes && c.res.ok) deps.bell.ring("waybill_events");
   }];
   if (contentTypes.length > 0 && options.maxBodyBytes !== null) {
     handlers.push(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge }));
@@ -118,10 +119,10 @@ function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): 
 }
 
 /** The fields of draft-ietf-httpapi-ratelimit-headers. */
-function sayRateLimit(c: Context<AppEnv>, verdict: Verdict): void {
+export function sayRateLimit(headers: Headers, verdict: Verdict): void {
   const seconds = Math.ceil(verdict.resetMs / 1000);
-  c.header("RateLimit-Policy", `"default";q=${verdict.limit};w=${Math.ceil(verdict.windowMs / 1000)}`);
-  c.header("RateLimit", `"default";r=${verdict.remaining};t=${seconds}`);
+  headers.set("RateLimit-Policy", `"default";q=${verdict.limit};w=${Math.ceil(verdict.windowMs / 1000)}`);
+  headers.set("RateLimit", `"default";r=${verdict.remaining};t=${seconds}`);
 }
 
 function rateLimited(verdict: Verdict): AppError {

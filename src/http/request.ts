@@ -27,11 +27,12 @@ export const logRequest: MiddlewareHandler<AppEnv> = async (c, next) => {
   }
   const status = c.res.status;
   const durationMs = performance.now() - start;
-  metrics.requestEnded(c.get("route"), c.req.method, status, durationMs / 1000);
+  const { method } = c.req;
+  metrics.requestEnded(c.get("route"), method, status, durationMs / 1000);
   if (c.get("route") === undefined && status < 400) return;
   c.get("deps").log.info("request", {
     request_id: c.get("requestId"),
-    method: c.req.method,
+    method,
     route: c.get("route") ?? "none",
     status,
     duration_ms: Math.round(durationMs * 10) / 10,

@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi
 import type { Context, TypedResponse } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Deps } from "../deps.ts";
+import type { Verdict } from "../platform/cache.ts";
 import type { Actor, Ctx } from "../platform/ctx.ts";
 import type { ErrorCode } from "../platform/errors.ts";
 import type { Idempotency, Outcome } from "../platform/idempotency.ts";
@@ -17,6 +18,9 @@ export interface AppEnv {
     address: string;
     /** Set by the gate of each route. */
     ctx: Ctx;
+    /** What its rate limit said of the request, and the `ETag` of what it answers: the answer's headers in the end. */
+    verdict?: Verdict;
+    etag?: string;
     route?: string;
     /** When the access token of the request ends. */
     tokenEndsAtMs?: number;
