@@ -5,7 +5,7 @@ import { type JobType, type JobWithMetadata, joining, openJob, type PgBoss } fro
 import { errorFields } from "../src/platform/log.ts";
 import { inSpan } from "../src/platform/tracing.ts";
 import { type Handler, HANDLERS, type OutsideHandler, type TransactionHandler } from "./handlers.ts";
-import { Waker } from "./waker.ts";
+import { gather, Waker } from "./waker.ts";
 
 const POLL_MS = 1000;
 const PAUSE_AFTER_ERROR_MS = 1000;
@@ -58,7 +58,8 @@ async function serveInTransactions(
         for (let i = 0; i < limit; i++) await takeJobs(deps, boss, job, handler, 1);
         taken = limit;
       }
-      if (taken < limit) await waker.wait(POLL_MS);
+      if (taken > 0 && taken < limit) await gather(stopping);
+      else if (taken < limit) await waker.wait(POLL_MS);
     } catch (error) {
       deps.log.warn("could not take jobs", { ...errorFields(error), job: job.name });
       await waker.wait(PAUSE_AFTER_ERROR_MS);

@@ -6,7 +6,7 @@ import { advanceReader, type LoggedEvent } from "../src/platform/event_log.ts";
 import { errorFields } from "../src/platform/log.ts";
 import { makeJobs } from "../src/subscriptions.ts";
 import { fanOut } from "../src/webhooks/mod.ts";
-import type { Waker } from "./waker.ts";
+import { gather, type Waker } from "./waker.ts";
 
 const BATCH = 500;
 const POLL_MS = 500;
@@ -42,6 +42,7 @@ export async function followLog(
         (tx, events) => work(tx, ctx, events),
       );
       if (count > 0) deps.jobs.announce();
+      if (count > 0 && count < BATCH) await gather(stopping);
       if (count < BATCH) await waker.wait(POLL_MS, rings);
     } catch (error) {
       deps.log.warn("could not follow the log", { ...errorFields(error), reader });
