@@ -1,11 +1,16 @@
 import type { EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Sql, transaction } from "../../src/platform/db.ts";
-import { type ConsumedEvent, createTables, isNew, project } from "./projection.ts";
+import { type ConsumedEvent, createTables, project, takeIn } from "./projection.ts";
 
 const SUBSCRIBE_AGAIN_MS = 1000;
 /** An idle fetch must not hold up the end of the process. */
 const MAX_WAIT_MS = 500;
+/** How long the partitions of a consumer that was killed wait for it. The shortest that brokers take by default. */
+const SESSION_TIMEOUT_MS = 6000;
+const HEARTBEAT_MS = 2000;
+/** Events that share a transaction. */
+const AT_ONCE = 100;
 
 export interface ConsumeOptions {
   kafka: Kafka;
@@ -28,7 +33,12 @@ export interface RunningConsumer {
  */
 export async function startConsumer({ kafka, sql, topics, group }: ConsumeOptions): Promise<RunningConsumer> {
   await createTables(sql);
-  const consumer = kafka.consumer({ groupId: group, maxWaitTimeInMs: MAX_WAIT_MS });
+  const consumer = kafka.consumer({
+    groupId: group,
+    maxWaitTimeInMs: MAX_WAIT_MS,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    heartbeatInterval: HEARTBEAT_MS,
+  });
   const done = Promise.withResolvers<void>();
   done.promise.catch(() => {}); // whoever started it looks when it wants to
   const stopping = new AbortController();
@@ -69,19 +79,31 @@ export async function startConsumer({ kafka, sql, topics, group }: ConsumeOption
 
 async function consumeBatch(sql: Sql, group: string, payload: EachBatchPayload): Promise<void> {
   const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
-  for (const message of batch.messages) {
-    if (!isRunning() || isStale()) break;
-    await consumeMessage(sql, group, message);
-    resolveOffset(message.offset);
-    await heartbeat(); // at most one each three seconds is sent: a long batch must not look like a dead consumer
+  for (let i = 0; i < batch.messages.length && isRunning() && !isStale(); i += AT_ONCE) {
+    const messages = batch.messages.slice(i, i + AT_ONCE);
+    const { events, unreadable } = read(messages);
+    await consumeEvents(sql, group, events);
+    if (events.length > 0) resolveOffset(messages[events.length - 1]!.offset);
+    if (unreadable) throw unreadable;
+    await heartbeat(); // sent only when one is due: a long batch must not look like a dead consumer
   }
 }
 
-async function consumeMessage(sql: Sql, group: string, message: KafkaMessage): Promise<void> {
-  const event = eventOf(message);
+async function consumeEvents(sql: Sql, group: string, events: ConsumedEvent[]): Promise<void> {
   await transaction(sql, async (tx) => {
-    if (await isNew(tx, group, event)) await project(tx, group, event);
+    for (const event of await takeIn(tx, group, events)) await project(tx, group, event);
   });
+}
+
+/** The events up to the first that cannot be read, and what is wrong with that one. */
+function read(messages: KafkaMessage[]): { events: ConsumedEvent[]; unreadable?: unknown } {
+  const events: ConsumedEvent[] = [];
+  try {
+    for (const message of messages) events.push(eventOf(message));
+    return { events };
+  } catch (unreadable) {
+    return { events, unreadable };
+  }
 }
 
 /** @throws SyntaxError for a message that is no JSON: it stops the consumer for good, so that somebody looks at it */

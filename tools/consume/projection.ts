@@ -38,12 +38,16 @@ export async function createTables(sql: Sql): Promise<void> {
     );`);
 }
 
-/** Has this consumer not seen the event before? From now on it has, if the transaction commits. */
-export async function isNew(tx: Tx, consumer: string, event: ConsumedEvent): Promise<boolean> {
-  const { count } = await tx`
-    insert into consumer_example.inbox (consumer, event_id) values (${consumer}, ${event.id})
-    on conflict do nothing`;
-  return count > 0;
+/** Those of the events that this consumer has not seen; from now on it has, if the transaction commits. */
+export async function takeIn(tx: Tx, consumer: string, events: ConsumedEvent[]): Promise<ConsumedEvent[]> {
+  const rows = await tx<{ event_id: string }[]>`
+    insert into consumer_example.inbox (consumer, event_id)
+    select ${consumer}, id from unnest(${events.map(({ id }) => id)}::uuid[]) as id
+    on conflict do nothing
+    returning event_id`;
+  const fresh = new Set(rows.map(({ event_id }) => event_id));
+  // An event that came twice in these messages is fresh once.
+  return events.filter(({ id }) => fresh.delete(id));
 }
 
 /** The effect of an event. It adds up, so it must happen once for each event. */
