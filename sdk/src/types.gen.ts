@@ -4098,14 +4098,14 @@ export type StreamEventsData = {
         /**
          * The last `id` that you had; counts for more than `after`. EventSource sends it by itself.
          */
-        'last-event-id'?: number | null;
+        'last-event-id'?: number;
     };
     path?: never;
     query?: {
         /**
          * Begin behind this position, the last `id` that you had. Left out: from now on.
          */
-        after?: number | null;
+        after?: number;
         /**
          * Only these types, with commas between them; `order.*` stands for all that begin so.
          */
@@ -4163,7 +4163,7 @@ export type OpenEventSocketData = {
         /**
          * Begin behind this position, the last `id` that you had. Left out: from now on.
          */
-        after?: number | null;
+        after?: number;
         /**
          * Only these types, with commas between them; `order.*` stands for all that begin so.
          */
