@@ -48,6 +48,7 @@ try {
     await measureDrain(stage, kafka);
     await measureLatency(stage, kafka);
   } else console.log(`MISSING: ${(broker as { reason: string }).reason}: nothing was sent to Kafka.`);
+  await measureCost(stage);
   await measureExpiry(stage);
 } finally {
   await stage.stop();
@@ -63,6 +64,38 @@ console.log(
 );
 console.log(`\n${await writeResults(`${ROOT}bench/results`, { toProcess, due, figures }, "worker")}`);
 Deno.exit(figures.every(({ holds }) => holds) ? 0 : 1);
+
+/** What placing orders loses to a worker beside it that screens them, writes notifications and feeds Kafka. */
+async function measureCost(stage: Stage): Promise<void> {
+  const api = await stage.startApi();
+  const tokens = await stage.signTokens(stage.customers);
+  const placed = async () =>
+    (await play({
+      port: api.port,
+      clients: 32,
+      seconds: 4,
+      traffic: { kind: "place", tokens, skus: stage.skus },
+    }))
+      .perSecond;
+  await placed(); // warms up
+  const ratios: number[] = [];
+  const beside: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const alone = await placed();
+    const worker = await stage.startWorker(kafka ? { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers } : {});
+    beside.push(await placed());
+    ratios.push(beside.at(-1)! / alone);
+    await worker.stop();
+  }
+  await api.stop();
+  const ratio = median(ratios);
+  say(
+    "placing while a worker does all that follows",
+    `${Math.round(median(beside))}/s, ${ratio.toFixed(2)} of placing alone`,
+    "",
+    true,
+  );
+}
 
 /** Orders that wait for a worker, and the time from its first to its last. */
 async function measureProcessing(stage: Stage): Promise<void> {
