@@ -1,23 +1,15 @@
 import { createApp } from "./app.ts";
-import { ConfigError, loadConfig } from "./config.ts";
+import { loadConfig } from "./config.ts";
 import { closeDeps, openDeps, systemCtx } from "./deps.ts";
 import { createFirstAdmin } from "./identity/mod.ts";
 import { readEnvFile } from "./platform/env_file.ts";
-import { errorFields } from "./platform/log.ts";
+import { orExit, runUntilTold } from "./process.ts";
 
 /** How long open requests may go on after SIGTERM before the process ends anyway. */
 const DRAIN_MS = 10_000;
 
 readEnvFile();
-const config = (() => {
-  try {
-    return loadConfig(Deno.env.toObject());
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
-    Deno.exit(2);
-  }
-})();
+const config = await orExit(() => loadConfig(Deno.env.toObject()));
 const deps = await openDeps(config);
 const { log } = deps;
 
@@ -29,7 +21,7 @@ if (!config.redis) {
     "No Redis: cache and rate limits run in this process, so each API process counts and caches for itself.",
   );
 }
-await createFirstAdmin(systemCtx(deps, "start"));
+await orExit(() => createFirstAdmin(systemCtx(deps, "start")));
 
 const server = Deno.serve({
   hostname: config.host,
@@ -37,21 +29,8 @@ const server = Deno.serve({
   onListen: ({ port }) => log.info("listening", { url: `http://localhost:${port}` }),
 }, createApp(deps).fetch);
 
-let draining = false;
-async function drain(): Promise<void> {
-  if (draining) return;
-  draining = true;
-  log.info("draining");
-  const deadline = setTimeout(() => Deno.exit(1), DRAIN_MS);
+runUntilTold(log, DRAIN_MS, async () => {
   await deps.streams.close(); // the server waits for every answer to end
   await server.shutdown();
   await closeDeps(deps);
-  clearTimeout(deadline);
-  Deno.exit(0);
-}
-Deno.addSignalListener("SIGTERM", drain);
-Deno.addSignalListener("SIGINT", drain);
-globalThis.addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  log.error("unhandled rejection", errorFields(event.reason));
 });

@@ -2,6 +2,7 @@ import type { Deps } from "../src/deps.ts";
 import type { BreakerState } from "../src/platform/breaker.ts";
 import { transaction } from "../src/platform/db.ts";
 import { errorFields } from "../src/platform/log.ts";
+import { Waker } from "../src/platform/waker.ts";
 import {
   deleteOutbox,
   findPositions,
@@ -20,7 +21,6 @@ import {
 } from "./dispatcher_queries.ts";
 import { EventSender, KafkaAway, type Outcome, type Refused } from "./event_sender.ts";
 import { divide } from "./shards.ts";
-import { Waker } from "./waker.ts";
 
 const SHARDS = 16;
 const LEASE_MS = 8000;

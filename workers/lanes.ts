@@ -1,16 +1,22 @@
 import { type Deps, systemCtx } from "../src/deps.ts";
-import { type JobName, JOBS } from "../src/jobs.ts";
+import { JOBS } from "../src/jobs.ts";
 import { transaction } from "../src/platform/db.ts";
 import { type JobType, type JobWithMetadata, joining, openJob, type PgBoss } from "../src/platform/jobs.ts";
 import { errorFields } from "../src/platform/log.ts";
 import { inSpan } from "../src/platform/tracing.ts";
-import { type Handler, HANDLERS, type OutsideHandler, type TransactionHandler } from "./handlers.ts";
-import { gather, Waker } from "./waker.ts";
+import { gather, Waker } from "../src/platform/waker.ts";
+import { HANDLERS, type OutsideHandler, type TransactionHandler } from "./handlers.ts";
 
 const POLL_MS = 1000;
 const PAUSE_AFTER_ERROR_MS = 1000;
 /** pg-boss's smallest. */
 const OUTSIDE_POLL_SECONDS = 0.5;
+
+// deno-lint-ignore no-explicit-any
+type HandlerOf = { transaction: TransactionHandler<any>; outside: OutsideHandler<any> };
+/** What does each job: of the kind that its policy says, or this is a type error. */
+const HANDLER_OF: { [Job in typeof JOBS[number] as Job["name"]]: HandlerOf[Job["policy"]["work"]] } =
+  HANDLERS;
 
 /** Serves these lanes until it is stopped; what is under way then is finished. */
 export async function serveLanes(deps: Deps, boss: PgBoss): Promise<{ stop(): Promise<void> }> {
@@ -20,8 +26,7 @@ export async function serveLanes(deps: Deps, boss: PgBoss): Promise<{ stop(): Pr
   const outside: string[] = [];
   const running: Promise<void>[] = [];
   for (const job of JOBS.filter(({ lane }) => lanes.includes(lane))) {
-    // deno-lint-ignore no-explicit-any
-    const handler = HANDLERS[job.name as JobName] as Handler<any>;
+    const handler = HANDLER_OF[job.name];
     for (let i = 0; i < concurrency[job.lane]; i++) {
       if ("together" in handler) {
         running.push(serveInTransactions(deps, boss, job, handler, waker, stopping.signal));
@@ -52,6 +57,7 @@ async function serveInTransactions(
 ): Promise<void> {
   const limit = job.policy.batchSize ?? 1;
   while (!stopping.aborted) {
+    const rings = waker.rings;
     try {
       let taken = await takeJobs(deps, boss, job, handler, limit);
       if (taken === "failed together") {
@@ -59,7 +65,7 @@ async function serveInTransactions(
         taken = limit;
       }
       if (taken > 0 && taken < limit) await gather(stopping);
-      else if (taken < limit) await waker.wait(POLL_MS);
+      else if (taken < limit) await waker.wait(POLL_MS, rings);
     } catch (error) {
       deps.log.warn("could not take jobs", { ...errorFields(error), job: job.name });
       await waker.wait(PAUSE_AFTER_ERROR_MS);

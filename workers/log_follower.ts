@@ -4,23 +4,44 @@ import type { Ctx } from "../src/platform/ctx.ts";
 import type { Tx } from "../src/platform/db.ts";
 import { advanceReader, type LoggedEvent } from "../src/platform/event_log.ts";
 import { errorFields } from "../src/platform/log.ts";
-import { makeJobs } from "../src/subscriptions.ts";
+import { gather, type Waker } from "../src/platform/waker.ts";
+import { makeJobs, SUBSCRIPTIONS } from "../src/subscriptions.ts";
 import { fanOut } from "../src/webhooks/mod.ts";
-import { gather, type Waker } from "./waker.ts";
 
 const BATCH = 500;
 const POLL_MS = 500;
 const PAUSE_AFTER_ERROR_MS = 1000;
 
-/** What follows from the log, by the name of the reader in log_readers. */
-export const READERS: Record<string, (tx: Tx, ctx: Ctx, events: LoggedEvent[]) => Promise<void>> = {
+/** What follows from the log, by the name of the reader in log_readers. Each says whether there are new jobs. */
+export const READERS: Record<string, (tx: Tx, ctx: Ctx, events: LoggedEvent[]) => Promise<boolean>> = {
   jobs: async (tx, ctx, events) => {
     await makeJobs(tx, ctx, events);
-    // An API process that was killed between its commit and its cache leaves an older order there.
-    await forgetChangedOrders(ctx, events);
+    return events.some(({ type }) => type in SUBSCRIPTIONS);
   },
   webhooks: fanOut,
 };
+
+/**
+ * What a reader does with other systems before the transaction that moves it on, so that a kill in between repeats it.
+ * `jobs`: an API process that was killed between its commit and its cache leaves an older order there; were it dropped
+ * after the commit, killing both would leave it for as long as an order may stay.
+ */
+const FIRST: Record<string, (ctx: Ctx, events: LoggedEvent[]) => Promise<void>> = {
+  jobs: forgetChangedOrders,
+};
+
+/** Does what follows from a reader's next events. Gives how many there were; 0 also when another process is reading. */
+export async function readOn(deps: Deps, reader: string): Promise<number> {
+  const ctx = systemCtx(deps, `reader.${reader}`);
+  let hasNewJobs = false;
+  const work = async (tx: Tx, events: LoggedEvent[]) => {
+    hasNewJobs = await READERS[reader]!(tx, ctx, events);
+  };
+  const first = (events: LoggedEvent[]) => FIRST[reader]?.(ctx, events);
+  const count = await advanceReader(deps.sql, deps.horizon, reader, BATCH, work, first);
+  if (hasNewJobs) deps.jobs.announce();
+  return count;
+}
 
 /** Follows the log with one reader until it is stopped. Processes take turns by themselves. */
 export async function followLog(
@@ -29,19 +50,10 @@ export async function followLog(
   waker: Waker,
   stopping: AbortSignal,
 ): Promise<void> {
-  const work = READERS[reader]!;
   while (!stopping.aborted) {
     const rings = waker.rings;
     try {
-      const ctx = systemCtx(deps, `reader.${reader}`);
-      const count = await advanceReader(
-        deps.sql,
-        deps.horizon,
-        reader,
-        BATCH,
-        (tx, events) => work(tx, ctx, events),
-      );
-      if (count > 0) deps.jobs.announce();
+      const count = await readOn(deps, reader);
       if (count > 0 && count < BATCH) await gather(stopping);
       if (count < BATCH) await waker.wait(POLL_MS, rings);
     } catch (error) {

@@ -2,12 +2,12 @@ import type { Deps } from "../src/deps.ts";
 import { JOBS } from "../src/jobs.ts";
 import { installJobs } from "../src/platform/jobs.ts";
 import { errorFields } from "../src/platform/log.ts";
+import { Waker } from "../src/platform/waker.ts";
 import { startEventDispatcher } from "./event_dispatcher.ts";
 import { serveHealth } from "./health.ts";
 import { serveLanes } from "./lanes.ts";
 import { followLog, READERS } from "./log_follower.ts";
 import { SCHEDULES } from "./schedules.ts";
-import { Waker } from "./waker.ts";
 
 export interface Worker {
   /** Where its `/health` and `/metrics` are. */

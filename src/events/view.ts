@@ -1,4 +1,4 @@
-import { type Actor, isStaff } from "../platform/ctx.ts";
+import { type Actor, actorRole, isStaff } from "../platform/ctx.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 
 /** An event as it is answered and streamed. */
@@ -31,14 +31,8 @@ export function eventView(reader: Actor, event: LoggedEvent): EventView {
     aggregate: { type: event.aggregate_type, id: event.aggregate_id },
     sequence: event.sequence,
     occurred_at: event.occurred_at,
-    actor: isStaff(reader) ? event.actor : roleOf(event),
+    actor: isStaff(reader) ? event.actor : actorRole(event.actor, event.user_id),
     ...isStaff(reader) && { request_id: event.request_id },
     data: event.data,
   };
-}
-
-/** Who is nobody yet, and registers, is the customer. */
-function roleOf({ actor, user_id }: LoggedEvent): string {
-  if (actor === `user:${user_id}` || actor === "anonymous") return "customer";
-  return actor.startsWith("user:") ? "staff" : "system";
 }

@@ -17,13 +17,12 @@ export interface OutgoingMail {
   html: string;
 }
 
-/** Hands one mail to the configured server; when it returns, the server has accepted it. @throws MailError */
+/** Hands one mail to the server; when it returns, the server has accepted it. @throws MailError */
 export async function sendMail(
-  { smtpUrl, mailFrom }: Pick<Config, "smtpUrl" | "mailFrom">,
+  { smtpUrl, mailFrom }: { smtpUrl: string } & Pick<Config, "mailFrom">,
   mail: OutgoingMail,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!smtpUrl) throw new MailError("No mail server is configured any more.");
   const transport = createTransport({
     url: smtpUrl,
     connectionTimeout: CONNECT_TIMEOUT_MS,

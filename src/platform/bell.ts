@@ -85,6 +85,7 @@ export class Bell {
       await ended;
     } finally {
       this.#client = undefined;
+      await client.end(); // a server that refuses to listen (a standby) leaves it open
     }
   }
 

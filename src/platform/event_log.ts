@@ -49,8 +49,9 @@ export async function readEvents(sql: Sql | Tx, filter: EventFilter): Promise<Lo
 }
 
 /**
- * Gives a reader its next events, in the transaction that moves it on: what `work` writes is done once for each event,
- * whatever is killed. Of several processes one reads at a time.
+ * Gives a reader its next events: what `work` writes is done once for each, whatever is killed, since it is in the
+ * transaction that moves the reader on. What `first` does is done at least once, and before that transaction, where it
+ * may call other systems. Of several processes one works at a time; two that began together both come to `first`.
  *
  * @returns how many events there were; 0 also when another process is reading
  */
@@ -59,14 +60,19 @@ export async function advanceReader(
   horizon: LogHorizon,
   reader: string,
   limit: number,
-  work: (tx: Tx, events: LoggedEvent[]) => Promise<void>,
+  work: (tx: Tx, events: LoggedEvent[]) => Promise<unknown>,
+  first: (events: LoggedEvent[]) => Promise<void> | void = () => {},
 ): Promise<number> {
   const upTo = await horizon.settled();
+  const [row] = await sql<{ position: number }[]>`
+    select position from log_readers where name = ${reader} and shard = 0 for update skip locked`;
+  if (!row || row.position >= upTo) return 0;
+  const events = await readEvents(sql, { after: row.position, upTo, limit });
+  if (events.length > 0) await first(events);
   return await transaction(sql, async (tx) => {
-    const [row] = await tx<{ position: number }[]>`
-      select position from log_readers where name = ${reader} and shard = 0 for update skip locked`;
-    if (!row || row.position >= upTo) return 0;
-    const events = await readEvents(tx, { after: row.position, upTo, limit });
+    const isNext = await tx`
+      select from log_readers where name = ${reader} and shard = 0 and position = ${row.position} for update`;
+    if (isNext.length === 0) return 0;
     if (events.length > 0) await work(tx, events);
     const position = events.length < limit ? upTo : events.at(-1)!.position;
     await tx`

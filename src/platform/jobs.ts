@@ -5,13 +5,16 @@ import type { Tx } from "./db.ts";
 import type { Lane } from "../config.ts";
 import { activeTraceparent } from "./tracing.ts";
 
+/**
+ * `transaction`: the handler works in the transaction that fetches and completes the job, so that a kill undoes both
+ * and repeats nothing. `outside`: it calls other systems; a killed one is done again after its heartbeat ends.
+ */
+export type Work = "transaction" | "outside";
+
 /** How a job is done and what happens when it fails. Times in seconds. */
-export interface JobPolicy {
-  /**
-   * `transaction`: its handler works in the transaction that fetches and completes the job, so that a kill undoes
-   * both and repeats nothing. `outside`: it calls other systems; a killed one is done again after its heartbeat ends.
-   */
-  work: "transaction" | "outside";
+export interface JobPolicy<Kind extends Work = Work> {
+  /** Of which kind its handler must be: workers/lanes.ts does not compile with another. */
+  work: Kind;
   /** How many are done at a time: together in one transaction, or else side by side. */
   batchSize?: number;
   /** Attempts after the first; then it goes to the dead letters. */
@@ -28,19 +31,27 @@ export interface JobPolicy {
 }
 
 /** A kind of job: its name (`domain.verb`), the shape of its data, and its policy. */
-export interface JobType<Name extends string = string, Schema extends z.ZodType = z.ZodType> {
+export interface JobType<
+  Name extends string = string,
+  Schema extends z.ZodType = z.ZodType,
+  Kind extends Work = Work,
+> {
   name: Name;
   lane: Lane;
   schema: Schema;
-  policy: JobPolicy;
+  policy: JobPolicy<Kind>;
 }
 
-export function defineJob<const Name extends `${string}.${string}`, Schema extends z.ZodType>(
+export function defineJob<
+  const Name extends `${string}.${string}`,
+  Schema extends z.ZodType,
+  const Kind extends Work,
+>(
   name: Name,
   lane: Lane,
   schema: Schema,
-  policy: JobPolicy,
-): JobType<Name, Schema> {
+  policy: JobPolicy<Kind>,
+): JobType<Name, Schema, Kind> {
   return { name, lane, schema, policy };
 }
 
@@ -53,7 +64,7 @@ const KEEP_WAITING = 14 * 86_400;
 /** How soon an abandoned job is noticed. */
 const SUPERVISE_SECONDS = 5;
 
-export interface EnqueueOptions extends Pick<JobInsert, "startAfter" | "singletonKey"> {
+export interface EnqueueOptions extends Pick<JobInsert, "startAfter"> {
   /** The trace that each goes on. */
   traceparents?: (string | null)[];
 }

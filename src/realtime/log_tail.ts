@@ -3,6 +3,7 @@ import type { Sql } from "../platform/db.ts";
 import { type LoggedEvent, readEvents } from "../platform/event_log.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { LogHorizon } from "../platform/log_horizon.ts";
+import { Waker } from "../platform/waker.ts";
 
 const BATCH = 100;
 const PAGE = 100;
@@ -43,8 +44,7 @@ export class LogTail {
   /** How far the live followers have been served; undefined while nobody follows. */
   #position: number | undefined;
   #running: Promise<void> | undefined;
-  #rings = 0;
-  readonly #sleepers = new Set<() => void>();
+  readonly #waker = new Waker();
 
   constructor(source: LogSource) {
     this.#source = source;
@@ -61,21 +61,21 @@ export class LogTail {
   leave(follower: Follower): void {
     this.#followers.delete(follower);
     this.#live.delete(follower);
-    if (this.#followers.size === 0) this.#wake();
+    if (this.#followers.size === 0) this.#waker.wake();
   }
 
   /** Resolves when nothing of it runs any more; all followers must have left. */
   async close(): Promise<void> {
-    this.#wake();
+    this.#waker.wake();
     await Promise.all([this.#running, ...this.#catchingUp]);
   }
 
   async #run(): Promise<void> {
     const { sql, horizon, bell } = this.#source;
     // Rings only make it quicker than its polls.
-    const silence = bell.listen("waybill_events", this.#wake);
+    const silence = bell.listen("waybill_events", () => this.#waker.wake());
     while (this.#followers.size > 0) {
-      const rings = this.#rings;
+      const rings = this.#waker.rings;
       try {
         const upTo = await horizon.settled();
         // Nobody is live before there is a position, so nobody can miss what lies before the first one.
@@ -86,10 +86,10 @@ export class LogTail {
           this.#position = reached;
           for (const follower of this.#live) follower.take(events, reached, false);
         }
-        await this.#sleep(POLL_MS, rings);
+        await this.#waker.wait(POLL_MS, rings);
       } catch (error) {
         this.#source.log.warn("could not follow the log", { ...errorFields(error), reader: "live" });
-        await this.#sleep(PAUSE_AFTER_ERROR_MS);
+        await this.#waker.wait(PAUSE_AFTER_ERROR_MS);
       }
     }
     silence();
@@ -113,27 +113,8 @@ export class LogTail {
         follower.take(events, events.length < PAGE ? upTo : events.at(-1)!.position, true);
       } catch (error) {
         log.warn("could not follow the log", { ...errorFields(error), reader: "live" });
-        await this.#sleep(PAUSE_AFTER_ERROR_MS);
+        await this.#waker.wait(PAUSE_AFTER_ERROR_MS);
       }
     }
-  }
-
-  readonly #wake = (): void => {
-    this.#rings++;
-    for (const wake of this.#sleepers) wake();
-  };
-
-  /** Waits until the bell rings, also if it rang after `since` was looked up. */
-  async #sleep(timeoutMs: number, since = this.#rings): Promise<void> {
-    if (since !== this.#rings) return;
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#sleepers.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, timeoutMs);
-      this.#sleepers.add(wake);
-    });
   }
 }

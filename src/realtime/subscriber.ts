@@ -122,12 +122,14 @@ export abstract class Subscriber implements Follower {
 
   take(events: readonly LoggedEvent[], upTo: number, isPast: boolean): void {
     try {
+      // Once for all of these: however quick a client is, it can take none of them before all are sent.
+      const isFull = !isPast && this.backlog() >= MAX_BACKLOG_BYTES;
       for (const event of events) {
         if (this.#ended) return;
         if (event.position <= this.#position) continue;
         const isWanted = this.#types?.has(event.type) ?? true;
         if (isWanted && mayReadEvent(this.actor, event)) {
-          if (!isPast && this.backlog() >= MAX_BACKLOG_BYTES) return this.end("slow_consumer");
+          if (isFull) return this.end("slow_consumer");
           this.#sentBytes += this.send(show(this.actor, event));
         }
         this.#position = event.position;

@@ -2,16 +2,20 @@ import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import { newId } from "../platform/id.ts";
-import { matches } from "./event_types.ts";
+import { wants } from "./event_types.ts";
 import { deliverWebhook } from "./jobs.ts";
 import { insertDeliveries, listSubscribers } from "./queries.ts";
 
-/** Makes a delivery, and its job, of each event for each enabled endpoint that asked for its type. */
-export async function fanOut(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<void> {
+/**
+ * Makes a delivery, and its job, of each event for each enabled endpoint that asked for its type.
+ *
+ * @returns whether there were any
+ */
+export async function fanOut(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<boolean> {
   const endpoints = await listSubscribers(tx);
   const wanted = events.flatMap(({ position, type, traceparent }) =>
     endpoints
-      .filter(({ event_types }) => event_types.some((pattern) => matches(pattern, type)))
+      .filter(({ event_types }) => event_types.some((pattern) => wants(pattern, type)))
       .map(({ id }) => ({
         id: newId(),
         endpoint_id: id,
@@ -20,10 +24,11 @@ export async function fanOut(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<v
         traceparent,
       }))
   );
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return false;
   const added = new Set(await insertDeliveries(tx, ctx.clock.now(), wanted));
   const deliveries = wanted.filter(({ id }) => added.has(id));
   await ctx.jobs.enqueue(tx, deliverWebhook, deliveries.map(({ id }) => ({ delivery_id: id, attempt: 1 })), {
     traceparents: deliveries.map(({ traceparent }) => traceparent),
   });
+  return deliveries.length > 0;
 }

@@ -68,7 +68,10 @@ export async function deleteEndpoint(sql: Sql, id: string): Promise<boolean> {
   return (await sql`delete from webhook_endpoints where id = ${id}`).count > 0;
 }
 
-/** Who gets events now. They are held against deletion until the transaction ends. */
+/**
+ * Who gets events now. They are held against deletion until the transaction ends: a delivery to one that is gone would
+ * fail, and with it the whole batch that it is made in.
+ */
 export async function listSubscribers(tx: Tx): Promise<Pick<Endpoint, "id" | "event_types">[]> {
   return await tx<Pick<Endpoint, "id" | "event_types">[]>`
     select id, to_json(event_types) as event_types from webhook_endpoints

@@ -1,56 +1,27 @@
 import { assert, assertEquals } from "@std/assert";
 import { redisMissing, testRedis } from "../support/database.ts";
-import { startTestApp, TEST_SECRET } from "../support/app.ts";
+import { startTestApp, TEST_SECRET, type TestApp } from "../support/app.ts";
 import { addProduct, place } from "../support/orders.ts";
-import { freePort } from "../platform/redis_server.ts";
+import { startProcess } from "../support/process.ts";
 import { logOf, SocketClient, SseClient, until } from "../http/realtime/support.ts";
 
 const KILLS = 20;
 
-/** The API as it runs in production, on a port of its own. */
-async function startProcess(env: Record<string, string>, port: number) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-check",
-      "--allow-net",
-      "--allow-env",
-      "--allow-read=.,/usr/bin/ldd",
-      "--allow-sys",
-      "--allow-ffi",
-      "src/main.ts",
-    ],
-    env: { ...env, HOST: "127.0.0.1", PORT: String(port) },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const url = `http://127.0.0.1:${port}`;
-  await until(async () => {
-    const response = await fetch(`${url}/health/ready`).catch(() => undefined);
-    await response?.body?.cancel();
-    return response?.ok ?? false;
-  }, "the process is ready");
+/** What makes a process serve the same as the app: its database and its tokens. */
+function envOf({ deps }: TestApp): Record<string, string> {
   return {
-    url,
-    async kill(signal: Deno.Signal): Promise<Deno.CommandStatus> {
-      child.kill(signal);
-      return await child.status;
-    },
+    APP_ENV: "test",
+    DATABASE_URL: deps.config.databaseUrl,
+    SECRET_KEY: TEST_SECRET,
+    HOST: "127.0.0.1",
+    PORT: "0",
   };
 }
 
 Deno.test("a process killed 20 times amid its streams loses no event of its clients and repeats none", async () => {
   await using app = await startTestApp();
   await using redis = redisMissing === undefined ? await testRedis() : undefined;
-  const env = {
-    APP_ENV: "test",
-    DATABASE_URL: app.deps.config.databaseUrl,
-    SECRET_KEY: TEST_SECRET,
-    LOG_LEVEL: "silent",
-    ...redis && { REDIS_URL: redis.url },
-  };
-  const port = freePort();
+  const env = { ...envOf(app), ...redis && { REDIS_URL: redis.url } };
   const [user, staff] = [await app.user(), await app.user("staff")];
   const { sku } = await addProduct(app, { stock: 1_000_000 });
   let writing = true;
@@ -67,13 +38,13 @@ Deno.test("a process killed 20 times amid its streams loses no event of its clie
     lastId: 0,
   }];
   for (let kill = 0; kill < KILLS; kill++) {
-    const process = await startProcess(env, port);
+    const process = await startProcess("src/main.ts", env);
     const streams = await Promise.all(
       clients.map(({ token, lastId }) => SseClient.open(process.url, { token, lastEventId: lastId })),
     );
     const wanted = Math.floor(Math.random() * 60);
     await until(() => streams.every(({ events }) => events.length >= wanted), "events come");
-    await process.kill("SIGKILL");
+    await process.kill();
     for (const [index, stream] of streams.entries()) {
       await stream.end();
       clients[index]!.seen.push(...stream.ids);
@@ -82,7 +53,7 @@ Deno.test("a process killed 20 times amid its streams loses no event of its clie
   }
   writing = false;
   await Promise.all(writers);
-  const process = await startProcess(env, port);
+  const process = await startProcess("src/main.ts", env);
   for (const { id, token, seen, lastId } of clients) {
     const expected = await logOf(app, id === staff.id ? undefined : id);
     assert(seen.length > KILLS, "the client saw something between the kills");
@@ -90,22 +61,17 @@ Deno.test("a process killed 20 times amid its streams loses no event of its clie
     await until(() => seen.length + rest.events.length >= expected.length, "the rest");
     assertEquals([...seen, ...rest.ids], expected);
   }
-  assertEquals((await process.kill("SIGTERM")).code, 0);
+  assertEquals((await process.stop()).code, 0);
 });
 
 Deno.test("SIGTERM ends open streams and sockets with a word, and the process in time", async () => {
   await using app = await startTestApp();
   const user = await app.user();
-  const process = await startProcess({
-    APP_ENV: "test",
-    DATABASE_URL: app.deps.config.databaseUrl,
-    SECRET_KEY: TEST_SECRET,
-    LOG_LEVEL: "silent",
-  }, freePort());
+  const process = await startProcess("src/main.ts", envOf(app));
   await using stream = await SseClient.open(process.url, { token: user.token });
   await using socket = await SocketClient.open(process.url, { token: user.token });
   const started = performance.now();
-  assertEquals((await process.kill("SIGTERM")).code, 0);
+  assertEquals((await process.stop()).code, 0);
   assert(performance.now() - started < 8000, "it waited for its streams");
   await stream.end();
   assertEquals(stream.comments, ["restarting"]);

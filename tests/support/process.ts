@@ -1,5 +1,15 @@
-/** A process of Waybill with the permissions of production, once it listens. */
-export async function startProcess(script: string, env: Record<string, string>) {
+/** How a process ended, and every line that it wrote. */
+export interface Ending {
+  code: number;
+  written: string;
+}
+
+/**
+ * A process of Waybill with the permissions of production, once it listens; it must log `info` as JSON.
+ *
+ * @throws Error with its exit code and all that it wrote, if it ends before
+ */
+export async function startProcess(script: "src/main.ts" | "workers/main.ts", env: Record<string, string>) {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -31,20 +41,17 @@ export async function startProcess(script: string, env: Record<string, string>) 
     }
   };
   const reading = Promise.all([keep(child.stdout), keep(child.stderr)]);
-  reading.then(() => listening.reject(new Error(`the process ended: ${written}`)));
-  listening.promise.catch(() => {});
-  const url = await listening.promise;
+  const ended = Promise.all([child.status, reading]).then(([{ code }]) => ({ code, written }));
+  ended.then(({ code }) => listening.reject(new Error(`the process ended with ${code}: ${written}`)));
+  const end = async (signal: Deno.Signal): Promise<Ending> => {
+    child.kill(signal);
+    return await ended;
+  };
   return {
-    url,
-    /** Ends it as an operator does: what it has not exported yet, it exports. */
-    async stop() {
-      child.kill("SIGTERM");
-      await Promise.all([reading, child.status]);
-    },
+    url: await listening.promise,
+    /** Ends it as an operator does: it drains, and exports what it has not exported yet. */
+    stop: () => end("SIGTERM"),
     /** kill -9. */
-    async kill() {
-      child.kill("SIGKILL");
-      await Promise.all([reading.catch(() => {}), child.status]);
-    },
+    kill: () => end("SIGKILL"),
   };
 }

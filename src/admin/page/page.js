@@ -4,6 +4,7 @@ const DEAD_LETTERS = "dead_letters";
 
 /** The tokens, in this page's memory and nowhere else: closing it is logging out. */
 let tokens;
+let renewing;
 let timer;
 
 const at = (id) => document.getElementById(id);
@@ -28,8 +29,8 @@ async function send(method, path, { form, token } = {}) {
     headers: token ? { Authorization: `Bearer ${token}` } : {},
     body: form && new URLSearchParams(form),
   });
-  const text = await response.text();
-  const body = text ? JSON.parse(text) : {};
+  const isJson = response.headers.get("Content-Type")?.includes("json"); // a proxy may answer with a page
+  const body = isJson ? await response.json() : {};
   if (response.ok) return body;
   throw Object.assign(new Error(body.detail ?? `The server answered ${response.status}.`), {
     status: response.status,
@@ -38,14 +39,22 @@ async function send(method, path, { form, token } = {}) {
 
 /** Calls the API as the user; an access token that has run out is replaced once. */
 async function call(method, path) {
+  const used = tokens;
   try {
-    return await send(method, path, { token: tokens.access_token });
+    return await send(method, path, { token: used.access_token });
   } catch (error) {
-    if (error.status !== 401 || !tokens) throw error;
-    const form = { grant_type: "refresh_token", refresh_token: tokens.refresh_token };
-    tokens = await send("POST", "/token", { form });
+    if (error.status !== 401) throw error;
+    if (tokens === used) await (renewing ??= renew(used).finally(() => renewing = undefined));
+    if (!tokens) throw error;
     return await send(method, path, { token: tokens.access_token });
   }
+}
+
+/** Once for all calls that wait for it: a refresh token that comes twice counts as stolen, and ends the session. */
+async function renew(used) {
+  const form = { grant_type: "refresh_token", refresh_token: used.refresh_token };
+  const renewed = await send("POST", "/token", { form });
+  if (tokens === used) tokens = renewed; // or else logged out meanwhile
 }
 
 async function logIn(event) {
@@ -100,6 +109,7 @@ async function show() {
     call("GET", `/admin/jobs?state=retry&limit=${SHOWN}`),
     call("GET", "/admin/queues"),
   ]);
+  if (!tokens) return; // logged out meanwhile
   const focused = document.activeElement?.dataset?.key;
   list("failed", failed, (job) => row(job, time(job.created_at), "Dismiss"));
   list("retrying", retrying, (job) => row(job, time(job.start_after), "Cancel"));

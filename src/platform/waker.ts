@@ -7,15 +7,15 @@ export async function gather(stopping: AbortSignal): Promise<void> {
   await delay(GATHER_MS, undefined, { signal: stopping }).catch(() => {});
 }
 
-/** Lets loops sleep until the bell rings, their time is up, or all is to stop. */
+/** Lets loops sleep until the bell rings, their time is up, or (where it is told of that) all is to stop. */
 export class Waker {
-  readonly #stopping: AbortSignal;
+  readonly #stopping: AbortSignal | undefined;
   readonly #sleepers = new Set<() => void>();
   #rings = 0;
 
-  constructor(stopping: AbortSignal) {
+  constructor(stopping?: AbortSignal) {
     this.#stopping = stopping;
-    stopping.addEventListener("abort", () => this.wake());
+    stopping?.addEventListener("abort", () => this.wake());
   }
 
   wake(): void {
@@ -29,7 +29,7 @@ export class Waker {
   }
 
   async wait(timeoutMs: number, since = this.#rings): Promise<void> {
-    if (this.#stopping.aborted || since !== this.#rings) return;
+    if (this.#stopping?.aborted || since !== this.#rings) return;
     await new Promise<void>((resolve) => {
       const wake = () => {
         clearTimeout(timer);

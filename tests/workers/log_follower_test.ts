@@ -1,0 +1,45 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Deps } from "../../src/deps.ts";
+import { readOn } from "../../workers/log_follower.ts";
+import { startTestApp } from "../support/app.ts";
+import { addProduct, patch, place, read, startAnother } from "../support/orders.ts";
+
+/** Each process has a cache of its own, so what another one changes is not told to it. */
+const OWN_CACHES = { REDIS_URL: "" };
+
+async function readToEnd(deps: Deps, reader: string): Promise<void> {
+  while (await readOn(deps, reader) > 0);
+}
+
+Deno.test("An order that was changed without a word to the cache leaves it, also if the worker dies before its commit", async () => {
+  await using app = await startTestApp(OWN_CACHES);
+  await using other = await startAnother(app);
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, user, { [sku]: 1 });
+  await read(app, user, id);
+  await readToEnd(app.deps, "jobs");
+  assertEquals((await patch(other, user, id, { status: "CANCELLED" })).status, 200);
+  assertEquals((await read(app, user, id)).body.status, "PENDING", "the cache has the older one");
+  app.deps.jobs.enqueue = () => Promise.reject(new Error("killed"));
+  await assertRejects(() => readOn(app.deps, "jobs"), Error, "killed");
+  assertEquals((await read(app, user, id)).body.status, "CANCELLED");
+});
+
+Deno.test("Workers are woken where there are new jobs, and let be where there are none", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  let woken = 0;
+  app.deps.jobs.announce = () => void woken++;
+  const wokenBy = async (reader: string) => {
+    woken = 0;
+    await readToEnd(app.deps, reader);
+    return woken > 0;
+  };
+  assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [false, false], "a new product");
+  const { id } = await place(app, user, { [sku]: 1 });
+  assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [true, false], "a new order");
+  assertEquals((await patch(app, user, id, { note: "By noon" })).status, 200);
+  assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [false, false], "a changed order");
+});
