@@ -9,6 +9,7 @@ import { loadConfig } from "../src/config.ts";
 import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
 import { loadDemoCatalogue } from "./demo_catalogue.ts";
+import { loadExampleTrade } from "./demo_trade.ts";
 import { prepareDatabase } from "./prepare_database.ts";
 import { startServices } from "./services.ts";
 
@@ -34,9 +35,11 @@ try {
   };
   await prepareDatabase(services.databaseUrl);
   const deps = await openDeps(loadConfig({ ...env, LOG_LEVEL: "warn" }));
-  const loaded = await loadDemoCatalogue(systemCtx(deps, "demo"));
+  const products = await loadDemoCatalogue(systemCtx(deps, "demo"));
+  const destinations = await loadExampleTrade(systemCtx(deps, "demo"));
   await closeDeps(deps);
-  if (loaded > 0) console.log(`Catalogue: loaded ${loaded} demo products`);
+  if (products > 0) console.log(`Catalogue: loaded ${products} demo products`);
+  if (destinations > 0) console.log(`Trade: loaded example rates and laws of ${destinations} destinations`);
   if (!stopping.signal.aborted) {
     // Its health page takes any free port: two copies on one machine must not meet.
     const worker = run("workers/main.ts", { ...env, WORKER_PORT: Deno.env.get("WORKER_PORT") || "0" });

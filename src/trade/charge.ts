@@ -1,0 +1,38 @@
+import { formatDecimal, parseDecimal, type Rational, roundHalfEven } from "../platform/money.ts";
+import type { ExplanationEntry } from "./facts.ts";
+
+/** An amount of one line and how it came to be, before it is known who collects it. */
+export interface Charge extends Pick<ExplanationEntry, "rule" | "rate" | "exchange" | "rounding" | "source"> {
+  amount: bigint;
+  basis: bigint | null;
+}
+
+/** Nothing is charged, and `rule` says why. */
+export function noCharge(
+  rule: string,
+  source: string,
+  known: Pick<Charge, "basis" | "exchange"> = { basis: null, exchange: null },
+): Charge {
+  return { amount: 0n, rule, rate: null, ...known, rounding: "exact", source };
+}
+
+/** The one rounding of a line's charge. */
+export function roundOnce(value: Rational): Pick<Charge, "amount" | "rounding"> {
+  return { amount: roundHalfEven(value), rounding: value.n % value.d === 0n ? "exact" : "half_even" };
+}
+
+/** "0.120000" → "0.12", as the database pads fractions with zeros. */
+export function plain(fraction: string): string {
+  return formatDecimal(parseDecimal(fraction), 6);
+}
+
+/** "0.125" → "12.5 %" */
+export function percent(fraction: string): string {
+  const { n, d } = parseDecimal(fraction);
+  return `${formatDecimal({ n: n * 100n, d }, 6)} %`;
+}
+
+/** "goods, shipping and duty" */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}

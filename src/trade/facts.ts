@@ -1,0 +1,133 @@
+import type { z } from "@hono/zod-openapi";
+import type { DutyRateSchema, TradeRulesSchema } from "./schemas.ts";
+
+export type TradeRules = z.output<typeof TradeRulesSchema>;
+export type DutyRate = z.output<typeof DutyRateSchema>;
+
+/** A schedule in force, with only those of its duty rates that can apply to the goods asked for. */
+export interface Schedule {
+  id: string;
+  destination: string;
+  effective_from: string;
+  source: string;
+  rules: TradeRules;
+  duty_rates: DutyRate[];
+}
+
+/** Units of `currency` for one euro, as a decimal number in text. */
+export interface ReferenceRate {
+  currency: string;
+  rate: string;
+  as_of: string;
+  source: string;
+}
+
+/** A way to send things, with its price bands in the order of weight. */
+export interface ShippingOption {
+  code: string;
+  name: string;
+  carrier: string | null;
+  countries: string[];
+  currency: string;
+  bands: { up_to_grams: number; price: number }[];
+  min_days: number | null;
+  max_days: number | null;
+}
+
+/** All that trade knows about sending certain goods to a destination on a day. Plain data, read in one query. */
+export interface TradeFacts {
+  /** Undefined: nobody said what the law is there, so nothing can be promised. */
+  schedule?: Schedule;
+  /** The newest rate of each currency asked for, on or before the day. EUR itself is not in it. */
+  rates: ReferenceRate[];
+  /** HS codes that the destination uses instead of the product's own, by product id. */
+  hsCodes: Record<string, string>;
+  /** Those that deliver to the destination. */
+  shippingOptions: ShippingOption[];
+}
+
+/** A product, as far as trade cares. */
+export interface TradeProduct {
+  id: string;
+  sku: string;
+  name: string;
+  category: string | null;
+  hs_code: string | null;
+  country_of_origin: string | null;
+  weight_grams: number | null;
+  /** List prices in minor units, by currency. */
+  prices: Record<string, number>;
+}
+
+/** What a quote is asked for. */
+export interface LandedCostInput {
+  destination: string;
+  /** The country that the goods are sent from. */
+  shipFrom: string;
+  currency: string;
+  incoterm: Incoterm;
+  shippingOption: string;
+  lines: { product: TradeProduct; quantity: number }[];
+}
+
+/** Incoterms 2020: DDP, the seller pays duty and taxes; DAP, whoever receives the goods does. */
+export type Incoterm = "DAP" | "DDP";
+
+/** One amount and how it came to be. */
+export interface ExplanationEntry {
+  /** The line it belongs to, counted from 1; null for the consignment as a whole. */
+  line: number | null;
+  kind: "goods" | "shipping" | "duty" | "tax";
+  /** In minor units of the quote's currency. */
+  amount: number;
+  /** Part of the total; otherwise due on delivery (DAP). */
+  collected: boolean;
+  /** The rule in words, for a person: which rate, of what, by which source. */
+  rule: string;
+  /** The rate as it was applied: "0.12", "1.50 EUR/kg"; null where none was. */
+  rate: string | null;
+  /** What it was applied to, in minor units of the quote's currency; null where that says nothing. */
+  basis: number | null;
+  /** The exchange rate that was used, units of the quote's currency for one of the other, with its day and source. */
+  exchange: { from: string; to: string; rate: string; as_of: string; source: string } | null;
+  /** How it was rounded: "exact", "half_even", "largest_remainder". */
+  rounding: "exact" | "half_even" | "largest_remainder";
+  source: string | null;
+}
+
+export interface LandedLine {
+  line: number;
+  product_id: string;
+  sku: string;
+  name: string;
+  quantity: number;
+  /** The code that the destination classifies it by. */
+  hs_code: string | null;
+  country_of_origin: string | null;
+  weight_grams: number | null;
+  unit_price: number;
+  line_total: number;
+  /** Its share of the shipping. */
+  shipping_amount: number;
+  /** What is collected at checkout. */
+  duty_amount: number;
+  tax_amount: number;
+  /** What whoever receives it pays at the door (DAP). */
+  duty_on_delivery: number;
+  tax_on_delivery: number;
+}
+
+/** What it will cost at the door. Each total is the sum of its lines; the total price the sum of the four before it. */
+export interface LandedCost {
+  lines: LandedLine[];
+  subtotal: number;
+  shipping_total: number;
+  duty_total: number;
+  tax_total: number;
+  total_price: number;
+  duty_on_delivery: number;
+  tax_on_delivery: number;
+  shipping: { code: string; name: string; weight_grams: number };
+  explanation: ExplanationEntry[];
+  consignee_id: TradeRules["consignee_id"];
+}

@@ -1,0 +1,76 @@
+import type { Ctx } from "../platform/ctx.ts";
+import { transaction } from "../platform/db.ts";
+import { AppError, type FieldError } from "../platform/errors.ts";
+import { appendEvents } from "../platform/events.ts";
+import { newId } from "../platform/id.ts";
+import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
+import { dayOf } from "./day.ts";
+import { scheduleWasCreated } from "./events.ts";
+import { insertSchedule } from "./queries.ts";
+import type { NewSchedule, ScheduleSummary } from "./schedule.ts";
+
+const MAX_YEARS_AWAY = 10;
+const MAX_ERRORS = 100;
+
+/**
+ * Writes down the law of a destination from a day on, in one go. What was written before stays: of schedules for the
+ * same day the last one counts.
+ *
+ * @throws invalid_request for a rate that is there twice, or a day that is too far away to be meant
+ */
+export async function importSchedule(
+  ctx: Ctx,
+  input: NewSchedule,
+  idempotency?: Idempotency,
+): Promise<Outcome<ScheduleSummary>> {
+  const now = ctx.clock.now();
+  const errors = [...farAway(input.effective_from, now), ...rateTwice(input)];
+  if (errors.length > 0) {
+    const { pointer, message } = errors[0]!;
+    throw new AppError("invalid_request", `The request is not valid: ${pointer} ${message}`, { errors });
+  }
+  return await transaction(ctx.sql, (tx) =>
+    once(tx, idempotency, async () => {
+      const { duty_rates, ...rules } = input;
+      const schedule: ScheduleSummary = {
+        id: newId(),
+        ...rules,
+        duty_rate_count: duty_rates.length,
+        created_at: now.toISOString(),
+      };
+      await insertSchedule(tx, ctx, schedule, duty_rates);
+      await appendEvents(tx, ctx, [scheduleWasCreated(schedule)]);
+      return schedule;
+    }));
+}
+
+function farAway(day: string, now: Date): FieldError[] {
+  const away = (years: number) => {
+    const date = new Date(now);
+    date.setUTCFullYear(date.getUTCFullYear() + years);
+    return dayOf(date);
+  };
+  const [first, last] = [away(-MAX_YEARS_AWAY), away(MAX_YEARS_AWAY)];
+  if (day >= first && day <= last) return [];
+  return [{ pointer: "/effective_from", code: "invalid", message: `must be between ${first} and ${last}` }];
+}
+
+function rateTwice({ duty_rates }: NewSchedule): FieldError[] {
+  const seen = new Map<string, number>();
+  const errors: FieldError[] = [];
+  duty_rates.forEach(({ hs_prefix, origin }, i) => {
+    const key = `${hs_prefix} ${origin}`;
+    const earlier = seen.get(key);
+    if (earlier === undefined) seen.set(key, i);
+    else {
+      errors.push({
+        pointer: `/duty_rates/${i}/hs_prefix`,
+        code: "duplicate",
+        message: `${hs_prefix || "all goods"} of ${
+          origin ?? "any origin"
+        } is at /duty_rates/${earlier} already`,
+      });
+    }
+  });
+  return errors.slice(0, MAX_ERRORS);
+}

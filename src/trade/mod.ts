@@ -1,0 +1,15 @@
+export { EU_MEMBERS } from "./customs_territory.ts";
+export {
+  exchangeRatesImported,
+  hsCodeOverridden,
+  shippingOptionUpdated,
+  tradeScheduleCreated,
+} from "./events.ts";
+export type { TradeFacts, TradeProduct } from "./facts.ts";
+export { importRates } from "./import_rates.ts";
+export { importSchedule } from "./import_schedule.ts";
+export { landedCost } from "./landed_cost.ts";
+export { listSchedules } from "./list_schedules.ts";
+export { putShippingOption } from "./shipping_options/put_shipping_option.ts";
+export { findTradeFacts } from "./queries.ts";
+export { ScheduleBody, ShippingOptionBody } from "./schemas.ts";

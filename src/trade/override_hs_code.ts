@@ -1,0 +1,62 @@
+import type { Ctx } from "../platform/ctx.ts";
+import { transaction } from "../platform/db.ts";
+import { notFound } from "../platform/errors.ts";
+import { appendEvents } from "../platform/events.ts";
+import { type Page, toPage } from "../platform/page.ts";
+import { hsCodeWasOverridden } from "./events.ts";
+import { deleteHsCode, findHsCode, listHsCodes as selectHsCodes, upsertHsCode } from "./queries.ts";
+
+/** A product's HS code as one destination has it. */
+export interface HsCodeOverride {
+  product_id: string;
+  sku: string;
+  destination: string;
+  /** Digits only. */
+  hs_code: string;
+  updated_at: string;
+}
+
+/** Has a destination classify a product otherwise. The same code again changes nothing. @throws not_found */
+export async function overrideHsCode(
+  ctx: Ctx,
+  input: { destination: string; sku: string; hs_code: string },
+): Promise<HsCodeOverride> {
+  return await transaction(ctx.sql, async (tx) => {
+    const written = await upsertHsCode(tx, { ...input, now: ctx.clock.now() });
+    if (written) {
+      await appendEvents(tx, ctx, [hsCodeWasOverridden(written, written.hs_code)]);
+      return written;
+    }
+    const unchanged = await findHsCode(tx, input);
+    if (!unchanged) throw notFound("product");
+    return unchanged;
+  });
+}
+
+/** Has a destination classify a product as the product itself says again. @throws not_found */
+export async function removeHsCode(ctx: Ctx, input: { destination: string; sku: string }): Promise<void> {
+  await transaction(ctx.sql, async (tx) => {
+    const removed = await deleteHsCode(tx, input);
+    if (!removed) throw notFound("HS code of this destination");
+    await appendEvents(tx, ctx, [hsCodeWasOverridden(removed, null)]);
+  });
+}
+
+/** @throws not_found where the product's own code counts */
+export async function getHsCode(
+  ctx: Ctx,
+  input: { destination: string; sku: string },
+): Promise<HsCodeOverride> {
+  const found = await findHsCode(ctx.sql, input);
+  if (!found) throw notFound("HS code of this destination");
+  return found;
+}
+
+/** What a destination classifies otherwise, oldest product first. */
+export async function listHsCodes(
+  ctx: Ctx,
+  filter: { destination: string; cursor?: [string]; limit: number },
+): Promise<Page<HsCodeOverride>> {
+  const rows = await selectHsCodes(ctx.sql, { ...filter, afterProduct: filter.cursor?.[0] });
+  return toPage(rows, filter.limit, (last) => [last.product_id]);
+}

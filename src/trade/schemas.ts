@@ -1,0 +1,289 @@
+import { z } from "@hono/zod-openapi";
+import { HS_CODE_RULE, parseHsCode } from "../catalogue/mod.ts";
+import { cursor, Limit, pageSchema } from "../http/pagination.ts";
+import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
+
+/** A calendar day, as laws and reference rates name theirs. */
+export const Day = z.iso.date().openapi({ description: "Calendar day (ISO 8601)", example: "2026-01-01" });
+
+/** A fraction as a decimal number in text, so that no digit is lost: 0.12 is 12 %. */
+export const Fraction = z.string().regex(
+  /^(0|[1-9]\d?)(\.\d{1,6})?$/,
+  "must be a decimal fraction in text, such as 0.12 for 12 %",
+).openapi({ description: "A decimal fraction: 0.12 is 12 %", example: "0.12" });
+
+const HsPrefix = z.string().regex(
+  /^(\d{2,10})?$/,
+  "must be the first 2 to 10 digits of an HS code, or empty for all goods",
+).openapi({ description: "The first digits of the HS code; empty: all goods", example: "6912" });
+
+const Category = text(1, 100).openapi({ description: "The product's category" });
+
+/** A limit in minor units of the schedule's currency, and what of a consignment it is compared with. */
+const Threshold = z.strictObject({
+  amount: Amount,
+  basis: z.enum(["goods", "goods_and_shipping"]).openapi({
+    description: "What is compared with it: the value of the goods alone, or with their shipping",
+  }),
+});
+
+export const DutyRateSchema = z.strictObject({
+  hs_prefix: HsPrefix,
+  origin: Country.nullable().default(null).openapi({
+    description: "Only for goods of this origin; null: of any",
+  }),
+  ad_valorem: Fraction.default("0").openapi({ description: "Of the customs value" }),
+  per_kg: Amount.default(0).openapi({
+    description: "Minor units of the schedule's currency for each kilogram, on top of `ad_valorem`",
+  }),
+  note: text(1, 500).nullable().default(null),
+}).openapi("DutyRate");
+
+const TaxRate = z.strictObject({
+  hs_prefix: HsPrefix.default(""),
+  category: Category.nullable().default(null),
+  rate: Fraction,
+  note: text(1, 500).nullable().default(null),
+});
+
+const Restriction = z.strictObject({
+  hs_prefix: HsPrefix.nullable().default(null),
+  category: Category.nullable().default(null),
+  verdict: z.enum(["forbidden", "licence_required"]),
+  reason: text(1, 500),
+}).refine((each) => (each.hs_prefix === null) !== (each.category === null), {
+  path: ["hs_prefix"],
+  message: "give either hs_prefix or category",
+});
+
+/** The law of a destination but for its duty rates, as it is stored in trade_schedules.rules. */
+export const TradeRulesSchema = z.strictObject({
+  currency: Currency.openapi({ description: "What its thresholds and rates per kilogram are in" }),
+  customs_territory: text(2, 20).openapi({
+    description: "Between places of one territory there is no duty: `EU`, or the country itself",
+    example: "EU",
+  }),
+  duty: z.strictObject({
+    valuation: z.enum(["fob", "cif"]).openapi({
+      description: "The customs value: `fob` is the goods alone, `cif` has their shipping too",
+    }),
+    de_minimis: Threshold.nullable().openapi({
+      description: "Up to and including this there is no duty; null: always",
+    }),
+  }),
+  tax: z.strictObject({
+    name: text(1, 40).openapi({ example: "VAT" }),
+    rates: z.array(TaxRate).max(1000).openapi({
+      description: "The longest HS prefix that fits counts, a category before none",
+    }),
+    base: z.array(z.enum(["goods", "shipping", "duty"])).min(1).openapi({
+      description: "What it is charged on",
+    }),
+    de_minimis: Threshold.nullable().openapi({
+      description: "Up to and including this imports are free of it",
+    }),
+    collected_by_seller_up_to: Threshold.nullable().openapi({
+      description:
+        "Up to and including this the seller collects it at checkout whatever the incoterm (EU: IOSS)",
+    }),
+    scheme: text(1, 40).nullable().openapi({ description: "The name of that rule", example: "IOSS" }),
+  }),
+  restrictions: z.array(Restriction).max(10_000),
+  consignee_id: z.strictObject({
+    required: z.boolean(),
+    name: text(1, 200).openapi({
+      description: "What the number is called there",
+      example: "Personal customs code (PCCC)",
+    }),
+  }).nullable().openapi({ description: "What customs want to know of who receives the goods" }),
+}).openapi("TradeRules");
+
+/** A destination's schedule as staff import it. */
+export const ScheduleBody = z.strictObject({
+  ...TradeRulesSchema.shape,
+  destination: Country,
+  effective_from: Day,
+  source: text(1, 1000).openapi({ description: "Where all this is said: a law, an address" }),
+  duty_rates: z.array(DutyRateSchema).max(50_000),
+}).openapi("NewTradeSchedule");
+
+export const ScheduleSchema = z.object({ ...ScheduleBody.shape, id: Id, created_at: Timestamp })
+  .openapi("TradeSchedule");
+
+const HsCode = z.string().max(20).transform((written, context) => {
+  const digits = parseHsCode(written);
+  if (digits !== undefined) return digits;
+  context.addIssue({ code: "custom", message: HS_CODE_RULE });
+  return z.NEVER;
+}).openapi({
+  type: "string",
+  description: "Harmonized System code, dotted or not; kept as digits",
+  example: "6912.00.23",
+});
+
+const HsDigits = z.string().openapi({ description: "Digits only", example: "69120023" });
+const On = Day.optional().openapi({ description: "As things stand on this day; today (UTC) unless said" });
+const Source = text(1, 200).openapi({ description: "Who says so", example: "ECB" });
+const Version = z.int().openapi({ description: "Counts the changes; also the ETag", example: 1 });
+
+export const RateImportQuery = z.strictObject({ source: Source.default("ECB") });
+
+export const RateImportSchema = z.object({
+  source: Source,
+  imported: z.int().openapi({ description: "Rates that are new, or not what was last known of their day" }),
+  unchanged: z.int().openapi({ description: "Rates that were known already" }),
+  skipped: z.int().openapi({ description: "Rates of currencies that ISO 4217 knows no more" }),
+  skipped_currencies: z.array(z.string()).openapi({ example: ["CYP", "TRL"] }),
+  first_day: Day.nullable(),
+  last_day: Day.nullable(),
+}).openapi("ExchangeRateImport");
+
+export const RateSchema = z.object({
+  currency: Currency,
+  rate: z.string().openapi({ description: "Units of the currency for one euro", example: "1.0874" }),
+  as_of: Day,
+  source: Source,
+  recorded_at: Timestamp,
+}).openapi("ExchangeRate");
+
+export const RatesQuery = z.strictObject({ on: On });
+export const RatesSchema = z.object({
+  base: z.literal("EUR"),
+  on: Day,
+  data: z.array(RateSchema).openapi({ description: "One for each currency that there is one of" }),
+}).openapi("ExchangeRates");
+
+export const RateParam = z.object({ currency: Currency });
+export const RateHistoryQuery = z.strictObject({ cursor: cursor(z.tuple([Day, z.int()])), limit: Limit });
+export const RatePage = pageSchema(RateSchema).openapi("ExchangeRatePage");
+
+export const ScheduleSummarySchema = z.object({
+  ...TradeRulesSchema.shape,
+  id: Id,
+  destination: Country,
+  effective_from: Day,
+  source: z.string(),
+  duty_rate_count: z.int().openapi({ description: "How many there are; GET the schedule to see them" }),
+  created_at: Timestamp,
+}).openapi("TradeScheduleSummary");
+
+export const ScheduleParam = z.object({ id: Id });
+export const SchedulesQuery = z.strictObject({
+  destination: Country.optional(),
+  on: On,
+  cursor: cursor(z.tuple([Country])),
+  limit: Limit,
+});
+export const SchedulePage = pageSchema(ScheduleSummarySchema).openapi("TradeSchedulePage");
+
+export const DutyRateQuery = z.strictObject({
+  destination: Country,
+  hs_code: HsCode,
+  origin: Country.optional().openapi({ description: "Where the goods come from; nowhere known unless said" }),
+  on: On,
+});
+export const DutyRateAnswerSchema = z.object({
+  schedule: z.object({ id: Id, destination: Country, effective_from: Day, source: z.string() }),
+  hs_code: HsDigits,
+  origin: Country.nullable(),
+  rate: z.union([DutyRateSchema, z.null()]).openapi({
+    description: "The one that applies; null: the schedule has none, so nothing is known",
+  }),
+  reason: z.string().openapi({ description: "Why this one, for a person to read" }),
+  candidates: z.array(DutyRateSchema).openapi({
+    description: "All rates of the schedule whose prefix the code begins with, of whichever origin",
+  }),
+}).openapi("DutyRateAnswer");
+
+export const HsCodeParam = z.object({ destination: Country, sku: Sku });
+export const HsCodeBody = z.strictObject({ hs_code: HsCode }).openapi("NewHsCodeOverride");
+export const HsCodeSchema = z.object({
+  product_id: Id,
+  sku: Sku,
+  destination: Country,
+  hs_code: HsDigits,
+  updated_at: Timestamp,
+}).openapi("HsCodeOverride");
+export const HsCodesParam = z.object({ destination: Country });
+export const HsCodesQuery = z.strictObject({ cursor: cursor(z.tuple([Id])), limit: Limit });
+export const HsCodePage = pageSchema(HsCodeSchema).openapi("HsCodeOverridePage");
+
+const MAX_INT4 = 2_147_483_647;
+const MAX_BANDS = 200;
+const MAX_DAYS = 365;
+
+const Band = z.strictObject({
+  up_to_grams: z.int().min(1).max(MAX_INT4).openapi({ description: "Up to and including", example: 1000 }),
+  price: Amount.openapi({ description: "In minor units of the option's currency", example: 590 }),
+});
+
+const Bands = z.array(Band).min(1).max(MAX_BANDS).superRefine((bands, context) => {
+  bands.forEach(({ up_to_grams }, i) => {
+    if (i === 0 || up_to_grams > bands[i - 1]!.up_to_grams) return;
+    const message = `must be more than that of the band before, ${bands[i - 1]!.up_to_grams}`;
+    context.addIssue({ code: "custom", path: [i, "up_to_grams"], message });
+  });
+}).openapi({ description: "In the order of weight. Heavier than the last: not offered." });
+
+const Countries = z.array(Country).min(1).max(300).transform((codes) => [...new Set(codes)].sort()).openapi({
+  type: "array",
+  items: { type: "string" },
+  description: "Where it delivers to",
+  example: ["AT", "DE"],
+});
+
+const shippingOption = {
+  name: text(1, 200).openapi({ example: "Parcel, tracked" }),
+  carrier: text(1, 100).nullable().openapi({ example: "DHL" }),
+  currency: Currency,
+  bands: Bands,
+  min_days: z.int().min(0).max(MAX_DAYS).nullable().openapi({ description: "On the way", example: 2 }),
+  max_days: z.int().min(0).max(MAX_DAYS).nullable().openapi({ description: "On the way", example: 4 }),
+};
+
+export const OptionCode = z.string().regex(
+  /^[a-z0-9][a-z0-9_-]{0,39}$/,
+  "must be 1 to 40 small letters, digits, dashes or underscores, beginning with a letter or digit",
+).openapi({ description: "What quotes name it by", example: "parcel-eu" });
+
+export const ShippingOptionBody = z.strictObject({
+  ...shippingOption,
+  countries: Countries,
+  carrier: shippingOption.carrier.default(null),
+  min_days: shippingOption.min_days.default(null),
+  max_days: shippingOption.max_days.default(null),
+}).refine(({ min_days, max_days }) => min_days === null || max_days === null || min_days <= max_days, {
+  path: ["max_days"],
+  message: "must not be less than min_days",
+}).openapi("NewShippingOption");
+
+export const ShippingOptionSchema = z.object({
+  code: OptionCode,
+  ...shippingOption,
+  countries: z.array(Country),
+  active: z.boolean().openapi({ description: "Offered; false once it was withdrawn" }),
+  version: Version,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}).openapi("ShippingOption");
+
+export const OptionParam = z.object({ code: OptionCode });
+export const OffersQuery = z.strictObject({
+  destination: Country,
+  weight_grams: z.coerce.number().int().min(0).max(MAX_INT4).openapi({
+    description: "Of all goods together",
+    example: 840,
+  }),
+  cursor: cursor(z.tuple([z.string()])),
+  limit: Limit,
+});
+export const OfferSchema = z.object({
+  code: OptionCode,
+  name: shippingOption.name,
+  carrier: shippingOption.carrier,
+  price: Amount.openapi({ description: "Of the band that the weight falls into", example: 590 }),
+  currency: Currency,
+  min_days: shippingOption.min_days,
+  max_days: shippingOption.max_days,
+}).openapi("ShippingOffer");
+export const OfferPage = pageSchema(OfferSchema).openapi("ShippingOfferPage");
