@@ -1,0 +1,4 @@
+export { cartCheckedOut, cartCreated, cartExpired, cartMerged, cartUpdated } from "./events.ts";
+export { expireDueCarts } from "./expire_carts.ts";
+export { expireCarts } from "./jobs.ts";
+export { closeCarts } from "./queries.ts";

@@ -1,0 +1,277 @@
+import { DEFAULT_LOCATION } from "../inventory/mod.ts";
+import { actorName, type Ctx } from "../platform/ctx.ts";
+import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import type { EventType } from "../platform/events.ts";
+import type { Idempotency } from "../platform/idempotency.ts";
+import type { Cart, CartAccess, CartProduct, Products } from "./cart.ts";
+import { cartCheckedOut, cartCreated } from "./events.ts";
+import type { NewCart } from "./view.ts";
+
+const cartColumns = (sql: Sql | Tx): Fragment =>
+  sql`
+    c.id, c.user_id, c.status, c.currency, c.destination, c.items, c.note, c.coupon_code, c.metadata, c.order_id,
+    c.merged_into, c.version, c.created_at, c.updated_at, c.expires_at`;
+
+/** Whose and which it must be: an unknown cart and another's are the same to whoever asks. */
+const accessible = (sql: Sql | Tx, id: string, { userId, tokenHash, all }: CartAccess): Fragment =>
+  sql`c.id = ${id} and (c.user_id = ${userId} or c.token_hash = ${tokenHash} or ${all}::boolean)`;
+
+/** What a cart needs to know of the products that `skus` (a query with one column, `sku`) gives, as a JSON array. */
+const productsOf = (sql: Sql | Tx, skus: Fragment): Fragment =>
+  sql`(
+    select coalesce(json_agg(found), '[]') from (
+      select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
+             (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
+      from (${skus}) as asked
+      join products p on p.sku = asked.sku
+      join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
+    ) found)`;
+
+/** The cart alone; undefined also for one that `access` does not reach. */
+export async function findCart(sql: Sql | Tx, id: string, access: CartAccess): Promise<Cart | undefined> {
+  const [cart] = await sql<Cart[]>`
+    select ${cartColumns(sql)} from carts c where ${accessible(sql, id, access)}`;
+  return cart;
+}
+
+/** The cart with its products by SKU, and those of `skus` that are to get into it, in one round trip. */
+export async function findCartWithProducts(
+  sql: Sql | Tx,
+  id: string,
+  access: CartAccess,
+  skus: string[] = [],
+): Promise<{ cart: Cart; products: Products } | undefined> {
+  const inCart = sql`select item ->> 'sku' as sku from jsonb_array_elements(c.items) as item`;
+  const wanted = skus.length === 0 ? inCart : sql`${inCart} union select unnest(${skus}::text[])`;
+  const [row] = await sql<(Cart & { products: CartProduct[] })[]>`
+    select ${cartColumns(sql)}, ${productsOf(sql, wanted)} as products
+    from carts c where ${accessible(sql, id, access)}`;
+  if (!row) return undefined;
+  const { products, ...cart } = row;
+  return { cart, products: bySku(products) };
+}
+
+/** Holds the cart until the transaction ends: changes of one cart come one after the other. */
+export async function lockCart(tx: Tx, id: string, access: CartAccess): Promise<Cart | undefined> {
+  const [cart] = await tx<Cart[]>`
+    select ${cartColumns(tx)} from carts c where ${accessible(tx, id, access)} for no key update`;
+  return cart;
+}
+
+/**
+ * The user's open cart in this currency that was changed last, held until the transaction ends. A guest's cart that
+ * is merged into it is locked before it, and no user's cart ever is, so nothing deadlocks.
+ */
+export async function lockLatestCart(tx: Tx, userId: string, currency: string): Promise<Cart | undefined> {
+  const [cart] = await tx<Cart[]>`
+    select ${cartColumns(tx)} from carts c
+    where c.user_id = ${userId} and c.status = 'open' and c.currency = ${currency}
+    order by c.updated_at desc, c.id desc limit 1 for no key update`;
+  return cart;
+}
+
+/** Open carts whose time is over, the oldest first, locked; without those that somebody else holds. */
+export async function lockDueCarts(tx: Tx, now: Date, limit: number): Promise<Cart[]> {
+  return await tx<Cart[]>`
+    select ${cartColumns(tx)} from carts c
+    where c.status = 'open' and c.expires_at > '-infinity' and c.expires_at <= ${now}
+    order by c.expires_at limit ${limit} for no key update skip locked`;
+}
+
+/** A status as a part of the text: the planner must see whether it is rare. Only ever one of our own words. */
+const literal = (sql: Sql, status: Cart["status"]): Fragment => sql.unsafe(`'${status}'`);
+
+/** Carts, newest first, `limit + 1` of them before `beforeId`. */
+export async function listCartRows(
+  sql: Sql,
+  filter: { userId?: string; status: Cart["status"]; beforeId?: string; limit: number },
+): Promise<Cart[]> {
+  return await sql<Cart[]>`
+    select ${cartColumns(sql)} from carts c
+    where c.status = ${literal(sql, filter.status)}
+      ${filter.userId === undefined ? sql`` : sql`and c.user_id = ${filter.userId}`}
+      ${filter.beforeId === undefined ? sql`` : sql`and c.id < ${filter.beforeId}`}
+    order by c.id desc limit ${filter.limit + 1}`;
+}
+
+/** An answer that was given to a key before, and whether it was to this very request. */
+export interface FirstAnswer {
+  same: boolean;
+  cart: NewCart;
+}
+
+/** What carts that are about to be created ask of the database, in one round trip. Answers in the order of `keys`. */
+export async function findCreatingFacts(
+  sql: Sql,
+  { skus, keys }: { skus: string[]; keys: Idempotency[] },
+): Promise<{ products: Products; answers: (FirstAnswer | null)[] }> {
+  const [found] = await sql<{ products: CartProduct[]; answers: (FirstAnswer | null)[] }[]>`
+    select ${productsOf(sql, sql`select unnest(${skus}::text[]) as sku`)} as products,
+           ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
+  return { products: bySku(found!.products), answers: found!.answers };
+}
+
+function findAnswers(sql: Sql, keys: Idempotency[]): Fragment {
+  return sql`(
+    select json_agg((
+      select json_build_object('same', k.request_hash = asked.request_hash, 'cart', k.response::json)
+      from idempotency_keys k
+      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true
+    ) order by asked.turn)
+    from unnest(${keys.map((k) => k.actor)}::text[], ${keys.map((k) => k.route)}::text[],
+                ${keys.map((k) => k.key)}::text[], ${keys.map((k) => k.requestHash)}::text[])
+         with ordinality as asked (actor, route, key, request_hash, turn))`;
+}
+
+/** A cart that was decided on, who asked for it, and what they are answered. */
+export interface CreatedCart {
+  cart: Cart;
+  /** Of a guest's cart. */
+  tokenHash?: Uint8Array;
+  actor: string;
+  requestId: string;
+  traceparent?: string;
+  /** What a repeated call with the key is answered. */
+  repeatable?: { idempotency: Idempotency; answer: NewCart };
+}
+
+/**
+ * Writes new carts with their events and idempotency keys in one statement. Tells of each whether it was written:
+ * not where another call with the same key has committed first. Locks: idempotency keys in their order.
+ */
+export async function insertCarts(sql: Sql, created: readonly CreatedCart[]): Promise<boolean[]> {
+  const input = created.map(({ cart, tokenHash, actor, requestId, traceparent, repeatable }) => ({
+    data: cart,
+    token_hash: tokenHash?.toHex(),
+    actor,
+    request_id: requestId,
+    traceparent,
+    key_actor: repeatable?.idempotency.actor,
+    route: repeatable?.idempotency.route,
+    key: repeatable?.idempotency.key,
+    request_hash: repeatable?.idempotency.requestHash,
+    response: repeatable && JSON.stringify(repeatable.answer),
+  }));
+  const rows = await sql<{ id: string }[]>`
+    with input as materialized (
+      select i.*, c.*
+      from json_to_recordset(${sql.json(input as never)}::json) as i (
+        data jsonb, token_hash text, actor text, request_id text, traceparent text, key_actor text, route text, key text,
+        request_hash text, response text
+      ), jsonb_to_record(i.data) as c (
+        id uuid, user_id uuid, currency text, destination text, items jsonb, note text, coupon_code text, metadata jsonb,
+        created_at timestamptz, expires_at timestamptz
+      )
+    ), keys as (
+      insert into idempotency_keys (actor, route, key, request_hash, response)
+      select key_actor, route, key, request_hash, response from input where key is not null
+      order by key_actor, route, key
+      on conflict (actor, route, key) do update
+        set request_hash = excluded.request_hash, response = excluded.response, order_id = null,
+            created_at = now(), expires_at = excluded.expires_at
+        where idempotency_keys.expires_at < now()
+      returning actor, route, key
+    ), claimed as (
+      select * from input i
+      where i.key is null
+         or exists (select from keys k where k.actor = i.key_actor and k.route = i.route and k.key = i.key)
+    ), created as (
+      insert into carts (id, user_id, token_hash, currency, destination, items, note, coupon_code, metadata, created_at,
+                         updated_at, expires_at)
+      select id, user_id, decode(token_hash, 'hex'), currency, destination, items, note, coupon_code, metadata,
+             created_at, created_at, expires_at
+      from claimed
+    ), told as (
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                          data, occurred_at)
+      select ${cartCreated.type}, ${cartCreated.version}::smallint, ${cartCreated.aggregate}, id::text, 1, user_id, actor,
+             request_id, traceparent, data, created_at
+      from claimed
+    )
+    select id from claimed`;
+  const written = new Set(rows.map(({ id }) => id));
+  return created.map(({ cart }) => written.has(cart.id));
+}
+
+/** A cart's next version, and the event that tells of it. */
+export interface CartWrite {
+  cart: Cart;
+  event: EventType;
+  data: object;
+}
+
+/**
+ * Writes the next versions of carts with their events in one statement, and gives the ids of those it wrote: not of
+ * one that is no longer at the version before. A guest's token is void once the cart is a user's.
+ */
+export async function writeCarts(sql: Sql | Tx, ctx: Ctx, writes: CartWrite[]): Promise<string[]> {
+  const input = writes.map(({ cart, event: { type, version }, data }) => ({
+    cart,
+    type,
+    event_version: version,
+    data,
+  }));
+  const rows = await sql<{ id: string }[]>`
+    with input as materialized (
+      select i.type, i.event_version, i.data, n.*
+      from json_to_recordset(${sql.json(input as never)}::json) as i (
+        cart json, type text, event_version smallint, data jsonb
+      ), json_to_record(i.cart) as n (
+        id uuid, user_id uuid, status text, currency text, destination text, items jsonb, note text, coupon_code text,
+        metadata jsonb, order_id uuid, merged_into uuid, version int, updated_at timestamptz, expires_at timestamptz
+      )
+    ), written as (
+      update carts c
+      set user_id = n.user_id, token_hash = case when n.user_id is null then c.token_hash end, status = n.status,
+          currency = n.currency, destination = n.destination, items = n.items, note = n.note,
+          coupon_code = n.coupon_code, metadata = n.metadata, order_id = n.order_id, merged_into = n.merged_into,
+          version = n.version, updated_at = n.updated_at, expires_at = n.expires_at
+      from input n
+      where c.id = n.id and c.version = n.version - 1
+      returning c.id
+    ), told as (
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                          data, occurred_at)
+      select n.type, n.event_version, ${cartCreated.aggregate}, n.id::text, n.version, n.user_id, ${
+    actorName(ctx.actor)
+  },
+             ${ctx.requestId}, ${ctx.traceparent ?? null}, n.data, ${ctx.clock.now()}::timestamptz
+      from written join input n on n.id = written.id
+    )
+    select id from written`;
+  return rows.map(({ id }) => id);
+}
+
+function bySku(products: CartProduct[]): Products {
+  return new Map(products.map((product) => [product.sku, product]));
+}
+
+/**
+ * The CTEs `closed` and `cart_event`, for the statement that makes orders of carts. Before them stands a CTE `closing` with
+ * a row for each: `cart_id, cart_version, order_id, actor, request_id, traceparent, at`. `closed` holds the carts that were
+ * still open and as they were at that version; of several orders for one cart, one gets it.
+ */
+export function closeCarts(sql: Sql): Fragment {
+  return sql`
+    closed as (
+      update carts c set status = 'checked_out', order_id = x.order_id, version = c.version + 1, updated_at = x.at
+      from closing x
+      where c.id = x.cart_id and c.version = x.cart_version and (c.status = 'open') is true
+        and c.id = any(array(select cart_id from closing))
+      returning c.*, x.actor, x.request_id, x.traceparent
+    ), cart_event as (
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                          data, occurred_at)
+      select ${cartCheckedOut.type}, ${cartCheckedOut.version}::smallint, ${cartCheckedOut.aggregate}, id::text, version,
+             user_id, actor, request_id, traceparent,
+             jsonb_build_object(
+               'id', id, 'user_id', user_id, 'status', status, 'currency', currency, 'destination', destination,
+               'items', items, 'note', note, 'coupon_code', coupon_code, 'metadata', metadata, 'order_id', order_id,
+               'merged_into', merged_into, 'version', version, 'created_at', created_at, 'updated_at', updated_at,
+               'expires_at', expires_at, 'changes', jsonb_build_object(
+                 'status', jsonb_build_object('from', 'open', 'to', status),
+                 'order_id', jsonb_build_object('from', null, 'to', order_id))),
+             updated_at
+      from closed
+    )`;
+}

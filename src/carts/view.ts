@@ -1,0 +1,128 @@
+import type { z } from "@hono/zod-openapi";
+import type { TradeFacts } from "../trade/mod.ts";
+import type { Cart, CartItem, CartProduct, Products } from "./cart.ts";
+import type { NewCartSchema, PricedCartSchema } from "./schemas.ts";
+
+/** A cart as it is answered. */
+export type PricedCart = z.infer<typeof PricedCartSchema>;
+/** The same with the token of the guest who has just created it. */
+export type NewCart = z.infer<typeof NewCartSchema>;
+type PricedItem = PricedCart["items"][number];
+type Problem = PricedCart["problems"][number];
+
+/**
+ * The cart with the prices and the stock of its products as they are now. What has changed since a line was set, or
+ * stands against an order, is a problem of that line and no error. Pure. `trade`: what its destination's law says.
+ */
+export function priceCart(cart: Cart, products: Products, trade?: TradeFacts): PricedCart {
+  const problems: Problem[] = [];
+  let subtotal = 0;
+  const items = cart.items.map((item, index): PricedItem => {
+    const product = products.get(item.sku);
+    const priced = priceItem(item, product, cart.currency);
+    const tooLarge = !Number.isSafeInteger(subtotal + (priced.line_total ?? 0));
+    if (tooLarge) priced.line_total = null;
+    subtotal += priced.line_total ?? 0;
+    const found = [
+      ...findProblems(cart, item, product),
+      ...tooLarge
+        ? [{ code: "amount_too_large" as const, message: "The amount is too large to be counted." }]
+        : [],
+      ...findRestriction(cart, product, trade),
+    ];
+    for (const { code, message, ...facts } of found) {
+      problems.push({ code, sku: item.sku, pointer: `/items/${index}`, message, ...facts });
+    }
+    return priced;
+  });
+  return {
+    id: cart.id,
+    user_id: cart.user_id,
+    status: cart.status,
+    currency: cart.currency,
+    destination: cart.destination,
+    items,
+    subtotal,
+    problems,
+    note: cart.note,
+    coupon_code: cart.coupon_code,
+    metadata: cart.metadata,
+    order_id: cart.order_id,
+    merged_into: cart.merged_into,
+    version: cart.version,
+    created_at: cart.created_at,
+    updated_at: cart.updated_at,
+    expires_at: cart.expires_at,
+  };
+}
+
+/** Drafts are not to be seen by customers; what is archived keeps its name. */
+function priceItem(
+  { sku, quantity }: CartItem,
+  product: CartProduct | undefined,
+  currency: string,
+): PricedItem {
+  const known = product && product.status !== "draft" ? product : undefined;
+  const sold = product?.status === "active" ? product : undefined;
+  const unit_price = sold?.prices[currency] ?? null;
+  return {
+    sku,
+    product_id: known?.id ?? null,
+    name: known?.name ?? null,
+    quantity,
+    unit_price,
+    line_total: unit_price === null ? null : unit_price * quantity,
+    available: sold?.available ?? 0,
+  };
+}
+
+type Finding = Omit<Problem, "sku" | "pointer">;
+
+function findProblems(
+  { currency }: Cart,
+  { sku, quantity, added_price: from }: CartItem,
+  product: CartProduct | undefined,
+): Finding[] {
+  if (product?.status !== "active") return [{ code: "gone", message: `${sku} is not sold any more.` }];
+  const findings: Finding[] = [];
+  const { available, prices } = product;
+  const to = prices[currency];
+  if (available < quantity) {
+    findings.push({ code: "short", message: `${available} of ${sku} are available.`, available });
+  }
+  if (to === undefined) {
+    findings.push({ code: "no_price", message: `${sku} has no price in ${currency}.`, currency });
+  } else if (from !== null && from !== to) {
+    findings.push({
+      code: "price_changed",
+      message: `The price of ${sku} has changed since it was put into the cart.`,
+      from,
+      to,
+    });
+  }
+  return findings;
+}
+
+/** The rule that keeps a line out of the destination; of several one that forbids it, before those that ask for a licence. */
+function findRestriction(
+  { destination }: Cart,
+  product: CartProduct | undefined,
+  trade: TradeFacts | undefined,
+): Finding[] {
+  if (destination === null || product?.status !== "active" || !trade?.schedule) return [];
+  const hsCode = trade.hsCodes[product.id] ?? product.hs_code ?? "";
+  const rules = trade.schedule.rules.restrictions.filter(({ hs_prefix, category }) =>
+    hs_prefix === null ? category === product.category : hsCode.startsWith(hs_prefix)
+  );
+  const rule = rules.find(({ verdict }) => verdict === "forbidden") ?? rules[0];
+  if (!rule) return [];
+  const { verdict, reason } = rule;
+  const what = verdict === "forbidden" ? "must not be sent" : "needs a licence to be sent";
+  return [{
+    code: "not_shippable",
+    message: `${product.sku} ${what} to ${destination}: ${reason}`,
+    destination,
+    verdict,
+    reason,
+  }];
+}
