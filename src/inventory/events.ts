@@ -20,6 +20,8 @@ export const inventoryUpdated = defineEvent(
     on_hand_delta: z.int(),
     reserved_delta: z.int(),
     order_id: z.uuid().nullable(),
+    /** The quote that holds or frees it; left out in events from before there were quotes. */
+    quote_id: z.uuid().nullable().optional(),
   }),
 );
 
@@ -34,6 +36,6 @@ export function levelChanged(
     aggregateId: `${level.sku}@${level.location}`,
     sequence: version,
     userId: null,
-    data: { ...data, ...change, reserved_delta: 0, order_id: null },
+    data: { ...data, ...change, reserved_delta: 0, order_id: null, quote_id: null },
   };
 }

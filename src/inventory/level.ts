@@ -28,17 +28,20 @@ export interface Movement {
   /** The level's version that this movement made; also its place in the SKU's history. */
   version: number;
   order_id: string | null;
+  /** The quote that it holds stock for, or frees it of. */
+  quote_id: string | null;
   reason: string | null;
   reference: string | null;
   actor: string;
   created_at: string;
 }
 
-/** What an order does to stock, per unit: reserve on placing, release on cancelling, ship on shipping. */
+/** What an order does to stock, per unit: reserve on placing, release on cancelling, ship on shipping, return on restocking. */
 export const ORDER_MOVES = {
   reservation: { onHand: 0, reserved: 1 },
   release: { onHand: 0, reserved: -1 },
   shipment: { onHand: -1, reserved: -1 },
+  return: { onHand: 1, reserved: 0 },
 } as const;
 
 export type OrderMove = keyof typeof ORDER_MOVES;

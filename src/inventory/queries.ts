@@ -41,7 +41,8 @@ export async function listMovements(
   filter: { sku: string; location: string; beforeVersion?: number; limit: number },
 ): Promise<Movement[]> {
   return await sql<Movement[]>`
-    select sku, location, kind, on_hand_delta, reserved_delta, version, order_id, reason, reference, actor, created_at
+    select sku, location, kind, on_hand_delta, reserved_delta, version, order_id, quote_id, reason, reference, actor,
+           created_at
     from stock_movements
     where sku = ${filter.sku} and location = ${filter.location}
       ${filter.beforeVersion === undefined ? sql`` : sql`and version < ${filter.beforeVersion}`}
@@ -92,9 +93,10 @@ export async function updateThreshold(
 }
 
 /**
- * The CTEs `wanted`, `locked`, `moved`, `moves`, `movement` and `stock_event`, for a statement that moves orders'
- * stock as part of what it commits. Before them stands a CTE `demand` with a row for each order and SKU: `order_id,
- * user_id, sku, quantity, actor, request_id, traceparent, at`. After them `moved` holds a row for each SKU.
+ * The CTEs `wanted`, `locked`, `moved`, `moves`, `movement` and `stock_event`, for a statement that moves the stock of
+ * orders or quotes as part of what it commits. Before them stands a CTE `demand` with a row for each of them and SKU:
+ * `order_id, quote_id` (one of them null), `user_id, sku, quantity, actor, request_id, traceparent, at`. After them
+ * `moved` holds a row for each SKU.
  *
  * Guarantees: rows are locked in the order of SKUs, so two statements never wait for each other in a circle; the
  * CHECK `stock_levels_available_check` undoes the whole statement rather than oversell. Orders that want the same
@@ -124,12 +126,13 @@ export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
              m.version - m.turns + d.turn as version
       from moved m join (
         select *, (sum(quantity) over turn)::int as so_far, (row_number() over turn)::int as turn
-        from demand window turn as (partition by sku order by order_id rows unbounded preceding)
+        from demand window turn as (partition by sku order by order_id, quote_id rows unbounded preceding)
       ) d on d.sku = m.sku
     ), movement as (
-      insert into stock_movements (sku, location, kind, on_hand_delta, reserved_delta, version, order_id, actor,
-                                   request_id, created_at)
-      select sku, location, ${kind}, on_hand_delta, reserved_delta, version, order_id, actor, request_id, at from moves
+      insert into stock_movements (sku, location, kind, on_hand_delta, reserved_delta, version, order_id, quote_id,
+                                   actor, request_id, created_at)
+      select sku, location, ${kind}, on_hand_delta, reserved_delta, version, order_id, quote_id, actor, request_id, at
+      from moves
     ), stock_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
@@ -138,31 +141,37 @@ export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
              jsonb_build_object(
                'sku', sku, 'location', location, 'on_hand', on_hand, 'reserved', reserved,
                'available', on_hand - reserved, 'low_stock_threshold', low_stock_threshold, 'kind', ${kind}::text,
-               'on_hand_delta', on_hand_delta, 'reserved_delta', reserved_delta, 'order_id', order_id),
+               'on_hand_delta', on_hand_delta, 'reserved_delta', reserved_delta, 'order_id', order_id,
+               'quote_id', quote_id),
              at
       from moves
     )`;
 }
 
-/** Moves the stock of orders that exist: one statement, all SKUs of all of them or none. */
-export async function moveOrderStock(
-  tx: Tx,
-  ctx: Ctx,
-  kind: OrderMove,
-  orders: { id: string; user_id: string; items: { sku: string; quantity: number }[] }[],
-): Promise<void> {
-  const lines = orders.flatMap(({ id, user_id, items }) =>
-    items.map(({ sku, quantity }) => ({ order_id: id, user_id, sku, quantity }))
+/** Whose stock moves: an order's, or what a quote holds. */
+export interface StockHolder {
+  order_id?: string;
+  quote_id?: string;
+  user_id: string;
+  items: { sku: string; quantity: number }[];
+}
+
+/** Moves the stock of orders or quotes that exist: one statement, all SKUs of all of them or none. */
+export async function moveStock(tx: Tx, ctx: Ctx, kind: OrderMove, holders: StockHolder[]): Promise<void> {
+  const lines = holders.flatMap(({ items, ...holder }) =>
+    items.map(({ sku, quantity }) => ({ ...holder, sku, quantity }))
   );
+  if (lines.length === 0) return;
   await tx`
     with demand as materialized (
-      select order_id, user_id, sku, sum(quantity)::int as quantity, ${actorName(ctx.actor)} as actor,
+      select order_id, quote_id, user_id, sku, sum(quantity)::int as quantity, ${
+    actorName(ctx.actor)
+  } as actor,
              ${ctx.requestId} as request_id, ${ctx.traceparent ?? null}::text as traceparent,
              ${ctx.clock.now()}::timestamptz as at
-      from json_to_recordset(${
-    tx.json(lines)
-  }::json) as line (order_id uuid, user_id uuid, sku text, quantity int)
-      group by order_id, user_id, sku
+      from json_to_recordset(${tx.json(lines as never)}::json) as line (
+        order_id uuid, quote_id uuid, user_id uuid, sku text, quantity int)
+      group by order_id, quote_id, user_id, sku
     ), ${stockMoves(tx, kind)}
     select guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')`;
 }

@@ -36,6 +36,7 @@ const MOVEMENT = {
   reserved_delta: 0,
   version: 7,
   order_id: null,
+  quote_id: null,
   reason: "Goods receipt",
   reference: "GR-2026-0815",
   actor: "user:0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",

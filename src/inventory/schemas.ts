@@ -25,6 +25,7 @@ export const MovementSchema = z.object({
   reserved_delta: z.int(),
   version: z.int().openapi({ description: "The version of the level that this movement made" }),
   order_id: Id.nullable(),
+  quote_id: Id.nullable().openapi({ description: "The quote that it holds stock for, or frees it of" }),
   reason: z.string().nullable(),
   reference: z.string().nullable(),
   actor: z.string(),

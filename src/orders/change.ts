@@ -1,20 +1,27 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "@hono/zod-openapi";
-import type { OrderMove } from "../inventory/mod.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { AppError } from "../platform/errors.ts";
-import type { Order } from "./order.ts";
+import {
+  afterTransaction,
+  cancellationOf,
+  captureOf,
+  type LedgerTransaction,
+  refundOf,
+} from "./ledger/entries.ts";
+import type { Order, OrderStatus } from "./order.ts";
 import type { ChangeOrderBody } from "./schemas.ts";
-import { derivedStatuses, findTransition } from "./transitions.ts";
+import { withState } from "./state.ts";
+import { findTransition } from "./transitions.ts";
 
 export type ChangeOrder = z.infer<typeof ChangeOrderBody>;
 
-/** An order after a change: what is different, and what happens to its stock. */
+/** An order after a change: what is different, and what its ledger books. */
 export interface Changed {
   order: Order;
   changes: Changes;
-  stock?: OrderMove;
+  transactions: LedgerTransaction[];
 }
 
 const MAX_METADATA_KEYS = 50;
@@ -25,15 +32,19 @@ const MAX_METADATA_KEYS = 50;
  * @throws invalid_transition, forbidden, invalid_request
  */
 export function changeOrder(now: Date, actor: Actor, before: Order, input: ChangeOrder): Changed {
-  const order: Order = { ...before };
-  let stock: OrderMove | undefined;
+  let order: Order = { ...before };
+  let transactions: LedgerTransaction[] = [];
   if (input.status !== undefined && input.status !== before.status) {
-    stock = findTransition(before, input.status, actor).stock;
-    Object.assign(order, { status: input.status, ...derivedStatuses(before, input.status) });
+    findTransition(before, input.status, actor);
+    refuseByBooks(before, input.status);
+    transactions = transactionsOf(before, input.status, input.cancel_reason);
+    order = transactions.reduce(afterTransaction, order);
+    Object.assign(order, ownDecision(before, input.status));
     if (input.status === "CANCELLED") {
       order.cancelled_at = now.toISOString();
       order.cancel_reason = input.cancel_reason ?? null;
     }
+    order = withState(order);
   }
   if (input.cancel_reason !== undefined && input.status !== "CANCELLED") {
     throw invalid("/cancel_reason", "goes with status CANCELLED");
@@ -52,16 +63,82 @@ export function changeOrder(now: Date, actor: Actor, before: Order, input: Chang
         },
       );
     }
+    if (before.quote_id !== null && input.ship_to.country !== before.ship_to.country) {
+      throw invalid(
+        "/ship_to/country",
+        `must be ${before.ship_to.country}, for which shipping, duty and taxes were quoted; for another country cancel ` +
+          "the order and quote anew",
+      );
+    }
     order.ship_to = input.ship_to;
   }
   if (input.note !== undefined) order.note = input.note;
   if (input.metadata !== undefined) order.metadata = mergeMetadata(before.metadata, input.metadata);
 
   const changes = changesBetween(before, order);
-  if (Object.keys(changes).length === 0) return { order: before, changes };
-  order.version = before.version + 1;
-  order.updated_at = now.toISOString();
-  return { order, changes, stock };
+  if (Object.keys(changes).length === 0) return { order: before, changes, transactions };
+  return { order: nextVersion(now, order), changes, transactions };
+}
+
+/** The order as its next version, made now. */
+export function nextVersion(now: Date, order: Order): Order {
+  return { ...order, version: order.version + 1, updated_at: now.toISOString() };
+}
+
+/** A status alone says too little where only a part was shipped, paid or refunded. */
+function refuseByBooks(order: Order, to: OrderStatus): void {
+  const refuse = (message: string, instead: string) => {
+    throw new AppError("invalid_transition", message, {
+      errors: [{ pointer: "/status", code: "invalid_transition", message: instead }],
+    });
+  };
+  if (to === "CANCELLED" && order.units_shipped > 0) {
+    refuse("A part of this order has been shipped.", "Refund what was not: POST /v1/orders/{id}/refunds");
+  }
+  if (to === "CANCELLED" && order.amount_refunded > 0) {
+    refuse("A part of this order has been refunded.", "Refund the rest of it: POST /v1/orders/{id}/refunds");
+  }
+  if (to === "REFUNDED" && order.amount_paid === 0) {
+    refuse("Nothing was paid for this order.", "Cancel it instead: there is nothing to refund.");
+  }
+  if (to === "REFUNDED" && (order.amount_refunded > 0 || order.amount_paid !== order.total_price)) {
+    refuse("Only a part of this order is left to be refunded.", "Use POST /v1/orders/{id}/refunds");
+  }
+}
+
+/** What a status that somebody sets does to the books: staff record money that came or went outside of any provider. */
+function transactionsOf(order: Order, to: OrderStatus, reason: string | undefined): LedgerTransaction[] {
+  const recorded = { reason: "Recorded by staff" };
+  switch (to) {
+    case "PAID":
+      return [captureOf(order, order.amount_due, recorded)];
+    case "CANCELLED":
+      return [cancellationOf(order, reason)];
+    case "EXPIRED":
+      return [cancellationOf(order, "Not paid in time")];
+    case "REFUNDED": {
+      const { subtotal: goods, shipping_total: shipping, duty_total: duty, tax_total: tax } = order;
+      return [refundOf(order, order.total_price, { goods, shipping, duty, tax }, recorded)];
+    }
+    default:
+      return [];
+  }
+}
+
+/** What of a status is a decision, and what it says of the goods; the rest follows from the books. */
+function ownDecision(order: Order, to: OrderStatus): Partial<Order> {
+  switch (to) {
+    case "SHIPPED":
+      return { units_shipped: order.units };
+    case "DELIVERED":
+      return { units_delivered: order.units };
+    case "PROCESSING":
+    case "CANCELLED":
+    case "EXPIRED":
+      return { status: to };
+    default:
+      return {};
+  }
 }
 
 function mergeMetadata(

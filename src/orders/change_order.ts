@@ -1,13 +1,14 @@
-import { moveOrderStock } from "../inventory/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
+import type { Tx } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
-import { appendEvents } from "../platform/events.ts";
 import { type ChangeOrder, changeOrder } from "./change.ts";
-import { eventOfChange } from "./events.ts";
-import { forgetOrder, mayRead, rememberOrder } from "./get_order.ts";
+import { changingOrder } from "./changing_order.ts";
+import { mayRead } from "./get_order.ts";
 import type { Order } from "./order.ts";
-import { lockOrder, updateOrder } from "./queries.ts";
+import { findProviderCash } from "./ledger/queries.ts";
+import { lockOrder } from "./queries.ts";
+import { deliverRest, shipRest } from "./shipments/steps.ts";
+import { writeOrders } from "./write_orders.ts";
 
 /**
  * Changes an order under its row lock: status by the transition table, with what that does to stock, note,
@@ -19,33 +20,21 @@ export async function patchOrder(
   ctx: Ctx,
   input: { id: string; change: ChangeOrder; expectedVersion?: number },
 ): Promise<Order> {
-  let written: Order | undefined;
-  const order = await transaction(ctx.sql, async (tx) => {
+  return await changingOrder(ctx, async (tx, written) => {
     const before = await lockOrder(tx, input.id);
     if (!before || !mayRead(ctx.actor, before)) throw notFound("order");
     if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
       throw new AppError("version_mismatch", `The order is at version ${before.version} by now.`);
     }
-    const { order, changes, stock } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change);
+    const { order, transactions } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change);
     if (order === before) return before;
-    await updateOrder(tx, order);
-    written = order;
-    if (stock) await moveOrderStock(tx, ctx, stock, [order]);
-    const { items: _, ...header } = order;
-    await appendEvents(tx, ctx, [{
-      event: eventOfChange(before.status, order.status),
-      aggregateId: order.id,
-      userId: order.user_id,
-      data: { ...header, changes },
-    }]);
+    if (input.change.status === "REFUNDED") await refuseProviderMoney(tx, before);
+    if (order.units_shipped > before.units_shipped) await shipRest(tx, ctx, before);
+    if (order.units_delivered > before.units_delivered) await deliverRest(tx, ctx, before);
+    written(order);
+    await writeOrders(tx, ctx, [{ before, order, transactions }]);
     return order;
-  }).catch(async (error) => {
-    // The connection may have been lost after the commit: the cache must not go on with the version before.
-    if (written) await forgetOrder(ctx, written);
-    throw error;
   });
-  await rememberOrder(ctx, order);
-  return order;
 }
 
 /** Cancels an order and frees its stock. Cancelling it again changes nothing. @throws as {@link patchOrder} */
@@ -57,5 +46,17 @@ export async function cancelOrder(
     id: input.id,
     expectedVersion: input.expectedVersion,
     change: { status: "CANCELLED", cancel_reason: input.reason },
+  });
+}
+
+/** Money that a provider holds goes back through it, or it would be given twice. */
+async function refuseProviderMoney(tx: Tx, order: Order): Promise<void> {
+  if (await findProviderCash(tx, order.id) === 0) return;
+  throw new AppError("invalid_transition", "This order was paid through a provider.", {
+    errors: [{
+      pointer: "/status",
+      code: "invalid_transition",
+      message: "Refund it through the provider: POST /v1/orders/{id}/refunds",
+    }],
   });
 }

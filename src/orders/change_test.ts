@@ -4,7 +4,9 @@ import { exampleOrder } from "../../tests/support/example_order.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type ChangeOrder, changeOrder } from "./change.ts";
-import { ORDER_STATUSES, type OrderStatus } from "./order.ts";
+import { afterTransaction, saleOf } from "./ledger/entries.ts";
+import { type Order, ORDER_STATUSES, type OrderStatus } from "./order.ts";
+import { withState } from "./state.ts";
 import { TRANSITIONS } from "./transitions.ts";
 
 const NOW = new Date("2026-02-01T09:00:00.000Z");
@@ -17,29 +19,58 @@ const ELSEWHERE = {
   country: "GB",
 };
 
-const change = (before: Parameters<typeof exampleOrder>[0], input: ChangeOrder) =>
+const change = (before: Partial<Order>, input: ChangeOrder) =>
   changeOrder(NOW, SYSTEM, exampleOrder(before), input);
 
-const refusal = (before: Parameters<typeof exampleOrder>[0], input: ChangeOrder) =>
+const refusal = (before: Partial<Order>, input: ChangeOrder) =>
   assertThrows(() => change(before, input), AppError);
+
+/** Which books an order in this status has: what was paid, given back, sent and delivered of it. */
+const PAID: Partial<Order> = { amount_paid: 1500, amount_due: 0 };
+const BOOKS: Record<OrderStatus, Partial<Order>> = {
+  PENDING: {},
+  PAID,
+  PROCESSING: { ...PAID, status: "PROCESSING" },
+  SHIPPED: { ...PAID, units_shipped: 3 },
+  DELIVERED: { ...PAID, units_shipped: 3, units_delivered: 3 },
+  CANCELLED: { status: "CANCELLED", amount_due: 0 },
+  EXPIRED: { status: "EXPIRED", amount_due: 0 },
+  REFUNDED: { ...PAID, amount_refunded: 1500 },
+};
+
+/** An order in this status, with books to match. */
+const inStatus = (status: OrderStatus, known: Partial<Order> = {}): Order => {
+  const order = withState(exampleOrder({ ...BOOKS[status], ...known }));
+  assertEquals(order.status, status);
+  return order;
+};
 
 Deno.test("A change says what it changed, counts the version up and leaves the rest alone", () => {
   const before = exampleOrder();
-  const { order, changes, stock } = changeOrder(NOW, SYSTEM, before, { status: "PAID", note: "By invoice" });
+  const { order, changes, transactions } = changeOrder(NOW, SYSTEM, before, {
+    status: "PAID",
+    note: "By invoice",
+  });
   assertEquals(changes, {
     status: { from: "PENDING", to: "PAID" },
     payment_status: { from: "UNPAID", to: "PAID" },
+    amount_paid: { from: 0, to: 1500 },
+    amount_due: { from: 1500, to: 0 },
     note: { from: null, to: "By invoice" },
   });
   assertEquals(order, {
     ...before,
     status: "PAID",
     payment_status: "PAID",
+    amount_paid: 1500,
+    amount_due: 0,
     note: "By invoice",
     version: 2,
     updated_at: NOW.toISOString(),
   });
-  assertEquals(stock, undefined);
+  assertEquals(transactions.map(({ kind, postings }) => ({ kind, postings })), [
+    { kind: "capture", postings: { cash_at_provider: 1500, receivable: -1500 } },
+  ]);
   assertEquals(before, exampleOrder(), "the order that came in is not touched");
 });
 
@@ -62,9 +93,9 @@ Deno.test("What changes nothing gives back the order itself, with its version", 
     },
   ];
   for (const same of sames) {
-    const { order, changes, stock } = changeOrder(NOW, SYSTEM, before, same);
+    const { order, changes, transactions } = changeOrder(NOW, SYSTEM, before, same);
     assertStrictEquals(order, before);
-    assertEquals([changes, stock], [{}, undefined]);
+    assertEquals([changes, transactions], [{}, []]);
   }
 });
 
@@ -115,12 +146,9 @@ Deno.test("The address changes while PENDING and never after", () => {
 });
 
 Deno.test("A cancelled order keeps when and why; giving another reason later changes nothing", () => {
-  const { order, stock } = change({}, { status: "CANCELLED", cancel_reason: "Ordered twice" });
-  assertEquals([order.cancelled_at, order.cancel_reason, stock], [
-    NOW.toISOString(),
-    "Ordered twice",
-    "release",
-  ]);
+  const { order, transactions } = change({}, { status: "CANCELLED", cancel_reason: "Ordered twice" });
+  assertEquals([order.cancelled_at, order.cancel_reason], [NOW.toISOString(), "Ordered twice"]);
+  assertEquals(transactions.map(({ kind, reason }) => [kind, reason]), [["cancellation", "Ordered twice"]]);
   assertEquals(change({}, { status: "CANCELLED" }).order.cancel_reason, null);
   assertEquals(
     changeOrder(NOW, SYSTEM, order, { status: "CANCELLED", cancel_reason: "Another" }).order,
@@ -135,6 +163,44 @@ Deno.test("A reason to cancel without cancelling is refused, not dropped", () =>
   }
 });
 
+Deno.test("What was paid of an order that is cancelled is owed to the customer", () => {
+  const { order } = changeOrder(NOW, SYSTEM, inStatus("PAID"), { status: "CANCELLED" });
+  assertEquals([order.amount_due, order.payment_status], [-1500, "PAID"]);
+  const unpaid = change({}, { status: "CANCELLED" }).order;
+  assertEquals([unpaid.amount_due, unpaid.payment_status], [0, "UNPAID"]);
+  assertEquals(change({}, { status: "EXPIRED" }).order.amount_due, 0);
+});
+
+Deno.test("Paying what is left of an order pays exactly that", () => {
+  const { order, transactions } = change({ amount_paid: 400, amount_due: 1100 }, { status: "PAID" });
+  assertEquals(transactions.map(({ postings }) => postings), [{ cash_at_provider: 1100, receivable: -1100 }]);
+  assertEquals([order.amount_paid, order.amount_due, order.payment_status], [1500, 0, "PAID"]);
+});
+
+Deno.test("A refund takes each part of the total off its own account", () => {
+  const before = inStatus("PAID", { subtotal: 1430, shipping_total: 40, duty_total: 10, tax_total: 20 });
+  const { order, transactions } = changeOrder(NOW, SYSTEM, before, { status: "REFUNDED" });
+  assertEquals(transactions.map(({ postings }) => postings), [
+    { cash_at_provider: -1500, receivable: 0, refunds: 1430, shipping: 40, duty: 10, tax: 20 },
+  ]);
+  assertEquals([order.amount_paid, order.amount_refunded, order.amount_due], [1500, 1500, 0]);
+});
+
+Deno.test("Where a status says too little of the books it is refused", () => {
+  const refused: [what: string, before: Order, status: OrderStatus][] = [
+    ["a part was shipped", inStatus("PROCESSING", { units_shipped: 1 }), "CANCELLED"],
+    ["a part was refunded", inStatus("PAID", { amount_refunded: 1 }), "REFUNDED"],
+    // The sale would be taken back as a whole, and that part be owed twice.
+    ["a part was refunded", inStatus("PAID", { amount_refunded: 1 }), "CANCELLED"],
+    ["more than the total was paid", inStatus("PAID", { amount_paid: 1501, amount_due: -1 }), "REFUNDED"],
+    ["nothing was paid", inStatus("PAID", { total_price: 0, amount_paid: 0, amount_due: 0 }), "REFUNDED"],
+  ];
+  for (const [what, before, status] of refused) {
+    const error = assertThrows(() => changeOrder(NOW, SYSTEM, before, { status }), AppError, undefined, what);
+    assertEquals([error.code, error.errors[0]!.pointer], ["invalid_transition", "/status"], what);
+  }
+});
+
 const texts = fc.string({ maxLength: 8 });
 const step: fc.Arbitrary<ChangeOrder> = fc.record({
   status: fc.constantFrom(...ORDER_STATUSES),
@@ -146,6 +212,7 @@ const step: fc.Arbitrary<ChangeOrder> = fc.record({
 Deno.test("For all changes the version counts them without a gap, and what they say is all that differs", () => {
   fc.assert(fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
     let order = exampleOrder();
+    const ledger = [saleOf(order)];
     for (const input of steps) {
       let next;
       try {
@@ -162,12 +229,30 @@ Deno.test("For all changes the version counts them without a gap, and what they 
       const changed = Object.keys(next.changes).length > 0;
       if (changed) Object.assign(replayed, { version: order.version + 1, updated_at: NOW.toISOString() });
       assertEquals(replayed, { ...next.order });
-      assertEquals(
-        next.stock,
-        order.status === next.order.status ? undefined : TRANSITIONS[order.status][next.order.status]!.stock,
-      );
+      ledger.push(...next.transactions);
       order = next.order;
+      const { status, payment_status, fulfilment_status } = withState(order);
+      assertEquals(
+        [status, payment_status, fulfilment_status],
+        [order.status, order.payment_status, order.fulfilment_status],
+      );
     }
+    for (const { postings } of ledger) {
+      assertEquals(Object.values(postings).reduce((sum, each) => sum + each, 0) + 0, 0);
+    }
+    const { amount_due, amount_paid, amount_refunded } = ledger.reduce(
+      afterTransaction,
+      exampleOrder({ amount_due: 0 }),
+    );
+    assertEquals([order.amount_due, order.amount_paid, order.amount_refunded], [
+      amount_due,
+      amount_paid,
+      amount_refunded,
+    ]);
+    assertEquals(
+      Math.min(order.amount_paid, order.amount_refunded, order.amount_paid - order.amount_refunded) >= 0,
+      true,
+    );
     assertEquals(JSON.parse(JSON.stringify(order)), order, "an order is plain data");
   }));
 });
@@ -179,8 +264,9 @@ Deno.test("For all statuses an order only ever goes where the table says", () =>
       fc.constantFrom(...ORDER_STATUSES),
       (from: OrderStatus, to) => {
         const possible = from === to || TRANSITIONS[from][to] !== undefined;
-        if (possible) assertEquals(change({ status: from }, { status: to }).order.status, to);
-        else assertEquals(refusal({ status: from }, { status: to }).code, "invalid_transition");
+        const change = () => changeOrder(NOW, SYSTEM, inStatus(from), { status: to });
+        if (possible) assertEquals(change().order.status, to);
+        else assertEquals(assertThrows(change, AppError).code, "invalid_transition");
       },
     ),
   );

@@ -44,7 +44,8 @@ export const orderProcessed = defineEvent(
   }),
 );
 
-/** The event that tells of a change that somebody asked for. */
+/** The event that tells of a change. */
 export function eventOfChange(before: OrderStatus, after: OrderStatus) {
-  return after === "CANCELLED" && before !== "CANCELLED" ? orderCancelled : orderUpdated;
+  if (before === after) return orderUpdated;
+  return after === "CANCELLED" ? orderCancelled : after === "EXPIRED" ? orderExpired : orderUpdated;
 }

@@ -1,11 +1,9 @@
-import { moveOrderStock } from "../inventory/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { appendEvents } from "../platform/events.ts";
 import { changeOrder } from "./change.ts";
-import { orderExpired } from "./events.ts";
 import { rememberOrder } from "./get_order.ts";
-import { lockDueOrders, updateOrders } from "./queries.ts";
+import { lockDueOrders } from "./queries.ts";
+import { writeOrders } from "./write_orders.ts";
 
 const AT_ONCE = 100;
 
@@ -21,21 +19,12 @@ export async function expireDueOrders(ctx: Ctx): Promise<{ expired: number; mayB
   const expired = await transaction(ctx.sql, async (tx) => {
     const due = await lockDueOrders(tx, now, AT_ONCE);
     if (due.length === 0) return [];
-    const changed = due.map((order) => changeOrder(now, ctx.actor, order, { status: "EXPIRED" }));
-    const orders = changed.map(({ order }) => order);
-    await updateOrders(tx, orders);
-    await moveOrderStock(tx, ctx, "release", orders);
-    await appendEvents(
-      tx,
-      ctx,
-      changed.map(({ order: { items: _, ...header }, changes }) => ({
-        event: orderExpired,
-        aggregateId: header.id,
-        userId: header.user_id,
-        data: { ...header, changes },
-      })),
-    );
-    return orders;
+    const writes = due.map((before) => ({
+      before,
+      ...changeOrder(now, ctx.actor, before, { status: "EXPIRED" }),
+    }));
+    await writeOrders(tx, ctx, writes);
+    return writes.map(({ order }) => order);
   });
   ctx.bell.ring("waybill_events");
   await Promise.all(expired.map((order) => rememberOrder(ctx, order)));

@@ -1,4 +1,4 @@
-import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
+import { type Actor, actorRole, type Ctx, isStaff } from "../platform/ctx.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Read, readThrough } from "../platform/read_through.ts";
@@ -12,7 +12,7 @@ export const ORDER_TTL_MS = 300_000;
 export const orderKey = (id: string) => `orders:${id.toLowerCase()}`;
 
 /** Decided on the order itself, after it was read, so a cached order is guarded like a stored one. */
-export function mayRead(actor: Actor, order: Order): boolean {
+export function mayRead(actor: Actor, order: Pick<Order, "user_id">): boolean {
   return isStaff(actor) || (actor.kind === "user" && actor.userId === order.user_id);
 }
 
@@ -60,13 +60,7 @@ export async function getOrderTimeline(ctx: Ctx, id: string): Promise<TimelineEn
   const events = await listOrderEvents(ctx.sql, id);
   return events.map(({ data, actor, ...event }) => ({
     ...event,
-    actor: isStaff(ctx.actor) ? actor : roleOf(actor, order),
+    actor: isStaff(ctx.actor) ? actor : actorRole(actor, order.user_id),
     changes: data.changes ?? {},
   }));
-}
-
-/** A customer learns that it was staff, not who. */
-function roleOf(actor: string, order: Order): string {
-  if (actor === `user:${order.user_id}`) return "customer";
-  return actor.startsWith("user:") ? "staff" : "system";
 }

@@ -2,7 +2,7 @@ import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import type { Order, OrderStatus, Sort } from "./order.ts";
-import { listOrderRows } from "./queries.ts";
+import { listOrderRows } from "./list_queries.ts";
 
 /** Which orders, in which order. All filters must hold; times are half-open, `from` ≤ t < `to`. */
 export interface ListOrders {

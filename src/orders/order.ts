@@ -3,6 +3,7 @@ import { type Actor, actorName, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import type { OrderSchema, PlaceOrderBody } from "./schemas.ts";
+import { withState } from "./state.ts";
 
 export const MAX_LINES = 1000;
 export const MAX_QUANTITY = 1_000_000;
@@ -17,8 +18,24 @@ export const ORDER_STATUSES = [
   "EXPIRED",
   "REFUNDED",
 ] as const;
-export const PAYMENT_STATUSES = ["UNPAID", "PAID", "REFUNDED"] as const;
-export const FULFILMENT_STATUSES = ["UNFULFILLED", "SHIPPED", "DELIVERED"] as const;
+export const PAYMENT_STATUSES = [
+  "UNPAID",
+  "AUTHORISED",
+  "PARTIALLY_PAID",
+  "PAID",
+  "PARTIALLY_REFUNDED",
+  "REFUNDED",
+] as const;
+export const FULFILMENT_STATUSES = [
+  "UNFULFILLED",
+  "PARTIALLY_SHIPPED",
+  "SHIPPED",
+  "DELIVERED",
+  "PARTIALLY_RETURNED",
+  "RETURNED",
+] as const;
+/** Incoterms 2020: who pays duty and taxes at the border, the seller (DDP) or whoever receives the goods (DAP). */
+export const INCOTERMS = ["DAP", "DDP"] as const;
 
 /** How a list can be sorted. */
 export const SORTS = ["-created_at", "created_at", "-placed_at", "placed_at"] as const;
@@ -41,6 +58,9 @@ export interface ProductFacts {
   /** List prices in minor units, by currency. */
   prices: Record<string, number>;
   available: number;
+  hs_code: string | null;
+  country_of_origin: string | null;
+  weight_grams: number | null;
 }
 
 /** Everything a decision needs. */
@@ -73,7 +93,7 @@ export function draftOrder(
     const product = item.sku === undefined ? facts.byId.get(item.product_id!) : facts.bySku.get(item.sku);
     const refusal = refuseLine(product, item, input.currency, `/items/${index}`);
     if (refusal) return void refusals.push(refusal);
-    const { id: product_id, sku, name, prices } = product!;
+    const { id: product_id, sku, name, prices, hs_code, country_of_origin, weight_grams } = product!;
     const listPrice = prices[input.currency] ?? null;
     const unit_price = item.unit_price ?? listPrice!;
     items.push({
@@ -85,6 +105,12 @@ export function draftOrder(
       unit_price,
       list_price: unit_price === listPrice ? null : listPrice,
       line_total: unit_price * item.quantity,
+      shipping_amount: 0,
+      duty_amount: 0,
+      tax_amount: 0,
+      hs_code,
+      country_of_origin,
+      weight_grams,
     });
   });
   if (refusals.length === 0) refusals.push(...refuseAmounts(items));
@@ -92,32 +118,83 @@ export function draftOrder(
   if (refusals.length > 0) throw refused([...refusals, ...shortages]);
   if (shortages.length > 0) throw insufficientStock(shortages);
 
-  const subtotal = items.reduce((sum, item) => sum + item.line_total, 0);
   const time = now.toISOString();
-  return {
-    id: newId(),
-    number: "",
+  return newOrder(now, actor, {
     user_id: ownerOf(actor, input),
-    status: "PENDING",
-    payment_status: "UNPAID",
-    fulfilment_status: "UNFULFILLED",
     currency: input.currency,
     items,
-    subtotal,
-    total_price: subtotal,
     ship_to: input.ship_to,
     note: input.note ?? null,
     metadata: input.metadata ?? {},
     external_reference: input.external_reference ?? null,
-    placed_by: actorName(actor),
     placed_at: input.placed_at === undefined ? time : new Date(input.placed_at).toISOString(),
+    expires_at: input.placed_at === undefined ? new Date(now.getTime() + expiresAfterMs).toISOString() : null,
+  });
+}
+
+/** What is decided about an order before it is one. */
+export type NewOrder =
+  & Pick<
+    Order,
+    | "user_id"
+    | "currency"
+    | "items"
+    | "ship_to"
+    | "note"
+    | "metadata"
+    | "external_reference"
+    | "placed_at"
+    | "expires_at"
+  >
+  & Partial<Pick<Order, "quote_id" | "incoterm" | "shipping_option">>;
+
+/** An order as it begins, without a number: its totals are the sums of its lines, and the sale is what is due. */
+export function newOrder(now: Date, actor: Actor, order: NewOrder): Order {
+  const sum = (amount: (item: OrderItem) => number) => order.items.reduce((s, item) => s + amount(item), 0);
+  const subtotal = sum((item) => item.line_total);
+  const shipping_total = sum((item) => item.shipping_amount);
+  const duty_total = sum((item) => item.duty_amount);
+  const tax_total = sum((item) => item.tax_amount);
+  const total_price = subtotal + shipping_total + duty_total + tax_total;
+  const time = now.toISOString();
+  return withState({
+    id: newId(),
+    number: "",
+    user_id: order.user_id,
+    status: "PENDING",
+    payment_status: "UNPAID",
+    fulfilment_status: "UNFULFILLED",
+    currency: order.currency,
+    items: order.items,
+    subtotal,
+    shipping_total,
+    duty_total,
+    tax_total,
+    total_price,
+    amount_authorised: 0,
+    amount_paid: 0,
+    amount_refunded: 0,
+    amount_due: total_price,
+    units: sum((item) => item.quantity),
+    units_shipped: 0,
+    units_delivered: 0,
+    units_returned: 0,
+    quote_id: order.quote_id ?? null,
+    incoterm: order.incoterm ?? null,
+    shipping_option: order.shipping_option ?? null,
+    ship_to: order.ship_to,
+    note: order.note,
+    metadata: order.metadata,
+    external_reference: order.external_reference,
+    placed_by: actorName(actor),
+    placed_at: order.placed_at,
     created_at: time,
     updated_at: time,
-    expires_at: input.placed_at === undefined ? new Date(now.getTime() + expiresAfterMs).toISOString() : null,
+    expires_at: total_price === 0 ? null : order.expires_at,
     cancelled_at: null,
     cancel_reason: null,
     version: 1,
-  };
+  });
 }
 
 /** Whose order it will be: the caller's own, unless staff say otherwise. */

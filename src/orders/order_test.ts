@@ -2,7 +2,8 @@ import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/a
 import fc from "fast-check";
 import type { Actor } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
-import { draftOrder, type PlaceOrder, type PlacingFacts, type ProductFacts } from "./order.ts";
+import { exampleOrder } from "../../tests/support/example_order.ts";
+import { draftOrder, newOrder, type PlaceOrder, type PlacingFacts, type ProductFacts } from "./order.ts";
 
 const NOW = new Date("2026-03-01T12:00:00.000Z");
 const HALF_AN_HOUR_MS = 1_800_000;
@@ -20,6 +21,9 @@ function product(sku: string, known: Partial<ProductFacts> = {}): ProductFacts {
     status: "active",
     prices: { EUR: 100 },
     available: 10,
+    hs_code: null,
+    country_of_origin: null,
+    weight_grams: null,
     ...known,
   };
 }
@@ -49,7 +53,15 @@ const pointers = (error: AppError) => error.errors.map(({ pointer, code }) => `$
 Deno.test("An order is drafted with the names and prices of the moment, unpaid, and expires in half an hour", () => {
   const order = draft(
     ask([{ sku: "A", quantity: 2 }, { product_id: "id of B", quantity: 1 }]),
-    facts([product("A"), product("B", { prices: { EUR: 250, USD: 300 } })]),
+    facts([
+      product("A"),
+      product("B", {
+        prices: { EUR: 250, USD: 300 },
+        hs_code: "69120023",
+        country_of_origin: "PT",
+        weight_grams: 350,
+      }),
+    ]),
   );
   assertMatch(order.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   assertEquals({ ...order, id: "" }, {
@@ -70,6 +82,12 @@ Deno.test("An order is drafted with the names and prices of the moment, unpaid, 
         unit_price: 100,
         list_price: null,
         line_total: 200,
+        shipping_amount: 0,
+        duty_amount: 0,
+        tax_amount: 0,
+        hs_code: null,
+        country_of_origin: null,
+        weight_grams: null,
       },
       {
         line: 2,
@@ -80,10 +98,30 @@ Deno.test("An order is drafted with the names and prices of the moment, unpaid, 
         unit_price: 250,
         list_price: null,
         line_total: 250,
+        shipping_amount: 0,
+        duty_amount: 0,
+        tax_amount: 0,
+        hs_code: "69120023",
+        country_of_origin: "PT",
+        weight_grams: 350,
       },
     ],
     subtotal: 450,
+    shipping_total: 0,
+    duty_total: 0,
+    tax_total: 0,
     total_price: 450,
+    amount_authorised: 0,
+    amount_paid: 0,
+    amount_refunded: 0,
+    amount_due: 450,
+    units: 3,
+    units_shipped: 0,
+    units_delivered: 0,
+    units_returned: 0,
+    quote_id: null,
+    incoterm: null,
+    shipping_option: null,
     ship_to: SHIP_TO,
     note: null,
     metadata: {},
@@ -213,6 +251,30 @@ Deno.test("Staff place for another user, at another price, in the past, and the 
     null,
   ], [0, null]]);
   assertEquals(order.total_price, 310);
+});
+
+Deno.test("An order of nothing to pay is PAID from the start, and never expires", () => {
+  const order = draft(ask([{ sku: "FREE", quantity: 2 }]), facts([product("FREE", { prices: { EUR: 0 } })]));
+  assertEquals([order.status, order.payment_status, order.amount_due], ["PAID", "PAID", 0]);
+  assertEquals(order.expires_at, null);
+});
+
+Deno.test("An order's totals are the sums of its lines, and all of them are due", () => {
+  const [one, two] = exampleOrder().items;
+  const order = newOrder(NOW, CUSTOMER, {
+    ...exampleOrder(),
+    items: [
+      { ...one!, shipping_amount: 10, duty_amount: 3, tax_amount: 7 },
+      { ...two!, shipping_amount: 20, duty_amount: 0, tax_amount: 9 },
+    ],
+    quote_id: OTHER,
+    incoterm: "DDP",
+    shipping_option: "standard",
+  });
+  const { subtotal, shipping_total, duty_total, tax_total, total_price, amount_due, units } = order;
+  assertEquals([subtotal, shipping_total, duty_total, tax_total], [1500, 30, 3, 16]);
+  assertEquals([total_price, amount_due, units], [1549, 1549, 3]);
+  assertEquals([order.quote_id, order.incoterm, order.shipping_option], [OTHER, "DDP", "standard"]);
 });
 
 Deno.test("An order cannot be placed in the future, nor for an account that is not active", () => {

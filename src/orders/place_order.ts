@@ -11,7 +11,13 @@ import {
   type PlacingFacts,
   referenceTaken,
 } from "./order.ts";
-import { findPlacingFacts, type FirstAnswer, insertOrders, type PlacedOrder } from "./queries.ts";
+import {
+  findPlacingFacts,
+  type FirstAnswer,
+  insertOrders,
+  type Origin,
+  type PlacedOrder,
+} from "./queries.ts";
 
 /** How often a draft may lose its stock between reading and writing before the caller is told to come again. */
 const MAX_ATTEMPTS = 5;
@@ -118,9 +124,10 @@ async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answ
  * be had refuses nobody else's. A lost connection is no refusal: the group may have been committed. Of two with one
  * key only the first is tried; the other reads its answer.
  */
-async function commitOrders(
+export async function commitOrders(
   sql: Sql,
   placed: readonly PlacedOrder[],
+  origin: Origin = "basket",
 ): Promise<(string | undefined | Error)[]> {
   const keys = new Set<string>();
   const first = placed.filter(({ idempotency: i }) => {
@@ -130,14 +137,17 @@ async function commitOrders(
   });
   const results = new Map<PlacedOrder, string | undefined | Error>();
   try {
-    const numbers = await insertOrders(sql, first);
+    const numbers = await insertOrders(sql, first, origin);
     first.forEach((each, index) => results.set(each, numbers[index]));
   } catch (error) {
     if (first.length === 1 || !isRefusal(error)) {
       return placed.map((each) => first.includes(each) ? error as Error : undefined);
     }
     for (const each of first) {
-      results.set(each, await insertOrders(sql, [each]).then(([number]) => number, (error: Error) => error));
+      results.set(
+        each,
+        await insertOrders(sql, [each], origin).then(([number]) => number, (error: Error) => error),
+      );
     }
   }
   return placed.map((each) => results.get(each));

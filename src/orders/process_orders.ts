@@ -39,9 +39,12 @@ export async function processOrders(tx: Tx, ctx: Ctx, ids: string[]): Promise<st
 
 /** What is wrong with an order, in a sentence; undefined where all of it agrees. */
 export function contradictionIn(facts: ScreeningFacts): string | undefined {
-  const { sum_of_lines, subtotal, total_price, units, held, status } = facts;
+  const { sum_of_lines, sum_with_charges, subtotal, total_price, sale, unshipped, held, status } = facts;
   if (sum_of_lines !== subtotal) return `its lines sum to ${sum_of_lines}, its subtotal is ${subtotal}.`;
-  if (total_price !== subtotal) return `its total is ${total_price}, its subtotal ${subtotal}.`;
-  const holds = ["PENDING", "PAID", "PROCESSING"].includes(status) ? units : 0;
-  if (held !== holds) return `it is ${status} with ${units} units, and the ledger holds ${held}.`;
+  if (sum_with_charges !== total_price) {
+    return `its lines with their charges sum to ${sum_with_charges}, its total is ${total_price}.`;
+  }
+  if (sale !== total_price) return `its total is ${total_price}, its ledger has a sale of ${sale}.`;
+  const holds = ["PENDING", "PAID", "PROCESSING"].includes(status) ? unshipped : 0;
+  if (held !== holds) return `it is ${status} with ${unshipped} units to send, and the ledger holds ${held}.`;
 }

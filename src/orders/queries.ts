@@ -1,10 +1,9 @@
-import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
+import { DEFAULT_LOCATION, type StockHolder, stockMoves } from "../inventory/mod.ts";
+import { claimQuotes } from "../quotes/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import { firstIdAt } from "../platform/id.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import { orderCreated, orderProcessed } from "./events.ts";
-import type { ListOrders } from "./list_orders.ts";
-import type { Order, ProductFacts, Sort } from "./order.ts";
+import type { Order, ProductFacts } from "./order.ts";
 
 /** An answer that was given to a key before, and whether it was to this very request. */
 export interface FirstAnswer {
@@ -37,7 +36,7 @@ export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<F
   const [found] = await sql<FactsFound[]>`
     select
       (select coalesce(json_agg(found), '[]') from (
-        select p.id, p.sku, p.name, p.status, s.available,
+        select p.id, p.sku, p.name, p.status, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
                (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
         from products p join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
         where ${
@@ -65,7 +64,7 @@ function findAnswers(sql: Sql, keys: Idempotency[]): Fragment {
         select e.data from events e
         where e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1))
       from idempotency_keys k
-      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and k.expires_at >= now()
+      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true
     ) order by asked.turn)
     from unnest(${keys.map((k) => k.actor)}::text[], ${keys.map((k) => k.route)}::text[],
                 ${keys.map((k) => k.key)}::text[], ${keys.map((k) => k.requestHash)}::text[])
@@ -79,22 +78,32 @@ export interface PlacedOrder {
   requestId: string;
   traceparent?: string;
   idempotency?: Idempotency;
+  /** What `also` writes with it. */
+  also?: unknown;
 }
+
+/** How orders come to be: from a basket of their own, or from quotes, and then perhaps with more rows beside them. */
+export type Origin = "basket" | {
+  /** CTEs that begin with a comma, over `placed` and `claimed`, whose column `also` holds what each order brings. */
+  also: (sql: Sql) => Fragment;
+};
 
 /**
  * Commits new orders in one statement: their idempotency keys, stock, movements, lines and events, or none of
  * them. Gives each its number; undefined where another call with the same key has committed first.
  *
  * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after reference and
- * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, then
- * stock in the order of SKUs.
+ * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, quotes and
+ * their carts, then stock in the order of SKUs. A quote is used once, before it expires, for the cart as it was quoted.
  */
 export async function insertOrders(
   sql: Sql,
   placed: readonly PlacedOrder[],
+  origin: Origin = "basket",
 ): Promise<(string | undefined)[]> {
-  const input = placed.map(({ order, actor, requestId, traceparent, idempotency }) => ({
+  const input = placed.map(({ order, actor, requestId, traceparent, idempotency, also }) => ({
     data: order,
+    also,
     actor,
     request_id: requestId,
     traceparent,
@@ -105,13 +114,14 @@ export async function insertOrders(
   }));
   const rows = await sql<{ id: string; number: string }[]>`
     with input as materialized (
-      select i.data, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
+      select i.data, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
       from json_to_recordset(${sql.json(input as never)}::json) as i (
-        data json, actor text, request_id text, traceparent text, key_actor text, route text, key text, request_hash text
+        data json, also json, actor text, request_id text, traceparent text, key_actor text, route text, key text, request_hash text
       ), json_to_record(i.data) as o (
-        id uuid, user_id uuid, currency text, items json, subtotal bigint, total_price bigint, ship_to jsonb, note text,
-        metadata jsonb, external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz,
-        expires_at timestamptz
+        id uuid, user_id uuid, status text, payment_status text, currency text, items json, subtotal bigint,
+        shipping_total bigint, duty_total bigint, tax_total bigint, total_price bigint, amount_due bigint, units int,
+        quote_id uuid, incoterm text, shipping_option text, ship_to jsonb, note text, metadata jsonb,
+        external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz, expires_at timestamptz
       )
     ), keys as (
       insert into idempotency_keys (actor, route, key, request_hash, order_id)
@@ -128,30 +138,45 @@ export async function insertOrders(
       where external_reference is not null and (key is null or id in (select order_id from keys))
       order by external_reference
       returning order_id
-    ), claimed as materialized (
+    ), ${origin === "basket" ? sql`` : sql`${claimQuotes(sql)}, `}claimed as materialized (
       select * from input
-      where (key is null or id in (select order_id from keys))
-        and (external_reference is null or id in (select order_id from named))
+      where case when (key is null or id in (select order_id from keys))
+          and (external_reference is null or id in (select order_id from named))
+        then ${
+    origin === "basket" ? sql`true` : sql`guard(id in (select order_id from quoted), 'quote is not open')`
+  }
+        else false end
     ), demand as materialized (
-      select c.id as order_id, c.user_id, item.sku, sum(item.quantity)::int as quantity, c.actor, c.request_id,
-             c.traceparent, c.created_at as at
+      select c.id as order_id, null::uuid as quote_id, c.user_id, item.sku, sum(item.quantity)::int as quantity,
+             c.actor, c.request_id, c.traceparent, c.created_at as at
       from claimed c, json_to_recordset(c.items) as item (sku text, quantity int)
+      where c.quote_id is null -- a quote holds its stock already
       group by c.id, c.user_id, item.sku, c.actor, c.request_id, c.traceparent, c.created_at
     ), ${stockMoves(sql, "reservation")}, placed as (
-      insert into orders (id, number, user_id, currency, subtotal, total_price, ship_to, note, metadata,
-                          external_reference, placed_by, placed_at, created_at, updated_at, expires_at)
-      select id, 'WB-' || nextval('order_numbers'), user_id, currency, subtotal, total_price, ship_to, note, metadata,
-             external_reference, placed_by, placed_at, created_at, created_at, expires_at
+      insert into orders (id, number, user_id, status, payment_status, currency, subtotal, shipping_total, duty_total,
+                          tax_total, total_price, amount_due, units, quote_id, incoterm, shipping_option, ship_to, note,
+                          metadata, external_reference, placed_by, placed_at, created_at, updated_at, expires_at)
+      select id, 'WB-' || nextval('order_numbers'), user_id, status, payment_status, currency, subtotal, shipping_total,
+             duty_total, tax_total, total_price, amount_due, units, quote_id, incoterm, shipping_option, ship_to, note,
+             metadata, external_reference, placed_by, placed_at, created_at, created_at, expires_at
       from claimed
       where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')
       returning id, number
     ), lines as (
-      insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, list_price, line_total)
+      insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, list_price, line_total,
+                               shipping_amount, duty_amount, tax_amount, hs_code, country_of_origin, weight_grams)
       select c.id, item.*
       from claimed c, json_to_recordset(c.items) as item (
         line smallint, product_id uuid, sku text, name text, quantity int, unit_price bigint, list_price bigint,
-        line_total bigint
+        line_total bigint, shipping_amount bigint, duty_amount bigint, tax_amount bigint, hs_code text,
+        country_of_origin text, weight_grams int
       )
+    ), sale as (
+      insert into ledger (order_id, kind, currency, receivable, revenue, shipping, duty, tax, actor, request_id,
+                          occurred_at)
+      select id, 'sale', currency, total_price, -subtotal, -shipping_total, -duty_total, -tax_total, actor, request_id,
+             created_at
+      from claimed
     ), order_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
@@ -159,20 +184,25 @@ export async function insertOrders(
              c.user_id, c.actor, c.request_id, c.traceparent, jsonb_set(c.data::jsonb, '{number}', to_jsonb(placed.number)),
              c.created_at
       from placed join claimed c on c.id = placed.id
-    )
+    )${origin === "basket" ? sql`` : origin.also(sql)}
     select id, number from placed`;
   const numbers = new Map(rows.map(({ id, number }) => [id, number]));
   return placed.map(({ order }) => numbers.get(order.id));
 }
 
-const orderColumns = (sql: Sql | Tx): Fragment =>
+/** An order as its row and its lines have it; its table is called `o`. */
+export const orderColumns = (sql: Sql | Tx): Fragment =>
   sql`
-    o.id, o.number, o.user_id, o.status, o.payment_status, o.fulfilment_status, o.currency, o.subtotal, o.total_price,
-    o.ship_to, o.note, o.metadata, o.external_reference, o.placed_by, o.placed_at, o.created_at, o.updated_at,
-    o.expires_at, o.cancelled_at, o.cancel_reason, o.version,
+    o.id, o.number, o.user_id, o.status, o.payment_status, o.fulfilment_status, o.currency, o.subtotal,
+    o.shipping_total, o.duty_total, o.tax_total, o.total_price, o.amount_authorised, o.amount_paid, o.amount_refunded,
+    o.amount_due, o.units, o.units_shipped, o.units_delivered, o.units_returned, o.quote_id, o.incoterm,
+    o.shipping_option, o.ship_to, o.note, o.metadata, o.external_reference, o.placed_by, o.placed_at, o.created_at,
+    o.updated_at, o.expires_at, o.cancelled_at, o.cancel_reason, o.version,
     (select json_agg(json_build_object(
        'line', i.line, 'product_id', i.product_id, 'sku', i.sku, 'name', i.name, 'quantity', i.quantity,
-       'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total) order by i.line)
+       'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
+       'shipping_amount', i.shipping_amount, 'duty_amount', i.duty_amount, 'tax_amount', i.tax_amount,
+       'hs_code', i.hs_code, 'country_of_origin', i.country_of_origin, 'weight_grams', i.weight_grams) order by i.line)
      from order_items i where i.order_id = o.id) as items`;
 
 export async function findOrder(sql: Sql, id: string): Promise<Order | undefined> {
@@ -192,11 +222,19 @@ export async function lockOrders(tx: Tx, ids: string[]): Promise<void> {
   await tx`select id from orders where id = any(${ids}::uuid[]) order by id for no key update`;
 }
 
+/** The same, and reads them. */
+export async function lockOrdersWithItems(tx: Tx, ids: string[]): Promise<Order[]> {
+  return await tx<Order[]>`
+    select ${
+    orderColumns(tx)
+  } from orders o where o.id = any(${ids}::uuid[]) order by o.id for no key update of o`;
+}
+
 /** Unpaid orders whose time is over, the oldest first, locked; without those that somebody else holds. */
 export async function lockDueOrders(tx: Tx, now: Date, limit: number): Promise<Order[]> {
   return await tx<Order[]>`
     select ${orderColumns(tx)} from orders o
-    where o.status = 'PENDING' and o.expires_at <= ${now}
+    where o.status = 'PENDING' and o.expires_at <= ${now} and o.amount_refunded = 0
     order by o.expires_at limit ${limit} for no key update of o skip locked`;
 }
 
@@ -209,9 +247,15 @@ export interface ScreeningFacts {
   currency: string;
   subtotal: number;
   total_price: number;
+  /** The sale that its ledger booked. */
+  sale: number | null;
   sum_of_lines: number;
+  /** The same with the shipping, duty and tax of the lines. */
+  sum_with_charges: number;
   units: number;
-  /** Units that its movements reserved and neither released nor shipped. */
+  /** Units that have not left yet. */
+  unshipped: number;
+  /** Units that its movements, or those of its quote, reserved and neither released nor shipped. */
   held: number;
   processed: boolean;
   /** Of the request that placed it. */
@@ -222,15 +266,22 @@ export interface ScreeningFacts {
 export async function findScreeningFacts(tx: Tx, ids: string[]): Promise<ScreeningFacts[]> {
   return await tx<ScreeningFacts[]>`
     select o.id, o.number, o.user_id, o.status, o.currency, o.subtotal, o.total_price,
-           lines.sum_of_lines, lines.units, stock.held, log.processed, log.traceparent
+           (select receivable from ledger where order_id = o.id and kind = 'sale' limit 1) as sale,
+           lines.sum_of_lines, lines.sum_with_charges, lines.units, lines.unshipped,
+           coalesce(own.held, 0) + coalesce(quoted.held, 0) as held, log.processed, log.traceparent
     from orders o
     cross join lateral (
-      select coalesce(sum(line_total), 0)::bigint as sum_of_lines, coalesce(sum(quantity), 0)::bigint as units
+      select coalesce(sum(line_total), 0)::bigint as sum_of_lines, coalesce(sum(quantity), 0)::bigint as units,
+             coalesce(sum(line_total + shipping_amount + duty_amount + tax_amount), 0)::bigint as sum_with_charges,
+             coalesce(sum(quantity - shipped), 0)::bigint as unshipped
       from order_items where order_id = o.id
     ) lines
     cross join lateral (
-      select coalesce(sum(reserved_delta), 0)::bigint as held from stock_movements where order_id = o.id
-    ) stock
+      select sum(reserved_delta)::bigint as held from stock_movements where order_id = o.id
+    ) own
+    cross join lateral (
+      select sum(reserved_delta)::bigint as held from stock_movements where quote_id = o.quote_id
+    ) quoted
     cross join lateral (
       select coalesce(bool_or(type = ${orderProcessed.type}), false) as processed,
              max(traceparent) filter (where sequence = 1) as traceparent
@@ -240,100 +291,23 @@ export async function findScreeningFacts(tx: Tx, ids: string[]): Promise<Screeni
     order by o.id`;
 }
 
-/** Writes the new statuses of orders whose rows are locked. */
+/** Writes what can change of orders whose rows are locked. */
 export async function updateOrders(tx: Tx, orders: Order[]): Promise<void> {
   await tx`
     update orders o
     set status = n.status, payment_status = n.payment_status, fulfilment_status = n.fulfilment_status,
+        amount_authorised = n.amount_authorised, amount_paid = n.amount_paid, amount_refunded = n.amount_refunded,
+        amount_due = n.amount_due, units_shipped = n.units_shipped, units_delivered = n.units_delivered,
+        units_returned = n.units_returned, ship_to = n.ship_to, note = n.note, metadata = n.metadata,
+        expires_at = n.expires_at, cancelled_at = n.cancelled_at, cancel_reason = n.cancel_reason,
         updated_at = n.updated_at, version = n.version
-    from json_to_recordset(${tx.json(orders as never)}::json) as n (
-      id uuid, status text, payment_status text, fulfilment_status text, updated_at timestamptz, version int
+    from json_to_recordset(${tx.json(orders.map(({ items: _, ...header }) => header) as never)}::json) as n (
+      id uuid, status text, payment_status text, fulfilment_status text, amount_authorised bigint, amount_paid bigint,
+      amount_refunded bigint, amount_due bigint, units_shipped int, units_delivered int, units_returned int,
+      ship_to jsonb, note text, metadata jsonb, expires_at timestamptz, cancelled_at timestamptz, cancel_reason text,
+      updated_at timestamptz, version int
     )
     where o.id = n.id`;
-}
-
-/** Writes what can change of an order whose row is locked. */
-export async function updateOrder(tx: Tx, order: Order): Promise<void> {
-  await tx`
-    update orders set
-      status = ${order.status}, payment_status = ${order.payment_status},
-      fulfilment_status = ${order.fulfilment_status}, ship_to = ${
-    tx.json(order.ship_to)
-  }, note = ${order.note},
-      metadata = ${tx.json(order.metadata)}, cancelled_at = ${order.cancelled_at},
-      cancel_reason = ${order.cancel_reason}, updated_at = ${order.updated_at}, version = ${order.version}
-    where id = ${order.id}`;
-}
-
-/**
- * How a list is sorted: the columns with their direction, and the comparison that begins after a position. `id` is
- * the column that holds the order's id in the index that the list runs along.
- */
-const SORT_SQL = {
-  "-created_at": {
-    order: (sql: Sql, id: Fragment) => sql`${id} desc`,
-    after: (sql: Sql, id: Fragment, [last]: string[]) => sql`${id} < ${last!}`,
-  },
-  "created_at": {
-    order: (_: Sql, id: Fragment) => id,
-    after: (sql: Sql, id: Fragment, [last]: string[]) => sql`${id} > ${last!}`,
-  },
-  "-placed_at": {
-    order: (sql: Sql) => sql`o.placed_at desc, o.id desc`,
-    after: (sql: Sql, _: Fragment, [at, last]: string[]) =>
-      sql`(o.placed_at, o.id) < (${at!}::timestamptz, ${last!}::uuid)`,
-  },
-  "placed_at": {
-    order: (sql: Sql) => sql`o.placed_at, o.id`,
-    after: (sql: Sql, _: Fragment, [at, last]: string[]) =>
-      sql`(o.placed_at, o.id) > (${at!}::timestamptz, ${last!}::uuid)`,
-  },
-};
-
-/** A status as a part of the text: the planner must see whether it is rare. Only ever one of our own words. */
-function literal(
-  sql: Sql,
-  status: Order["status"] | Order["payment_status"] | Order["fulfilment_status"],
-): Fragment {
-  return sql.unsafe(`'${status}'`);
-}
-
-/**
- * One page of orders, `limit + 1` rows. A time of creation is a range of ids (UUIDv7), so every filter and the
- * usual sort run along one index.
- */
-export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort }): Promise<Order[]> {
-  const sort = SORT_SQL[filter.sort];
-  const id = filter.sku === undefined ? sql`o.id` : sql`i.order_id`;
-  const conditions: Fragment[] = [
-    filter.user_id !== undefined ? sql`and o.user_id = ${filter.user_id}` : sql``,
-    filter.status !== undefined ? sql`and o.status = ${literal(sql, filter.status)}` : sql``,
-    filter.payment_status !== undefined
-      ? sql`and o.payment_status = ${literal(sql, filter.payment_status)}`
-      : sql``,
-    filter.fulfilment_status !== undefined
-      ? sql`and o.fulfilment_status = ${literal(sql, filter.fulfilment_status)}`
-      : sql``,
-    filter.number !== undefined ? sql`and o.number = ${filter.number}` : sql``,
-    filter.external_reference !== undefined
-      ? sql`and o.external_reference = ${filter.external_reference}`
-      : sql``,
-    filter.created_from !== undefined ? sql`and ${id} >= ${firstIdAt(new Date(filter.created_from))}` : sql``,
-    filter.created_to !== undefined ? sql`and ${id} < ${firstIdAt(new Date(filter.created_to))}` : sql``,
-    filter.placed_from !== undefined ? sql`and o.placed_at >= ${filter.placed_from}` : sql``,
-    filter.placed_to !== undefined ? sql`and o.placed_at < ${filter.placed_to}` : sql``,
-    filter.cursor !== undefined ? sql`and ${sort.after(sql, id, filter.cursor.slice(1))}` : sql``,
-  ];
-  // Of several lines with the SKU only the first counts: unlike `distinct`, that keeps the index's order.
-  const source = filter.sku === undefined ? sql`orders o` : sql`
-    order_items i join orders o on o.id = i.order_id and i.sku = ${filter.sku} and not exists (
-      select from order_items earlier where earlier.order_id = i.order_id and earlier.sku = i.sku and earlier.line < i.line)`;
-  return await sql<Order[]>`
-    select ${orderColumns(sql)}
-    from (select o.* from ${source} where true ${conditions} order by ${sort.order(sql, id)} limit ${
-    filter.limit + 1
-  }) o
-    order by ${sort.order(sql, sql`o.id`)}`;
 }
 
 /** A row of the log about one order. */
@@ -370,4 +344,15 @@ export async function listOrderStates(
     where aggregate_type = 'order' and aggregate_id = ${orderId}
       and sequence in (select min(sequence) from states union select max(sequence) from states)
     order by sequence`;
+}
+
+/** What has not left yet of orders whose rows are locked, as stock that they hold. */
+export async function listUnshipped(tx: Tx, orders: Order[]): Promise<StockHolder[]> {
+  if (orders.length === 0) return [];
+  return await tx<StockHolder[]>`
+    select o.id as order_id, o.user_id,
+           json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity - i.shipped)) as items
+    from orders o join order_items i on i.order_id = o.id and i.quantity > i.shipped
+    where o.id = any(${orders.map(({ id }) => id)}::uuid[])
+    group by o.id order by o.id`;
 }

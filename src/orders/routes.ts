@@ -1,7 +1,7 @@
-import { z } from "@hono/zod-openapi";
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
+import { EXAMPLE_ORDER as EXAMPLE } from "./example.ts";
 import { getOrderAsOf } from "./as_of.ts";
 import { cancelOrder, patchOrder } from "./change_order.ts";
 import { getOrder, getOrderTimeline, orderKey } from "./get_order.ts";
@@ -23,46 +23,6 @@ import {
 import { orderView } from "./view.ts";
 
 const tags = ["Orders"];
-const SHIP_TO = {
-  name: "Ada Lovelace",
-  lines: ["Hauptstr. 1"],
-  city: "Berlin",
-  postal_code: "10115",
-  country: "DE",
-};
-const EXAMPLE: z.infer<typeof OrderSchema> = {
-  id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
-  number: "WB-100001",
-  user_id: "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
-  status: "PENDING",
-  payment_status: "UNPAID",
-  fulfilment_status: "UNFULFILLED",
-  currency: "EUR",
-  items: [{
-    line: 1,
-    product_id: "0192f0bf-3c44-7b1d-9a10-62f7d0a4e911",
-    sku: "MUG-BLUE",
-    name: "Blue mug",
-    quantity: 2,
-    unit_price: 1499,
-    list_price: null,
-    line_total: 2998,
-  }],
-  subtotal: 2998,
-  total_price: 2998,
-  ship_to: SHIP_TO,
-  note: null,
-  metadata: { channel: "web" },
-  external_reference: null,
-  placed_by: "user:0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
-  placed_at: "2026-01-31T12:00:00.000Z",
-  created_at: "2026-01-31T12:00:00.000Z",
-  updated_at: "2026-01-31T12:00:00.000Z",
-  expires_at: "2026-01-31T12:30:00.000Z",
-  cancelled_at: null,
-  cancel_reason: null,
-  version: 1,
-};
 const orderAnswer = json(OrderSchema, "The order.", EXAMPLE);
 const orderPage = json(pageSchema(OrderSchema), "One page.", { data: [EXAMPLE], next_cursor: null });
 
@@ -86,7 +46,7 @@ orderRoutes.openapi(
       body: json(PlaceOrderBody, "What, in which currency, where to.", {
         items: [{ sku: "MUG-BLUE", quantity: 2 }],
         currency: "EUR",
-        ship_to: SHIP_TO,
+        ship_to: EXAMPLE.ship_to,
       }),
     },
     responses: { 201: json(OrderSchema, "The order, PENDING.", EXAMPLE) },

@@ -3,6 +3,7 @@ import { Amount, Country, Currency, Id, Metadata, Sku, text, Timestamp } from ".
 import { cursor, Limit } from "../http/pagination.ts";
 import {
   FULFILMENT_STATUSES,
+  INCOTERMS,
   MAX_LINES,
   MAX_QUANTITY,
   ORDER_STATUSES,
@@ -41,7 +42,16 @@ const ItemSchema = z.object({
   list_price: Amount.nullable().openapi({
     description: "The price list's, where staff charged another unit price",
   }),
-  line_total: Amount,
+  line_total: Amount.openapi({ description: "Of the goods alone", example: 2998 }),
+  shipping_amount: Amount.openapi({ description: "Its share of the shipping", example: 590 }),
+  duty_amount: Amount.openapi({ description: "Duty that was collected for it", example: 0 }),
+  tax_amount: Amount.openapi({ description: "Tax that was collected for it", example: 0 }),
+  hs_code: z.string().nullable().openapi({
+    description: "As the destination classifies it",
+    example: "69120023",
+  }),
+  country_of_origin: Country.nullable(),
+  weight_grams: z.int().nullable().openapi({ description: "Of one unit", example: 350 }),
 }).openapi("OrderItem");
 
 export const OrderSchema = z.object({
@@ -54,7 +64,34 @@ export const OrderSchema = z.object({
   currency: Currency,
   items: z.array(ItemSchema),
   subtotal: Amount.openapi({ description: "The sum of the lines", example: 2998 }),
-  total_price: Amount.openapi({ description: "What is to be paid", example: 2998 }),
+  shipping_total: Amount.openapi({ example: 0 }),
+  duty_total: Amount.openapi({ description: "Duty that was collected", example: 0 }),
+  tax_total: Amount.openapi({ description: "Tax that was collected", example: 0 }),
+  total_price: Amount.openapi({
+    description: "subtotal + shipping_total + duty_total + tax_total",
+    example: 2998,
+  }),
+  amount_authorised: Amount.openapi({
+    description: "Reserved on the customer's account and not captured yet",
+    example: 0,
+  }),
+  amount_paid: Amount.openapi({ description: "What was captured, refunds not taken off", example: 0 }),
+  amount_refunded: Amount.openapi({ example: 0 }),
+  amount_due: z.int().openapi({
+    description: "What is still to be paid, by the ledger; negative: what is owed to the customer",
+    example: 2998,
+  }),
+  units: z.int().openapi({ description: "Of all lines", example: 2 }),
+  units_shipped: z.int().openapi({ example: 0 }),
+  units_delivered: z.int().openapi({ example: 0 }),
+  units_returned: z.int().openapi({ example: 0 }),
+  quote_id: Id.nullable().openapi({
+    description: "The quote that it took at its word: there is the working",
+  }),
+  incoterm: z.enum(INCOTERMS).nullable().openapi({
+    description: "DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed",
+  }),
+  shipping_option: z.string().nullable(),
   ship_to: ShipTo,
   note: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),

@@ -1,4 +1,3 @@
-import { type OrderMove } from "../inventory/mod.ts";
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Order, OrderStatus } from "./order.ts";
@@ -8,38 +7,21 @@ type Who = "owner" | "staff" | "system";
 interface Transition {
   /** Who may do it; staff may do all that an owner may. */
   by: Who;
-  /** What it does to the order's stock. */
-  stock?: OrderMove;
 }
 
-const release: Transition = { by: "staff", stock: "release" };
+const staff: Transition = { by: "staff" };
 
-/** Every change of status there is. What is not here is refused. */
+/** Every change of status that somebody can ask for. What is not here is refused. */
 export const TRANSITIONS: Record<OrderStatus, Partial<Record<OrderStatus, Transition>>> = {
-  PENDING: {
-    PAID: { by: "staff" },
-    CANCELLED: { by: "owner", stock: "release" },
-    EXPIRED: { by: "system", stock: "release" },
-  },
-  PAID: { PROCESSING: { by: "staff" }, CANCELLED: release, REFUNDED: release },
-  PROCESSING: { SHIPPED: { by: "staff", stock: "shipment" }, CANCELLED: release, REFUNDED: release },
-  SHIPPED: { DELIVERED: { by: "staff" }, REFUNDED: { by: "staff" } },
-  DELIVERED: { REFUNDED: { by: "staff" } },
+  PENDING: { PAID: staff, CANCELLED: { by: "owner" }, EXPIRED: { by: "system" } },
+  PAID: { PROCESSING: staff, CANCELLED: staff, REFUNDED: staff },
+  PROCESSING: { SHIPPED: staff, CANCELLED: staff, REFUNDED: staff },
+  SHIPPED: { DELIVERED: staff, REFUNDED: staff },
+  DELIVERED: { REFUNDED: staff },
   CANCELLED: {},
   EXPIRED: {},
   REFUNDED: {},
 };
-
-/** The statuses of payment and fulfilment that go with an order's status. */
-export function derivedStatuses(
-  order: Order,
-  to: OrderStatus,
-): Pick<Order, "payment_status" | "fulfilment_status"> {
-  return {
-    payment_status: to === "PAID" ? "PAID" : to === "REFUNDED" ? "REFUNDED" : order.payment_status,
-    fulfilment_status: to === "SHIPPED" || to === "DELIVERED" ? to : order.fulfilment_status,
-  };
-}
 
 /** @throws invalid_transition (with what is possible), forbidden */
 export function findTransition(order: Order, to: OrderStatus, actor: Actor): Transition {

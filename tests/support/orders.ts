@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
+import { brokenOf, verifyBooks } from "../../src/admin/mod.ts";
 import { createApp } from "../../src/app.ts";
 import { closeDeps, openDeps } from "../../src/deps.ts";
 import type { Sql } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
-import { findContradictions } from "../../tools/books.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import type { Answer, RequestOptions, TestApp, TestUser } from "./app.ts";
 
@@ -176,7 +176,7 @@ export function tally(answers: Answer[]): Record<string, number> {
   return counts;
 }
 
-/** Fails the test if anything in the database contradicts anything else: see {@link findContradictions}. */
+/** Fails the test if anything in the database contradicts anything else: see {@link verifyBooks}. */
 export async function assertBooksBalance(sql: Sql): Promise<void> {
-  assertEquals([...await findContradictions(sql)], []);
+  assertEquals(brokenOf(await verifyBooks(sql, new Date())), []);
 }

@@ -67,5 +67,5 @@ Deno.test("An order that contradicts itself fails its own job, and holds up no o
   const [job] = await sql`
     select state::text, output from pgboss.job where name = 'orders.process' and data->>'order_id' = ${wrong.id}`;
   assertEquals(job!.state, "retry");
-  assertMatch(job!.output.message, /PENDING with 1 units, and the ledger holds 0/);
+  assertMatch(job!.output.message, /PENDING with 1 units to send, and the ledger holds 0/);
 });

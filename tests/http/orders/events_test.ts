@@ -52,6 +52,7 @@ Deno.test("The order and each SKU that it moves have one event each, in one tran
       on_hand_delta: 0,
       reserved_delta: 3,
       order_id: order.id,
+      quote_id: null,
     },
   });
   const rows = await app.deps.sql`select xmin::text as transaction, request_id from events`;

@@ -18,6 +18,8 @@ Deno.test("Placing an order answers 201 with the order, its address and its vers
   const user = await app.user();
   const mug = await addProduct(app, { sku: "MUG", prices: { EUR: 1499, USD: 1799 } });
   const pot = await addProduct(app, { sku: "POT", prices: { EUR: 2500 } });
+  await app.deps.sql`
+    update products set hs_code = '69120023', country_of_origin = 'PT', weight_grams = 350 where id = ${mug.id}`;
   const items = [{ sku: "MUG", quantity: 2 }, { product_id: pot.id, quantity: 1 }];
   const { status, headers, body } = await app.request("POST", "/v1/orders", {
     token: user.token,
@@ -46,6 +48,12 @@ Deno.test("Placing an order answers 201 with the order, its address and its vers
         unit_price: 1499,
         list_price: null,
         line_total: 2998,
+        shipping_amount: 0,
+        duty_amount: 0,
+        tax_amount: 0,
+        hs_code: "69120023",
+        country_of_origin: "PT",
+        weight_grams: 350,
       },
       {
         line: 2,
@@ -56,10 +64,30 @@ Deno.test("Placing an order answers 201 with the order, its address and its vers
         unit_price: 2500,
         list_price: null,
         line_total: 2500,
+        shipping_amount: 0,
+        duty_amount: 0,
+        tax_amount: 0,
+        hs_code: null,
+        country_of_origin: null,
+        weight_grams: null,
       },
     ],
     subtotal: 5498,
+    shipping_total: 0,
+    duty_total: 0,
+    tax_total: 0,
     total_price: 5498,
+    amount_authorised: 0,
+    amount_paid: 0,
+    amount_refunded: 0,
+    amount_due: 5498,
+    units: 3,
+    units_shipped: 0,
+    units_delivered: 0,
+    units_returned: 0,
+    quote_id: null,
+    incoterm: null,
+    shipping_option: null,
     ship_to: SHIP_TO,
     note: "Ring twice",
     metadata: { channel: "web" },

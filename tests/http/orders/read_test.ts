@@ -243,7 +243,12 @@ Deno.test("The timeline tells what happened and by whom: by name to staff, by ro
       type: "order.updated",
       at: "",
       actor: `user:${staff.id}`,
-      changes: { status: { from: "PENDING", to: "PAID" }, payment_status: { from: "UNPAID", to: "PAID" } },
+      changes: {
+        status: { from: "PENDING", to: "PAID" },
+        payment_status: { from: "UNPAID", to: "PAID" },
+        amount_paid: { from: 0, to: 1499 },
+        amount_due: { from: 1499, to: 0 },
+      },
     },
   ]);
   const toOwner = await timeline(owner.token);

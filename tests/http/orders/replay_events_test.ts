@@ -38,6 +38,10 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel" as const), byStaff: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ kind: "process" as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("ship" as const), quantity: fc.integer({ min: 1, max: 2 }) }),
+  },
 );
 /** What happens to one order, and whether it is one that can expire. */
 const life = fc.record({
@@ -46,7 +50,7 @@ const life = fc.record({
   steps: fc.array(step, { maxLength: 8 }),
 });
 
-Deno.test("Folding all events of an order gives exactly its row, after any changes, cancellation, expiry and screening", async () => {
+Deno.test("Folding all events of an order gives exactly its row, after any changes, shipments, cancellation, expiry and screening", async () => {
   let now = Date.now();
   await using app = await startTestApp(
     { ORDER_EXPIRATION_MINUTES: "1" },
@@ -74,6 +78,13 @@ Deno.test("Folding all events of an order gives exactly its row, after any chang
         const act = async (id: string, next: typeof lives[number]["steps"][number]) => {
           if (next.kind === "process") {
             return void await transaction(sql, (tx) => processOrders(tx, system, [id]));
+          }
+          if (next.kind === "ship") {
+            const { status, body } = await app.request("POST", `/v1/orders/${id}/shipments`, {
+              token: staff.token,
+              body: { items: [{ line: 1, quantity: next.quantity }] },
+            });
+            return assert([201, 409, 422].includes(status), JSON.stringify(body));
           }
           const user = next.byStaff ? staff : owner;
           const { status, body } = next.kind === "patch"

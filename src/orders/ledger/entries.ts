@@ -1,0 +1,117 @@
+import type { Order } from "../order.ts";
+
+/** The accounts of the books, as the ledger's columns are called. */
+export const ACCOUNTS = [
+  "receivable",
+  "cash_at_provider",
+  "revenue",
+  "shipping",
+  "tax",
+  "duty",
+  "refunds",
+  "store_credit",
+] as const;
+export type Account = typeof ACCOUNTS[number];
+
+export const LEDGER_KINDS = ["sale", "cancellation", "capture", "refund"] as const;
+export type LedgerKind = typeof LEDGER_KINDS[number];
+
+/**
+ * One transaction of the books: what it posts to each account, in minor units, debits positive and credits negative.
+ * They sum to zero; the database refuses it otherwise.
+ */
+export interface LedgerTransaction {
+  order_id: string;
+  kind: LedgerKind;
+  currency: string;
+  postings: Partial<Record<Account, number>>;
+  payment_id?: string;
+  capture_id?: string;
+  refund_id?: string;
+  reason?: string;
+}
+
+/** What a refund gives back, by its parts. What exceeds them was owed to the customer anyway. */
+export interface RefundParts {
+  goods: number;
+  shipping: number;
+  duty: number;
+  tax: number;
+}
+
+/** The sale, as it is booked when an order is placed: the customer owes the total. */
+export function saleOf(order: Order): LedgerTransaction {
+  return {
+    order_id: order.id,
+    kind: "sale",
+    currency: order.currency,
+    postings: {
+      receivable: order.total_price,
+      revenue: -order.subtotal,
+      shipping: -order.shipping_total,
+      duty: -order.duty_total,
+      tax: -order.tax_total,
+    },
+  };
+}
+
+/** The sale taken back: what was paid is owed to the customer from then on. */
+export function cancellationOf(order: Order, reason?: string): LedgerTransaction {
+  const { postings, ...sale } = saleOf(order);
+  return {
+    ...sale,
+    kind: "cancellation",
+    reason,
+    postings: Object.fromEntries(Object.entries(postings).map(([account, amount]) => [account, 0 - amount])),
+  };
+}
+
+/** Money that came in. Without a payment it is what staff recorded. */
+export function captureOf(
+  order: Order,
+  amount: number,
+  of: { payment_id?: string; capture_id?: string; reason?: string },
+): LedgerTransaction {
+  return {
+    order_id: order.id,
+    kind: "capture",
+    currency: order.currency,
+    postings: { cash_at_provider: amount, receivable: -amount },
+    ...of,
+  };
+}
+
+/** Money that went back: `parts` are taken off the sale, and the rest of `amount` was owed. */
+export function refundOf(
+  order: Order,
+  amount: number,
+  parts: RefundParts,
+  of: { payment_id?: string; refund_id?: string; reason?: string },
+): LedgerTransaction {
+  const { goods, shipping, duty, tax } = parts;
+  return {
+    order_id: order.id,
+    kind: "refund",
+    currency: order.currency,
+    postings: {
+      cash_at_provider: -amount,
+      receivable: amount - goods - shipping - duty - tax,
+      refunds: goods,
+      shipping,
+      duty,
+      tax,
+    },
+    ...of,
+  };
+}
+
+/** The order's amounts after this transaction. */
+export function afterTransaction(order: Order, { kind, postings }: LedgerTransaction): Order {
+  const cash = postings.cash_at_provider ?? 0;
+  return {
+    ...order,
+    amount_due: order.amount_due + (postings.receivable ?? 0),
+    amount_paid: order.amount_paid + (kind === "capture" ? cash : 0),
+    amount_refunded: order.amount_refunded + (kind === "refund" ? -cash : 0),
+  };
+}

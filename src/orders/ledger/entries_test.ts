@@ -1,0 +1,132 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { exampleOrder } from "../../../tests/support/example_order.ts";
+import type { Order } from "../order.ts";
+import { balancesOf, entriesOf, totalOf } from "./double_entry.ts";
+import {
+  type Account,
+  ACCOUNTS,
+  afterTransaction,
+  cancellationOf,
+  captureOf,
+  type LedgerTransaction,
+  refundOf,
+  saleOf,
+} from "./entries.ts";
+
+const amount = fc.integer({ min: 0, max: 1_000_000_000 });
+
+/** An order of any total, by its parts. */
+const orders = fc.record({
+  subtotal: amount,
+  shipping_total: amount,
+  duty_total: amount,
+  tax_total: amount,
+}).map((parts): Order => {
+  const total_price = parts.subtotal + parts.shipping_total + parts.duty_total + parts.tax_total;
+  return exampleOrder({ ...parts, total_price, amount_due: total_price });
+});
+
+const sumOf = ({ postings }: LedgerTransaction) =>
+  Object.values(postings).reduce((sum, each) => sum + each, 0);
+
+const rowOf = ({ postings }: LedgerTransaction) =>
+  Object.fromEntries(ACCOUNTS.map((account) => [account, postings[account] ?? 0])) as Record<Account, number>;
+
+Deno.test("A sale, what is captured of it, what is refunded and its cancellation post to these accounts", () => {
+  const order = exampleOrder({
+    subtotal: 1000,
+    shipping_total: 50,
+    duty_total: 20,
+    tax_total: 30,
+    total_price: 1100,
+  });
+  const postings = { receivable: 1100, revenue: -1000, shipping: -50, duty: -20, tax: -30 };
+  const of = { order_id: order.id, currency: "EUR" };
+  assertEquals(saleOf(order), { ...of, kind: "sale", postings });
+  assertEquals(cancellationOf(order, "Ordered twice"), {
+    ...of,
+    kind: "cancellation",
+    reason: "Ordered twice",
+    postings: { receivable: -1100, revenue: 1000, shipping: 50, duty: 20, tax: 30 },
+  });
+  assertEquals(captureOf(order, 700, { payment_id: "p", capture_id: "c" }), {
+    ...of,
+    kind: "capture",
+    payment_id: "p",
+    capture_id: "c",
+    postings: { cash_at_provider: 700, receivable: -700 },
+  });
+  assertEquals(refundOf(order, 120, { goods: 100, shipping: 0, duty: 2, tax: 3 }, { refund_id: "r" }), {
+    ...of,
+    kind: "refund",
+    refund_id: "r",
+    // 105 are taken off the sale; the other 15 had been owed to the customer.
+    postings: { cash_at_provider: -120, receivable: 15, refunds: 100, shipping: 0, duty: 2, tax: 3 },
+  });
+});
+
+Deno.test("For all orders every transaction sums to zero, and has the same sum of debits and of credits", () => {
+  const parts = fc.record({ goods: amount, shipping: amount, duty: amount, tax: amount });
+  fc.assert(fc.property(orders, amount, parts, (order, amount, parts) => {
+    for (
+      const transaction of [
+        saleOf(order),
+        cancellationOf(order),
+        captureOf(order, amount, {}),
+        refundOf(order, amount, parts, {}),
+      ]
+    ) {
+      assertEquals(sumOf(transaction) + 0, 0, transaction.kind);
+      const entries = entriesOf(rowOf(transaction));
+      const { debit, credit } = totalOf(entries);
+      assertEquals(debit, credit, transaction.kind);
+      for (const entry of entries) assertEquals(Math.min(entry.debit, entry.credit), 0);
+    }
+  }));
+});
+
+Deno.test("For all lives of an order its amounts are those of its ledger, and only what is due is ever negative", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("capture" as const), amount: fc.integer({ min: 1, max: 5000 }) }),
+    fc.record({ kind: fc.constant("refund" as const), share: fc.nat(100), taken: fc.nat(100) }),
+  );
+  fc.assert(fc.property(orders, fc.array(step, { maxLength: 10 }), fc.boolean(), (placed, steps, cancel) => {
+    let order = placed;
+    const ledger = [saleOf(order)];
+    const book = (transaction: LedgerTransaction) => {
+      ledger.push(transaction);
+      order = afterTransaction(order, transaction);
+    };
+    for (const each of steps) {
+      if (each.kind === "capture") {
+        book(captureOf(order, each.amount, {}));
+        continue;
+      }
+      const refund = Math.floor((order.amount_paid - order.amount_refunded) * each.share / 100);
+      const goods = Math.floor(refund * each.taken / 100);
+      if (refund > 0) book(refundOf(order, refund, { goods, shipping: 0, duty: 0, tax: 0 }, {}));
+    }
+    if (cancel) book(cancellationOf(order));
+    const balance = (account: Account, of = ledger) =>
+      balancesOf(of.flatMap((each) => entriesOf(rowOf(each)))).find((each) => each.account === account)
+        ?.balance ?? 0;
+    assertEquals(order.amount_due, balance("receivable"));
+    assertEquals(
+      order.amount_paid,
+      balance("cash_at_provider", ledger.filter(({ kind }) => kind === "capture")),
+    );
+    assertEquals(
+      order.amount_refunded,
+      0 - balance("cash_at_provider", ledger.filter(({ kind }) => kind === "refund")),
+    );
+    for (const field of ["amount_paid", "amount_refunded", "total_price"] as const) {
+      assertEquals(order[field] >= 0, true, field);
+    }
+    assertEquals(
+      order.amount_paid - order.amount_refunded,
+      balance("cash_at_provider"),
+      "what is held for the shop",
+    );
+  }));
+});

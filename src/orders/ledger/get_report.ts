@@ -1,0 +1,38 @@
+import type { z } from "@hono/zod-openapi";
+import type { Ctx } from "../../platform/ctx.ts";
+import { AppError } from "../../platform/errors.ts";
+import { balancesOf, totalOf } from "./double_entry.ts";
+import { sumAccounts } from "./queries.ts";
+import type { LedgerReportSchema, ReportQuery } from "./schemas.ts";
+
+export type LedgerReport = z.infer<typeof LedgerReportSchema>;
+
+/** What was posted to each account in a span of time, `from` ≤ t < `to`, by currency. @throws invalid_request */
+export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuery>): Promise<LedgerReport> {
+  const month = monthOf(ctx.clock.now());
+  const from = query.from === undefined ? month.from : new Date(query.from);
+  const to = query.to === undefined ? month.to : new Date(query.to);
+  if (from >= to) throw emptySpan(from, to);
+  const sums = await sumAccounts(ctx.sql, from, to);
+  return {
+    from: from.toISOString(),
+    to: to.toISOString(),
+    currencies: [...Map.groupBy(sums, ({ currency }) => currency)].map(([currency, entries]) => {
+      const { debit, credit } = totalOf(entries);
+      return { currency, accounts: balancesOf(entries), debit, credit, balanced: debit === credit };
+    }),
+  };
+}
+
+/** The calendar month of a time, in UTC. */
+function monthOf(now: Date): { from: Date; to: Date } {
+  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
+  return { from: new Date(Date.UTC(year, month)), to: new Date(Date.UTC(year, month + 1)) };
+}
+
+function emptySpan(from: Date, to: Date): AppError {
+  const message = `must be after ${from.toISOString()}, where the report begins, and not ${to.toISOString()}`;
+  return new AppError("invalid_request", `query/to ${message}`, {
+    errors: [{ pointer: "query/to", code: "invalid", message }],
+  });
+}

@@ -1,0 +1,118 @@
+import { actorName, type Author, type Ctx } from "../../platform/ctx.ts";
+import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import type { Account, LedgerKind, LedgerTransaction } from "./entries.ts";
+
+/** What an order's money comes to, by the ledger. */
+export interface Books {
+  order_id: string;
+  amount_due: number;
+  amount_paid: number;
+  amount_refunded: number;
+}
+
+/**
+ * Books transactions of orders whose rows are locked. A capture or a refund that is booked already breaks a unique key.
+ *
+ * @returns the books of each of these orders, with the new transactions
+ */
+export async function insertTransactions(
+  tx: Tx,
+  ctx: Ctx,
+  transactions: (LedgerTransaction & { by?: Author })[],
+): Promise<Books[]> {
+  const rows = transactions.map(({ postings, by = ctx, ...transaction }) => ({
+    ...transaction,
+    ...postings,
+    actor: actorName(by.actor),
+    request_id: by.requestId,
+  }));
+  return await tx<Books[]>`
+    with booked as (
+      insert into ledger (order_id, kind, currency, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds,
+                          store_credit, payment_id, capture_id, refund_id, reason, actor, request_id, occurred_at)
+      select t.order_id, t.kind, t.currency, coalesce(t.receivable, 0), coalesce(t.cash_at_provider, 0),
+             coalesce(t.revenue, 0), coalesce(t.shipping, 0), coalesce(t.tax, 0), coalesce(t.duty, 0),
+             coalesce(t.refunds, 0), coalesce(t.store_credit, 0), t.payment_id, t.capture_id, t.refund_id, t.reason,
+             t.actor, t.request_id, ${ctx.clock.now()}::timestamptz
+      from json_to_recordset(${tx.json(rows as never)}::json) as t (
+        order_id uuid, kind text, currency text, receivable bigint, cash_at_provider bigint, revenue bigint,
+        shipping bigint, tax bigint, duty bigint, refunds bigint, store_credit bigint, payment_id uuid, capture_id uuid,
+        refund_id uuid, reason text, actor text, request_id text
+      )
+      returning order_id, kind, receivable, cash_at_provider
+    ), all_of_them as (
+      select order_id, kind, receivable, cash_at_provider from booked
+      union all
+      select l.order_id, l.kind, l.receivable, l.cash_at_provider from ledger l
+      where l.order_id = any(${[...new Set(transactions.map(({ order_id }) => order_id))]}::uuid[])
+    )
+    select order_id, sum(receivable)::bigint as amount_due,
+           coalesce(sum(cash_at_provider) filter (where kind = 'capture'), 0)::bigint as amount_paid,
+           coalesce(-sum(cash_at_provider) filter (where kind = 'refund'), 0)::bigint as amount_refunded
+    from all_of_them group by order_id`;
+}
+
+/** What was captured through payment providers, rather than recorded by staff. */
+export async function findProviderCash(tx: Tx, orderId: string): Promise<number> {
+  const [row] = await tx<{ cash: number }[]>`
+    select coalesce(sum(cash_at_provider), 0)::bigint as cash from ledger
+    where order_id = ${orderId} and payment_id is not null`;
+  return row!.cash;
+}
+
+/** What can still be taken off the sale, by its parts: what was sold less what was refunded of it. */
+export async function findRefundable(
+  tx: Tx,
+  orderId: string,
+): Promise<{ goods: number; shipping: number; duty: number; tax: number }> {
+  const [row] = await tx<{ goods: number; shipping: number; duty: number; tax: number }[]>`
+    select coalesce(-sum(revenue + refunds), 0)::bigint as goods, coalesce(-sum(shipping), 0)::bigint as shipping,
+           coalesce(-sum(duty), 0)::bigint as duty, coalesce(-sum(tax), 0)::bigint as tax
+    from ledger where order_id = ${orderId}`;
+  return row!;
+}
+
+/** A transaction of the ledger, as it is stored. */
+export interface LedgerRow extends Record<Account, number> {
+  id: number;
+  order_id: string;
+  kind: LedgerKind;
+  currency: string;
+  payment_id: string | null;
+  refund_id: string | null;
+  reason: string | null;
+  actor: string;
+  occurred_at: string;
+}
+
+const ledgerColumns = (sql: Sql): Fragment =>
+  sql`
+    id, order_id, kind, currency, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit,
+    payment_id, refund_id, reason, actor, occurred_at`;
+
+/** An order's transactions, oldest first. */
+export async function listTransactions(sql: Sql, orderId: string): Promise<LedgerRow[]> {
+  return await sql<LedgerRow[]>`
+    select ${ledgerColumns(sql)} from ledger where order_id = ${orderId} order by id`;
+}
+
+/** What was posted to an account in a span of time, in minor units of the currency. */
+export interface AccountSum {
+  currency: string;
+  account: Account;
+  debit: number;
+  credit: number;
+}
+
+export async function sumAccounts(sql: Sql, from: Date, to: Date): Promise<AccountSum[]> {
+  // As numbers, since text has no year 0.
+  return await sql<AccountSum[]>`
+    select currency, account, coalesce(sum(amount) filter (where amount > 0), 0)::bigint as debit,
+           coalesce(-sum(amount) filter (where amount < 0), 0)::bigint as credit
+    from ledger, lateral (values
+      ('receivable', receivable), ('cash_at_provider', cash_at_provider), ('revenue', revenue), ('shipping', shipping),
+      ('tax', tax), ('duty', duty), ('refunds', refunds), ('store_credit', store_credit)) as posting (account, amount)
+    where occurred_at >= to_timestamp(${from.getTime()}::float8 / 1000)
+      and occurred_at < to_timestamp(${to.getTime()}::float8 / 1000) and amount <> 0
+    group by currency, account order by currency, account`;
+}

@@ -1,0 +1,61 @@
+import { z } from "@hono/zod-openapi";
+import { Amount, Currency, Id, Timestamp } from "../../http/schemas.ts";
+import { ACCOUNTS, LEDGER_KINDS } from "./entries.ts";
+
+const Account = z.enum(ACCOUNTS).openapi({ description: "Of the books", example: "receivable" });
+const Debit = Amount.openapi({ description: "In minor units of the currency", example: 2998 });
+const Credit = Amount.openapi({ description: "In minor units of the currency", example: 0 });
+
+const EntrySchema = z.object({ account: Account, debit: Debit, credit: Credit }).openapi("LedgerEntry");
+
+const BalanceSchema = EntrySchema.extend({
+  balance: z.int().openapi({ description: "debit − credit", example: 2998 }),
+}).openapi("AccountBalance");
+
+const TransactionSchema = z.object({
+  id: z.int().openapi({ description: "Counts up through all orders", example: 4711 }),
+  kind: z.enum(LEDGER_KINDS),
+  occurred_at: Timestamp,
+  reason: z.string().nullable(),
+  actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
+  payment_id: Id.nullable(),
+  refund_id: Id.nullable(),
+  entries: z.array(EntrySchema).openapi({ description: "Their debits and their credits are the same sum" }),
+}).openapi("LedgerTransaction");
+
+export const OrderLedgerSchema = z.object({
+  order_id: Id,
+  currency: Currency,
+  amount_due: z.int().openapi({
+    description:
+      "The balance of `receivable`: what is still to be paid; negative: what is owed to the customer",
+    example: 2998,
+  }),
+  balances: z.array(BalanceSchema).openapi({ description: "Of the accounts that have entries" }),
+  transactions: z.array(TransactionSchema).openapi({ description: "Oldest first" }),
+}).openapi("OrderLedger");
+
+export const ReportQuery = z.strictObject({
+  from: Timestamp.optional().openapi({
+    description: "Transactions of this time or later; the first of this month (UTC) if left out",
+  }),
+  to: Timestamp.optional().openapi({
+    description: "Transactions before this time; the first of next month (UTC) if left out",
+  }),
+});
+
+export const LedgerReportSchema = z.object({
+  from: Timestamp,
+  to: Timestamp,
+  currencies: z.array(z.object({
+    currency: Currency,
+    accounts: z.array(BalanceSchema),
+    debit: Debit,
+    credit: Credit.openapi({ description: "In minor units of the currency", example: 2998 }),
+    balanced: z.boolean().openapi({
+      description:
+        "Are debits and credits of all accounts the same sum? Anything but true is a fault of the books",
+      example: true,
+    }),
+  })),
+}).openapi("LedgerReport");

@@ -1,0 +1,49 @@
+import type { Ctx } from "../../platform/ctx.ts";
+import { changesBetween } from "../../platform/changes.ts";
+import type { Tx } from "../../platform/db.ts";
+import { AppError, notFound } from "../../platform/errors.ts";
+import { changingOrder } from "../changing_order.ts";
+import { mayRead } from "../get_order.ts";
+import type { Order } from "../order.ts";
+import { lockOrder } from "../queries.ts";
+import { booked, writeOrders } from "../write_orders.ts";
+import { findShipment } from "./queries.ts";
+import { changedShipment, type ChangeShipment, type Shipment } from "./shipment.ts";
+import { writeShipments } from "./steps.ts";
+
+/**
+ * Changes what is known of a shipment. One that arrived counts for its order, whose statuses follow. A change that
+ * changes nothing leaves version and log alone.
+ *
+ * @throws not_found, version_mismatch
+ */
+export async function patchShipment(
+  ctx: Ctx,
+  input: { id: string; change: ChangeShipment; expectedVersion?: number },
+): Promise<Shipment> {
+  return await changingOrder(ctx, async (tx, written) => {
+    const { order, shipment: before } = await lockShipment(tx, ctx, input.id);
+    if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
+      throw new AppError("version_mismatch", `The shipment is at version ${before.version} by now.`);
+    }
+    const now = ctx.clock.now();
+    const after = changedShipment(now, before, input.change);
+    if (Object.keys(changesBetween(before, after)).length === 0) return before;
+    const [shipment] = await writeShipments(tx, ctx, now, order, [{ before, after }]);
+    if (after.status !== before.status) {
+      const units_delivered = after.items.reduce((sum, item) => sum + item.quantity, order.units_delivered);
+      const write = booked(ctx, order, [], { units_delivered });
+      written(write.order);
+      await writeOrders(tx, ctx, [write]);
+    }
+    return shipment!;
+  });
+}
+
+/** Holds the row of the shipment's order, under which it is changed, until the transaction ends. */
+async function lockShipment(tx: Tx, ctx: Ctx, id: string): Promise<{ order: Order; shipment: Shipment }> {
+  const known = await findShipment(tx, id);
+  const order = known && await lockOrder(tx, known.order_id);
+  if (!order || !mayRead(ctx.actor, order)) throw notFound("shipment");
+  return { order, shipment: (await findShipment(tx, id))! };
+}

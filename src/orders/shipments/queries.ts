@@ -1,0 +1,74 @@
+import { actorName, type Ctx } from "../../platform/ctx.ts";
+import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import { newId } from "../../platform/id.ts";
+import type { LineUnits, Shipment, ShipmentDetails } from "./shipment.ts";
+
+const shipmentColumns = (sql: Sql | Tx): Fragment =>
+  sql`
+    s.id, s.order_id, s.status,
+    (select json_agg(json_build_object('line', i.line, 'quantity', i.quantity) order by i.line)
+     from shipment_items i where i.shipment_id = s.id) as items,
+    s.carrier, s.tracking_number, s.tracking_url, s.weight_grams, s.version, s.shipped_at, s.delivered_at, s.updated_at`;
+
+export async function findShipment(sql: Sql | Tx, id: string): Promise<Shipment | undefined> {
+  const [shipment] = await sql<Shipment[]>`select ${
+    shipmentColumns(sql)
+  } from shipments s where s.id = ${id}`;
+  return shipment;
+}
+
+/** An order's shipments, oldest first. */
+export async function listShipments(sql: Sql | Tx, orderId: string): Promise<Shipment[]> {
+  return await sql<Shipment[]>`
+    select ${shipmentColumns(sql)} from shipments s where s.order_id = ${orderId} order by s.id`;
+}
+
+/** What of an order has not left yet, by line. The caller holds the order's row. */
+export async function listUnshippedLines(tx: Tx, orderId: string): Promise<LineUnits[]> {
+  return await tx<LineUnits[]>`
+    select line, sku, quantity - shipped as quantity from order_items
+    where order_id = ${orderId} and quantity > shipped order by line`;
+}
+
+/** Writes a shipment and counts its units on the order's lines; a CHECK refuses more than there are. */
+export async function insertShipment(
+  tx: Tx,
+  ctx: Ctx,
+  orderId: string,
+  items: Shipment["items"],
+  details: ShipmentDetails,
+): Promise<Shipment> {
+  const id = newId();
+  const now = ctx.clock.now().toISOString();
+  await tx`
+    with items as materialized (
+      select * from json_to_recordset(${tx.json(items)}::json) as i (line smallint, quantity int)
+    ), shipment as (
+      insert into shipments (id, order_id, carrier, tracking_number, tracking_url, weight_grams, actor, shipped_at,
+                             updated_at)
+      values (${id}, ${orderId}, ${details.carrier ?? null}, ${details.tracking_number ?? null},
+              ${details.tracking_url ?? null}, ${details.weight_grams ?? null}, ${
+    actorName(ctx.actor)
+  }, ${now}, ${now})
+      returning id
+    ), contents as (
+      insert into shipment_items (shipment_id, line, quantity)
+      select shipment.id, items.line, items.quantity from shipment, items
+    )
+    update order_items o set shipped = o.shipped + items.quantity
+    from items where o.order_id = ${orderId} and o.line = items.line`;
+  return (await findShipment(tx, id))!;
+}
+
+/** Writes what can change of shipments of an order whose row the caller holds. */
+export async function updateShipments(tx: Tx, shipments: Shipment[]): Promise<void> {
+  await tx`
+    update shipments s
+    set status = n.status, carrier = n.carrier, tracking_number = n.tracking_number, tracking_url = n.tracking_url,
+        weight_grams = n.weight_grams, version = n.version, delivered_at = n.delivered_at, updated_at = n.updated_at
+    from json_to_recordset(${tx.json(shipments as never)}::json) as n (
+      id uuid, status text, carrier text, tracking_number text, tracking_url text, weight_grams int, version int,
+      delivered_at timestamptz, updated_at timestamptz
+    )
+    where s.id = n.id`;
+}

@@ -1,0 +1,120 @@
+import { z } from "@hono/zod-openapi";
+import { expectedVersion, isUnchanged } from "../../http/etag.ts";
+import { endpoint, json, markReplay, router } from "../../http/router.ts";
+import { Id } from "../../http/schemas.ts";
+import { OrderParam } from "../schemas.ts";
+import { patchShipment } from "./change_shipment.ts";
+import { getShipment, listOrderShipments } from "./get_shipments.ts";
+import { ChangeShipmentBody, ShipBody, ShipmentSchema } from "./schemas.ts";
+import { shipOrder } from "./ship_order.ts";
+import type { Shipment } from "./shipment.ts";
+
+const tags = ["Shipments"];
+const EXAMPLE: Shipment = {
+  id: "0192f0d0-5b1e-7f02-9c44-2a7d6e8f9b31",
+  order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
+  status: "shipped",
+  items: [{ line: 1, quantity: 2 }],
+  carrier: "DHL",
+  tracking_number: "00340434161094015902",
+  tracking_url: "https://www.dhl.de/track?id=00340434161094015902",
+  weight_grams: 900,
+  version: 1,
+  shipped_at: "2026-02-01T09:00:00.000Z",
+  delivered_at: null,
+  updated_at: "2026-02-01T09:00:00.000Z",
+};
+const { carrier, tracking_number, tracking_url } = EXAMPLE;
+const ShipmentParam = z.object({ id: Id });
+
+export const shipmentRoutes = router();
+
+shipmentRoutes.openapi(
+  endpoint({
+    policy: "staff",
+    idempotent: true,
+    errors: ["not_found", "invalid_transition", "shipment_refused"],
+  }, {
+    method: "post",
+    path: "/v1/orders/{id}/shipments",
+    operationId: "shipOrder",
+    tags,
+    summary: "Ship an order, or a part of it",
+    description:
+      "The units leave the stock. The order must be PAID or PROCESSING (else 409); it is PROCESSING when a part of it " +
+      "left, and SHIPPED when all did. More units of a line than are left to be shipped: 422, naming the line.",
+    request: {
+      params: OrderParam,
+      body: json(ShipBody, "What leaves, and by whom.", { items: EXAMPLE.items, carrier, tracking_number }),
+    },
+    responses: { 201: json(ShipmentSchema, "The shipment.", EXAMPLE) },
+  }),
+  async (c) => {
+    const input = { order_id: c.req.valid("param").id, ...c.req.valid("json") };
+    const shipment = markReplay(c, await shipOrder(c.get("ctx"), input, c.get("idempotency")));
+    c.header("Location", `/v1/shipments/${shipment.id}`);
+    isUnchanged(c, shipment.version);
+    return c.json(shipment, 201);
+  },
+);
+
+shipmentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/orders/{id}/shipments",
+    operationId: "listOrderShipments",
+    tags,
+    summary: "What of an order has left?",
+    description: "All shipments of the order, oldest first.",
+    request: { params: OrderParam },
+    responses: { 200: json(z.object({ data: z.array(ShipmentSchema) }), "They all.", { data: [EXAMPLE] }) },
+  }),
+  async (c) => c.json({ data: await listOrderShipments(c.get("ctx"), c.req.valid("param").id) }, 200),
+);
+
+shipmentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/shipments/{id}",
+    operationId: "getShipment",
+    tags,
+    summary: "Read a shipment",
+    description: "What left together, by which carrier, and whether it arrived.",
+    request: { params: ShipmentParam },
+    responses: {
+      200: json(ShipmentSchema, "The shipment.", EXAMPLE),
+      304: { description: "Unchanged since your ETag." },
+    },
+  }),
+  async (c) => {
+    const shipment = await getShipment(c.get("ctx"), c.req.valid("param").id);
+    return isUnchanged(c, shipment.version) ? c.body(null, 304) : c.json(shipment, 200);
+  },
+);
+
+shipmentRoutes.openapi(
+  endpoint({ policy: "staff", conditional: true, errors: ["not_found"] }, {
+    method: "patch",
+    path: "/v1/shipments/{id}",
+    operationId: "changeShipment",
+    tags,
+    summary: "Change a shipment",
+    description:
+      "Its tracking, or that it was delivered: the order is DELIVERED when all of its units are. Fields that you leave " +
+      "out stay, null clears one.",
+    request: {
+      params: ShipmentParam,
+      body: json(ChangeShipmentBody, "What is to change.", { status: "delivered", tracking_url }),
+    },
+    responses: { 200: json(ShipmentSchema, "The shipment as it is then.", { ...EXAMPLE, version: 2 }) },
+  }),
+  async (c) => {
+    const shipment = await patchShipment(c.get("ctx"), {
+      id: c.req.valid("param").id,
+      change: c.req.valid("json"),
+      expectedVersion: expectedVersion(c),
+    });
+    isUnchanged(c, shipment.version);
+    return c.json(shipment, 200);
+  },
+);

@@ -1,0 +1,42 @@
+import { z } from "@hono/zod-openapi";
+import { Id, text, Timestamp } from "../../http/schemas.ts";
+import { MAX_LINES, MAX_QUANTITY } from "../order.ts";
+
+const ShipmentItem = z.strictObject({
+  line: z.int().min(1).max(MAX_LINES).openapi({ description: "Of the order", example: 1 }),
+  quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
+});
+
+export const ShipmentSchema = z.object({
+  id: Id,
+  order_id: Id,
+  status: z.enum(["shipped", "delivered"]),
+  items: z.array(ShipmentItem),
+  carrier: z.string().nullable().openapi({ example: "DHL" }),
+  tracking_number: z.string().nullable().openapi({ example: "00340434161094015902" }),
+  tracking_url: z.string().nullable(),
+  weight_grams: z.int().nullable().openapi({ description: "Gross, of the whole shipment", example: 900 }),
+  version: z.int().openapi({ description: "Counts the changes; also the ETag" }),
+  shipped_at: Timestamp,
+  delivered_at: Timestamp.nullable(),
+  updated_at: Timestamp,
+}).openapi("Shipment");
+
+const details = {
+  carrier: text(1, 100).nullable(),
+  tracking_number: text(1, 100).nullable(),
+  tracking_url: z.url({ protocol: /^https?$/, error: "must be an http(s) address" }).max(1000).nullable(),
+  weight_grams: z.int().min(1).max(1_000_000_000).nullable(),
+};
+
+export const ShipBody = z.strictObject({
+  items: z.array(ShipmentItem).min(1).max(MAX_LINES).optional().openapi({
+    description: "What leaves, by line; left out: all that has not left yet",
+  }),
+  ...z.strictObject(details).partial().shape,
+}).openapi("NewShipment");
+
+export const ChangeShipmentBody = z.strictObject({
+  status: z.literal("delivered").openapi({ description: "It arrived" }),
+  ...details,
+}).partial().openapi("ChangeShipment");

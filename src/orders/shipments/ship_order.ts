@@ -1,0 +1,38 @@
+import type { z } from "@hono/zod-openapi";
+import type { Ctx } from "../../platform/ctx.ts";
+import { notFound } from "../../platform/errors.ts";
+import { type Idempotency, once, type Outcome } from "../../platform/idempotency.ts";
+import { changingOrder } from "../changing_order.ts";
+import { mayRead } from "../get_order.ts";
+import { lockOrder } from "../queries.ts";
+import { booked, writeOrders } from "../write_orders.ts";
+import { listUnshippedLines } from "./queries.ts";
+import type { ShipBody } from "./schemas.ts";
+import { linesToShip, refuseUnlessShippable, type Shipment } from "./shipment.ts";
+import { shipItems } from "./steps.ts";
+
+/**
+ * Sends goods of an order: its stock leaves, and its statuses follow. Under the order's row lock, so that however many
+ * ask at once no unit leaves twice.
+ *
+ * @throws not_found, invalid_transition, shipment_refused, idempotency_key_reused, idempotency_in_progress
+ */
+export async function shipOrder(
+  ctx: Ctx,
+  { order_id, items, ...details }: { order_id: string } & z.infer<typeof ShipBody>,
+  idempotency: Idempotency | undefined,
+): Promise<Outcome<Shipment>> {
+  return await changingOrder(ctx, (tx, written) =>
+    once(tx, idempotency, async () => {
+      const before = await lockOrder(tx, order_id);
+      if (!before || !mayRead(ctx.actor, before)) throw notFound("order");
+      refuseUnlessShippable(before);
+      const lines = linesToShip(before, await listUnshippedLines(tx, before.id), items);
+      const shipment = await shipItems(tx, ctx, before, lines, details);
+      const units_shipped = lines.reduce((sum, { quantity }) => sum + quantity, before.units_shipped);
+      const write = booked(ctx, before, [], { units_shipped });
+      written(write.order);
+      await writeOrders(tx, ctx, [write]);
+      return shipment;
+    }));
+}

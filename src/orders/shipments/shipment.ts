@@ -1,0 +1,109 @@
+import type { z } from "@hono/zod-openapi";
+import { AppError, type FieldError } from "../../platform/errors.ts";
+import type { Order } from "../order.ts";
+import type { ChangeShipmentBody } from "./schemas.ts";
+
+/** Goods of an order that left together. */
+export interface Shipment {
+  id: string;
+  order_id: string;
+  status: "shipped" | "delivered";
+  /** Units by line of the order. */
+  items: { line: number; quantity: number }[];
+  carrier: string | null;
+  tracking_number: string | null;
+  tracking_url: string | null;
+  weight_grams: number | null;
+  version: number;
+  shipped_at: string;
+  delivered_at: string | null;
+  updated_at: string;
+}
+
+/** What is known of a shipment besides its goods. */
+export type ShipmentDetails = Partial<
+  Pick<Shipment, "carrier" | "tracking_number" | "tracking_url" | "weight_grams">
+>;
+
+export type ChangeShipment = z.infer<typeof ChangeShipmentBody>;
+
+/** Units of a line of an order. */
+export interface LineUnits {
+  line: number;
+  sku: string;
+  quantity: number;
+}
+
+/** Can goods of this order leave? @throws invalid_transition */
+export function refuseUnlessShippable({ status }: Order): void {
+  if (status === "PAID" || status === "PROCESSING") return;
+  throw new AppError("invalid_transition", `Nothing of an order that is ${status} can be shipped.`, {
+    errors: [{
+      pointer: "path/id",
+      code: "invalid_transition",
+      message: "The order must be PAID or PROCESSING.",
+      status,
+    }],
+  });
+}
+
+/**
+ * What leaves: the units asked for, or all that are left. Several items of one line are one demand. Pure.
+ *
+ * @throws shipment_refused, naming every item that the order has not, or not so many of
+ */
+export function linesToShip(
+  order: Order,
+  unshipped: readonly LineUnits[],
+  wanted?: Shipment["items"],
+): LineUnits[] {
+  if (wanted === undefined) return [...unshipped];
+  const requested = new Map<number, number>();
+  for (const { line, quantity } of wanted) requested.set(line, (requested.get(line) ?? 0) + quantity);
+  const errors = wanted.flatMap(({ line }, index) =>
+    refuseItem(order, unshipped, line, requested.get(line)!, `/items/${index}`) ?? []
+  );
+  if (errors.length > 0) {
+    throw new AppError("shipment_refused", `This cannot be shipped: ${errors[0]!.message}`, { errors });
+  }
+  return unshipped.filter(({ line }) => requested.has(line))
+    .map(({ line, sku }) => ({ line, sku, quantity: requested.get(line)! }));
+}
+
+function refuseItem(
+  order: Order,
+  unshipped: readonly LineUnits[],
+  line: number,
+  requested: number,
+  pointer: string,
+): FieldError | undefined {
+  if (!order.items.some((item) => item.line === line)) {
+    const message = `The order has no line ${line}; its lines are 1 to ${order.items.length}.`;
+    return { pointer: `${pointer}/line`, code: "unknown_line", message, line };
+  }
+  const left = unshipped.find((item) => item.line === line)?.quantity ?? 0;
+  if (requested <= left) return undefined;
+  return {
+    pointer: `${pointer}/quantity`,
+    code: "more_than_unshipped",
+    message: `${left} units of line ${line} are left to be shipped.`,
+    line,
+    requested,
+    unshipped: left,
+  };
+}
+
+/** The shipment after a change; one that arrives does so now. Pure: what changes nothing gives an equal shipment. */
+export function changedShipment(
+  now: Date,
+  before: Shipment,
+  { status, ...details }: ChangeShipment,
+): Shipment {
+  const after = { ...before, ...details };
+  return status === "delivered" && before.status !== "delivered" ? deliveredShipment(now, after) : after;
+}
+
+/** The shipment, arrived now. */
+export function deliveredShipment(now: Date, shipment: Shipment): Shipment {
+  return { ...shipment, status: "delivered", delivered_at: now.toISOString() };
+}

@@ -1,0 +1,68 @@
+import { moveStock } from "../../inventory/mod.ts";
+import { changesBetween } from "../../platform/changes.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import type { Tx } from "../../platform/db.ts";
+import { appendEvents } from "../../platform/events.ts";
+import type { Order } from "../order.ts";
+import { shipmentCreated, shipmentUpdated } from "./events.ts";
+import { insertShipment, listShipments, listUnshippedLines, updateShipments } from "./queries.ts";
+import { deliveredShipment, type LineUnits, type Shipment, type ShipmentDetails } from "./shipment.ts";
+
+/** Sends lines of an order whose row the caller holds: shipment, stock, event. The order itself is the caller's to write. */
+export async function shipItems(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  items: LineUnits[],
+  details: ShipmentDetails = {},
+): Promise<Shipment> {
+  const lines = items.map(({ line, quantity }) => ({ line, quantity }));
+  const shipment = await insertShipment(tx, ctx, order.id, lines, details);
+  await moveStock(tx, ctx, "shipment", [{ order_id: order.id, user_id: order.user_id, items }]);
+  await appendEvents(tx, ctx, [{
+    event: shipmentCreated,
+    aggregateId: shipment.id,
+    sequence: 1,
+    userId: order.user_id,
+    data: shipment,
+  }]);
+  return shipment;
+}
+
+/** Sends all that has not left yet. */
+export async function shipRest(tx: Tx, ctx: Ctx, order: Order): Promise<void> {
+  await shipItems(tx, ctx, order, await listUnshippedLines(tx, order.id));
+}
+
+/** All shipments of the order have arrived. */
+export async function deliverRest(tx: Tx, ctx: Ctx, order: Order): Promise<void> {
+  const now = ctx.clock.now();
+  const underWay = (await listShipments(tx, order.id)).filter(({ status }) => status === "shipped");
+  const arrived = underWay.map((before) => ({ before, after: deliveredShipment(now, before) }));
+  await writeShipments(tx, ctx, now, order, arrived);
+}
+
+/** Writes shipments that changed now, of an order whose row the caller holds, with their events. */
+export async function writeShipments(
+  tx: Tx,
+  ctx: Ctx,
+  now: Date,
+  order: Order,
+  changed: { before: Shipment; after: Shipment }[],
+): Promise<Shipment[]> {
+  const updated_at = now.toISOString();
+  const written = changed.map(({ before, after }) => ({ ...after, version: before.version + 1, updated_at }));
+  await updateShipments(tx, written);
+  await appendEvents(
+    tx,
+    ctx,
+    written.map((shipment, i) => ({
+      event: shipmentUpdated,
+      aggregateId: shipment.id,
+      sequence: shipment.version,
+      userId: order.user_id,
+      data: { ...shipment, changes: changesBetween(changed[i]!.before, changed[i]!.after) },
+    })),
+  );
+  return written;
+}

@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from "node:util";
+import { moveStock } from "../inventory/mod.ts";
+import { changesBetween } from "../platform/changes.ts";
+import type { Author, Ctx } from "../platform/ctx.ts";
+import type { Tx } from "../platform/db.ts";
+import { appendEvents, type NewEvent } from "../platform/events.ts";
+import { nextVersion } from "./change.ts";
+import { eventOfChange } from "./events.ts";
+import { afterTransaction, type LedgerTransaction } from "./ledger/entries.ts";
+import { insertTransactions } from "./ledger/queries.ts";
+import type { Order } from "./order.ts";
+import { listUnshipped, updateOrders } from "./queries.ts";
+import { withState } from "./state.ts";
+
+/** A change of an order whose row is locked: as it was, as it will be, and what its ledger books for that. */
+export interface OrderWrite {
+  before: Order;
+  order: Order;
+  transactions: LedgerTransaction[];
+  /** Whose doing it is, where that is not the context's. */
+  by?: Author;
+}
+
+/** Writes changed orders: rows, ledger, stock that is free again, events. @throws Error where row and ledger would differ */
+export async function writeOrders(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
+  const freed = writes.filter(({ before, order }) =>
+    holdsStock(before) && !holdsStock(order) && !isShipped(order)
+  );
+  // On one connection they go one after the other, without waiting for each answer.
+  await Promise.all([
+    updateOrders(tx, writes.map(({ order }) => order)),
+    bookTransactions(tx, ctx, writes),
+    freeStock(tx, ctx, freed.map(({ order }) => order)),
+    appendEvents(tx, ctx, writes.map(eventOf)),
+  ]);
+}
+
+async function bookTransactions(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
+  const transactions = writes.flatMap(({ transactions, by }) =>
+    transactions.map((each) => ({ ...each, by }))
+  );
+  if (transactions.length === 0) return;
+  const orders = new Map(writes.map(({ order }) => [order.id, order]));
+  for (const { order_id, ...amounts } of await insertTransactions(tx, ctx, transactions)) {
+    const { amount_due, amount_paid, amount_refunded } = orders.get(order_id)!;
+    if (!isDeepStrictEqual(amounts, { amount_due, amount_paid, amount_refunded })) {
+      throw new Error(`Order ${order_id} and its ledger would differ.`);
+    }
+  }
+}
+
+async function freeStock(tx: Tx, ctx: Ctx, orders: Order[]): Promise<void> {
+  if (orders.length > 0) await moveStock(tx, ctx, "release", await listUnshipped(tx, orders));
+}
+
+function eventOf({ before, order, by }: OrderWrite): NewEvent {
+  const { items: _, ...header } = order;
+  const { version: __, updated_at: ___, ...changes } = changesBetween(before, order);
+  return {
+    event: eventOfChange(before.status, order.status),
+    aggregateId: order.id,
+    userId: order.user_id,
+    data: { ...header, changes },
+    by,
+  };
+}
+
+/**
+ * Books transactions on an order whose row the caller holds, and lets its statuses follow.
+ *
+ * @param more what else of it changes: units that left or came back, what is authorised
+ * @returns the order as it is then; the caller remembers it after the commit
+ */
+export function booked(
+  ctx: Ctx,
+  before: Order,
+  transactions: LedgerTransaction[],
+  more: Partial<Order> = {},
+): OrderWrite {
+  const order = withState(transactions.reduce(afterTransaction, { ...before, ...more }));
+  return { before, order: nextVersion(ctx.clock.now(), order), transactions, by: ctx };
+}
+
+/** Is what has not left yet promised to this order? */
+function holdsStock({ status }: Order): boolean {
+  return status === "PENDING" || status === "PAID" || status === "PROCESSING";
+}
+
+function isShipped({ units, units_shipped }: Order): boolean {
+  return units === units_shipped;
+}

@@ -1,0 +1,298 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { newId } from "../../../src/platform/id.ts";
+import { type Answer, startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
+import { addProduct, assertBooksBalance, patch, place, read, tryToPlace } from "../../support/orders.ts";
+
+interface Entry {
+  account: string;
+  debit: number;
+  credit: number;
+}
+
+const ledgerOf = (app: TestApp, user: TestUser, id: string): Promise<Answer> =>
+  app.request("GET", `/v1/orders/${id}/ledger`, { token: user.token });
+
+const report = (app: TestApp, user: TestUser, query = ""): Promise<Answer> =>
+  app.request("GET", `/v1/reports/ledger${query}`, { token: user.token });
+
+const sums = (entries: Entry[]) => [
+  entries.reduce((sum, { debit }) => sum + debit, 0),
+  entries.reduce((sum, { credit }) => sum + credit, 0),
+];
+
+/** `account +debit` and `account -credit`. */
+const terse = (entries: Entry[]) =>
+  entries.map(({ account, debit, credit }) => debit > 0 ? `${account} +${debit}` : `${account} -${credit}`);
+
+const debit = (account: string, debit: number) => ({ account, debit, credit: 0 });
+const credit = (account: string, credit: number) => ({ account, debit: 0, credit });
+
+Deno.test("The books of an order's life: sale, payment and refund, each in balance", async () => {
+  let now = Date.parse("2026-03-01T08:00:00.000Z");
+  await using app = await startTestApp({}, { clock: { now: () => new Date(now) } });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { prices: { EUR: 1499 } });
+  const { id } = await place(app, owner, { [sku]: 2 });
+  const due = await ledgerOf(app, owner, id);
+  assertEquals([due.status, due.body.amount_due, due.body.currency], [200, 2998, "EUR"]);
+  now += 60_000;
+  await patch(app, staff, id, { status: "PAID" });
+  assertEquals((await ledgerOf(app, owner, id)).body.amount_due, 0);
+  now += 60_000;
+  await patch(app, staff, id, { status: "REFUNDED" });
+
+  const { body } = await ledgerOf(app, staff, id);
+  const common = {
+    reason: "Recorded by staff",
+    actor: `user:${staff.id}`,
+    payment_id: null,
+    refund_id: null,
+  };
+  assertEquals(body.transactions.map((each: { id: number }) => ({ ...each, id: 0 })), [
+    {
+      ...common,
+      id: 0,
+      kind: "sale",
+      occurred_at: "2026-03-01T08:00:00.000Z",
+      reason: null,
+      actor: `user:${owner.id}`,
+      entries: [debit("receivable", 2998), credit("revenue", 2998)],
+    },
+    {
+      ...common,
+      id: 0,
+      kind: "capture",
+      occurred_at: "2026-03-01T08:01:00.000Z",
+      entries: [credit("receivable", 2998), debit("cash_at_provider", 2998)],
+    },
+    {
+      ...common,
+      id: 0,
+      kind: "refund",
+      occurred_at: "2026-03-01T08:02:00.000Z",
+      entries: [credit("cash_at_provider", 2998), debit("refunds", 2998)],
+    },
+  ]);
+  assertEquals([body.order_id, body.amount_due], [id, 0]);
+  assertEquals(body.balances, [
+    { account: "receivable", debit: 2998, credit: 2998, balance: 0 },
+    { account: "cash_at_provider", debit: 2998, credit: 2998, balance: 0 },
+    { account: "revenue", debit: 0, credit: 2998, balance: -2998 },
+    { account: "refunds", debit: 2998, credit: 0, balance: 2998 },
+  ]);
+  const order = (await read(app, owner, id)).body;
+  assertEquals([order.amount_paid, order.amount_refunded, order.amount_due], [2998, 2998, 0]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A paid order that is cancelled leaves what was paid owed to the customer", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { prices: { EUR: 500 } });
+  const { id } = await place(app, owner, { [sku]: 1 });
+  await patch(app, staff, id, { status: "PAID" });
+  const cancelled = (await patch(app, staff, id, { status: "CANCELLED", cancel_reason: "Lost" })).body;
+  assertEquals([cancelled.amount_due, cancelled.payment_status], [-500, "PAID"]);
+  const { body } = await ledgerOf(app, staff, id);
+  assertEquals(body.amount_due, -500);
+  assertEquals(body.transactions.at(-1).reason, "Lost");
+  assertEquals(body.transactions.map(({ entries }: { entries: Entry[] }) => terse(entries)), [
+    ["receivable +500", "revenue -500"],
+    ["receivable -500", "cash_at_provider +500"],
+    ["receivable -500", "revenue +500"],
+  ]);
+});
+
+Deno.test("An order of nothing to pay is PAID at once, never expires, and has nothing that could be refunded", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { prices: { EUR: 0 } });
+  const order = await place(app, owner, { [sku]: 1 });
+  assertEquals([order.status, order.payment_status, order.expires_at], ["PAID", "PAID", null]);
+  assertEquals((await read(app, owner, order.id)).body, order);
+  const { body } = await ledgerOf(app, owner, order.id);
+  assertEquals([body.amount_due, body.balances, body.transactions.length], [0, [], 1]);
+  const refused = await patch(app, staff, order.id, { status: "REFUNDED" });
+  assertEquals([refused.status, refused.body.code], [409, "invalid_transition"]);
+  assertEquals((await patch(app, staff, order.id, { status: "CANCELLED" })).body.status, "CANCELLED");
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("The owner sees the books with roles for names; another's books are as if they were not", async () => {
+  await using app = await startTestApp();
+  const [owner, other, staff] = [await app.user(), await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, owner, { [sku]: 1 });
+  await patch(app, staff, id, { status: "PAID" });
+  const mine = await ledgerOf(app, owner, id);
+  assertEquals(mine.body.transactions.map(({ actor }: { actor: string }) => actor), ["customer", "staff"]);
+  assert(!JSON.stringify(mine.body).includes(staff.id));
+  const [foreign, missing] = [await ledgerOf(app, other, id), await ledgerOf(app, other, newId())];
+  assertEquals([foreign.status, foreign.body.detail], [404, missing.body.detail]);
+  assertEquals((await app.request("GET", `/v1/orders/${id}/ledger`)).status, 401);
+  assertEquals((await report(app, owner)).status, 403);
+  assertEquals((await app.request("GET", "/v1/reports/ledger")).status, 401);
+});
+
+Deno.test("A refusal, and a change of anything but money, book nothing", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { stock: 1 });
+  const { id } = await place(app, owner, { [sku]: 1 });
+  assertEquals((await tryToPlace(app, owner, { [sku]: 1 })).status, 409);
+  await patch(app, owner, id, { note: "x" });
+  await patch(app, staff, id, { status: "SHIPPED" });
+  await patch(app, staff, id, { status: "PAID" });
+  await patch(app, staff, id, { status: "PAID" });
+  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, id, { status });
+  const rows = await app.deps.sql`select order_id, kind from ledger order by id`;
+  assertEquals(rows.map(({ order_id, kind }) => [order_id, kind]), [[id, "sale"], [id, "capture"]]);
+});
+
+Deno.test("The report sums what was booked from one time until before another, by currency, and balances", async () => {
+  let now = Date.parse("2026-02-28T23:59:59.999Z");
+  await using app = await startTestApp({}, { clock: { now: () => new Date(now) } });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { prices: { EUR: 1000, JPY: 70 } });
+  const february = await place(app, owner, { [sku]: 1 });
+  now = Date.parse("2026-03-01T00:00:00.000Z");
+  await patch(app, staff, february.id, { status: "PAID" });
+  await place(app, owner, { [sku]: 3 }, { currency: "JPY" });
+  const gone = await place(app, owner, { [sku]: 2 });
+  await patch(app, owner, gone.id, { status: "CANCELLED" });
+
+  const march = await report(app, staff);
+  assertEquals([march.status, march.body.from, march.body.to], [
+    200,
+    "2026-03-01T00:00:00.000Z",
+    "2026-04-01T00:00:00.000Z",
+  ]);
+  assertEquals(march.body.currencies, [
+    {
+      currency: "EUR",
+      accounts: [
+        { account: "receivable", debit: 2000, credit: 3000, balance: -1000 },
+        { account: "cash_at_provider", debit: 1000, credit: 0, balance: 1000 },
+        { account: "revenue", debit: 2000, credit: 2000, balance: 0 },
+      ],
+      debit: 5000,
+      credit: 5000,
+      balanced: true,
+    },
+    {
+      currency: "JPY",
+      accounts: [
+        { account: "receivable", debit: 210, credit: 0, balance: 210 },
+        { account: "revenue", debit: 0, credit: 210, balance: -210 },
+      ],
+      debit: 210,
+      credit: 210,
+      balanced: true,
+    },
+  ]);
+  const [{ accounts }] =
+    (await report(app, staff, "?from=2026-02-01T00:00:00Z&to=2026-03-01T01:00:00%2B01:00")).body
+      .currencies;
+  assertEquals(accounts, [
+    { account: "receivable", debit: 1000, credit: 0, balance: 1000 },
+    { account: "revenue", debit: 0, credit: 1000, balance: -1000 },
+  ], "half-open, in any offset");
+  const all = await report(app, staff, "?from=0000-01-01T00:00:00Z");
+  const year = all.body.currencies.find(({ currency }: { currency: string }) => currency === "EUR");
+  assertEquals([year.balanced, ...sums(year.accounts)], [true, 6000, 6000]);
+  assertEquals((await report(app, staff, "?to=2026-04-01T00:00:00Z")).body, march.body);
+  assertEquals((await report(app, staff, "?from=2026-03-15T00:00:00Z")).body.currencies, []);
+});
+
+Deno.test("A report of no time at all is refused by name", async () => {
+  await using app = await startTestApp({}, { clock: { now: () => new Date("2026-12-31T23:00:00Z") } });
+  const staff = await app.user("staff");
+  const { body: december } = await report(app, staff);
+  assertEquals([december.from, december.to], ["2026-12-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z"]);
+  for (
+    const [query, pointer] of [
+      ["?from=2026-03-01T00:00:00Z&to=2026-03-01T00:00:00Z", "query/to"],
+      ["?from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z", "query/to"],
+      ["?to=2026-12-01T00:00:00Z", "query/to"],
+      ["?from=2026-03-01", "query/from"],
+      ["?month=2026-03", "query/month"],
+    ] as const
+  ) {
+    const { status, body } = await report(app, staff, query);
+    assertEquals([status, body.errors[0].pointer], [422, pointer], query);
+  }
+});
+
+Deno.test("A fault of the books shows in the report: balanced is computed", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  await place(app, owner, { [sku]: 1 });
+  const { sql } = app.deps;
+  await sql`alter table ledger drop constraint ledger_balances`;
+  await sql`insert into ledger (order_id, kind, currency, receivable, actor, occurred_at)
+            values (${newId()}, 'sale', 'EUR', 1, 'system:test', ${app.deps.clock.now()})`;
+  const [{ balanced, debit, credit }] = (await report(app, staff)).body.currencies;
+  assertEquals([balanced, debit - credit], [false, 1]);
+});
+
+Deno.test("What is in the ledger can never be changed or deleted, by anybody", async () => {
+  await using app = await startTestApp();
+  const owner = await app.user();
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, owner, { [sku]: 1 });
+  const { sql } = app.deps;
+  const before = (await ledgerOf(app, owner, id)).body;
+  await assertRejects(() => sql`update ledger set reason = 'x'`.execute(), Error, "never changed");
+  await assertRejects(() => sql`delete from ledger where order_id = ${id}`.execute(), Error, "never changed");
+  await assertRejects(() => sql`delete from orders where id = ${id}`.execute());
+  assertEquals((await ledgerOf(app, owner, id)).body, before);
+});
+
+Deno.test("The database refuses a row that is out of balance, of no known kind, or that is no such transaction", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const book = (row: Record<string, string | number>) =>
+    sql`insert into ledger ${
+      sql({
+        order_id: newId(),
+        currency: "EUR",
+        actor: "system:test",
+        occurred_at: "2026-03-01T00:00:00Z",
+        ...row,
+      })
+    }`.execute();
+  await book({ kind: "sale", receivable: 100, revenue: -80, tax: -20 });
+  const wrong: [row: Record<string, string | number>, constraint: string][] = [
+    [{ kind: "sale", receivable: 100, revenue: -99 }, "ledger_balances"],
+    [{ kind: "capture", cash_at_provider: 1 }, "ledger_balances"],
+    [{ kind: "gift", receivable: 100, revenue: -100 }, "ledger_kind_check"],
+    [{ kind: "sale", receivable: -100, revenue: 100 }, "ledger_kind_check"],
+    [{ kind: "cancellation", receivable: 100, revenue: -100 }, "ledger_kind_check"],
+    [{ kind: "capture", cash_at_provider: -1, receivable: 1 }, "ledger_kind_check"],
+    [{ kind: "capture", cash_at_provider: 2, receivable: -1, revenue: -1 }, "ledger_kind_check"],
+    [{ kind: "refund", cash_at_provider: 1, refunds: -1 }, "ledger_kind_check"],
+    [{ kind: "refund", cash_at_provider: -1, revenue: 1 }, "ledger_kind_check"],
+  ];
+  for (const [row, constraint] of wrong) {
+    await assertRejects(() => book(row), Error, constraint, JSON.stringify(row));
+  }
+  assertEquals((await sql`select id from ledger`).length, 1);
+});
+
+Deno.test("An order is sold, cancelled and each capture and refund of it booked once only", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const [order_id, capture_id, refund_id] = [newId(), newId(), newId()];
+  const common = { order_id, currency: "EUR", actor: "system:test", occurred_at: "2026-03-01T00:00:00Z" };
+  const rows = [
+    { ...common, kind: "cancellation", receivable: -5, revenue: 5 },
+    { ...common, kind: "capture", cash_at_provider: 5, receivable: -5, capture_id },
+    { ...common, kind: "refund", cash_at_provider: -5, refunds: 5, refund_id },
+  ];
+  for (const row of rows) {
+    const book = () => sql`insert into ledger ${sql(row)}`.execute();
+    await book();
+    await assertRejects(book, Error, `ledger_${row.kind}_key`);
+  }
+});
