@@ -1,0 +1,33 @@
+import { type NewOrder, newOrder, type Order } from "../orders/mod.ts";
+import type { Actor } from "../platform/ctx.ts";
+import type { QuoteData } from "../quotes/mod.ts";
+
+/** A quote without its explanation, which binds nobody. */
+export type QuotedCost = Omit<QuoteData, "explanation">;
+
+/** The order as a quote says it, to the minor unit. Pure. */
+export function orderOf(
+  quote: QuotedCost,
+  now: Date,
+  expiresAfterMs: number,
+  actor: Actor,
+  { ship_to, note, metadata }: Pick<NewOrder, "ship_to"> & Partial<Pick<NewOrder, "note" | "metadata">>,
+): Order {
+  return newOrder(now, actor, {
+    user_id: quote.user_id,
+    currency: quote.currency,
+    items: quote.lines.map(({ duty_on_delivery: _, tax_on_delivery: __, ...line }) => ({
+      ...line,
+      list_price: null,
+    })),
+    ship_to,
+    note: note ?? null,
+    metadata: metadata ?? {},
+    external_reference: null,
+    placed_at: now.toISOString(),
+    expires_at: new Date(now.getTime() + expiresAfterMs).toISOString(),
+    quote_id: quote.id,
+    incoterm: quote.incoterm,
+    shipping_option: quote.shipping.code,
+  });
+}

@@ -1,0 +1,60 @@
+import { insertConsignees } from "../consignees/mod.ts";
+import type { Order } from "../orders/mod.ts";
+import { insertPaymentsAlso } from "../payments/mod.ts";
+import type { Sql } from "../platform/db.ts";
+import type { Idempotency } from "../platform/idempotency.ts";
+import type { Quote, QuoteData } from "../quotes/mod.ts";
+
+/** What is asked of the database about one checkout. */
+export interface CheckoutQuestion {
+  cartId: string;
+  quoteId: string;
+  userId: string;
+  idempotency?: Idempotency;
+}
+
+/** What is to be known before a cart is checked out. */
+export interface CheckoutFacts {
+  /** Undefined where there is no such quote of this cart. */
+  quote?: { data: Omit<QuoteData, "explanation">; status: Quote["status"]; order_id: string | null };
+  cart?: { status: string; version: number };
+  /** May the customer order: an account that is not disabled? */
+  ownerActive: boolean;
+  /** The order of the first call with this key, and whether that was this very request. */
+  answer: { same: boolean; order: Order } | null;
+}
+
+/** The facts of several checkouts in one round trip, in the order of the questions. */
+export async function findCheckoutFacts(
+  sql: Sql,
+  questions: readonly CheckoutQuestion[],
+): Promise<CheckoutFacts[]> {
+  const rows = await sql<{ turn: number; facts: CheckoutFacts }[]>`
+    select asked.turn::int as turn, json_build_object(
+      'quote', (select json_build_object('data', data - 'explanation', 'status', status, 'order_id', order_id)
+                from quotes where id = asked.quote_id and cart_id = asked.cart_id),
+      'cart', (select json_build_object('status', status, 'version', version) from carts where id = asked.cart_id),
+      'ownerActive', coalesce((select disabled_at is null from users where id = asked.user_id), false),
+      'answer', (select json_build_object('same', k.request_hash = asked.request_hash, 'order', (
+          select e.data from events e
+          where e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1))
+        from idempotency_keys k
+        where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true)
+      ) as facts
+    from unnest(${questions.map((q) => q.cartId)}::uuid[], ${questions.map((q) => q.quoteId)}::uuid[],
+                ${questions.map((q) => q.userId)}::uuid[],
+                ${questions.map((q) => q.idempotency?.actor ?? null)}::text[],
+                ${questions.map((q) => q.idempotency?.route ?? null)}::text[],
+                ${questions.map((q) => q.idempotency?.key ?? null)}::text[],
+                ${questions.map((q) => q.idempotency?.requestHash ?? null)}::text[])
+         with ordinality as asked (cart_id, quote_id, user_id, actor, route, key, request_hash, turn)
+    order by asked.turn`;
+  return rows.map(({ facts }) => ({
+    ...facts,
+    quote: facts.quote ?? undefined,
+    cart: facts.cart ?? undefined,
+  }));
+}
+
+/** What the statement that makes orders of quotes writes beside them: their payments and consignees. */
+export const FROM_QUOTES = { also: (sql: Sql) => sql`${insertPaymentsAlso(sql)}${insertConsignees(sql)}` };

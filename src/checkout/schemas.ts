@@ -1,0 +1,27 @@
+import { z } from "@hono/zod-openapi";
+import { ConsigneeBody } from "../consignees/mod.ts";
+import { Id, Metadata, text } from "../http/schemas.ts";
+import { OrderSchema, ShipTo } from "../orders/mod.ts";
+import { PaymentBody, PaymentSchema } from "../payments/mod.ts";
+
+export const CheckoutBody = z.strictObject({
+  quote_id: Id.openapi({ description: "The cart's open quote: what it says is what is charged" }),
+  ship_to: ShipTo.openapi({ description: "In the country that was quoted" }),
+  payment: PaymentBody.omit({ amount: true }).optional().openapi({
+    description: "Left out: paid later, by POST /v1/orders/{id}/payments",
+  }),
+  consignee: ConsigneeBody.optional().openapi({
+    description: "Where the quote's `consignee_id` says so; kept encrypted",
+  }),
+  note: text(0, 2000).optional().openapi({ description: "The cart's note is not taken over" }),
+  metadata: Metadata.optional(),
+}).openapi("Checkout");
+
+export const CheckoutSchema = z.object({
+  order: OrderSchema,
+  payment: PaymentSchema.nullable().openapi({
+    description: "As it stands: `redirect_url` says where the customer goes next",
+  }),
+}).openapi("CheckoutResult");
+
+export const CartParam = z.object({ id: Id });

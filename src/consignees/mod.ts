@@ -1,0 +1,5 @@
+export type { Consignee } from "./consignee.ts";
+export { consigneeRecorded } from "./events.ts";
+export { findConsignee, insertConsignees, upsertConsignee } from "./queries.ts";
+export { ConsigneeBody, ConsigneeSchema } from "./schemas.ts";
+export { openConsignee, sealConsignee, type StoredConsignee } from "./seal.ts";

@@ -1,0 +1,30 @@
+import { z } from "@hono/zod-openapi";
+import { Id, text, Timestamp } from "../http/schemas.ts";
+
+const IdType = text(1, 40).openapi({
+  description:
+    "Which number it is, as the destination calls it: PCCC (Korea), CPF (Brazil), resident id (China)",
+  example: "PCCC",
+});
+
+export const ConsigneeBody = z.strictObject({
+  name: text(1, 200).openapi({ description: "As customs have it registered", example: "Hong Gildong" }),
+  id_type: IdType,
+  id_number: text(4, 40).openapi({ example: "P123456789012" }),
+}).openapi("RecordConsignee");
+
+/** What may be shown of a consignee. */
+export const ConsigneeSchema = z.object({
+  order_id: Id,
+  id_type: IdType,
+  masked_name: z.string().openapi({
+    description: "All but the initials is covered",
+    example: "H*** G******",
+  }),
+  masked_id: z.string().openapi({
+    description: "All but the last four characters is covered, of fewer than eight all but the last",
+    example: "*********9012",
+  }),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}).openapi("Consignee");

@@ -1,0 +1,265 @@
+import { assert, assertEquals } from "@std/assert";
+import { extractText, getDocumentProxy } from "unpdf";
+import { loadConfig } from "../config.ts";
+import type { Order } from "../orders/mod.ts";
+import { AppError } from "../platform/errors.ts";
+import { drawInvoice } from "./draw_invoice.ts";
+import { draftInvoice } from "./invoice.ts";
+
+const CONFIG = loadConfig({
+  APP_ENV: "local",
+  DATABASE_URL: "postgres://localhost/waybill",
+  SELLER_NAME: "Nordhafen Keramik GmbH",
+  SELLER_ADDRESS: "Speicherstraße 14 | 20457 Hamburg",
+});
+
+function item(line: number, known: Partial<Order["items"][number]> = {}): Order["items"][number] {
+  const quantity = 1 + line % 3;
+  const unit_price = 1000 + line;
+  return {
+    line,
+    product_id: "0192f0bf-3c44-7b1d-9a10-62f7d0a4e911",
+    sku: `SKU-${line}`,
+    name: `Product of line ${line}`,
+    quantity,
+    unit_price,
+    list_price: null,
+    line_total: unit_price * quantity,
+    shipping_amount: 0,
+    duty_amount: 0,
+    tax_amount: 0,
+    hs_code: String(69120000 + line),
+    country_of_origin: "PT",
+    weight_grams: 350,
+    ...known,
+  };
+}
+
+/** An order from Germany to Switzerland. */
+function orderOf(known: Partial<Order> = {}): Order {
+  return {
+    number: "WB-100001",
+    status: "PAID",
+    currency: "EUR",
+    items: [item(1), item(2)],
+    subtotal: 5008,
+    shipping_total: 590,
+    duty_total: 120,
+    tax_total: 77,
+    total_price: 5795,
+    units: 5,
+    incoterm: "DDP",
+    ship_to: {
+      name: "Ada Lovelace",
+      lines: ["Seestr. 1"],
+      city: "Zürich",
+      postal_code: "8002",
+      country: "CH",
+    },
+    placed_at: "2026-01-31T23:30:00.000Z",
+    updated_at: "2026-02-01T12:00:00.000Z",
+    version: 3,
+    ...known,
+  } as Order;
+}
+
+async function pagesOf(order: Order): Promise<string[]> {
+  const document = await getDocumentProxy(await drawInvoice(draftInvoice(CONFIG, order)));
+  const { text } = await extractText(document, { mergePages: false });
+  return text.map((page) => page.replace(/\s+/g, " "));
+}
+
+/** All letters, each of which must stand within the margins of its page. */
+async function lettersWithinMargins(document: Awaited<ReturnType<typeof getDocumentProxy>>): Promise<string> {
+  let letters = "";
+  for (let number = 1; number <= document.numPages; number++) {
+    const { items } = await (await document.getPage(number)).getTextContent();
+    for (const part of items) {
+      if (!("str" in part)) continue;
+      const [x, y] = [part.transform[4], part.transform[5]];
+      assert(x >= 39.9 && x + part.width <= 555.4, `${part.str} at ${x}, ${part.width} wide`);
+      assert(y >= 40 && y <= 802, `${part.str} at height ${y}`);
+      letters += part.str;
+    }
+  }
+  return letters;
+}
+
+function assertHolds(text: string, parts: string[]): void {
+  for (const part of parts) assert(text.includes(part), `${part} is not in: ${text}`);
+}
+
+Deno.test("amounts have the digits of their currency: none for JPY, three for KWD", async () => {
+  const amounts = {
+    subtotal: 5008,
+    shipping_total: 590,
+    duty_total: 120,
+    tax_total: 77,
+    total_price: 1234567,
+  };
+  const [yen] = await pagesOf(orderOf({ currency: "JPY", ...amounts }));
+  assertHolds(yen!, ["Unit value, JPY", "1001 2002", "Shipping 590", "Duty 120", "Tax 77", "1234567 JPY"]);
+  const [dinar] = await pagesOf(orderOf({ currency: "KWD", ...amounts }));
+  assertHolds(dinar!, [
+    "Unit value, KWD",
+    "1.001 2.002",
+    "Shipping 0.590",
+    "Duty 0.120",
+    "Tax 0.077",
+    "1234.567 KWD",
+  ]);
+});
+
+Deno.test("names in Korean, Greek and Cyrillic are on the paper as they were given", async () => {
+  for (
+    const name of [
+      "홍길동",
+      "Γιώργος Παπαδόπουλος",
+      "Їжакевич Андрій",
+      "张三",
+      "渋谷 カタカナ",
+      "Đặng Łukasz",
+    ]
+  ) {
+    const [page] = await pagesOf(orderOf({ ship_to: { ...orderOf().ship_to, name } }));
+    assertHolds(page!, [name]);
+    assert(!page!.includes("Latin letters"));
+  }
+});
+
+Deno.test("a name in a script without a font is given in Latin letters, and the paper says so", async () => {
+  const [page] = await pagesOf(orderOf({ ship_to: { ...orderOf().ship_to, name: "محمد 🎁 \u{10ffff}" } }));
+  assertHolds(page!, ["mhmd", "given in Latin letters"]);
+});
+
+Deno.test("many lines flow over pages, each with the table's head and its number, and none is lost", async () => {
+  const items = Array.from({ length: 120 }, (_, index) => item(index + 1));
+  await lettersWithinMargins(
+    await getDocumentProxy(await drawInvoice(draftInvoice(CONFIG, orderOf({ items })))),
+  );
+  const pages = await pagesOf(orderOf({ items }));
+  assert(pages.length >= 3);
+  pages.forEach((page, index) => {
+    assertHolds(page, [`Page ${index + 1} of ${pages.length}`, "Commercial invoice WB-100001"]);
+    if (page.includes("Product of line")) assertHolds(page, ["HS code", "Line value, EUR"]);
+  });
+  const all = pages.join(" ");
+  for (const { line, sku, hs_code, quantity, unit_price, line_total } of items) {
+    const money = (minor: number) => (minor / 100).toFixed(2);
+    const row = `${line} ${sku} Product of line ${line} ${hs_code} PT ${quantity} 0.350 ${
+      money(unit_price)
+    } ${money(line_total)}`;
+    assertEquals(all.split(row).length, 2, row);
+  }
+});
+
+Deno.test("the longest texts and the largest amounts stay within the margins, whole", async () => {
+  const long = "Ж".repeat(200);
+  const order = orderOf({
+    items: Array.from(
+      { length: 40 },
+      (_, index) =>
+        item(index + 1, {
+          name: long,
+          sku: "Ж".repeat(64),
+          quantity: 1_000_000,
+          unit_price: 9007199254,
+          line_total: 9007199254740991,
+        }),
+    ),
+    total_price: 9007199254740991,
+    ship_to: { name: long, lines: Array(5).fill(long), city: "Ж".repeat(100), country: "CH" },
+  });
+  const document = await getDocumentProxy(await drawInvoice(draftInvoice(CONFIG, order)));
+  const letters = await lettersWithinMargins(document);
+  assertEquals(letters.split("90071992547409.91").length - 1, 41);
+  assertEquals(
+    letters.match(/Ж/g)!.length,
+    40 * 264 + 6 * 200 + 2 * 100,
+    "each letter of names, SKUs, lines and city",
+  );
+});
+
+Deno.test("the same order gives the same bytes, whenever it is asked for", async () => {
+  const [once, later] = [
+    await drawInvoice(draftInvoice(CONFIG, orderOf())),
+    await drawInvoice(draftInvoice(CONFIG, orderOf())),
+  ];
+  assertEquals(once, later);
+  assert(new TextDecoder("latin1").decode(once).includes("(D:20260201120000Z)"), "the order's own time");
+});
+
+Deno.test("it says terms and place, seller and the sums of weight and money", async () => {
+  const [page] = await pagesOf(orderOf());
+  assertHolds(page!, [
+    "DDP Zürich, Switzerland (Incoterms 2020)",
+    "Nordhafen Keramik GmbH Speicherstraße 14 20457 Hamburg",
+    "Invoice date",
+    "2026-01-31",
+    "Reason for export",
+    "Sale",
+    "Units 5",
+    "Total net weight 1.750 kg",
+    "Subtotal, goods 50.08",
+    "Total 57.95 EUR",
+    "Declaration",
+    "Signature",
+  ]);
+});
+
+Deno.test("invoices are drawn one after the other, and too many at once are told to come again", async () => {
+  const invoice = draftInvoice(CONFIG, orderOf());
+  const outcomes = await Promise.allSettled(Array.from({ length: 25 }, () => drawInvoice(invoice)));
+  const refused = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => reason);
+  assertEquals(
+    refused.map(({ code, retryAfterSeconds }) => [code, retryAfterSeconds]),
+    Array(5).fill(["unavailable", 2]),
+  );
+  assertEquals((await drawInvoice(invoice)).length > 0, true, "those that were refused hold no place");
+});
+
+function refusalOf(work: () => unknown): AppError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+Deno.test("goods that cross a border are refused with everything that is missing, line by line", () => {
+  const bare = { hs_code: null, country_of_origin: null, weight_grams: null };
+  const order = orderOf({ items: [item(1, { hs_code: null }), item(2), item(3, bare)] });
+  const refusal = refusalOf(() => draftInvoice({ ...CONFIG, seller: { addressLines: [] } }, order));
+  assertEquals([refusal.code, ...refusal.errors.map(({ pointer }) => pointer)], [
+    "document_incomplete",
+    "/seller/name",
+    "/seller/address",
+    "/items/0/hs_code",
+    "/items/2/hs_code",
+    "/items/2/country_of_origin",
+    "/items/2/weight_grams",
+  ]);
+});
+
+Deno.test("goods that stay in the country need none of that", async () => {
+  const bare = { hs_code: null, country_of_origin: null, weight_grams: null };
+  const [page] = await pagesOf(orderOf({
+    items: [item(1, bare)],
+    incoterm: null,
+    ship_to: { ...orderOf().ship_to, country: "DE" },
+  }));
+  assertHolds(page!, [
+    "SKU-1 Product of line 1 – – 2 – 10.01 20.02",
+    "None agreed",
+    "Total net weight not known",
+  ]);
+});
+
+Deno.test("an order that was cancelled or expired has no invoice", () => {
+  for (const status of ["CANCELLED", "EXPIRED"] as const) {
+    const refusal = refusalOf(() => draftInvoice(CONFIG, orderOf({ status })));
+    assertEquals(refusal.errors.map(({ pointer }) => pointer), ["/status"]);
+  }
+});

@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import { type Consignee, findConsignee, openConsignee } from "../consignees/mod.ts";
+import { getOrder } from "../orders/mod.ts";
+import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { draftInvoice, type Invoice } from "./invoice.ts";
+
+/** What a commercial invoice of an order says to this caller, and which edition of it that is. */
+export interface InvoiceEdition {
+  invoice: Invoice;
+  /** The order's version, and what else is on the paper: the consignee, and whether it is covered. */
+  tag: string;
+}
+
+/**
+ * An order's commercial invoice: for staff with the consignee in full, for its owner with name and number masked.
+ *
+ * @throws not_found, document_incomplete
+ */
+export async function getInvoice(ctx: Ctx, orderId: string): Promise<InvoiceEdition> {
+  const { value: order } = await getOrder(ctx, orderId);
+  const invoice = draftInvoice(ctx.config, order, await consigneeFor(ctx, order.id));
+  const fingerprint = createHash("sha256").update(JSON.stringify(invoice)).digest("hex").slice(0, 16);
+  return { invoice, tag: `"${order.version}-${fingerprint}"` };
+}
+
+async function consigneeFor(
+  ctx: Ctx,
+  orderId: string,
+): Promise<Consignee & { isCovered: boolean } | undefined> {
+  const stored = await findConsignee(ctx.sql, orderId);
+  if (!stored) return undefined;
+  if (isStaff(ctx.actor)) {
+    return { ...await openConsignee(ctx.config.consigneeKeys, stored), isCovered: false };
+  }
+  const { masked_name, masked_id, id_type } = stored;
+  return { name: masked_name, id_type, id_number: masked_id, isCovered: true };
+}

@@ -1,0 +1,108 @@
+import type { Context } from "hono";
+import type { z } from "@hono/zod-openapi";
+import { ConsigneeBody, ConsigneeSchema, type StoredConsignee } from "../consignees/mod.ts";
+import { type AppEnv, endpoint, json, router } from "../http/router.ts";
+import { drawInvoice } from "./draw_invoice.ts";
+import { getConsignee } from "./get_consignee.ts";
+import { getInvoice } from "./get_invoice.ts";
+import { recordConsignee } from "./record_consignee.ts";
+import { OrderParam, PdfSchema } from "./schemas.ts";
+
+const tags = ["Documents"];
+const EXAMPLE: z.infer<typeof ConsigneeSchema> = {
+  order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
+  id_type: "PCCC",
+  masked_name: "H*** G******",
+  masked_id: "*********9012",
+  created_at: "2026-01-31T12:00:00.000Z",
+  updated_at: "2026-01-31T12:00:00.000Z",
+};
+/** Caches may keep it for whoever asked, and ask whether it still holds. */
+const PRIVATE = "private, no-cache";
+
+export const documentRoutes = router();
+
+documentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/orders/{id}/consignee",
+    operationId: "getConsignee",
+    tags,
+    summary: "Who receives the goods, for customs?",
+    description:
+      "Only masked, for the order's owner as for staff. In full it is printed on the commercial invoice that staff get.",
+    request: { params: OrderParam },
+    responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE) },
+  }),
+  async (c) => c.json(consigneeView(await getConsignee(c.get("ctx"), c.req.valid("param").id)), 200),
+);
+
+documentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found", "forbidden"] }, {
+    method: "put",
+    path: "/v1/orders/{id}/consignee",
+    operationId: "recordConsignee",
+    tags,
+    summary: "Say who receives the goods, for customs",
+    description:
+      "For destinations whose customs ask for a name and an identity number. The order's owner may until goods leave; " +
+      "staff may always. It is kept encrypted, answered masked, and is in no log and no event. A server without a key " +
+      "to encrypt it with answers 503.",
+    request: {
+      params: OrderParam,
+      body: json(ConsigneeBody, "Name and number.", {
+        name: "Hong Gildong",
+        id_type: "PCCC",
+        id_number: "P123456789012",
+      }),
+    },
+    responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE) },
+  }),
+  async (c) => {
+    const input = { orderId: c.req.valid("param").id, consignee: c.req.valid("json") };
+    return c.json(consigneeView(await recordConsignee(c.get("ctx"), input)), 200);
+  },
+);
+
+documentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found", "document_incomplete"] }, {
+    method: "get",
+    path: "/v1/orders/{id}/documents/commercial-invoice.pdf",
+    operationId: "getCommercialInvoice",
+    tags,
+    summary: "The order's commercial invoice, as PDF",
+    description:
+      "For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that " +
+      "leave the seller's country need all of it: what is missing is named (409). Staff get the consignee in full, the " +
+      "order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.",
+    request: { params: OrderParam },
+    responses: {
+      200: {
+        description: "The invoice.",
+        content: { "application/pdf": { schema: PdfSchema, example: "%PDF-1.7 …" } },
+      },
+      304: { description: "Unchanged since your ETag." },
+    },
+  }),
+  async (c) => {
+    const { invoice, tag } = await getInvoice(c.get("ctx"), c.req.valid("param").id);
+    if (isKnown(c, tag)) return c.body(null, 304);
+    return c.body(await drawInvoice(invoice), 200, {
+      "Content-Type": "application/pdf",
+      "Content-Disposition": `inline; filename="${invoice.number}-commercial-invoice.pdf"`,
+      "Cache-Control": PRIVATE,
+    });
+  },
+);
+
+/** Sets `ETag`; true when the caller has this edition already. */
+function isKnown(c: Context<AppEnv>, tag: string): boolean {
+  c.set("etag", tag);
+  return c.req.header("If-None-Match")?.split(",").some((each) => each.trim().replace(/^W\//, "") === tag) ??
+    false;
+}
+
+function consigneeView(stored: StoredConsignee): z.infer<typeof ConsigneeSchema> {
+  const { order_id, id_type, masked_name, masked_id, created_at, updated_at } = stored;
+  return { order_id, id_type, masked_name, masked_id, created_at, updated_at };
+}

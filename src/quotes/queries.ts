@@ -1,0 +1,189 @@
+import { closeCarts } from "../carts/mod.ts";
+import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
+import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import type { Idempotency } from "../platform/idempotency.ts";
+import { quoteCreated } from "./events.ts";
+import type { Quote, QuoteData, QuotedCart, QuotedProduct } from "./quote.ts";
+
+/** What is to be known of a cart before it can be quoted. */
+export interface CartFacts {
+  cart: QuotedCart;
+  products: QuotedProduct[];
+  /** The cart's present quote and what it holds. */
+  open: { id: string; user_id: string; items: { sku: string; quantity: number }[] } | null;
+  /** The first answer to this key, and whether it was to this very request. */
+  answer: { same: boolean; text: string } | null;
+}
+
+/** What is asked about one cart. */
+export interface CartQuestion {
+  cartId: string;
+  idempotency?: Idempotency;
+}
+
+/** Carts with their products, stock and present quotes, in one round trip, in the order of the questions. */
+export async function findCartFacts(
+  sql: Sql | Tx,
+  questions: readonly CartQuestion[],
+): Promise<(CartFacts | undefined)[]> {
+  const rows = await sql<(CartFacts & { turn: number })[]>`
+    select asked.turn::int as turn, row_to_json(c) as cart, answer.found as answer,
+      (select coalesce(json_agg(product), '[]') from (
+        select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
+               (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
+        from json_to_recordset(c.items::json) as item (sku text)
+        join products p on p.sku = item.sku
+        join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}) product) as products,
+      (select json_build_object('id', q.id, 'user_id', q.user_id, 'items', q.data->'lines')
+       from quotes q where q.cart_id = c.id and q.status = 'open') as open
+    from unnest(${questions.map((q) => q.cartId)}::uuid[],
+                ${questions.map((q) => q.idempotency?.actor ?? null)}::text[],
+                ${questions.map((q) => q.idempotency?.route ?? null)}::text[],
+                ${questions.map((q) => q.idempotency?.key ?? null)}::text[],
+                ${questions.map((q) => q.idempotency?.requestHash ?? null)}::text[])
+         with ordinality as asked (cart_id, actor, route, key, request_hash, turn)
+    cross join lateral (
+      select id, version, user_id, status, currency, destination, items from carts where id = asked.cart_id
+      limit 1 -- makes it a look-up for each, whatever the planner thinks of the table's size; likewise below
+    ) c
+    left join lateral (
+      select json_build_object('same', k.request_hash = asked.request_hash, 'text', k.response) as found
+      from idempotency_keys k
+      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true
+      limit 1
+    ) answer on true`;
+  const byTurn = new Map(rows.map((row) => [row.turn, row]));
+  return questions.map((_, index) => byTurn.get(index + 1));
+}
+
+/** A quote that was decided on, and who asked for it how. */
+export interface DecidedQuote {
+  quote: QuoteData;
+  actor: string;
+  requestId: string;
+  traceparent?: string;
+  idempotency?: Idempotency;
+}
+
+/**
+ * Commits new quotes in one statement: their idempotency keys, stock, movements and events, or none of them. False
+ * where another call with the same key has committed first.
+ *
+ * Guarantees: a cart has one open quote (`quotes_open_key`), and is still as it was quoted. Locks: idempotency keys in
+ * their order, carts in theirs, then stock in the order of SKUs.
+ */
+export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote[]): Promise<boolean[]> {
+  const input = decided.map(({ quote, actor, requestId, traceparent, idempotency }) => ({
+    data: quote,
+    response: JSON.stringify({ ...quote, status: "open", order_id: null }),
+    actor,
+    request_id: requestId,
+    traceparent,
+    key_actor: idempotency?.actor,
+    route: idempotency?.route,
+    key: idempotency?.key,
+    request_hash: idempotency?.requestHash,
+  }));
+  const rows = await sql<{ id: string }[]>`
+    with input as materialized (
+      select i.*, q.*
+      from json_to_recordset(${sql.json(input as never)}::json) as i (
+        data json, response text, actor text, request_id text, traceparent text, key_actor text, route text, key text,
+        request_hash text
+      ), json_to_record(i.data) as q (
+        id uuid, cart_id uuid, cart_version int, user_id uuid, lines json, created_at timestamptz, expires_at timestamptz
+      )
+    ), keys as (
+      insert into idempotency_keys (actor, route, key, request_hash, response)
+      select key_actor, route, key, request_hash, response from input where key is not null
+      order by key_actor, route, key
+      on conflict (actor, route, key) do update
+        set request_hash = excluded.request_hash, response = excluded.response, order_id = null, created_at = now(),
+            expires_at = excluded.expires_at
+        where idempotency_keys.expires_at < now()
+      returning actor, route, key
+    ), claimed as materialized (
+      select * from input
+      where key is null or (key_actor, route, key) in (select actor, route, key from keys)
+    ), unchanged as materialized (
+      select c.id from (select cart_id, cart_version from claimed order by cart_id) x
+      cross join lateral ( -- a look-up for each, whatever the planner thinks of the table's size
+        select id from carts where id = x.cart_id and status = 'open' and version = x.cart_version for no key update
+      ) c
+    ), demand as materialized (
+      select null::uuid as order_id, c.id as quote_id, c.user_id, line.sku, line.quantity, c.actor, c.request_id,
+             c.traceparent, c.created_at as at
+      from claimed c, json_to_recordset(c.lines) as line (sku text, quantity int)
+      where guard(c.cart_id in (select id from unchanged), 'the cart has changed')
+    ), ${stockMoves(sql, "reservation")}, quoted as (
+      insert into quotes (id, cart_id, cart_version, user_id, data, created_at, expires_at)
+      select id, cart_id, cart_version, user_id, data::jsonb, created_at, expires_at from claimed
+      where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')
+      returning id
+    ), quote_event as (
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                          data, occurred_at)
+      select ${quoteCreated.type}, ${quoteCreated.version}::smallint, ${quoteCreated.aggregate}, id::text, 1, user_id,
+             actor, request_id, traceparent, data::jsonb - 'explanation', created_at
+      from claimed
+    )
+    select id from quoted`;
+  const ids = new Set(rows.map(({ id }) => id));
+  return decided.map(({ quote }) => ids.has(quote.id));
+}
+
+/**
+ * The CTEs `closing`, `closed`, `cart_event` and `quoted`, for the statement that makes orders of quotes: each takes its
+ * quote once, before it expires, and closes the cart as it was quoted. Before them stands a CTE `input` with a row for
+ * each order: `id, quote_id, created_at, actor, request_id, traceparent`. `quoted` holds the orders that have theirs.
+ */
+export function claimQuotes(sql: Sql): Fragment {
+  return sql`
+    closing as materialized (
+      select q.cart_id, q.cart_version, i.id as order_id, i.actor, i.request_id, i.traceparent, i.created_at as at
+      from input i cross join lateral (select cart_id, cart_version from quotes where id = i.quote_id limit 1) q
+    ), ${closeCarts(sql)}, quoted as (
+      update quotes q set status = 'used', order_id = i.id
+      from input i join closed on closed.order_id = i.id
+      where q.id = i.quote_id and q.cart_id = closed.id and q.status = 'open' and q.expires_at > i.created_at
+      returning q.order_id
+    )`;
+}
+
+export async function findQuote(sql: Sql | Tx, id: string): Promise<Quote | undefined> {
+  const [row] = await sql<{ data: QuoteData; status: Quote["status"]; order_id: string | null }[]>`
+    select data, status, order_id from quotes where id = ${id}`;
+  return row && { ...row.data, status: row.status, order_id: row.order_id };
+}
+
+/** What an open quote holds. */
+export interface HeldQuote {
+  id: string;
+  cart_id: string;
+  user_id: string;
+  items: { sku: string; quantity: number }[];
+}
+
+const heldColumns = (tx: Tx): Fragment => tx`id, cart_id, user_id, data->'lines' as items`;
+
+/** Holds a cart and its open quote until the transaction ends. */
+export async function lockCartAndQuote(tx: Tx, cartId: string): Promise<HeldQuote | undefined> {
+  await tx`select id from carts where id = ${cartId} for no key update`;
+  const [quote] = await tx<HeldQuote[]>`
+    select ${heldColumns(tx)} from quotes where cart_id = ${cartId} and status = 'open' for no key update`;
+  return quote;
+}
+
+/** Open quotes whose time is over, the oldest first, locked; without those that somebody else holds. */
+export async function lockDueQuotes(tx: Tx, now: Date, limit: number): Promise<HeldQuote[]> {
+  return await tx<HeldQuote[]>`
+    select ${
+    heldColumns(tx)
+  } from quotes where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
+    order by expires_at limit ${limit} for no key update skip locked`;
+}
+
+/** Ends quotes whose rows are locked. */
+export async function closeQuotes(tx: Tx, ids: string[], status: "expired" | "superseded"): Promise<void> {
+  await tx`update quotes set status = ${status} where id = any(${ids}::uuid[])`;
+}

@@ -1,0 +1,121 @@
+import type { z } from "@hono/zod-openapi";
+import { AppError, type FieldError } from "../platform/errors.ts";
+import { newId } from "../platform/id.ts";
+import { landedCost, type TradeFacts, type TradeProduct } from "../trade/mod.ts";
+import type { QuoteBody, QuoteDataSchema, QuoteSchema } from "./schemas.ts";
+
+/** What is stored and binds. */
+export type QuoteData = z.output<typeof QuoteDataSchema>;
+/** The same with what became of it. */
+export type Quote = z.output<typeof QuoteSchema>;
+export type AskQuote = z.output<typeof QuoteBody>;
+
+/** A cart, as far as a quote cares. */
+export interface QuotedCart {
+  id: string;
+  version: number;
+  user_id: string | null;
+  status: string;
+  currency: string;
+  destination: string | null;
+  items: { sku: string; quantity: number }[];
+}
+
+/** A product that is in a cart, with what of it can be sold. */
+export interface QuotedProduct extends TradeProduct {
+  status: "draft" | "active" | "archived";
+  available: number;
+}
+
+/**
+ * Makes the quote for a cart. Pure: the same facts give the same quote.
+ *
+ * @param held units by SKU that the cart's present quote holds, and that this one takes over
+ * @throws quote_refused, insufficient_stock, cart_closed; each names everything that is wrong
+ */
+export function draftQuote(
+  now: Date,
+  validForMs: number,
+  shipFrom: string,
+  cart: QuotedCart,
+  ask: AskQuote,
+  products: ReadonlyMap<string, QuotedProduct>,
+  trade: TradeFacts,
+  held: ReadonlyMap<string, number> = new Map(),
+): QuoteData {
+  const destination = destinationOf(cart, ask);
+  refuseCart(cart, products, held);
+  const { consignee_id, ...cost } = landedCost({
+    destination,
+    shipFrom,
+    currency: cart.currency,
+    incoterm: ask.incoterm,
+    shippingOption: ask.shipping_option,
+    lines: cart.items.map(({ sku, quantity }) => ({ product: products.get(sku)!, quantity })),
+  }, trade);
+  return {
+    id: newId(),
+    cart_id: cart.id,
+    cart_version: cart.version,
+    user_id: cart.user_id!,
+    ship_from: shipFrom,
+    destination,
+    incoterm: ask.incoterm,
+    currency: cart.currency,
+    ...cost,
+    consignee_id,
+    created_at: now.toISOString(),
+    expires_at: new Date(now.getTime() + validForMs).toISOString(),
+  };
+}
+
+/** Where the goods go. @throws quote_refused where neither cart nor request says */
+export function destinationOf(cart: QuotedCart, ask: AskQuote): string {
+  const destination = ask.destination ?? cart.destination;
+  if (destination !== null) return destination;
+  throw quoteRefused([{
+    pointer: "/destination",
+    code: "required",
+    message: "is needed here, as the cart has none",
+  }]);
+}
+
+function refuseCart(
+  cart: QuotedCart,
+  products: ReadonlyMap<string, QuotedProduct>,
+  held: ReadonlyMap<string, number>,
+): void {
+  if (cart.status !== "open") {
+    throw new AppError("cart_closed", `The cart is ${cart.status.replace("_", " ")}.`);
+  }
+  if (cart.items.length === 0) {
+    throw quoteRefused([{ pointer: "/items", code: "empty", message: "The cart is empty." }]);
+  }
+  const gone: FieldError[] = [];
+  const short: FieldError[] = [];
+  cart.items.forEach(({ sku, quantity }, index) => {
+    const product = products.get(sku);
+    if (product?.status !== "active") {
+      gone.push({ pointer: `/items/${index}`, code: "gone", message: `${sku} is not sold any more.`, sku });
+      return;
+    }
+    const available = product.available + (held.get(sku) ?? 0);
+    if (available >= quantity) return;
+    short.push({
+      pointer: `/items/${index}/quantity`,
+      code: "insufficient_stock",
+      message: `${available} of ${sku} are available.`,
+      sku,
+      requested: quantity,
+      available,
+    });
+  });
+  if (gone.length > 0) throw quoteRefused([...gone, ...short]);
+  if (short.length > 0) {
+    throw new AppError("insufficient_stock", `Not enough in stock: ${short[0]!.message}`, { errors: short });
+  }
+}
+
+export function quoteRefused(errors: FieldError[]): AppError {
+  return new AppError("quote_refused", `There is no quote for this: ${errors[0]!.message}`, { errors });
+}

@@ -1,0 +1,56 @@
+import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { EXAMPLE_QUOTE } from "./example.ts";
+import { getQuote } from "./get_quote.ts";
+import { quoteCart } from "./quote_cart.ts";
+import { CartParam, QuoteBody, QuoteParam, QuoteSchema } from "./schemas.ts";
+
+const tags = ["Quotes"];
+
+export const quoteRoutes = router();
+
+quoteRoutes.openapi(
+  endpoint({
+    policy: "user",
+    idempotent: true,
+    errors: ["not_found", "quote_refused", "insufficient_stock", "cart_closed"],
+  }, {
+    method: "post",
+    path: "/v1/carts/{id}/quotes",
+    operationId: "quoteCart",
+    tags,
+    summary: "What will this cart cost at the door?",
+    description:
+      "One binding offer: price, exchange rate, shipping, duty, tax and permission, with the stock held until " +
+      "`expires_at`, and the working of every amount. A refusal names everything in the way: goods that may not go there, " +
+      "a missing HS code, a destination nobody knows the law of. A newer quote of the cart takes the place of this one.",
+    request: {
+      params: CartParam,
+      body: json(QuoteBody, "Where to, and who pays at the border.", {
+        destination: "GB",
+        incoterm: "DDP",
+        shipping_option: "standard",
+      }),
+    },
+    responses: { 201: json(QuoteSchema, "The quote.", EXAMPLE_QUOTE) },
+  }),
+  async (c) => {
+    const input = { cartId: c.req.valid("param").id, ask: c.req.valid("json") };
+    const quote = markReplay(c, await quoteCart(c.get("ctx"), input, c.get("idempotency")));
+    c.header("Location", `/v1/quotes/${quote.id}`);
+    return c.json(quote, 201);
+  },
+);
+
+quoteRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/quotes/{id}",
+    operationId: "getQuote",
+    tags,
+    summary: "Read a quote",
+    description: "With its explanation, and what became of it: it stays readable for good.",
+    request: { params: QuoteParam },
+    responses: { 200: json(QuoteSchema, "The quote.", EXAMPLE_QUOTE) },
+  }),
+  async (c) => c.json(await getQuote(c.get("ctx"), c.req.valid("param").id), 200),
+);

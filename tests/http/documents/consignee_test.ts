@@ -1,0 +1,188 @@
+import { assert, assertEquals } from "@std/assert";
+import { insertConsignees, sealConsignee } from "../../../src/consignees/mod.ts";
+import { newId } from "../../../src/platform/id.ts";
+import { startTestApp } from "../../support/app.ts";
+import { addProduct, eventsOf, place } from "../../support/orders.ts";
+import { CONSIGNEE, consigneePath, invoicePath } from "./support.ts";
+
+const MASKED = { id_type: "PCCC", masked_name: "H*** G******", masked_id: "*********9012" };
+
+Deno.test("an owner records who receives the goods; nobody reads more of it again than the masks", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  assertEquals((await app.request("GET", consigneePath(order.id), { token: owner.token })).status, 404);
+  const put = await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  assertEquals(put.status, 200);
+  const { created_at: _c, updated_at: _u, ...shown } = put.body;
+  assertEquals(shown, { order_id: order.id, ...MASKED });
+  for (const reader of [owner, staff]) {
+    const got = await app.request("GET", consigneePath(order.id), { token: reader.token });
+    assertEquals([got.status, got.body], [200, put.body]);
+  }
+});
+
+Deno.test("neither name nor number stands anywhere in the database, not even as bytes", async () => {
+  await using app = await startTestApp();
+  const owner = await app.user();
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  const tables = await app.deps.sql<{ name: string }[]>`
+    select quote_ident(table_schema) || '.' || quote_ident(table_name) as name from information_schema.tables
+    where table_type = 'BASE TABLE' and table_schema in ('public', 'pgboss')`;
+  const kept = (await Promise.all(tables.map(async ({ name }) => {
+    const [row] = await app.deps.sql.unsafe(`select string_agg(t::text, ' ') as rows from ${name} t`);
+    return row!.rows ?? "";
+  }))).join(" ");
+  assert(kept.includes(MASKED.masked_id), "the row was not looked at");
+  const hex = (text: string) => new TextEncoder().encode(text).toHex();
+  for (const secret of [CONSIGNEE.name, "Gildong", CONSIGNEE.id_number, CONSIGNEE.id_number.slice(0, 9)]) {
+    for (const form of [secret, hex(secret), btoa(secret).replace(/=+$/, "")]) {
+      assert(!kept.includes(form), `${secret} stands in the database`);
+    }
+  }
+});
+
+Deno.test("each time it is recorded the log says so, and nothing of who it is", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  await app.request("PUT", consigneePath(order.id), {
+    token: staff.token,
+    body: { name: "João Silva", id_type: "CPF", id_number: "123.456.789-09" },
+  });
+  const events = await eventsOf(app, "consignee", order.id);
+  const data = { order_id: order.id, user_id: owner.id };
+  assertEquals(events.map(({ type, sequence, user_id, data }) => ({ type, sequence, user_id, data })), [
+    { type: "consignee.recorded", sequence: 1, user_id: owner.id, data: { ...data, id_type: "PCCC" } },
+    { type: "consignee.recorded", sequence: 2, user_id: owner.id, data: { ...data, id_type: "CPF" } },
+  ]);
+  const { body } = await app.request("GET", consigneePath(order.id), { token: owner.token });
+  assertEquals([body.masked_name, body.masked_id], ["J*** S****", "**********9-09"]);
+  assertEquals((await eventsOf(app, "order", order.id)).length, 1, "the order itself did not change");
+});
+
+Deno.test("another customer gets the answer of an order that is not there, and changes nothing", async () => {
+  await using app = await startTestApp();
+  const [owner, stranger] = [await app.user(), await app.user()];
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  for (const [method, body] of [["GET", undefined], ["PUT", { ...CONSIGNEE, name: "Mallory" }]] as const) {
+    const theirs = await app.request(method, consigneePath(order.id), { token: stranger.token, body });
+    const none = await app.request(method, consigneePath(newId()), { token: stranger.token, body });
+    assertEquals([theirs.status, theirs.body.detail], [404, none.body.detail]);
+  }
+  const { body } = await app.request("GET", consigneePath(order.id), { token: owner.token });
+  assertEquals(body.masked_name, MASKED.masked_name);
+});
+
+Deno.test("once goods have left, only staff change who receives them", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  for (const status of ["PAID", "PROCESSING", "SHIPPED"]) {
+    const answer = await app.request("PATCH", `/v1/orders/${order.id}`, {
+      token: staff.token,
+      body: { status },
+    });
+    assertEquals(answer.status, 200, JSON.stringify(answer.body));
+  }
+  const byOwner = await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  assertEquals([byOwner.status, byOwner.body.code], [403, "forbidden"]);
+  const byStaff = await app.request("PUT", consigneePath(order.id), { token: staff.token, body: CONSIGNEE });
+  assertEquals(byStaff.status, 200);
+});
+
+Deno.test("a number that is too short, a missing name or an unknown field is refused, and not repeated in the answer", async () => {
+  await using app = await startTestApp();
+  const owner = await app.user();
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  const refused: [body: unknown, pointer: string][] = [
+    [{ ...CONSIGNEE, id_number: "Q7Z" }, "/id_number"],
+    [{ ...CONSIGNEE, id_number: "Q7Z".repeat(14) }, "/id_number"],
+    [{ ...CONSIGNEE, name: " " }, "/name"],
+    [{ ...CONSIGNEE, birthday: "Q7Z" }, "/birthday"],
+  ];
+  for (const [body, pointer] of refused) {
+    const answer = await app.request("PUT", consigneePath(order.id), { token: owner.token, body });
+    assertEquals([answer.status, answer.body.errors[0].pointer], [422, pointer]);
+    assert(
+      !JSON.stringify(answer.body).includes("Q7Z") &&
+        !JSON.stringify(answer.body).includes(CONSIGNEE.id_number),
+    );
+  }
+});
+
+Deno.test("a server in production without CONSIGNEE_KEY says that it cannot keep a consignee", async () => {
+  await using app = await startTestApp({ APP_ENV: "production" });
+  const owner = await app.user();
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  const answer = await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  assertEquals([answer.status, answer.body.code], [503, "unavailable"]);
+  assert(answer.body.detail.includes("CONSIGNEE_KEY"), answer.body.detail);
+});
+
+Deno.test("no line of the log holds a name or a number, whether recording went well or wrong", async () => {
+  const written: string[] = [];
+  const keep = (...line: unknown[]) => void written.push(JSON.stringify(line));
+  await using app = await startTestApp({ LOG_LEVEL: "debug" }, {
+    log: { debug: keep, info: keep, warn: keep, error: keep },
+  });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  const put = (body: unknown) => app.request("PUT", consigneePath(order.id), { token: owner.token, body });
+  assertEquals((await put(CONSIGNEE)).status, 200);
+  assertEquals((await put({ ...CONSIGNEE, id_type: "" })).status, 422);
+  assertEquals((await app.request("GET", invoicePath(order.id), { token: staff.token })).status, 200);
+  await app.deps.sql`update consignees set sealed = substr(sealed, 1, 40)`;
+  assertEquals((await app.request("GET", invoicePath(order.id), { token: staff.token })).status, 500);
+  await app.deps.sql`drop table consignees`;
+  assertEquals((await put(CONSIGNEE)).status, 500);
+  const lines = written.join("\n");
+  assert(lines.includes("consignee"), "the requests were not logged");
+  for (const secret of ["Hong", "Gildong", "P123456789012", "123456789"]) {
+    assert(!lines.includes(secret), secret);
+  }
+});
+
+Deno.test("orders that bring a consignee have it with its event from the statement that places them", async () => {
+  await using app = await startTestApp();
+  const { sql, config } = app.deps;
+  const owner = await app.user();
+  await addProduct(app, { sku: "MUG" });
+  const orders = [];
+  for (let i = 0; i < 3; i++) orders.push(await place(app, owner, { MUG: 1 }));
+  const [having, without, nothing] = orders.map(({ id }) => id as string);
+  const consignee = await sealConsignee(config.consigneeKeys, having!, CONSIGNEE);
+  const claimed = [
+    { id: having, also: { consignee } },
+    { id: without, also: { consignee: null } },
+    { id: nothing, also: null },
+    { id: newId(), also: { consignee } },
+  ].map((order) => ({ ...order, user_id: owner.id, created_at: "2026-01-31T12:00:00.000Z" }));
+  await sql`
+    with claimed as materialized (
+      select *, 'user:x' as actor, 'request' as request_id, null::text as traceparent
+      from json_to_recordset(${sql.json(claimed as never)}::json) as c (
+        id uuid, also json, user_id uuid, created_at timestamptz)
+    ), placed as (
+      select id from orders where id in (select id from claimed)
+    )${insertConsignees(sql)}
+    select 1`;
+  const { body } = await app.request("GET", consigneePath(having!), { token: owner.token });
+  assertEquals([body.masked_name, body.created_at], [MASKED.masked_name, "2026-01-31T12:00:00.000Z"]);
+  for (const id of [without!, nothing!]) {
+    assertEquals((await app.request("GET", consigneePath(id), { token: owner.token })).status, 404);
+  }
+  const [event, ...others] = await eventsOf(app, "consignee", having!);
+  assertEquals([event!.data, others], [{ order_id: having, id_type: "PCCC", user_id: owner.id }, []]);
+});

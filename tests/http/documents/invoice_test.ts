@@ -1,0 +1,146 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { newId } from "../../../src/platform/id.ts";
+import { startTestApp } from "../../support/app.ts";
+import { addProduct, place } from "../../support/orders.ts";
+import {
+  CONSIGNEE,
+  consigneePath,
+  fetchInvoice,
+  invoicePath,
+  placeAbroad,
+  startSellerApp,
+  textOfPages,
+} from "./support.ts";
+
+const GOODS = [
+  { sku: "MUG", price: 1499, quantity: 2, hs_code: "69120023", country_of_origin: "PT", weight_grams: 350 },
+  { sku: "BOARD", price: 2450, quantity: 1, hs_code: "44191100", country_of_origin: "LT", weight_grams: 820 },
+];
+
+Deno.test("an invoice names each line's HS code, origin, weight and value, and the sums of the order", async () => {
+  await using app = await startSellerApp();
+  const owner = await app.user();
+  const order = await placeAbroad(app, owner, GOODS);
+  const [page, ...more] = await textOfPages(await fetchInvoice(app, owner, order.id));
+  assertEquals(more, []);
+  for (
+    const part of [
+      order.number,
+      order.placed_at.slice(0, 10),
+      "Nordhafen Keramik GmbH Speicherstraße 14 20457 Hamburg Germany",
+      "DE123456789012345",
+      "홍길동 Hong Gildong 서울특별시 강남구 테헤란로 152 06236 Seoul South Korea (KR)",
+      "MUG Name of MUG 69120023 PT 2 0.350 14.99 29.98",
+      "BOARD Name of BOARD 44191100 LT 1 0.820 24.50 24.50",
+      "Subtotal, goods 54.48",
+      "Total 54.48 EUR",
+      "Total net weight 1.520 kg",
+    ]
+  ) {
+    assert(page!.includes(part), `${part} is not in: ${page}`);
+  }
+});
+
+Deno.test("staff get the consignee in full, the owner masked and marked as no paper for customs", async () => {
+  await using app = await startSellerApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const order = await placeAbroad(app, owner, GOODS);
+  await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  const [full] = await textOfPages(await fetchInvoice(app, staff, order.id));
+  assert(full!.includes("Identified as: Hong Gildong PCCC: P123456789012"), full);
+  assert(!full!.includes("Customer's copy"));
+  const [covered] = await textOfPages(await fetchInvoice(app, owner, order.id));
+  assert(covered!.includes("Identified as: H*** G****** PCCC: *********9012"), covered);
+  assert(covered!.includes("Customer's copy") && !covered!.includes("P12345"), covered);
+});
+
+Deno.test("the bytes stay the same until the order or its consignee changes, and then the ETag does too", async () => {
+  await using app = await startSellerApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const order = await placeAbroad(app, owner, GOODS);
+  const path = invoicePath(order.id);
+  const ask = (user: typeof owner, etag?: string) =>
+    app.request("GET", path, { token: user.token, headers: etag ? { "If-None-Match": etag } : {} });
+  assertEquals(await fetchInvoice(app, owner, order.id), await fetchInvoice(app, owner, order.id));
+  const first = await ask(owner);
+  const etag = first.headers.get("ETag")!;
+  assert(etag.startsWith('"1-'), etag);
+  assertEquals(
+    [first.headers.get("Content-Disposition"), first.headers.get("Cache-Control")],
+    [`inline; filename="${order.number}-commercial-invoice.pdf"`, "private, no-cache"],
+  );
+  assertEquals((await ask(owner, etag)).status, 304);
+
+  await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
+  const identified = await ask(owner, etag);
+  assertEquals(identified.status, 200);
+  assertEquals(
+    (await ask(staff, identified.headers.get("ETag")!)).status,
+    200,
+    "staff's copy is another one",
+  );
+
+  const paid = await app.request("PATCH", `/v1/orders/${order.id}`, {
+    token: staff.token,
+    body: { status: "PAID" },
+  });
+  assertEquals(paid.status, 200);
+  const changed = (await ask(owner, identified.headers.get("ETag")!)).headers.get("ETag")!;
+  assert(changed.startsWith(`"${paid.body.version}-`), changed);
+  assertNotEquals(changed, identified.headers.get("ETag"));
+});
+
+Deno.test("another customer gets the answer of an order that is not there", async () => {
+  await using app = await startSellerApp();
+  const [owner, stranger] = [await app.user(), await app.user()];
+  const order = await placeAbroad(app, owner, GOODS);
+  const theirs = await app.request("GET", invoicePath(order.id), { token: stranger.token });
+  const none = await app.request("GET", invoicePath(newId()), { token: stranger.token });
+  assertEquals([theirs.status, theirs.body.detail], [404, none.body.detail]);
+  assertEquals((await app.request("GET", invoicePath(order.id))).status, 401);
+});
+
+Deno.test("an incomplete invoice is refused with what is missing, unless the goods stay in the country", async () => {
+  await using app = await startTestApp();
+  const owner = await app.user();
+  const order = await placeAbroad(app, owner, [
+    { sku: "MUG", price: 1499, quantity: 2, hs_code: null },
+    { sku: "BOARD", price: 2450, quantity: 1, weight_grams: null },
+  ]);
+  const refused = await app.request("GET", invoicePath(order.id), { token: owner.token });
+  assertEquals([refused.status, refused.body.code], [409, "document_incomplete"]);
+  assertEquals(refused.body.errors.map(({ pointer }: { pointer: string }) => pointer), [
+    "/seller/name",
+    "/seller/address",
+    "/items/0/hs_code",
+    "/items/1/weight_grams",
+  ]);
+  await addProduct(app, { sku: "PLAIN" });
+  const domestic = await place(app, owner, { PLAIN: 1 });
+  assertEquals((await app.request("GET", invoicePath(domestic.id), { token: owner.token })).status, 200);
+});
+
+Deno.test("an order of 120 lines is printed whole, on several pages", async () => {
+  await using app = await startSellerApp();
+  const owner = await app.user();
+  const goods = Array.from({ length: 120 }, (_, index) => ({
+    sku: `SKU-${index + 1}`,
+    price: 1000 + index,
+    quantity: 1 + index % 4,
+    hs_code: String(69120000 + index),
+    country_of_origin: ["PT", "JP", "CN"][index % 3]!,
+    weight_grams: 100 + index,
+  }));
+  const order = await placeAbroad(app, owner, goods, { currency: "KWD" });
+  const pages = await textOfPages(await fetchInvoice(app, owner, order.id));
+  assert(pages.length > 2);
+  const text = pages.join(" ");
+  const dinars = (fils: number) => (fils / 1000).toFixed(3);
+  for (const { sku, price, quantity, hs_code, country_of_origin, weight_grams } of goods) {
+    const row = `${sku} Name of ${sku} ${hs_code} ${country_of_origin} ${quantity} ${dinars(weight_grams)} ${
+      dinars(price)
+    } ${dinars(price * quantity)}`;
+    assert(text.includes(row), `${row} is not in: ${text}`);
+  }
+  assert(text.includes(`Total ${dinars(order.total_price)} KWD`));
+});
