@@ -1,12 +1,13 @@
 /**
- * What a developer's machine may lack: a PostgreSQL, and for the tests a Redis and a Kafka. Those that the environment
- * names are used; else they are started here, on free ports, and end with this process.
+ * What a developer's machine may lack: a PostgreSQL, and for the tests a Redis, a Kafka and a mock of Stripe. Those that
+ * the environment names are used; else they are started here, on free ports, and end with this process.
  */
 
 import { inDatabase, withConnection } from "./database_admin.ts";
 import { startThrowAwayKafka } from "./embedded_kafka.ts";
 import { startLastingPostgres, startThrowAwayPostgres } from "./embedded_postgres.ts";
 import { startThrowAwayRedis } from "./embedded_redis.ts";
+import { startStripeMock } from "./stripe_mock.ts";
 
 /** The services of one run. */
 export interface Services {
@@ -14,6 +15,7 @@ export interface Services {
   databaseUrl: string;
   redis: RedisService;
   kafka: KafkaService;
+  stripe: StripeService;
   /** Ends what was started here. A second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -27,6 +29,11 @@ export type RedisService =
 /** A Kafka, as `host:port,host:port`, or why there is none. */
 export type KafkaService =
   | { kind: "tcp"; bootstrapServers: string }
+  | { kind: "none"; reason: string };
+
+/** Stripe's mock of its API, or why there is none. */
+export type StripeService =
+  | { kind: "http"; url: string }
   | { kind: "none"; reason: string };
 
 /** What to bring up: lasting data for `dev`, fast and throw-away ones for `test`. */
@@ -57,10 +64,11 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     findDatabase(options, started),
     findRedis(options, started),
     findKafka(options, started),
+    findStripe(options, started),
   ] as const;
   try {
-    const [databaseUrl, redis, kafka] = await Promise.all(searches);
-    return { databaseUrl, redis, kafka, stop };
+    const [databaseUrl, redis, kafka, stripe] = await Promise.all(searches);
+    return { databaseUrl, redis, kafka, stripe, stop };
   } catch (error) {
     await Promise.allSettled(searches);
     await stop();
@@ -111,4 +119,13 @@ async function findKafka(options: ServicesOptions, started: Started[]): Promise<
   if ("reason" in kafka) return { kind: "none", reason: kafka.reason };
   started.push(kafka);
   return { kind: "tcp", bootstrapServers: kafka.bootstrapServers };
+}
+
+/** Only for the tests, and never one that the environment names: that may move money. */
+async function findStripe({ purpose, say }: ServicesOptions, started: Started[]): Promise<StripeService> {
+  if (purpose === "dev") return { kind: "none", reason: "developing needs none" };
+  const stripe = await startStripeMock(say);
+  if ("reason" in stripe) return { kind: "none", reason: stripe.reason };
+  started.push(stripe);
+  return { kind: "http", url: stripe.url };
 }

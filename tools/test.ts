@@ -1,6 +1,7 @@
 /**
- * `deno task test [files and flags of deno test]`: brings up PostgreSQL, Redis and Kafka, migrates a template
- * database that the test files clone, runs `deno test` and cleans up. Ends with a line "N passed, N failed, N skipped".
+ * `deno task test [files and flags of deno test]`: brings up PostgreSQL, Redis, Kafka and a mock of Stripe, migrates
+ * a template database that the test files clone, runs `deno test` and cleans up. Ends with a line
+ * "N passed, N failed, N skipped".
  *
  * DATABASE_URL, REDIS_URL and KAFKA_BOOTSTRAP_SERVERS of the environment name servers to use instead (not those of
  * `.env`: these are the ones one works with). Databases are made there under new names and dropped afterwards.
@@ -10,7 +11,13 @@ import { prepareDatabase } from "./prepare_database.ts";
 import { inDatabase, withConnection } from "./database_admin.ts";
 import { kafkaCacheDirectory } from "./embedded_kafka.ts";
 import { SYSTEM_DIRECTORY } from "./postgres_home.ts";
-import { type KafkaService, type RedisService, type Services, startServices } from "./services.ts";
+import {
+  type KafkaService,
+  type RedisService,
+  type Services,
+  startServices,
+  type StripeService,
+} from "./services.ts";
 
 const INTERRUPTED_EXIT_CODE = 130;
 /** What `deno test` may not inherit: the tests must not find the servers that one works with. */
@@ -20,6 +27,9 @@ const HIDDEN_VARIABLES = [
   "UPSTASH_REDIS_REST_URL",
   "UPSTASH_REDIS_REST_TOKEN",
   "KAFKA_BOOTSTRAP_SERVERS",
+  "STRIPE_SECRET_KEY",
+  "STRIPE_WEBHOOK_SECRET",
+  "STRIPE_API_BASE",
 ];
 
 async function main(args: string[]): Promise<number> {
@@ -76,6 +86,7 @@ async function runTests(
       TEST_DATABASE_TEMPLATE: template,
       ...redisVariables(services.redis),
       ...kafkaVariables(services.kafka),
+      ...stripeVariables(services.stripe),
     },
     stdout: "piped",
     signal: interrupted,
@@ -124,6 +135,10 @@ function kafkaVariables(kafka: KafkaService): Record<string, string> {
     : { TEST_KAFKA_MISSING: kafka.reason };
 }
 
+function stripeVariables(stripe: StripeService): Record<string, string> {
+  return stripe.kind === "http" ? { TEST_STRIPE_URL: stripe.url } : { TEST_STRIPE_MISSING: stripe.reason };
+}
+
 /** Shows what the tests print as it comes, and returns all of it. */
 async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
   const [shown, kept] = stream.tee();
@@ -135,7 +150,7 @@ async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
 }
 
 /** Prints what could not be shown and why, and the counts on a line of their own. */
-function report(output: string, success: boolean, { redis, kafka }: Services): void {
+function report(output: string, success: boolean, { redis, kafka, stripe }: Services): void {
   // deno-lint-ignore no-control-regex
   const lines = output.replace(/\x1b\[[0-9;]*m/g, "").split("\n");
   const skipped = lines.flatMap((line) => /^(.*) \.\.\. ignored \(/.exec(line)?.[1] ?? []);
@@ -143,6 +158,11 @@ function report(output: string, success: boolean, { redis, kafka }: Services): v
   if (missing) console.log(`Redis: none (${missing}): nothing was shown against a real Redis.`);
   if (kafka.kind === "none") {
     console.log(`Kafka: none (${kafka.reason}): nothing was shown against a real Kafka.`);
+  }
+  if (stripe.kind === "none") {
+    console.log(
+      `Stripe: no mock (${stripe.reason}): nothing was shown against Stripe's description of its API.`,
+    );
   }
   for (const name of skipped) console.log(`Skipped: ${name}`);
   const summary = lines.findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));

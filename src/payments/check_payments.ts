@@ -1,0 +1,78 @@
+import { findOrder } from "../orders/mod.ts";
+import type { Ctx } from "../platform/ctx.ts";
+import { isUnavailable } from "../platform/db.ts";
+import { errorFields } from "../platform/log.ts";
+import { sendCapture, voidPayment } from "./capture_payment.ts";
+import { askAboutPayment, failedState } from "./charge.ts";
+import { isOver, nextCheck, type StoredPayment } from "./payment.ts";
+import { findPendingCapture, listDuePayments, postponeCheck } from "./queries.ts";
+import { recordCharge } from "./record_charge.ts";
+import { nextAttempt, type Refund } from "./refund.ts";
+import { listDueRefunds, postponeRefund } from "./refund_queries.ts";
+import { sendRefund } from "./send_refund.ts";
+
+const AT_ONCE = 50;
+/** After so long a charge that its provider never heard of is not under way any more. */
+const LOST_AFTER_MS = 10 * 60_000;
+
+/**
+ * Asks providers about payments in doubt, the longest first, and tries refunds again that were not answered.
+ *
+ * @returns how many it looked at; fewer than a full batch means that no more are due
+ */
+export async function checkDuePayments(ctx: Ctx, signal: AbortSignal): Promise<{ mayBeMore: boolean }> {
+  const payments = await listDuePayments(ctx.sql, ctx.clock.now(), AT_ONCE);
+  for (const payment of payments) {
+    if (signal.aborted) return { mayBeMore: false };
+    await quietly(ctx, payment.id, () => checkPayment(ctx, payment, signal));
+  }
+  const refunds = await listDueRefunds(ctx.sql, ctx.clock.now(), AT_ONCE);
+  for (const refund of refunds) {
+    if (signal.aborted) return { mayBeMore: false };
+    await quietly(ctx, refund.id, () => retryRefund(ctx, refund));
+  }
+  ctx.bell.ring("waybill_events");
+  return { mayBeMore: payments.length === AT_ONCE || refunds.length === AT_ONCE };
+}
+
+/** What of this payment is in doubt? A capture is sent again with its id; else the provider says how the charge stands. */
+async function checkPayment(ctx: Ctx, payment: StoredPayment, signal: AbortSignal): Promise<void> {
+  // First of all, so that one that cannot be answered does not hold up the others.
+  await postponeCheck(ctx.sql, nextCheck(ctx.clock.now(), payment));
+  const capture = await findPendingCapture(ctx.sql, payment.id);
+  if (capture) return void await sendCapture(ctx, payment, capture);
+  const found = await askAboutPayment(ctx, payment, signal);
+  if (found?.status === "requires_action") await giveUpIfOver(ctx, found);
+  if (found) return;
+  const age = ctx.clock.now().getTime() - new Date(payment.created_at).getTime();
+  if (payment.status !== "created" || age < LOST_AFTER_MS) return;
+  await recordCharge(
+    ctx,
+    payment,
+    failedState(payment, "never_received", "The provider never heard of this payment."),
+  );
+}
+
+/** Nobody is to pay any more for an order that is over; else a customer who left would be waited for for ever. */
+async function giveUpIfOver(ctx: Ctx, payment: StoredPayment): Promise<void> {
+  const order = await findOrder(ctx.sql, payment.order_id);
+  if (order && isOver(order)) await voidPayment(ctx, payment.id);
+}
+
+async function retryRefund(ctx: Ctx, refund: Refund): Promise<void> {
+  await postponeRefund(ctx.sql, {
+    ...refund,
+    next_attempt_at: nextAttempt(ctx.clock.now(), refund.attempts),
+  });
+  await sendRefund(ctx, refund);
+}
+
+/** One that fails says so in the log, and leaves the others their turn. */
+async function quietly(ctx: Ctx, id: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    ctx.log.warn("a payment stays in doubt", { payment_id: id, ...errorFields(error) });
+  }
+}

@@ -1,0 +1,70 @@
+import { defineEvent, type EventType } from "../platform/events.ts";
+import type { Payment } from "./payment.ts";
+import { PaymentSchema, RefundSchema } from "./schemas.ts";
+
+const payment = <Name extends `payment.${string}`>(type: Name, summary: string) =>
+  defineEvent(type, 1, "payment", summary, PaymentSchema);
+const refund = <Name extends `refund.${string}`>(type: Name, summary: string) =>
+  defineEvent(type, 1, "refund", summary, RefundSchema);
+
+export const paymentCreated = payment(
+  "payment.created",
+  "A payment was begun; its provider may not know of it yet.",
+);
+export const paymentUpdated = payment(
+  "payment.updated",
+  "A payment waits: for its customer or its provider.",
+);
+export const paymentAuthorised = payment(
+  "payment.authorised",
+  "The amount is reserved on the customer's account.",
+);
+export const paymentCaptured = payment(
+  "payment.captured",
+  "Money came in, all of the payment or a part of it.",
+);
+export const paymentFailed = payment(
+  "payment.failed",
+  "The payment was declined, or never reached its provider.",
+);
+export const paymentVoided = payment("payment.voided", "What was reserved was let go.");
+export const paymentRefunded = payment("payment.refunded", "Money of this payment went back.");
+export const paymentStray = payment(
+  "payment.stray",
+  "Money came in, or was reserved, that its order does not want: it was cancelled, has expired or is paid. It goes back.",
+);
+
+export const refundCreated = refund("refund.created", "A refund was begun.");
+export const refundSucceeded = refund("refund.succeeded", "The money went back.");
+export const refundFailed = refund("refund.failed", "The provider refused a refund.");
+
+/** The event that tells what is new of a payment: money that came in, even if only a part of it, or else its status. */
+export function eventOfChange(before: Payment, after: Payment): EventType<string, typeof PaymentSchema> {
+  if (after.amount_captured > before.amount_captured) return paymentCaptured;
+  switch (after.status) {
+    case "authorised":
+      return paymentAuthorised;
+    case "captured":
+      return paymentCaptured;
+    case "failed":
+      return paymentFailed;
+    case "voided":
+      return paymentVoided;
+    default:
+      return paymentUpdated;
+  }
+}
+
+export const PAYMENT_EVENTS = [
+  paymentCreated,
+  paymentUpdated,
+  paymentAuthorised,
+  paymentCaptured,
+  paymentFailed,
+  paymentVoided,
+  paymentRefunded,
+  paymentStray,
+  refundCreated,
+  refundSucceeded,
+  refundFailed,
+];

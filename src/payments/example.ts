@@ -1,0 +1,48 @@
+import type { Payment } from "./payment.ts";
+import type { Refund } from "./refund.ts";
+
+/** The document's example of a payment … */
+export const EXAMPLE_PAYMENT: Payment = {
+  id: "0192f0c2-1b2c-7d3e-8f40-5a6b7c8d9e01",
+  order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
+  provider: "sandbox",
+  status: "captured",
+  currency: "EUR",
+  amount: 2998,
+  capture_method: "automatic",
+  amount_authorised: 2998,
+  amount_captured: 2998,
+  amount_refunding: 0,
+  amount_refunded: 0,
+  provider_reference: "sandbox_0192f0c2-1b2c-7d3e-8f40-5a6b7c8d9e02",
+  redirect_url: null,
+  failure_code: null,
+  failure_message: null,
+  version: 2,
+  created_at: "2026-01-31T12:00:00.000Z",
+  updated_at: "2026-01-31T12:00:01.000Z",
+};
+
+/** … and of a refund. */
+export const EXAMPLE_REFUND: Refund = {
+  id: "0192f0c3-2c3d-7e4f-9051-6b7c8d9e0f12",
+  order_id: EXAMPLE_PAYMENT.order_id,
+  payment_id: EXAMPLE_PAYMENT.id,
+  return_id: null,
+  currency: "EUR",
+  amount: 1499,
+  goods_amount: 1499,
+  shipping_amount: 0,
+  duty_amount: 0,
+  tax_amount: 0,
+  items: [{ line: 1, quantity: 1 }],
+  reason: "Arrived broken",
+  status: "succeeded",
+  provider_reference: "refund_0192f0c3-2c3d-7e4f-9051-6b7c8d9e0f13",
+  failure_message: null,
+  attempts: 1,
+  next_attempt_at: null,
+  version: 2,
+  created_at: "2026-02-03T09:00:00.000Z",
+  updated_at: "2026-02-03T09:00:01.000Z",
+};

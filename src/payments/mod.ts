@@ -1,0 +1,14 @@
+export { chargePayment, getProvider } from "./charge.ts";
+export { checkDuePayments } from "./check_payments.ts";
+export { PAYMENT_EVENTS, paymentStray, refundSucceeded } from "./events.ts";
+export { checkPayments, handleWebhook, settleOrder } from "./jobs.ts";
+export { newPayment, type Payment, paymentView, type StoredPayment } from "./payment.ts";
+export { deleteOldWebhooks, findPayment, insertPaymentsAlso, listPayments } from "./queries.ts";
+export type { Refund } from "./refund.ts";
+export { beginRefund } from "./refund_order.ts";
+export { findRefund } from "./refund_queries.ts";
+export { PaymentBody, PaymentSchema, RefundSchema } from "./schemas.ts";
+export { sendRefund } from "./send_refund.ts";
+export { settleMoney } from "./settle_order.ts";
+export { workOnWebhook } from "./webhooks.ts";
+export { EXAMPLE_PAYMENT } from "./example.ts";

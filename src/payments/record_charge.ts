@@ -1,0 +1,152 @@
+import {
+  booked,
+  captureOf,
+  changingOrder,
+  lockOrdersWithItems,
+  type Order,
+  type OrderWrite,
+  writeOrders,
+} from "../orders/mod.ts";
+import { grouped } from "../platform/batch.ts";
+import type { Ctx } from "../platform/ctx.ts";
+import { isRefusal, type Sql, type Tx } from "../platform/db.ts";
+import { appendEvents, type NewEvent } from "../platform/events.ts";
+import { eventOfChange, paymentStray } from "./events.ts";
+import { afterState, isOver, openAmount, paymentView, type StoredPayment } from "./payment.ts";
+import type { ChargeState } from "./providers/provider.ts";
+import { lockPayments, updatePayments } from "./queries.ts";
+
+/** How long what is reserved keeps its order alive: the usual life of an authorisation. */
+const AUTHORISED_FOR_MS = 7 * 86_400_000;
+
+/** What a provider said of a payment. */
+export interface Told {
+  ctx: Ctx;
+  payment: Pick<StoredPayment, "id" | "order_id">;
+  state: ChargeState;
+}
+
+/**
+ * Records how a provider says that a payment stands: the payment, its order's ledger and statuses, and the events of
+ * both, in one transaction. The answer to a charge, a webhook, the customer's return and the sweeper all end here, in any
+ * order and any number: what is known already changes nothing.
+ */
+export async function recordCharge(
+  ctx: Ctx,
+  payment: Told["payment"],
+  state: ChargeState,
+): Promise<StoredPayment> {
+  return await recorderOf(ctx.sql)({ ctx, payment, state });
+}
+
+const recorders = new WeakMap<Sql, (told: Told) => Promise<StoredPayment>>();
+
+/** The one place where a process records payments over this pool: those that arrive together go together. */
+function recorderOf(sql: Sql): (told: Told) => Promise<StoredPayment> {
+  let recorder = recorders.get(sql);
+  if (!recorder) {
+    recorder = grouped((told: readonly Told[]) => recordGroup(told), { slots: 4, maxSize: 32 });
+    recorders.set(sql, recorder);
+  }
+  return recorder;
+}
+
+/** Records a group in one transaction; if the database refuses it, each alone. Of one payment only the first at a time. */
+async function recordGroup(told: readonly Told[]): Promise<(StoredPayment | Error)[]> {
+  const alone = async (each: Told) =>
+    await recordTogether([each]).then(([payment]) => payment!, (error: Error) => error);
+  const orders = new Set(told.map(({ payment }) => payment.order_id));
+  if (orders.size === told.length) {
+    try {
+      return await recordTogether(told);
+    } catch (error) {
+      if (told.length === 1 || !isRefusal(error)) return told.map(() => error as Error);
+    }
+  }
+  const results: (StoredPayment | Error)[] = [];
+  for (const each of told) results.push(await alone(each));
+  return results;
+}
+
+/** What is new of a payment. */
+interface News {
+  ctx: Ctx;
+  before: StoredPayment;
+  after: StoredPayment;
+  order: Order;
+}
+
+/** Records what was said of payments of different orders. */
+async function recordTogether(told: readonly Told[]): Promise<StoredPayment[]> {
+  return await changingOrder(told[0]!.ctx, async (tx, written) => {
+    const [orders, locked] = await Promise.all([ // one after the other on one connection
+      lockOrdersWithItems(tx, told.map(({ payment }) => payment.order_id)),
+      lockPayments(tx, told.map(({ payment }) => payment.id)),
+    ]);
+    const changes = told.map(({ ctx, payment: { id, order_id }, state }): News => {
+      const before = locked.find((each) => each.id === id)!;
+      const after = afterState(ctx.clock.now(), before, state);
+      return { ctx, before, after, order: orders.find((each) => each.id === order_id)! };
+    });
+    const news = changes.filter(({ before, after }) => before !== after);
+    if (news.length > 0) {
+      const writes = news.flatMap(orderWrite);
+      for (const { order } of writes) written(order);
+      await Promise.all([ // likewise
+        updatePayments(tx, news.map(({ after }) => after)),
+        writes.length > 0 ? writeOrders(tx, told[0]!.ctx, writes) : undefined,
+        tellOfPayments(tx, told[0]!.ctx, news, writes),
+      ]);
+    }
+    return changes.map(({ after }) => after);
+  });
+}
+
+/** What a payment's news mean for its order: nothing where its money stays as it was. */
+function orderWrite({ ctx, order, before, after }: News): OrderWrite[] {
+  const captured = after.amount_captured - before.amount_captured;
+  const reserved = openAmount(after) - openAmount(before);
+  if (captured === 0 && reserved === 0) return [];
+  const transactions = captured === 0 ? [] : [captureOf(order, captured, { payment_id: after.id })];
+  const write = booked(ctx, order, transactions, {
+    amount_authorised: order.amount_authorised + reserved,
+    expires_at: reserved > 0 ? laterExpiry(ctx.clock.now(), order) : order.expires_at,
+  });
+  return [write];
+}
+
+/** Stock that somebody's money is reserved for does not go to the next one. */
+function laterExpiry(now: Date, { status, expires_at }: Order): string | null {
+  if (status !== "PENDING" || expires_at === null) return expires_at;
+  const until = new Date(now.getTime() + AUTHORISED_FOR_MS).toISOString();
+  return until > expires_at ? until : expires_at;
+}
+
+async function tellOfPayments(
+  tx: Tx,
+  ctx: Ctx,
+  news: News[],
+  writes: OrderWrite[],
+): Promise<void> {
+  const orders = new Map(writes.map(({ order }) => [order.id, order]));
+  const told = news.map(({ ctx: by, before, after, order }): NewEvent => ({
+    event: eventOfChange(before, after),
+    aggregateId: after.id,
+    userId: order.user_id,
+    data: paymentView(after),
+    by,
+  }));
+  await appendEvents(tx, ctx, told);
+  const stray = told.filter((_, i) => {
+    const { after, order } = news[i]!;
+    return isUnwanted(after, orders.get(order.id) ?? order);
+  });
+  await appendEvents(tx, ctx, stray.map((event) => ({ ...event, event: paymentStray })));
+}
+
+/** Is there money on its way, or here, that the order does not want? */
+function isUnwanted(payment: StoredPayment, order: Order): boolean {
+  const mayBringMore = payment.status === "authorised" || payment.status === "processing" ||
+    payment.status === "requires_action";
+  return (isOver(order) && mayBringMore) || (payment.amount_captured > 0 && order.amount_due < 0);
+}

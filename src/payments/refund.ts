@@ -1,0 +1,156 @@
+import type { z } from "@hono/zod-openapi";
+import type { Order, OrderItem, RefundParts } from "../orders/mod.ts";
+import { AppError, type FieldError } from "../platform/errors.ts";
+import { allocate, roundHalfEven } from "../platform/money.ts";
+import { isOver } from "./payment.ts";
+import type { RefundBody, RefundSchema } from "./schemas.ts";
+
+export const REFUND_STATUSES = ["pending", "succeeded", "failed"] as const;
+
+/** A refund as it is stored, answered and told in events. Amounts in minor units. */
+export type Refund = z.output<typeof RefundSchema>;
+export type AskRefund = z.output<typeof RefundBody>;
+
+/** What can be given back, before this refund: by the ledger, less what other refunds under way will take. */
+export interface RefundFacts {
+  order: Order;
+  /** What is left of the sale, by its parts. */
+  left: RefundParts;
+  /** What was paid and not given back. */
+  money: number;
+  /** Units by line that other refunds gave back, done or under way. */
+  refundedUnits: ReadonlyMap<number, number>;
+}
+
+/** What a refund gives back: the parts are taken off the sale, the rest of the amount was owed to the customer anyway. */
+export interface RefundSplit {
+  amount: number;
+  parts: RefundParts;
+  items: { line: number; quantity: number }[];
+}
+
+const PARTS = ["goods", "shipping", "duty", "tax"] as const;
+
+/**
+ * What a refund takes off the sale. Nothing where the order has been cancelled or has expired since it was asked for: that
+ * took the whole sale back, and all that was paid is owed to the customer.
+ */
+export function takenParts(order: Pick<Order, "status">, refund: Refund): RefundParts {
+  if (isOver(order)) return partsOf(() => 0);
+  const { goods_amount: goods, shipping_amount: shipping, duty_amount: duty, tax_amount: tax } = refund;
+  return { goods, shipping, duty, tax };
+}
+
+/** What of a refund is owed to the customer anyway. */
+export function owedPart(order: Pick<Order, "status">, refund: Refund): number {
+  const parts = takenParts(order, refund);
+  return refund.amount - PARTS.reduce((sum, part) => sum + parts[part], 0);
+}
+
+/**
+ * Decides what a refund gives back. Pure. Of a cancelled or overpaid order first what is owed; units of lines with their
+ * duty and tax to the minor unit, so that all units together give back exactly the line; an amount in proportion to what
+ * is left of the sale, by largest remainder.
+ *
+ * @throws refund_refused, which says what is possible
+ */
+export function splitRefund(
+  facts: RefundFacts,
+  ask: Pick<AskRefund, "amount" | "items" | "include_shipping">,
+): RefundSplit {
+  const { order, left, money } = facts;
+  if (money <= 0) {
+    throw refundRefused([{
+      pointer: "",
+      code: "nothing_paid",
+      message: "Nothing is left to be refunded.",
+      refundable: 0,
+    }]);
+  }
+  if (ask.items) return ofItems(facts, ask.items, ask.include_shipping ?? false);
+  const owed = Math.min(Math.max(0, -order.amount_due), money);
+  const sold = Math.min(PARTS.reduce((sum, part) => sum + left[part], 0), money - owed);
+  const amount = ask.amount ?? owed + sold;
+  if (amount > owed + sold) throw moreThan("/amount", owed + sold);
+  const taken = Math.max(0, amount - owed);
+  const shares = taken === 0 ? [] : allocate(BigInt(taken), PARTS.map((part) => BigInt(left[part])));
+  return { amount, parts: partsOf((part) => Number(shares[PARTS.indexOf(part)] ?? 0)), items: [] };
+}
+
+function ofItems(
+  { order, left, money, refundedUnits }: RefundFacts,
+  asked: { line: number; quantity: number }[],
+  withShipping: boolean,
+): RefundSplit {
+  // A line that is named twice is one demand.
+  const items = [...Map.groupBy(asked, ({ line }) => line)].map(([line, named]) => ({
+    line,
+    quantity: named.reduce((sum, each) => sum + each.quantity, 0),
+  }));
+  const errors: FieldError[] = [];
+  const shares: RefundParts[] = [];
+  for (const { line, quantity } of items) {
+    const item = order.items.find((each) => each.line === line);
+    const before = refundedUnits.get(line) ?? 0;
+    if (item && before + quantity <= item.quantity) {
+      shares.push(unitsOf(item, before, quantity, withShipping));
+      continue;
+    }
+    errors.push({
+      pointer: `/items/${asked.findIndex((each) => each.line === line)}/${item ? "quantity" : "line"}`,
+      code: item ? "too_many" : "unknown_line",
+      message: item
+        ? `${item.quantity - before} of line ${line} are left to be refunded.`
+        : `The order has no line ${line}.`,
+      line,
+      ...item && { refundable: item.quantity - before },
+    });
+  }
+  if (errors.length > 0) throw refundRefused(errors);
+  // An earlier refund of an amount may have taken from these parts already.
+  const parts = partsOf((part) => Math.min(left[part], shares.reduce((sum, share) => sum + share[part], 0)));
+  const amount = PARTS.reduce((sum, part) => sum + parts[part], 0);
+  if (amount > money || amount === 0) throw moreThan("/items", Math.min(money, amount));
+  return { amount, parts, items };
+}
+
+/** What `quantity` units of a line are worth after `before` of them went back already. */
+function unitsOf(item: OrderItem, before: number, quantity: number, withShipping: boolean): RefundParts {
+  const ofUnits = (whole: number) =>
+    share(whole, before + quantity, item.quantity) - share(whole, before, item.quantity);
+  const taxable = item.line_total + item.duty_amount + item.shipping_amount;
+  const shippingTax = taxable === 0 ? 0 : share(item.tax_amount, item.shipping_amount, taxable);
+  return {
+    goods: item.unit_price * quantity,
+    shipping: withShipping ? ofUnits(item.shipping_amount) : 0,
+    duty: ofUnits(item.duty_amount),
+    tax: ofUnits(item.tax_amount - shippingTax) + (withShipping ? ofUnits(shippingTax) : 0),
+  };
+}
+
+/** `part / of` of a whole. Taken of all that went before and of all with it, the differences lose nothing. */
+function share(whole: number, part: number, of: number): number {
+  return Number(roundHalfEven({ n: BigInt(whole) * BigInt(part), d: BigInt(of) }));
+}
+
+function partsOf(of: (part: typeof PARTS[number]) => number): RefundParts {
+  return { goods: of("goods"), shipping: of("shipping"), duty: of("duty"), tax: of("tax") };
+}
+
+function moreThan(pointer: string, refundable: number): AppError {
+  return refundRefused([{
+    pointer,
+    code: "more_than_refundable",
+    message: `At most ${refundable} can be refunded.`,
+    refundable,
+  }]);
+}
+
+export function refundRefused(errors: FieldError[]): AppError {
+  return new AppError("refund_refused", `The refund is refused: ${errors[0]!.message}`, { errors });
+}
+
+/** When a refund that its provider did not answer to is tried again: later each time, for ever, and visible. */
+export function nextAttempt(now: Date, attempts: number): string {
+  return new Date(now.getTime() + Math.min(30_000 * 2 ** attempts, 6 * 3_600_000)).toISOString();
+}

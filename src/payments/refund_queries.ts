@@ -1,0 +1,57 @@
+import { actorName, type Ctx } from "../platform/ctx.ts";
+import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import type { Refund } from "./refund.ts";
+
+const refundColumns = (sql: Sql | Tx): Fragment =>
+  sql`
+    id, order_id, payment_id, return_id, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount, items,
+    reason, status, provider_reference, failure_message, attempts, next_attempt_at, version, created_at, updated_at`;
+
+export async function findRefund(sql: Sql | Tx, id: string): Promise<Refund | undefined> {
+  const [refund] = await sql<Refund[]>`select ${refundColumns(sql)} from refunds where id = ${id}`;
+  return refund;
+}
+
+/** Holds a refund until the transaction ends. The caller holds its order and its payment before. */
+export async function lockRefund(tx: Tx, id: string): Promise<Refund | undefined> {
+  const [refund] = await tx<Refund[]>`
+    select ${refundColumns(tx)} from refunds where id = ${id} for no key update`;
+  return refund;
+}
+
+/** An order's refunds, oldest first. */
+export async function listRefunds(sql: Sql | Tx, orderId: string): Promise<Refund[]> {
+  return await sql<Refund[]>`
+    select ${refundColumns(sql)} from refunds where order_id = ${orderId} order by id`;
+}
+
+/** Refunds that are to be tried again by now. */
+export async function listDueRefunds(sql: Sql, now: Date, limit: number): Promise<Refund[]> {
+  return await sql<Refund[]>`
+    select ${refundColumns(sql)} from refunds
+    where status = 'pending' and next_attempt_at <= ${now} order by next_attempt_at limit ${limit}`;
+}
+
+export async function insertRefund(tx: Tx, ctx: Ctx, refund: Refund): Promise<void> {
+  await tx`insert into refunds ${
+    tx({ ...refund, items: tx.json(refund.items), actor: actorName(ctx.actor) } as never)
+  }`;
+}
+
+/** Moves the time of the next attempt on, unless there was one meanwhile. */
+export async function postponeRefund(sql: Sql, { id, version, next_attempt_at }: Refund): Promise<void> {
+  await sql`
+    update refunds set next_attempt_at = ${next_attempt_at}
+    where id = ${id} and version = ${version} and status = 'pending'`;
+}
+
+/** Writes what can change of a refund whose row is locked. */
+export async function updateRefund(tx: Tx, refund: Refund): Promise<void> {
+  const { id, status, provider_reference, failure_message, attempts, next_attempt_at, version, updated_at } =
+    refund;
+  await tx`
+    update refunds
+    set status = ${status}, provider_reference = ${provider_reference}, failure_message = ${failure_message},
+        attempts = ${attempts}, next_attempt_at = ${next_attempt_at}, version = ${version}, updated_at = ${updated_at}
+    where id = ${id}`;
+}

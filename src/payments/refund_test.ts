@@ -1,0 +1,233 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { exampleOrder } from "../../tests/support/example_order.ts";
+import type { Order, OrderItem, RefundParts } from "../orders/mod.ts";
+import { AppError } from "../platform/errors.ts";
+import {
+  type AskRefund,
+  nextAttempt,
+  owedPart,
+  type Refund,
+  type RefundFacts,
+  type RefundSplit,
+  splitRefund,
+  takenParts,
+} from "./refund.ts";
+
+const PARTS = ["goods", "shipping", "duty", "tax"] as const;
+const sumOf = (parts: RefundParts) => PARTS.reduce((sum, part) => sum + parts[part], 0);
+type Ask = Pick<AskRefund, "amount" | "items" | "include_shipping">;
+
+const cents = fc.integer({ min: 0, max: 20_000 });
+const lines = fc.array(
+  fc.record({
+    quantity: fc.integer({ min: 1, max: 7 }),
+    price: cents,
+    shipping: cents,
+    duty: cents,
+    tax: cents,
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
+/** An order of these lines that was paid in full, and perhaps too much. */
+function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, overpaid = 0): Order {
+  const items = of.map(({ quantity, price, shipping, duty, tax }, i): OrderItem => ({
+    ...exampleOrder().items[0]!,
+    line: i + 1,
+    quantity,
+    unit_price: price,
+    line_total: price * quantity,
+    shipping_amount: shipping,
+    duty_amount: duty,
+    tax_amount: tax,
+  }));
+  const total = (amount: (item: OrderItem) => number) => items.reduce((sum, item) => sum + amount(item), 0);
+  const parts = {
+    subtotal: total((item) => item.line_total),
+    shipping_total: total((item) => item.shipping_amount),
+    duty_total: total((item) => item.duty_amount),
+    tax_total: total((item) => item.tax_amount),
+  };
+  const total_price = parts.subtotal + parts.shipping_total + parts.duty_total + parts.tax_total;
+  return exampleOrder({
+    ...parts,
+    items,
+    total_price,
+    amount_paid: total_price + overpaid,
+    amount_due: -overpaid,
+    status: "PAID",
+  });
+}
+
+/** What is known before the first refund. */
+function factsOf(order: Order): RefundFacts {
+  const { subtotal: goods, shipping_total: shipping, duty_total: duty, tax_total: tax } = order;
+  return { order, left: { goods, shipping, duty, tax }, money: order.amount_paid, refundedUnits: new Map() };
+}
+
+/** What is known after a refund more. */
+function after(facts: RefundFacts, { amount, parts, items }: RefundSplit): RefundFacts {
+  const refundedUnits = new Map(facts.refundedUnits);
+  for (const { line, quantity } of items) refundedUnits.set(line, (refundedUnits.get(line) ?? 0) + quantity);
+  return {
+    order: { ...facts.order, amount_due: facts.order.amount_due + amount - sumOf(parts) },
+    left: {
+      goods: facts.left.goods - parts.goods,
+      shipping: facts.left.shipping - parts.shipping,
+      duty: facts.left.duty - parts.duty,
+      tax: facts.left.tax - parts.tax,
+    },
+    money: facts.money - amount,
+    refundedUnits,
+  };
+}
+
+const asks: fc.Arbitrary<Ask> = fc.oneof(
+  fc.record({ amount: fc.integer({ min: 1, max: 40_000 }) }),
+  fc.record({
+    items: fc.array(
+      fc.record({ line: fc.integer({ min: 1, max: 5 }), quantity: fc.integer({ min: 1, max: 8 }) }),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    ),
+    include_shipping: fc.boolean(),
+  }),
+);
+
+const refusalOf = (facts: RefundFacts, ask: Ask) =>
+  assertThrows(() => splitRefund(facts, ask), AppError).errors[0]!;
+
+Deno.test("For all orders and refunds of them: a refund is the sum of its parts, and never more than is left", () => {
+  let refunds = 0;
+  fc.assert(
+    fc.property(lines, fc.nat(500), fc.array(asks, { maxLength: 8 }), (of, overpaid, wanted) => {
+      let facts = factsOf(paidOrder(of, overpaid));
+      for (const ask of wanted) {
+        let split: RefundSplit;
+        try {
+          split = splitRefund(facts, ask);
+        } catch (error) {
+          assert(error instanceof AppError && error.code === "refund_refused", String(error));
+          const { pointer, refundable } = (error as AppError).errors[0]!;
+          // What a refusal says is possible is possible.
+          if (pointer === "/amount") {
+            assertEquals(splitRefund(facts, { amount: Number(refundable) }).amount, refundable);
+          }
+          continue;
+        }
+        refunds++;
+        if (ask.amount !== undefined) assertEquals(split.amount, ask.amount);
+        for (const part of PARTS) {
+          assert(split.parts[part] >= 0 && split.parts[part] <= facts.left[part], part);
+        }
+        const owed = split.amount - sumOf(split.parts);
+        assert(owed >= 0 && owed <= Math.max(0, -facts.order.amount_due), "only what is owed is on no part");
+        assert(split.amount > 0 && split.amount <= facts.money);
+        facts = after(facts, split);
+      }
+      if (facts.money === 0) return void refusalOf(facts, {});
+      const rest = splitRefund(facts, {});
+      facts = after(facts, rest);
+      assertEquals([facts.money, facts.order.amount_due + 0], [0, 0]);
+      assertEquals(facts.left, { goods: 0, shipping: 0, duty: 0, tax: 0 }, "no minor unit is lost");
+    }),
+    { numRuns: 4000 },
+  );
+  assert(refunds > 4000);
+});
+
+Deno.test("For all lines: the units of a line, refunded in whatever parts, give back exactly the line", () => {
+  const portions = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 7, maxLength: 7 });
+  fc.assert(
+    fc.property(lines, portions, fc.boolean(), (of, sizes, withShipping) => {
+      const order = paidOrder(of);
+      for (const item of order.items) {
+        let facts = factsOf(order);
+        const sum = { goods: 0, shipping: 0, duty: 0, tax: 0 };
+        for (let left = item.quantity, i = 0; left > 0; i++) {
+          const quantity = Math.min(left, sizes[i]!);
+          left -= quantity;
+          const ask = { items: [{ line: item.line, quantity }], include_shipping: withShipping };
+          let split: RefundSplit;
+          try {
+            split = splitRefund(facts, ask);
+          } catch {
+            // Units that are worth nothing are not refunded, but they were asked for.
+            split = { amount: 0, parts: { goods: 0, shipping: 0, duty: 0, tax: 0 }, items: ask.items };
+          }
+          for (const part of PARTS) sum[part] += split.parts[part];
+          facts = after(facts, split);
+        }
+        assertEquals([sum.goods, sum.duty], [item.line_total, item.duty_amount]);
+        if (withShipping) assertEquals([sum.shipping, sum.tax], [item.shipping_amount, item.tax_amount]);
+        else assertEquals([sum.shipping, sum.tax <= item.tax_amount], [0, true]);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+const LINE = { quantity: 3, price: 1499, shipping: 500, duty: 500, tax: 1099 };
+
+Deno.test("Units go back with their share of duty and tax, and of shipping where that is asked for", () => {
+  const facts = factsOf(paidOrder([LINE]));
+  // Tax on 5497, of which 500 are shipping: 99.96 → 100 of it; of the other 999 a third.
+  const one = splitRefund(facts, { items: [{ line: 1, quantity: 1 }] });
+  assertEquals(one.parts, { goods: 1499, shipping: 0, duty: 167, tax: 333 });
+  const shipped = splitRefund(facts, { items: [{ line: 1, quantity: 1 }], include_shipping: true });
+  assertEquals(shipped.parts, { goods: 1499, shipping: 167, duty: 167, tax: 333 + 33 });
+  assertEquals(shipped.amount, 1499 + 167 + 167 + 366);
+  const all = splitRefund(facts, {
+    items: [{ line: 1, quantity: 1 }, { line: 1, quantity: 2 }],
+    include_shipping: true,
+  });
+  assertEquals([all.amount, all.items], [facts.money, [{ line: 1, quantity: 3 }]]);
+});
+
+Deno.test("A refusal names each line that is at fault, and how much of it is left", () => {
+  const facts = { ...factsOf(paidOrder([LINE, LINE])), refundedUnits: new Map([[2, 2]]) };
+  const error = assertThrows(() =>
+    splitRefund(facts, {
+      items: [{ line: 1, quantity: 3 }, { line: 2, quantity: 2 }, { line: 9, quantity: 1 }],
+    }), AppError);
+  assertEquals(
+    (error as AppError).errors.map(({ pointer, code, refundable }) => [pointer, code, refundable]),
+    [
+      ["/items/1/quantity", "too_many", 1],
+      ["/items/2/line", "unknown_line", undefined],
+    ],
+  );
+});
+
+Deno.test("What is owed to the customer anyway goes back first, and is taken off nothing", () => {
+  const facts = factsOf(paidOrder([LINE], 250));
+  assertEquals(splitRefund(facts, { amount: 200 }).parts, { goods: 0, shipping: 0, duty: 0, tax: 0 });
+  assertEquals(sumOf(splitRefund(facts, { amount: 300 }).parts), 50);
+  assertEquals(splitRefund(facts, {}).amount, facts.money);
+});
+
+Deno.test("Of an order that was cancelled everything that is left of the money is owed", () => {
+  const order = paidOrder([LINE]);
+  const cancelled: Order = { ...order, status: "CANCELLED", amount_due: -order.amount_paid };
+  const facts = { ...factsOf(cancelled), left: { goods: 0, shipping: 0, duty: 0, tax: 0 } };
+  assertEquals(splitRefund(facts, {}).amount, order.amount_paid);
+  assertEquals(refusalOf(facts, { items: [{ line: 1, quantity: 1 }] }).refundable, 0);
+  const refund = {
+    amount: 100,
+    goods_amount: 60,
+    shipping_amount: 0,
+    duty_amount: 20,
+    tax_amount: 20,
+  } as Refund;
+  assertEquals([sumOf(takenParts(order, refund)), owedPart(order, refund)], [100, 0]);
+  assertEquals([sumOf(takenParts(cancelled, refund)), owedPart(cancelled, refund)], [0, 100]);
+});
+
+Deno.test("A refund that was not answered is tried again later each time, and at least every six hours", () => {
+  const now = new Date("2026-11-20T12:00:00Z");
+  const waits = [0, 1, 2, 9, 10, 50].map((n) => (Date.parse(nextAttempt(now, n)) - now.getTime()) / 1000);
+  assertEquals(waits, [30, 60, 120, 15_360, 21_600, 21_600]);
+});

@@ -1,0 +1,238 @@
+import { z } from "@hono/zod-openapi";
+import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { getOrder } from "../orders/mod.ts";
+import { capturePayment, voidPayment } from "./capture_payment.ts";
+import { createPayment, getPayment, listOrderPayments, refreshPayment } from "./create_payment.ts";
+import { EXAMPLE_PAYMENT, EXAMPLE_REFUND } from "./example.ts";
+import { getRefund, listOrderRefunds } from "./get_refund.ts";
+import { paymentView } from "./payment.ts";
+import { refundOrder } from "./refund_order.ts";
+import {
+  CaptureBody,
+  OrderParam,
+  PaymentBody,
+  PaymentList,
+  PaymentParam,
+  PaymentSchema,
+  ProviderParam,
+  RefundBody,
+  RefundList,
+  RefundParam,
+  RefundSchema,
+} from "./schemas.ts";
+import { receiveWebhook } from "./webhooks.ts";
+
+const tags = ["Payments"];
+const paymentAnswer = json(PaymentSchema, "The payment.", EXAMPLE_PAYMENT);
+
+export const paymentRoutes = router();
+
+paymentRoutes.openapi(
+  endpoint({ policy: "user", idempotent: true, errors: ["not_found", "payment_refused"] }, {
+    method: "post",
+    path: "/v1/orders/{id}/payments",
+    operationId: "createPayment",
+    tags,
+    summary: "Pay for an order",
+    description:
+      "The payment is stored, then charged. A declined card is an answer, not an error: `status` is `failed`. Where the " +
+      "provider does not answer, `status` stays `created` and the provider is asked again by itself.",
+    request: {
+      params: OrderParam,
+      body: json(PaymentBody, "By which provider, and what to charge.", {
+        provider: "sandbox",
+        payment_method: "tok_success",
+      }),
+    },
+    responses: { 201: paymentAnswer },
+  }),
+  async (c) => {
+    const input = { orderId: c.req.valid("param").id, ask: c.req.valid("json") };
+    const payment = markReplay(c, await createPayment(c.get("ctx"), input, c.get("idempotency")));
+    c.header("Location", `/v1/payments/${payment.id}`);
+    return c.json(paymentView(payment), 201);
+  },
+);
+
+paymentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/orders/{id}/payments",
+    operationId: "listPayments",
+    tags,
+    summary: "List an order's payments",
+    description: "Oldest first.",
+    request: { params: OrderParam },
+    responses: { 200: json(PaymentList, "All of them.", { data: [EXAMPLE_PAYMENT] }) },
+  }),
+  async (c) => c.json({ data: await listOrderPayments(c.get("ctx"), c.req.valid("param").id) }, 200),
+);
+
+paymentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/payments/{id}",
+    operationId: "getPayment",
+    tags,
+    summary: "Read a payment",
+    description: "As it stands.",
+    request: { params: PaymentParam },
+    responses: { 200: paymentAnswer },
+  }),
+  async (c) => c.json(paymentView(await getPayment(c.get("ctx"), c.req.valid("param").id)), 200),
+);
+
+paymentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found", "payment_refused"] }, {
+    method: "post",
+    path: "/v1/payments/{id}/refresh",
+    operationId: "refreshPayment",
+    tags,
+    summary: "Ask the provider how a payment stands",
+    description:
+      "For the page that the customer comes back to: it need not wait for the provider's webhook, and whichever is first, " +
+      "the other changes nothing.",
+    request: { params: PaymentParam },
+    responses: { 200: paymentAnswer },
+  }),
+  async (c) => {
+    const ctx = c.get("ctx");
+    const payment = await getPayment(ctx, c.req.valid("param").id);
+    return c.json(paymentView(await refreshPayment(ctx, payment)), 200);
+  },
+);
+
+paymentRoutes.openapi(
+  endpoint({
+    policy: "staff",
+    idempotent: true,
+    errors: ["not_found", "payment_refused", "provider_unavailable"],
+  }, {
+    method: "post",
+    path: "/v1/payments/{id}/captures",
+    operationId: "capturePayment",
+    tags,
+    summary: "Capture what is reserved",
+    description:
+      "All of it, or a part: more can follow where the provider can do that; where not, the rest is let go.",
+    request: {
+      params: PaymentParam,
+      body: { ...json(CaptureBody, "How much, if not all.", { amount: 1000 }), required: false },
+    },
+    responses: { 201: paymentAnswer },
+  }),
+  async (c) => {
+    const input = { id: c.req.valid("param").id, amount: c.req.valid("json").amount };
+    const payment = markReplay(c, await capturePayment(c.get("ctx"), input, c.get("idempotency")));
+    return c.json(paymentView(payment), 201);
+  },
+);
+
+paymentRoutes.openapi(
+  endpoint({ policy: "staff", errors: ["not_found", "payment_refused", "provider_unavailable"] }, {
+    method: "post",
+    path: "/v1/payments/{id}/void",
+    operationId: "voidPayment",
+    tags,
+    summary: "Let go of what is reserved",
+    description: "Repeating it changes nothing.",
+    request: { params: PaymentParam },
+    responses: { 200: paymentAnswer },
+  }),
+  async (c) => c.json(paymentView(await voidPayment(c.get("ctx"), c.req.valid("param").id)), 200),
+);
+
+paymentRoutes.openapi(
+  endpoint({
+    policy: "staff",
+    idempotent: "required",
+    errors: ["not_found", "refund_refused"],
+  }, {
+    method: "post",
+    path: "/v1/orders/{id}/refunds",
+    operationId: "refundOrder",
+    tags,
+    summary: "Refund an order",
+    description:
+      "All that was paid, an amount, or units of lines with their duty and tax to the minor unit. Never more than was " +
+      "captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays " +
+      "`pending`, and it is asked again, with the same key, until it does.",
+    request: {
+      params: OrderParam,
+      body: json(RefundBody, "What, and why.", {
+        items: [{ line: 1, quantity: 1 }],
+        reason: "Arrived broken",
+      }),
+    },
+    responses: { 201: json(RefundSchema, "The refund.", EXAMPLE_REFUND) },
+  }),
+  async (c) => {
+    const input = { orderId: c.req.valid("param").id, ask: c.req.valid("json") };
+    const refund = markReplay(c, await refundOrder(c.get("ctx"), input, c.get("idempotency")!));
+    c.header("Location", `/v1/refunds/${refund.id}`);
+    return c.json(refund, 201);
+  },
+);
+
+paymentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/orders/{id}/refunds",
+    operationId: "listRefunds",
+    tags,
+    summary: "List an order's refunds",
+    description: "Oldest first.",
+    request: { params: OrderParam },
+    responses: { 200: json(RefundList, "All of them.", { data: [EXAMPLE_REFUND] }) },
+  }),
+  async (c) => {
+    const { value: order } = await getOrder(c.get("ctx"), c.req.valid("param").id);
+    return c.json({ data: await listOrderRefunds(c.get("ctx"), order.id) }, 200);
+  },
+);
+
+paymentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/refunds/{id}",
+    operationId: "getRefund",
+    tags,
+    summary: "Read a refund",
+    description: "As it stands.",
+    request: { params: RefundParam },
+    responses: { 200: json(RefundSchema, "The refund.", EXAMPLE_REFUND) },
+  }),
+  async (c) => c.json(await getRefund(c.get("ctx"), c.req.valid("param").id), 200),
+);
+
+paymentRoutes.openapi(
+  endpoint({
+    policy: "public",
+    ignoreAuthorization: true,
+    errors: ["not_found", "invalid_signature"],
+  }, {
+    method: "post",
+    path: "/v1/payment-webhooks/{provider}",
+    operationId: "receivePaymentWebhook",
+    tags,
+    summary: "For payment providers: what happened",
+    description:
+      "Verified over the raw bytes and their time, remembered once, answered at once, and worked on by a job. Repeats and " +
+      "any order are fine: what it says is asked of the provider, never believed.",
+    request: {
+      params: ProviderParam,
+      body: json(z.looseObject({}), "As the provider signs it.", { type: "charge.captured", data: {} }),
+    },
+    responses: {
+      200: json(z.object({ received: z.literal(true) }), "It is remembered.", { received: true }),
+    },
+  }),
+  async (c) => {
+    await receiveWebhook(c.get("ctx"), {
+      provider: c.req.valid("param").provider,
+      body: new Uint8Array(await c.req.arrayBuffer()),
+      headers: c.req.raw.headers,
+    });
+    return c.json({ received: true as const }, 200);
+  },
+);

@@ -1,0 +1,64 @@
+import type { Ctx } from "../../platform/ctx.ts";
+import { notFound } from "../../platform/errors.ts";
+import { providersOf } from "../charge.ts";
+import type { ChargeState } from "../providers/provider.ts";
+import type { Sandbox, SandboxAction } from "../providers/sandbox.ts";
+import { findPaymentByReference } from "../queries.ts";
+import { receiveWebhook } from "../webhooks.ts";
+
+/** What the sandbox calls its charges. */
+const REFERENCE = /^sandbox_[0-9a-f-]{36}$/;
+
+/** @throws not_found where there is no sandbox, or none that would call a charge so */
+async function getSandbox(ctx: Ctx, reference: string): Promise<Sandbox> {
+  const { sandbox } = await providersOf(ctx);
+  if (!sandbox || !REFERENCE.test(reference)) throw notFound("address");
+  return sandbox;
+}
+
+/** The 3-D Secure check that a charge waits for, or waited for. @throws not_found */
+export async function getAction(ctx: Ctx, reference: string): Promise<SandboxAction> {
+  const action = await (await getSandbox(ctx, reference)).findAction(reference);
+  if (!action) throw notFound("3-D Secure check");
+  return action;
+}
+
+/**
+ * The customer passes the check or refuses it; once decided it stays. As with other banks, the shop is told by the page
+ * that the customer comes back to.
+ *
+ * @returns the check, and where the customer goes next with the payment's id; null: the payment named no address
+ * @throws not_found
+ */
+export async function confirmAction(
+  ctx: Ctx,
+  reference: string,
+  outcome: "success" | "fail",
+): Promise<{ action: SandboxAction; next: string | null }> {
+  const sandbox = await getSandbox(ctx, reference);
+  await getAction(ctx, reference);
+  await sandbox.confirmAction(reference, outcome);
+  const action = await getAction(ctx, reference);
+  const payment = await findPaymentByReference(ctx.sql, sandbox.name, reference);
+  if (action.returnUrl === null) return { action, next: null };
+  const next = new URL(action.returnUrl);
+  if (payment) next.searchParams.set("payment_id", payment.id);
+  return { action, next: next.href };
+}
+
+/** The bank makes up its mind about a charge that is processing, and tells us by webhook. @throws not_found */
+export async function settleCharge(
+  ctx: Ctx,
+  reference: string,
+): Promise<{ reference: string; status: ChargeState["status"] }> {
+  const sandbox = await getSandbox(ctx, reference);
+  const state = await sandbox.settle(reference);
+  if (!state) throw notFound("charge");
+  const { body, headers } = sandbox.signWebhook({ type: "charge.settled", reference }, ctx.clock.now());
+  await receiveWebhook(ctx, {
+    provider: sandbox.name,
+    body: new TextEncoder().encode(body),
+    headers: new Headers(headers),
+  });
+  return { reference, status: state.status };
+}

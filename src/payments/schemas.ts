@@ -1,0 +1,124 @@
+import { z } from "@hono/zod-openapi";
+import { Amount, Currency, Id, text, Timestamp } from "../http/schemas.ts";
+import { PAYMENT_STATUSES } from "./payment.ts";
+import { REFUND_STATUSES } from "./refund.ts";
+
+/** How a charge stands at its provider. */
+const CHARGE_STATUSES = [
+  "requires_action",
+  "processing",
+  "authorised",
+  "captured",
+  "failed",
+  "voided",
+] as const;
+
+const Provider = z.string().regex(/^[a-z_]{1,40}$/, "must be the name of a payment provider, such as stripe")
+  .openapi({ description: "The name of a payment provider", example: "sandbox" });
+
+export const PaymentBody = z.strictObject({
+  provider: Provider,
+  payment_method: text(1, 255).openapi({
+    description: "The provider's own token of what to charge; never a card number",
+    example: "tok_success",
+  }),
+  amount: z.int().min(1).optional().openapi({ description: "What is due unless said", example: 2998 }),
+  capture_method: z.enum(["automatic", "manual"]).default("automatic").openapi({
+    description: "`manual`: the amount is only reserved, and staff capture it",
+  }),
+  return_url: z.url({ protocol: /^https?$/, error: "must be an http(s) address" }).max(2000).optional()
+    .openapi({
+      description: "Where the customer comes back to after a redirect",
+    }),
+}).openapi("NewPayment");
+
+export const PaymentSchema = z.object({
+  id: Id,
+  order_id: Id,
+  provider: Provider,
+  status: z.enum(PAYMENT_STATUSES).openapi({
+    description:
+      "created: the provider has not answered yet, and will be asked; requires_action: send the customer to redirect_url; " +
+      "processing: the provider decides later; authorised: reserved; captured; failed; voided",
+  }),
+  currency: Currency,
+  amount: Amount,
+  capture_method: z.enum(["automatic", "manual"]),
+  amount_authorised: Amount.openapi({ description: "Reserved, captured or not" }),
+  amount_captured: Amount,
+  amount_refunding: Amount.openapi({ description: "Refunds under way" }),
+  amount_refunded: Amount,
+  provider_reference: z.string().nullable().openapi({ description: "What the provider calls it" }),
+  redirect_url: z.string().nullable(),
+  failure_code: z.string().nullable().openapi({ example: "card_declined" }),
+  failure_message: z.string().nullable(),
+  version: z.int(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}).openapi("Payment");
+
+export const PaymentList = z.object({ data: z.array(PaymentSchema) }).openapi("PaymentList");
+
+export const CaptureBody = z.strictObject({
+  amount: z.int().min(1).optional().openapi({ description: "All that is reserved unless said" }),
+}).openapi("NewCapture");
+
+export const RefundBody = z.strictObject({
+  reason: text(1, 500).openapi({ example: "Arrived broken" }),
+  amount: z.int().min(1).optional().openapi({
+    description: "So much, taken off goods, shipping, duty and tax in proportion",
+  }),
+  items: z.array(z.strictObject({
+    line: z.int().min(1).max(1000),
+    quantity: z.int().min(1).max(1_000_000),
+  })).min(1).max(1000).optional().openapi({
+    description: "So many units of these lines, with their duty and tax",
+  }),
+  include_shipping: z.boolean().optional().openapi({
+    description: "With `items`: their share of the shipping goes back too, and its tax",
+  }),
+  payment_id: Id.optional().openapi({
+    description: "Which payment it goes back through, where there are several",
+  }),
+}).refine((body) => body.amount === undefined || body.items === undefined, {
+  path: ["amount"],
+  message: "give either amount or items, or neither for all that is left",
+}).refine((body) => body.include_shipping === undefined || body.items !== undefined, {
+  path: ["include_shipping"],
+  message: "goes with items",
+}).openapi("NewRefund");
+
+export const RefundSchema = z.object({
+  id: Id,
+  order_id: Id,
+  payment_id: Id.nullable().openapi({
+    description: "Null: of money that staff recorded, which they give back themselves",
+  }),
+  return_id: Id.nullable(),
+  currency: Currency,
+  amount: Amount,
+  goods_amount: Amount,
+  shipping_amount: Amount,
+  duty_amount: Amount,
+  tax_amount: Amount,
+  items: z.array(z.object({ line: z.int(), quantity: z.int() })),
+  reason: z.string(),
+  status: z.enum(REFUND_STATUSES).openapi({ description: "pending: the provider is asked until it answers" }),
+  provider_reference: z.string().nullable(),
+  failure_message: z.string().nullable().openapi({ description: "Of the last attempt" }),
+  attempts: z.int(),
+  next_attempt_at: Timestamp.nullable(),
+  version: z.int(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}).openapi("Refund");
+
+export const RefundList = z.object({ data: z.array(RefundSchema) }).openapi("RefundList");
+
+export const SettledCharge = z.object({ reference: z.string(), status: z.enum(CHARGE_STATUSES) })
+  .openapi("SettledCharge");
+
+export const OrderParam = z.object({ id: Id });
+export const PaymentParam = z.object({ id: Id });
+export const RefundParam = z.object({ id: Id });
+export const ProviderParam = z.object({ provider: Provider });

@@ -1,0 +1,131 @@
+import { booked, changingOrder, lockOrder, type Order, refundOf, writeOrders } from "../orders/mod.ts";
+import type { Ctx } from "../platform/ctx.ts";
+import type { Tx } from "../platform/db.ts";
+import { appendEvents } from "../platform/events.ts";
+import { getProvider } from "./charge.ts";
+import { paymentRefunded, refundFailed, refundSucceeded } from "./events.ts";
+import { paymentView, type StoredPayment } from "./payment.ts";
+import { ProviderError } from "./providers/provider.ts";
+import { findPayment, lockPayments, updatePayments } from "./queries.ts";
+import { nextAttempt, type Refund, takenParts } from "./refund.ts";
+import { lockRefund, updateRefund } from "./refund_queries.ts";
+
+/** What a provider said of a refund. */
+interface Said {
+  status: "pending" | "succeeded" | "failed";
+  reference?: string;
+  failure?: string;
+}
+
+/**
+ * Asks the provider to give the money of a reserved refund back, and records what it says. What it does not answer to is
+ * tried again later, with the same id, so that it is never given twice. What is done already is left alone.
+ */
+export async function sendRefund(ctx: Ctx, refund: Refund): Promise<Refund> {
+  if (refund.status !== "pending" || refund.payment_id === null) return refund;
+  const payment = (await findPayment(ctx.sql, refund.payment_id))!;
+  const said = await askProvider(ctx, payment, refund);
+  return await changingOrder(ctx, async (tx, written) => {
+    const order = (await lockOrder(tx, refund.order_id))!;
+    const [payment] = await lockPayments(tx, [refund.payment_id!]);
+    const before = (await lockRefund(tx, refund.id))!;
+    if (before.status !== "pending") return before;
+    return await settleRefund(tx, ctx, order, payment, before, said, written);
+  });
+}
+
+async function askProvider(ctx: Ctx, payment: StoredPayment, refund: Refund): Promise<Said> {
+  const provider = await getProvider(ctx, payment.provider);
+  try {
+    return await provider.refund({
+      id: refund.id,
+      reference: payment.provider_reference!,
+      amount: refund.amount,
+      currency: refund.currency,
+      reason: refund.reason,
+    }, new AbortController().signal);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return { status: error.kind === "refused" ? "failed" : "pending", failure: error.message };
+  }
+}
+
+/** Records how a refund ended, or that it did not: its row, its payment's amounts, the ledger, the events. */
+export async function settleRefund(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  payment: StoredPayment | undefined,
+  before: Refund,
+  said: Said,
+  written: (order: Order) => void,
+): Promise<Refund> {
+  const now = ctx.clock.now();
+  const attempts = before.attempts + 1;
+  const refund: Refund = {
+    ...before,
+    status: said.status,
+    attempts,
+    provider_reference: said.reference ?? before.provider_reference,
+    failure_message: said.failure ?? null,
+    next_attempt_at: said.status === "pending" ? nextAttempt(now, attempts) : null,
+    version: before.version + 1,
+    updated_at: now.toISOString(),
+  };
+  await updateRefund(tx, refund);
+  if (refund.status === "pending") return refund;
+  const succeeded = refund.status === "succeeded";
+  if (payment) {
+    await updatePayments(tx, [{
+      ...payment,
+      amount_refunding: payment.amount_refunding - refund.amount,
+      amount_refunded: payment.amount_refunded + (succeeded ? refund.amount : 0),
+      version: payment.version + (succeeded ? 1 : 0),
+      updated_at: now.toISOString(),
+    }]);
+  }
+  if (succeeded) {
+    const transaction = refundOf(order, refund.amount, takenParts(order, refund), {
+      payment_id: payment?.id,
+      refund_id: refund.id,
+      reason: refund.reason,
+    });
+    const write = booked(ctx, order, [transaction]);
+    written(write.order);
+    await writeOrders(tx, ctx, [write]);
+  }
+  await tellOfRefund(tx, ctx, order, payment, refund);
+  return refund;
+}
+
+async function tellOfRefund(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  payment: StoredPayment | undefined,
+  refund: Refund,
+): Promise<void> {
+  const succeeded = refund.status === "succeeded";
+  await appendEvents(tx, ctx, [
+    {
+      event: succeeded ? refundSucceeded : refundFailed,
+      aggregateId: refund.id,
+      userId: order.user_id,
+      data: refund,
+    },
+    ...payment && succeeded
+      ? [{
+        event: paymentRefunded,
+        aggregateId: payment.id,
+        userId: order.user_id,
+        data: paymentView({
+          ...payment,
+          amount_refunding: payment.amount_refunding - refund.amount,
+          amount_refunded: payment.amount_refunded + refund.amount,
+          version: payment.version + 1,
+          updated_at: refund.updated_at,
+        }),
+      }]
+      : [],
+  ]);
+}

@@ -1,0 +1,61 @@
+import { changingOrder, lockOrder, type Order } from "../orders/mod.ts";
+import type { Ctx } from "../platform/ctx.ts";
+import { isFinal, isOver, type Payment } from "./payment.ts";
+import { listPayments } from "./queries.ts";
+import { owedPart, type Refund } from "./refund.ts";
+import { listRefunds } from "./refund_queries.ts";
+import { beginRefund } from "./refund_order.ts";
+import { sendRefund } from "./send_refund.ts";
+import { voidPayment } from "./capture_payment.ts";
+
+/**
+ * Gives back what an order does not want: lets go of what is reserved for one that is over, and refunds what providers
+ * hold beyond what is due. Money that staff recorded is theirs to give back. Doing it again does nothing more.
+ *
+ * @throws provider_unavailable where a provider does not answer: to be tried again
+ */
+export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
+  const payments = await listPayments(ctx.sql, orderId);
+  const { order, refunds } = await changingOrder(ctx, async (tx, written) => {
+    const order = (await lockOrder(tx, orderId))!;
+    const refunds: Refund[] = [];
+    const pending = (await listRefunds(tx, orderId)).filter(({ status }) => status === "pending");
+    let owed = -order.amount_due - pending.reduce((sum, refund) => sum + owedPart(order, refund), 0);
+    for (const payment of await listPayments(tx, orderId)) {
+      const left = payment.amount_captured - payment.amount_refunded - payment.amount_refunding;
+      const amount = Math.min(owed, left);
+      if (amount <= 0) continue;
+      owed -= amount;
+      refunds.push(
+        await beginRefund(
+          tx,
+          ctx,
+          order,
+          { amount, payment_id: payment.id, reason: reasonOf(order) },
+          written,
+        ),
+      );
+    }
+    return { order, refunds };
+  });
+  ctx.bell.ring("waybill_events");
+  for (const refund of refunds) await sendRefund(ctx, refund);
+  if (!isOver(order)) return;
+  for (const { id, status } of payments) if (canBeVoided(status)) await voidPayment(ctx, id);
+}
+
+/** What a provider is still deciding about comes back by itself: as stray, if it comes to anything. */
+function canBeVoided(status: Payment["status"]): boolean {
+  return !isFinal(status) && status !== "processing";
+}
+
+function reasonOf({ status }: Order): string {
+  switch (status) {
+    case "CANCELLED":
+      return "The order was cancelled";
+    case "EXPIRED":
+      return "Paid after the order had expired";
+    default:
+      return "Paid more than was due";
+  }
+}

@@ -1,0 +1,46 @@
+import type { Ctx } from "../platform/ctx.ts";
+import { transaction } from "../platform/db.ts";
+import { AppError, notFound } from "../platform/errors.ts";
+import { askAboutPayment, providersOf } from "./charge.ts";
+import { handleWebhook } from "./jobs.ts";
+import { endWebhook, findPayment, findPaymentByReference, findWebhook, insertWebhook } from "./queries.ts";
+
+/**
+ * Takes what a provider tells: verified over its raw bytes and its time, remembered once, and answered before anything is
+ * done about it. What it says is not believed but asked for, so neither order nor number of webhooks matters.
+ *
+ * @throws not_found for an unknown provider, invalid_signature
+ */
+export async function receiveWebhook(
+  ctx: Ctx,
+  input: { provider: string; body: Uint8Array; headers: Headers },
+): Promise<void> {
+  const provider = (await providersOf(ctx)).byName.get(input.provider);
+  if (!provider) throw notFound("payment provider");
+  const event = provider.verifyWebhook(input.body, input.headers, ctx.clock.now());
+  if (!event) {
+    throw new AppError("invalid_signature", "The signature does not fit the body, or is too old.");
+  }
+  const { id: event_id, type, reference, paymentId: payment_id } = event;
+  await transaction(ctx.sql, async (tx) => {
+    const payload = { type, reference, payment_id };
+    const isNew = await insertWebhook(tx, ctx, { provider: provider.name, event_id, payload });
+    if (isNew) await ctx.jobs.enqueue(tx, handleWebhook, [{ provider: provider.name, event_id }]);
+  });
+  ctx.jobs.announce();
+}
+
+/** Works on a webhook: asks the provider how the payment stands that it is about. @throws Error while nobody knows */
+export async function workOnWebhook(ctx: Ctx, provider: string, eventId: string): Promise<void> {
+  const webhook = await findWebhook(ctx.sql, provider, eventId);
+  if (!webhook) return;
+  const { reference, payment_id } = webhook;
+  if (reference !== null || payment_id !== null) {
+    const payment = (reference !== null && await findPaymentByReference(ctx.sql, provider, reference)) ||
+      (payment_id !== null && await findPayment(ctx.sql, payment_id));
+    // The answer to its charge may be on its way still: the job comes again.
+    if (!payment) throw new Error(`No payment is called ${reference} by ${provider} yet.`);
+    await askAboutPayment(ctx, payment);
+  }
+  await endWebhook(ctx.sql, ctx, provider, eventId);
+}

@@ -1,0 +1,264 @@
+import { assert, assertEquals } from "@std/assert";
+import { useProviders } from "../../src/payments/charge.ts";
+import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import type { Sandbox } from "../../src/payments/providers/sandbox.ts";
+import { startTestApp, TEST_SECRET, type TestApp, type TestUser } from "../support/app.ts";
+import { addProduct, assertBooksBalance, place } from "../support/orders.ts";
+import {
+  assertBankAgrees,
+  bankMessage,
+  capture,
+  expire,
+  letRetriesBeDue,
+  letWorkerCatchUp,
+  MINUTE_MS,
+  postWebhook,
+  sandboxOf,
+  sweep,
+  tryToPay,
+  tryToRefund,
+} from "../support/payments.ts";
+import { startProcess } from "../support/process.ts";
+
+/** Five hundred in all: orders whose bank or whose process fails in the midst of it, and processes that are killed. */
+const FAULTS = 495;
+const KILLS = 5;
+const AT_ONCE = 15;
+const PRICE = 1499;
+
+/** The same random numbers for the same seed (mulberry32). */
+function random(seed: number): () => number {
+  return () => {
+    seed = seed + 0x6D2B79F5 | 0;
+    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A shop whose clock the test moves, and whose users log in again when it does. */
+async function startShop(at: Date) {
+  const clock = { at };
+  const app = await startTestApp({}, { clock: { now: () => clock.at } });
+  const { sku } = await addProduct(app, { prices: { EUR: PRICE }, stock: 100_000 });
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  return {
+    app,
+    sku,
+    user,
+    staff,
+    async pass(ms: number) {
+      clock.at = new Date(clock.at.getTime() + ms);
+      const sign = (userId: string, role: "customer" | "staff") =>
+        app.deps.accessTokens.sign({ userId, role }, clock.at);
+      user.token = await sign(user.id, "customer");
+      staff.token = await sign(staff.id, "staff");
+    },
+  };
+}
+
+/** A bank that works, and whose answers are lost, come late, or are the last that the process heard. */
+class TroubledBank {
+  /** The next call to it ends so. */
+  troubled = true;
+  readonly #sandbox: Sandbox;
+  readonly #dice: () => number;
+
+  constructor(sandbox: Sandbox, dice: () => number) {
+    this.#sandbox = sandbox;
+    this.#dice = dice;
+  }
+
+  provider(): PaymentProvider {
+    const troubled = <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) =>
+    async (
+      input: I,
+      signal: AbortSignal,
+    ) => {
+      const dice = this.troubled ? this.#dice() : 1;
+      if (dice < 0.15) throw new ProviderError("unknown", "api_error", "The bank answered with an error.");
+      // Others go first: what it says is old by the time it is recorded.
+      const turns = dice > 0.8 && dice < 1 ? 20 : 0;
+      const answer = await call(input, signal);
+      if (dice < 0.35) throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
+      if (dice < 0.55) throw new Error("The process is killed before it records what the bank said.");
+      for (let turn = 0; turn < turns; turn++) {
+        await this.#sandbox.find({ id: NOBODY, reference: null }, signal);
+      }
+      return answer;
+    };
+    const { charge, find, capture, void: release, refund } = this.#sandbox;
+    return {
+      ...this.#sandbox,
+      charge: troubled(charge),
+      find: troubled(find),
+      capture: troubled(capture),
+      void: troubled(release),
+      refund: troubled(refund),
+    };
+  }
+}
+
+const NOBODY = "00000000-0000-7000-8000-000000000000";
+
+/** The bank tells of all its charges, of some often, in any order. */
+async function tellOfAll(app: TestApp, next: () => number): Promise<void> {
+  const charges = await app.deps.sql<{ reference: string }[]>`select reference from sandbox_charges`;
+  const told = charges.flatMap(({ reference }, i) =>
+    Array.from({ length: 1 + Math.floor(next() * 3) }, (_, n) => ({ reference, id: `evt_${i}_${n % 2}` }))
+  );
+  for (const { reference, id } of told.toSorted(() => next() - 0.5)) {
+    await postWebhook(app, await bankMessage(app, reference, id));
+  }
+}
+
+/** Hours go by, in which the worker does what it does every minute. */
+async function letHoursGoBy(shop: Awaited<ReturnType<typeof startShop>>): Promise<void> {
+  for (let i = 0; i < 12; i++) {
+    await shop.pass(2 ** i * MINUTE_MS);
+    await expire(shop.app);
+    await sweep(shop.app);
+    await letRetriesBeDue(shop.app);
+    await letWorkerCatchUp(shop.app);
+  }
+  await letRetriesBeDue(shop.app);
+  assertEquals((await letWorkerCatchUp(shop.app)).failures, []);
+}
+
+/** Nobody paid twice, nobody paid for nothing, nothing is in doubt any more, and bank, ledger and orders agree. */
+async function assertNothingIsLost(app: TestApp): Promise<void> {
+  const { sql } = app.deps;
+  await assertBankAgrees(app);
+  await assertBooksBalance(sql);
+  const twice = await sql`
+    select p.order_id from sandbox_charges c join payments p on p.id = c.id
+    group by p.order_id having sum(c.amount_captured - c.amount_refunded) > ${PRICE}`;
+  assertEquals([...twice], [], "paid twice");
+  const unpaid = await sql`
+    select o.number, o.status, o.payment_status from orders o
+    left join (
+      select p.order_id, sum(c.amount_captured - c.amount_refunded)::bigint as kept
+      from sandbox_charges c join payments p on p.id = c.id group by p.order_id
+    ) bank on bank.order_id = o.id
+    where coalesce(bank.kept, 0) <> case when o.payment_status = 'PAID' then ${PRICE} else o.amount_paid - o.amount_refunded end
+      or (o.status in ('CANCELLED', 'EXPIRED') and coalesce(bank.kept, 0) <> 0)`;
+  assertEquals([...unpaid], [], "paid without a charge, or charged for nothing");
+  const inDoubt = await sql`
+    select id::text from payments where status in ('created', 'requires_action', 'processing') or check_at is not null
+    union all select id::text from refunds where status = 'pending'
+    union all select id::text from captures where status = 'pending'`;
+  assertEquals([...inDoubt], [], "still in doubt");
+  const doubled = await sql`
+    select r.id from refunds r left join sandbox_operations o on o.id = r.id
+    where (r.status = 'succeeded' and r.payment_id is not null) <> (o.id is not null)`;
+  assertEquals([...doubled], [], "refunded here but not at the bank, or there but not here");
+}
+
+Deno.test(`${FAULTS} orders whose bank fails, or whose process ends, at any moment: no charge without its order, none twice`, async () => {
+  const shop = await startShop(new Date("2026-11-20T12:00:00Z"));
+  await using app = shop.app;
+  const { user, staff, sku } = shop;
+  const next = random(20_261_120);
+  const sandbox = await sandboxOf(app);
+  const bank = new TroubledBank(sandbox, next);
+  useProviders(app.deps.sql, { byName: new Map([["sandbox", bank.provider()]]), sandbox });
+
+  const again = async (call: () => Promise<{ status: number }>) => {
+    if ((await call()).status >= 500 && next() < 0.5) await call();
+  };
+  const buy = async (turn: number) => {
+    const order = await place(app, user, { [sku]: 1 });
+    const more = turn % 3 === 0 ? { capture_method: "manual" } : {};
+    const token = turn % 7 === 0
+      ? "tok_timeout_after_charge"
+      : turn % 11 === 0
+      ? "tok_refund_fails"
+      : "tok_success";
+    await again(() => tryToPay(app, user, order.id, token, more, { "Idempotency-Key": `pay-${turn}` }));
+    const [payment] = await app.deps.sql`select id from payments where order_id = ${order.id}`;
+    if (turn % 3 === 0) {
+      await again(() => capture(app, staff, payment!.id, turn % 2 ? 500 : undefined));
+      await again(() => capture(app, staff, payment!.id));
+    }
+    if (turn % 4 === 0) {
+      await again(() => tryToRefund(app, staff, order.id, { amount: 300 }, `refund-${turn}`));
+    }
+    if (turn % 5 === 0) {
+      await again(() =>
+        app.request("PATCH", `/v1/orders/${order.id}`, { token: staff.token, body: { status: "CANCELLED" } })
+      );
+    }
+    if (turn % 9 === 0) {
+      await again(() => app.request("POST", `/v1/payments/${payment!.id}/refresh`, { token: user.token }));
+    }
+  };
+  const turns = Array.from({ length: FAULTS }, (_, turn) => turn).values();
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (const turn of turns) await buy(turn);
+  }));
+  await tellOfAll(app, next);
+  await letWorkerCatchUp(app);
+  await sweep(app);
+  bank.troubled = false;
+  await letHoursGoBy(shop);
+
+  await assertNothingIsLost(app);
+  const kinds = await app.deps.sql`select distinct status from orders`;
+  assert(kinds.length >= 3, "what happened was of all kinds");
+});
+
+Deno.test(`${KILLS} processes that are killed while they charge and refund: what the bank did is found and booked once`, async () => {
+  const shop = await startShop(new Date());
+  await using app = shop.app;
+  const { sql, config } = app.deps;
+  const { user, staff, sku } = shop;
+  const env = {
+    APP_ENV: "test",
+    DATABASE_URL: config.databaseUrl,
+    SECRET_KEY: TEST_SECRET,
+    HOST: "127.0.0.1",
+    PORT: "0",
+    RATE_LIMIT_TIMES: "100000",
+  };
+  for (let kill = 0; kill < KILLS; kill++) {
+    const process = await startProcess("src/main.ts", env);
+    const post = async (by: TestUser, path: string, body: unknown, key: string) => {
+      const request = {
+        method: "POST",
+        headers: {
+          "Authorization": `Bearer ${by.token}`,
+          "Content-Type": "application/json",
+          "Idempotency-Key": key,
+        },
+        body: JSON.stringify(body),
+      };
+      // Whoever was cut off knows nothing.
+      return await fetch(`${process.url}${path}`, request).then((answer) => answer.text(), () => undefined);
+    };
+    const orders = await Promise.all(Array.from({ length: 24 }, () => place(app, user, { [sku]: 1 })));
+    for (const { id } of orders.slice(12)) {
+      assertEquals((await tryToPay(app, user, id)).body.status, "captured");
+    }
+    const done = async () => {
+      const [row] = await sql`
+        select (select count(*) from sandbox_charges) + (select count(*) from sandbox_operations) as n`;
+      return Number(row!.n);
+    };
+    const before = await done();
+    const asked = orders.map(({ id }, i) =>
+      i < 12
+        ? post(
+          user,
+          `/v1/orders/${id}/payments`,
+          { provider: "sandbox", payment_method: "tok_success" },
+          `p${id}`,
+        )
+        : post(staff, `/v1/orders/${id}/refunds`, { amount: 400, reason: "Late" }, `r${id}`)
+    );
+    while (await done() <= before + kill * 4);
+    await process.kill();
+    await Promise.all(asked);
+  }
+  await letHoursGoBy(shop);
+  await assertNothingIsLost(app);
+});

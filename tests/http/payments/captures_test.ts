@@ -1,0 +1,183 @@
+import { assertEquals } from "@std/assert";
+import { useProviders } from "../../../src/payments/charge.ts";
+import { ProviderError } from "../../../src/payments/providers/provider.ts";
+import type { TestApp } from "../../support/app.ts";
+import { assertBooksBalance, eventsOf, patch, read } from "../../support/orders.ts";
+import {
+  assertBankAgrees,
+  bankMessage,
+  capture,
+  letWorkerCatchUp,
+  MINUTE_MS,
+  postWebhook,
+  readPayment,
+  sandboxOf,
+  startPaidShop,
+  sweep,
+  TOTAL,
+  tryToPay,
+} from "../../support/payments.ts";
+
+const MANUAL = { capture_method: "manual" };
+
+const amountsOf = ({ status, amount_authorised, amount_captured }: Record<string, unknown>) => [
+  status,
+  amount_authorised,
+  amount_captured,
+];
+const standing = ({ status, payment_status, amount_authorised, amount_due }: Record<string, unknown>) => [
+  status,
+  payment_status,
+  amount_authorised,
+  amount_due,
+];
+
+/** From now on the bank captures, and its answer is lost. */
+async function loseCaptures(app: TestApp): Promise<void> {
+  const sandbox = await sandboxOf(app);
+  const losing = {
+    ...sandbox,
+    capture: async (...args: Parameters<typeof sandbox.capture>) => {
+      await sandbox.capture(...args);
+      throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
+    },
+  };
+  useProviders(app.deps.sql, { byName: new Map([["sandbox", losing]]), sandbox });
+}
+
+Deno.test("What is reserved is captured in parts, and the order says at each step what is paid and what is due", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  assertEquals(standing(order), ["PENDING", "AUTHORISED", TOTAL, TOTAL]);
+  const first = await capture(app, staff, payment.id, 2000);
+  assertEquals(first.status, 201, JSON.stringify(first.body));
+  assertEquals(amountsOf(first.body), ["authorised", TOTAL, 2000]);
+  assertEquals(standing((await read(app, user, order.id)).body), [
+    "PENDING",
+    "PARTIALLY_PAID",
+    TOTAL - 2000,
+    TOTAL - 2000,
+  ]);
+  const tooMuch = await capture(app, staff, payment.id, TOTAL - 1999);
+  assertEquals([tooMuch.status, tooMuch.body.errors[0].capturable], [422, TOTAL - 2000]);
+  const rest = await capture(app, staff, payment.id);
+  assertEquals(amountsOf(rest.body), ["captured", TOTAL, TOTAL]);
+  assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PAID", 0, 0]);
+  assertEquals((await capture(app, staff, payment.id, 1)).status, 422);
+  assertEquals(
+    (await eventsOf(app, "payment", payment.id)).map(({ type, data }) => [type, data.amount_captured]),
+    [
+      ["payment.created", 0],
+      ["payment.authorised", 0],
+      ["payment.captured", 2000],
+      ["payment.captured", TOTAL],
+    ],
+  );
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A capture again under its key is the first one", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", MANUAL);
+  const ask = () =>
+    app.request("POST", `/v1/payments/${payment.id}/captures`, {
+      token: staff.token,
+      body: { amount: 100 },
+      headers: { "Idempotency-Key": "once" },
+    });
+  assertEquals([(await ask()).body.amount_captured, (await ask()).body.amount_captured], [100, 100]);
+  await assertBankAgrees(app);
+});
+
+Deno.test("What is let go can be captured no more, and the order is due to be paid another way", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  const letGo = () => app.request("POST", `/v1/payments/${payment.id}/void`, { token: staff.token });
+  assertEquals([(await letGo()).body.status, (await letGo()).status], ["voided", 200]);
+  assertEquals(standing((await read(app, user, order.id)).body), ["PENDING", "UNPAID", 0, TOTAL]);
+  assertEquals((await capture(app, staff, payment.id)).body.errors[0].code, "more_than_authorised");
+  const other = await tryToPay(app, user, order.id);
+  assertEquals(other.body.status, "captured");
+  const captured = await app.request("POST", `/v1/payments/${other.body.id}/void`, { token: staff.token });
+  assertEquals([captured.status, captured.body.errors[0].code], [422, "not_open"]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Letting the rest go after a part was captured leaves that part paid", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  await capture(app, staff, payment.id, 2000);
+  const rest = await app.request("POST", `/v1/payments/${payment.id}/void`, { token: staff.token });
+  assertEquals([rest.body.status, rest.body.amount_captured], ["captured", 2000]);
+  assertEquals(standing((await read(app, user, order.id)).body), [
+    "PENDING",
+    "PARTIALLY_PAID",
+    0,
+    TOTAL - 2000,
+  ]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A capture whose answer was lost holds up others, and is finished by the sweeper even after a webhook told of it", async () => {
+  for (const webhookFirst of [false, true]) {
+    await using shop = await startPaidShop();
+    const { app, user, staff, checkOut, pass } = shop;
+    const { order, payment } = await checkOut("tok_success", MANUAL);
+    const sandbox = await sandboxOf(app);
+    await loseCaptures(app);
+    const lost = await capture(app, staff, payment.id, 2000);
+    assertEquals([lost.status, lost.body.code], [503, "provider_unavailable"]);
+    const second = await capture(app, staff, payment.id, 500);
+    assertEquals([second.status, second.body.errors[0].code], [422, "capture_under_way"]);
+    if (webhookFirst) {
+      await postWebhook(app, await bankMessage(app, payment.provider_reference));
+      assertEquals((await letWorkerCatchUp(app)).failures, []);
+      assertEquals((await readPayment(app, user, payment.id)).amount_captured, 2000);
+    }
+    useProviders(app.deps.sql, { byName: new Map([["sandbox", sandbox]]), sandbox });
+    await pass(MINUTE_MS);
+    await sweep(app);
+    assertEquals(amountsOf(await readPayment(app, user, payment.id)), ["authorised", TOTAL, 2000]);
+    assertEquals((await app.deps.sql`select status from captures`).map(({ status }) => status), [
+      "succeeded",
+    ]);
+    assertEquals((await app.deps.sql`select from payments where check_at is not null`).length, 0);
+    assertEquals(amountsOf((await capture(app, staff, payment.id)).body), ["captured", TOTAL, TOTAL]);
+    assertEquals((await read(app, user, order.id)).body.status, "PAID");
+    await assertBankAgrees(app);
+    await assertBooksBalance(app.deps.sql);
+  }
+});
+
+Deno.test("What the bank refuses to capture is refused, and leaves nothing in doubt", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", MANUAL);
+  const sandbox = await sandboxOf(app);
+  const { signal } = new AbortController();
+  await sandbox.void({ id: payment.id, reference: payment.provider_reference }, signal);
+  const { status, body } = await capture(app, staff, payment.id);
+  assertEquals([status, body.errors[0].code], [422, "charge_unexpected_state"]);
+  assertEquals((await app.deps.sql`select from payments where check_at is not null`).length, 0);
+  assertEquals((await app.deps.sql`select status from captures`).map(({ status }) => status), ["failed"]);
+});
+
+Deno.test("Nothing is captured for an order that was cancelled: what was reserved for it is let go", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
+  const refused = await capture(app, staff, payment.id);
+  assertEquals([refused.status, refused.body.errors[0].code], [422, "order_is_over"]);
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+  assertEquals((await readPayment(app, user, payment.id)).status, "voided");
+  assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "UNPAID", 0, 0]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});

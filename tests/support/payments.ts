@@ -1,0 +1,165 @@
+import { assertEquals } from "@std/assert";
+import { systemCtx } from "../../src/deps.ts";
+import { expireDueOrders } from "../../src/orders/mod.ts";
+import { providersOf } from "../../src/payments/charge.ts";
+import { checkDuePayments } from "../../src/payments/mod.ts";
+import { type Answer, startTestApp, type TestApp, type TestUser } from "./app.ts";
+import { addExport, checkedOut, openBorders } from "./checkout.ts";
+import { doOutsideJobs, readLog } from "./worker.ts";
+
+export const MINUTE_MS = 60_000;
+export const DAY_MS = 24 * 60 * MINUTE_MS;
+
+/** A shop that can be paid through the sandbox, whose clock the test moves. */
+export interface PaidShop extends AsyncDisposable {
+  app: TestApp;
+  clock: { at: Date };
+  user: TestUser;
+  staff: TestUser;
+  sku: string;
+  /** Lets time go by; its users log in again. */
+  pass(ms: number): Promise<void>;
+  /** Money that its total is: 3 × 14.99, shipping 5.00, duty 5.00, VAT 10.99 → 65.96. */
+  checkOut(paymentMethod?: string, more?: Record<string, unknown>): ReturnType<typeof checkedOut>;
+}
+
+export const TOTAL = 6596;
+
+export async function startPaidShop(env: Record<string, string> = {}): Promise<PaidShop> {
+  const clock = { at: new Date("2026-11-20T12:00:00Z") };
+  const app = await startTestApp(env, { clock: { now: () => clock.at } });
+  await openBorders(app);
+  const { sku } = await addExport(app, { prices: { EUR: 1499 }, stock: 100_000 });
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  return {
+    app,
+    clock,
+    user,
+    staff,
+    sku,
+    async pass(ms) {
+      clock.at = new Date(clock.at.getTime() + ms);
+      user.token = await app.deps.accessTokens.sign({ userId: user.id, role: "customer" }, clock.at);
+      staff.token = await app.deps.accessTokens.sign({ userId: staff.id, role: "staff" }, clock.at);
+    },
+    checkOut: (paymentMethod, more) => checkedOut(app, user, { [sku]: 3 }, paymentMethod, more),
+    [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
+  };
+}
+
+/** Asks for a payment of an order, whatever comes of it. */
+export function tryToPay(
+  app: TestApp,
+  user: TestUser,
+  orderId: string,
+  paymentMethod = "tok_success",
+  more: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return app.request("POST", `/v1/orders/${orderId}/payments`, {
+    token: user.token,
+    body: { provider: "sandbox", payment_method: paymentMethod, ...more },
+    headers,
+  });
+}
+
+let keys = 0;
+
+/** Asks for a refund under a key of its own, whatever comes of it. */
+export function tryToRefund(
+  app: TestApp,
+  staff: TestUser,
+  orderId: string,
+  body: Record<string, unknown> = {},
+  key = `refund-${++keys}`,
+): Promise<Answer> {
+  return app.request("POST", `/v1/orders/${orderId}/refunds`, {
+    token: staff.token,
+    body: { reason: "Arrived broken", ...body },
+    headers: { "Idempotency-Key": key },
+  });
+}
+
+export function capture(app: TestApp, staff: TestUser, paymentId: string, amount?: number): Promise<Answer> {
+  return app.request("POST", `/v1/payments/${paymentId}/captures`, {
+    token: staff.token,
+    ...amount !== undefined && { body: { amount } },
+  });
+}
+
+export async function readPayment(app: TestApp, user: TestUser, id: string) {
+  const { status, body } = await app.request("GET", `/v1/payments/${id}`, { token: user.token });
+  assertEquals(status, 200, JSON.stringify(body));
+  return body;
+}
+
+/** The sandbox with the verbs of its bank. */
+export async function sandboxOf({ deps }: TestApp) {
+  return (await providersOf(deps)).sandbox!;
+}
+
+/** A message of the sandbox's bank, as it would be posted. */
+export async function bankMessage(app: TestApp, reference: string, id?: string) {
+  return (await sandboxOf(app)).signWebhook({ id, type: "charge.updated", reference }, app.deps.clock.now());
+}
+
+export function postWebhook(
+  app: TestApp,
+  { body, headers }: { body: string; headers: Record<string, string> },
+  provider = "sandbox",
+): Promise<Answer> {
+  return app.request("POST", `/v1/payment-webhooks/${provider}`, { body, headers });
+}
+
+/** Lets the worker do all that follows from what has happened: gives how its payment jobs ended. */
+export async function letWorkerCatchUp({ deps }: TestApp): Promise<{ done: number; failures: Error[] }> {
+  const all = { done: 0, failures: [] as Error[] };
+  for (let before = -1; before !== all.done;) {
+    before = all.done;
+    await readLog(deps);
+    for (const name of ["payments.webhook", "payments.settle_order"] as const) {
+      const { done, failures } = await doOutsideJobs(deps, name);
+      all.done += done;
+      all.failures.push(...failures);
+    }
+  }
+  return all;
+}
+
+/** Failed jobs become due, as they would with time. */
+export async function letRetriesBeDue({ deps: { sql } }: TestApp): Promise<void> {
+  await sql`update pgboss.job set start_after = now() where state in ('created', 'retry')`;
+}
+
+/** What the worker does every minute about payments in doubt. */
+export async function sweep({ deps }: TestApp): Promise<void> {
+  const ctx = systemCtx(deps, "payments.check");
+  while ((await checkDuePayments(ctx, new AbortController().signal)).mayBeMore);
+}
+
+export async function expire({ deps }: TestApp): Promise<number> {
+  return (await expireDueOrders(systemCtx(deps, "orders.expire"))).expired;
+}
+
+/** Orders about which bank and ledger differ, and charges of no order: what either took and gave back. */
+export async function findBankDifferences({ deps: { sql } }: TestApp) {
+  return await sql`
+    with bank as (
+      select p.order_id, sum(c.amount_captured)::bigint as took, sum(c.amount_refunded)::bigint as gave
+      from sandbox_charges c left join payments p on p.id = c.id group by p.order_id
+    ), books as (
+      select order_id, coalesce(sum(cash_at_provider) filter (where kind = 'capture'), 0)::bigint as took,
+             coalesce(-sum(cash_at_provider) filter (where kind = 'refund'), 0)::bigint as gave
+      from ledger where payment_id is not null group by order_id
+    )
+    select order_id, bank.took as bank_took, bank.gave as bank_gave, books.took as books_took, books.gave as books_gave
+    from (select order_id from bank union select order_id from books) o
+    left join bank using (order_id) left join books using (order_id)
+    where order_id is null or coalesce(bank.took, 0) <> coalesce(books.took, 0)
+      or coalesce(bank.gave, 0) <> coalesce(books.gave, 0)`;
+}
+
+/** Fails the test unless bank and ledger agree about every order. */
+export async function assertBankAgrees(app: TestApp): Promise<void> {
+  assertEquals([...await findBankDifferences(app)], []);
+}
