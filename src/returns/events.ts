@@ -1,0 +1,31 @@
+import { defineEvent } from "../platform/events.ts";
+import type { Return } from "./return.ts";
+import { ReturnSchema } from "./schemas.ts";
+
+const event = <Name extends `return.${string}`>(type: Name, summary: string) =>
+  defineEvent(type, 1, "return", summary, ReturnSchema);
+
+export const returnRequested = event("return.requested", "Units of an order are to come back.");
+export const returnApproved = event("return.approved", "The customer may send the units back.");
+export const returnRejected = event(
+  "return.rejected",
+  "The units are not taken back; the staff note says why.",
+);
+export const returnCancelled = event("return.cancelled", "The units do not come back after all.");
+export const returnReceived = event("return.received", "Units came back, and were restocked or written off.");
+export const returnRefunded = event(
+  "return.refunded",
+  "What came back is refunded. Whether the money went is told by the refund's own events.",
+);
+
+/** The event that tells of each status; what tells of a return's changes is its status. */
+export const EVENT_OF_STATUS = {
+  requested: returnRequested,
+  approved: returnApproved,
+  rejected: returnRejected,
+  cancelled: returnCancelled,
+  received: returnReceived,
+  refunded: returnRefunded,
+} satisfies Record<Return["status"], unknown>;
+
+export const RETURN_EVENTS = Object.values(EVENT_OF_STATUS);

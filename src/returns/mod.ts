@@ -1,0 +1,1 @@
+export { RETURN_EVENTS } from "./events.ts";

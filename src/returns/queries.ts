@@ -1,0 +1,99 @@
+import { actorName, type Ctx } from "../platform/ctx.ts";
+import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import type { Return, ReturnableLine, ReturnStatus } from "./return.ts";
+
+const returnColumns = (sql: Sql | Tx): Fragment =>
+  sql`
+    r.id, r.order_id, r.status,
+    (select json_agg(json_build_object('line', i.line, 'quantity', i.quantity, 'restocked', i.restocked,
+                                       'written_off', i.written_off) order by i.line)
+     from return_items i where i.return_id = r.id) as items,
+    r.reason, r.staff_note,
+    (select json_build_object('id', f.id, 'status', f.status, 'currency', f.currency, 'amount', f.amount)
+     from refunds f where f.id = r.refund_id) as refund,
+    r.version, r.created_at, r.updated_at`;
+
+export async function findReturn(sql: Sql | Tx, id: string): Promise<Return | undefined> {
+  const [found] = await sql<Return[]>`select ${returnColumns(sql)} from returns r where r.id = ${id}`;
+  return found;
+}
+
+/** Holds a return until the transaction ends. The caller holds its order's row before. */
+export async function lockReturn(tx: Tx, id: string): Promise<Return | undefined> {
+  const [found] = await tx<Return[]>`
+    select ${returnColumns(tx)} from returns r where r.id = ${id} for no key update of r`;
+  return found;
+}
+
+/** An order's returns, oldest first. */
+export async function listReturnsOfOrder(sql: Sql, orderId: string): Promise<Return[]> {
+  return await sql<Return[]>`
+    select ${returnColumns(sql)} from returns r where r.order_id = ${orderId} order by r.id`;
+}
+
+/** Everybody's returns, newest first, `limit + 1` of them before `beforeId`. */
+export async function listReturnRows(
+  sql: Sql,
+  filter: { status?: ReturnStatus; beforeId?: string; limit: number },
+): Promise<Return[]> {
+  return await sql<Return[]>`
+    select ${returnColumns(sql)} from returns r
+    where true
+      ${filter.status === undefined ? sql`` : sql`and r.status = ${filter.status}`}
+      ${filter.beforeId === undefined ? sql`` : sql`and r.id < ${filter.beforeId}`}
+    order by r.id desc limit ${filter.limit + 1}`;
+}
+
+/** What of each line of an order can still be asked to come back. The caller holds the order's row. */
+export async function listReturnableLines(tx: Tx, orderId: string): Promise<ReturnableLine[]> {
+  return await tx<ReturnableLine[]>`
+    select o.line, (o.shipped - o.returned - coalesce(open.units, 0))::int as returnable
+    from order_items o
+    cross join lateral (
+      select sum(i.quantity) as units from returns r join return_items i on i.return_id = r.id and i.line = o.line
+      where r.order_id = o.order_id and r.status in ('requested', 'approved')
+    ) open
+    where o.order_id = ${orderId} order by o.line`;
+}
+
+export async function insertReturn(tx: Tx, ctx: Ctx, ret: Return): Promise<void> {
+  await tx`
+    with header as (
+      insert into returns (id, order_id, status, reason, actor, version, created_at, updated_at)
+      values (${ret.id}, ${ret.order_id}, ${ret.status}, ${ret.reason}, ${
+    actorName(ctx.actor)
+  }, ${ret.version},
+              ${ret.created_at}, ${ret.updated_at})
+      returning id
+    )
+    insert into return_items (return_id, line, quantity)
+    select header.id, i.line, i.quantity
+    from header, json_to_recordset(${tx.json(ret.items)}::json) as i (line smallint, quantity int)`;
+}
+
+/** Writes what can change of a return whose row is locked, but for its items. */
+export async function updateReturn(tx: Tx, ret: Return): Promise<void> {
+  await tx`
+    update returns
+    set status = ${ret.status}, staff_note = ${ret.staff_note}, refund_id = ${ret.refund?.id ?? null},
+        version = ${ret.version}, updated_at = ${ret.updated_at}
+    where id = ${ret.id}`;
+}
+
+/**
+ * Writes what came back of a return whose row and whose order's row are locked, and counts it on the order's lines. CHECKs
+ * refuse more than was asked for, and more than was shipped.
+ */
+export async function updateReceived(tx: Tx, ret: Return): Promise<void> {
+  await tx`
+    with received as materialized (
+      select * from json_to_recordset(${
+    tx.json(ret.items)
+  }::json) as i (line smallint, restocked int, written_off int)
+    ), items as (
+      update return_items i set restocked = n.restocked, written_off = n.written_off
+      from received n where i.return_id = ${ret.id} and i.line = n.line
+    )
+    update order_items o set returned = o.returned + n.restocked + n.written_off
+    from received n where o.order_id = ${ret.order_id} and o.line = n.line`;
+}

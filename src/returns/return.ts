@@ -1,0 +1,151 @@
+import type { z } from "@hono/zod-openapi";
+import { type Actor, isStaff } from "../platform/ctx.ts";
+import { AppError, type FieldError } from "../platform/errors.ts";
+import type { ChangeReturnBody, ReceiptBody, ReturnSchema } from "./schemas.ts";
+
+/** Units of an order that come back, as they are stored, answered and told in events. */
+export type Return = z.output<typeof ReturnSchema>;
+export type ReturnStatus = Return["status"];
+export type ReturnItem = Return["items"][number];
+export type ChangeReturn = z.output<typeof ChangeReturnBody>;
+export type Receipt = z.output<typeof ReceiptBody>;
+
+/** How many units of a line of the order can still be asked to come back. */
+export interface ReturnableLine {
+  line: number;
+  /** Shipped, neither returned nor in another open return. */
+  returnable: number;
+}
+
+/** Every change of status, and who may make it; staff may do all that an owner may. What is not here is refused. */
+export const TRANSITIONS: Record<ReturnStatus, Partial<Record<ReturnStatus, "owner" | "staff">>> = {
+  requested: { approved: "staff", rejected: "staff", cancelled: "owner" },
+  approved: { received: "staff", cancelled: "owner" },
+  received: { refunded: "staff" },
+  refunded: {},
+  rejected: {},
+  cancelled: {},
+};
+
+/**
+ * Lets a return go on to a status, or not. Pure.
+ *
+ * @param pointer what of the request asks for it
+ * @throws invalid_transition (with what is possible), forbidden
+ */
+export function refuseTransition(
+  actor: Actor,
+  { status, refund }: Return,
+  to: ReturnStatus,
+  pointer: string,
+): void {
+  // Money that its provider would not give back can be asked for again.
+  if (status === "refunded" && to === "refunded" && refund?.status === "failed" && isStaff(actor)) return;
+  const by = TRANSITIONS[status][to];
+  if (!by) {
+    const allowed = Object.keys(TRANSITIONS[status]);
+    throw new AppError("invalid_transition", `A return that is ${status} cannot become ${to}.`, {
+      errors: [{
+        pointer,
+        code: "invalid_transition",
+        message: allowed.length > 0 ? `It can become ${allowed.join(" or ")}.` : `${status} is final`,
+        status,
+        allowed,
+      }],
+    });
+  }
+  if (by === "staff" && !isStaff(actor)) {
+    throw new AppError("forbidden", `Only staff may set a return to ${to}.`);
+  }
+}
+
+/**
+ * The units that are to come back. Several items of one line are one demand. Pure.
+ *
+ * @throws return_refused, naming every item that the order has not, or not so many of to return
+ */
+export function itemsToReturn(
+  lines: readonly ReturnableLine[],
+  asked: readonly { line: number; quantity: number }[],
+): ReturnItem[] {
+  const requested = unitsByLine(asked, ({ quantity }) => quantity);
+  refuseIfAny(asked.flatMap(({ line }, index): FieldError[] => {
+    const known = lines.find((each) => each.line === line);
+    if (!known) {
+      const message = `The order has no line ${line}; its lines are 1 to ${lines.length}.`;
+      return [{ pointer: `/items/${index}/line`, code: "unknown_line", message, line }];
+    }
+    if (requested.get(line)! <= known.returnable) return [];
+    return [{
+      pointer: `/items/${index}/quantity`,
+      code: "more_than_returnable",
+      message: `${known.returnable} units of line ${line} can be returned.`,
+      line,
+      requested: requested.get(line)!,
+      returnable: known.returnable,
+    }];
+  }));
+  return [...requested].sort(([a], [b]) => a - b)
+    .map(([line, quantity]) => ({ line, quantity, restocked: 0, written_off: 0 }));
+}
+
+/**
+ * The return's items with what came back of them; a line that the receipt does not name did not. Pure.
+ *
+ * @throws return_refused, naming every item of which more would come back than was to, or if nothing does
+ */
+export function receivedItems(before: readonly ReturnItem[], receipt: Receipt["items"]): ReturnItem[] {
+  const restocked = unitsByLine(receipt, (item) => item.restocked);
+  const writtenOff = unitsByLine(receipt, (item) => item.written_off);
+  const received = (line: number) => (restocked.get(line) ?? 0) + (writtenOff.get(line) ?? 0);
+  refuseIfAny(receipt.flatMap(({ line }, index): FieldError[] => {
+    const asked = before.find((item) => item.line === line);
+    if (!asked) {
+      const message = `The return has no line ${line}; it has ${before.map((item) => item.line).join(", ")}.`;
+      return [{ pointer: `/items/${index}/line`, code: "unknown_line", message, line }];
+    }
+    if (received(line) <= asked.quantity) return [];
+    return [{
+      pointer: `/items/${index}`,
+      code: "more_than_asked",
+      message: `${asked.quantity} units of line ${line} were to come back.`,
+      line,
+      received: received(line),
+      asked: asked.quantity,
+    }];
+  }));
+  if (receipt.every(({ line }) => received(line) === 0)) {
+    const message = "Say what came back; a return of which nothing comes is cancelled.";
+    refuseIfAny([{ pointer: "/items", code: "nothing_received", message }]);
+  }
+  return before.map((item) => ({
+    ...item,
+    restocked: restocked.get(item.line) ?? 0,
+    written_off: writtenOff.get(item.line) ?? 0,
+  }));
+}
+
+/** The units that came back, by line of the order; lines of which none did are left out. */
+export function unitsReceived({ items }: Return): { line: number; quantity: number }[] {
+  return items.map(({ line, restocked, written_off }) => ({ line, quantity: restocked + written_off }))
+    .filter(({ quantity }) => quantity > 0);
+}
+
+/** The return as its next version, made now. */
+export function nextVersion(now: Date, ret: Return, change: Partial<Return>): Return {
+  return { ...ret, ...change, version: ret.version + 1, updated_at: now.toISOString() };
+}
+
+function unitsByLine<T extends { line: number }>(
+  items: readonly T[],
+  units: (item: T) => number,
+): Map<number, number> {
+  const sums = new Map<number, number>();
+  for (const item of items) sums.set(item.line, (sums.get(item.line) ?? 0) + units(item));
+  return sums;
+}
+
+function refuseIfAny(errors: FieldError[]): void {
+  if (errors.length === 0) return;
+  throw new AppError("return_refused", `The return is refused: ${errors[0]!.message}`, { errors });
+}

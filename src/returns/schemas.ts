@@ -1,0 +1,89 @@
+import { z } from "@hono/zod-openapi";
+import { cursor, Limit } from "../http/pagination.ts";
+import { Id, text, Timestamp } from "../http/schemas.ts";
+import { RefundSchema } from "../payments/mod.ts";
+
+const MAX_LINES = 1000;
+const MAX_UNITS = 1_000_000;
+
+export const RETURN_STATUSES = [
+  "requested",
+  "approved",
+  "rejected",
+  "received",
+  "refunded",
+  "cancelled",
+] as const;
+
+const Line = z.int().min(1).max(MAX_LINES).openapi({ description: "Of the order", example: 1 });
+const Received = z.int().min(0).max(MAX_UNITS);
+const StaffNote = text(1, 2000).openapi({
+  description: "Why it is rejected, or what was found. The customer can read it.",
+  example: "One handle is broken",
+});
+
+export const ReturnSchema = z.object({
+  id: Id,
+  order_id: Id,
+  status: z.enum(RETURN_STATUSES),
+  items: z.array(z.object({
+    line: Line,
+    quantity: z.int().openapi({ description: "Units that were to come back", example: 2 }),
+    restocked: z.int().openapi({ description: "Units that came back and are for sale again", example: 1 }),
+    written_off: z.int().openapi({
+      description: "Units that came back and are not fit for sale",
+      example: 1,
+    }),
+  })),
+  reason: z.string().openapi({ example: "Too small" }),
+  staff_note: z.string().nullable(),
+  refund: RefundSchema.pick({ id: true, status: true, currency: true, amount: true }).nullable().openapi({
+    description: "The refund of what came back, as it stands now. One that `failed` can be asked for again.",
+  }),
+  version: z.int().openapi({ description: "Counts the changes; also the ETag" }),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}).openapi("Return");
+
+export const ReturnList = z.object({ data: z.array(ReturnSchema) }).openapi("ReturnList");
+
+export const ReturnBody = z.strictObject({
+  items: z.array(z.strictObject({
+    line: Line,
+    quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 2 }),
+  })).min(1).max(MAX_LINES).openapi({ description: "Units by line of the order" }),
+  reason: text(1, 500).openapi({ example: "Too small" }),
+}).openapi("NewReturn");
+
+export const ChangeReturnBody = z.strictObject({
+  status: z.enum(["approved", "rejected", "cancelled"]).openapi({
+    description: "Staff approve or reject it; its owner may cancel it until it was received",
+  }),
+  staff_note: StaffNote.optional(),
+}).openapi("ChangeReturn");
+
+export const ReceiptBody = z.strictObject({
+  items: z.array(z.strictObject({
+    line: Line,
+    restocked: Received.default(0).openapi({ description: "For sale again", example: 1 }),
+    written_off: Received.default(0).openapi({ description: "Not fit for sale", example: 1 }),
+  })).min(1).max(MAX_LINES).openapi({ description: "What came back; a line that is left out did not" }),
+  staff_note: StaffNote.optional(),
+  refund: z.boolean().default(false).openapi({ description: "Refund what came back, too" }),
+}).openapi("ReturnReceipt");
+
+export const RefundReturnBody = z.strictObject({
+  include_shipping: z.boolean().optional().openapi({
+    description: "The units' share of the shipping goes back too, and its tax",
+  }),
+  reason: text(1, 500).optional().openapi({ description: "The return's own unless said" }),
+}).openapi("ReturnRefund");
+
+export const ListQuery = z.strictObject({
+  status: z.enum(RETURN_STATUSES).optional().openapi({ description: "Only returns in this status" }),
+  cursor: cursor(z.tuple([z.uuid()])),
+  limit: Limit,
+});
+
+export const OrderParam = z.object({ id: Id });
+export const ReturnParam = z.object({ id: Id });
