@@ -14,6 +14,8 @@ const latin1 = new TextDecoder("latin1");
 interface Answer {
   status: number;
   cache: string | undefined;
+  /** Read only where it is asked for: most answers are of no use to the generator. */
+  body(): string;
 }
 
 /** One connection. Reads an answer by its Content-Length; anything else is an error of this job. */
@@ -52,7 +54,11 @@ class Connection {
         total = end + END_OF_HEAD.length + Number(length);
       }
     }
-    return { status: Number(head.slice(9, 12)), cache: header(head, "x-cache-status") };
+    return {
+      status: Number(head.slice(9, 12)),
+      cache: header(head, "x-cache-status"),
+      body: () => latin1.decode(this.#buffer.subarray(head.length + 2, total)),
+    };
   }
 
   close(): void {
@@ -80,19 +86,51 @@ const get = (path: string, token?: string) =>
 const SHIP_TO =
   `{"name":"Ada Lovelace","lines":["Hauptstr. 1"],"city":"Berlin","postal_code":"10115","country":"DE"}`;
 
-/** An order of two different SKUs, under a key that no other request has. */
-function order({ tokens, skus }: { tokens: string[]; skus: string[] }): string {
+const post = (path: string, token: string, body: string, key?: string) =>
+  `POST ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}\r\n` +
+  `${key ? `Idempotency-Key: ${key}\r\n` : ""}Content-Type: application/json\r\n` +
+  `Content-Length: ${body.length}\r\n\r\n${body}`;
+
+/** One to three units of two different SKUs. */
+function twoLines(skus: string[]): string {
   const first = below(skus.length);
   const second = (first + 1 + below(skus.length - 1)) % skus.length;
-  const items = [first, second].map((i) => `{"sku":"${skus[i]}","quantity":${1 + below(3)}}`).join(",");
-  const body = `{"items":[${items}],"currency":"EUR","ship_to":${SHIP_TO}}`;
-  return `POST /v1/orders HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${pick(tokens)}\r\n` +
-    `Idempotency-Key: ${crypto.randomUUID()}\r\nContent-Type: application/json\r\n` +
-    `Content-Length: ${body.length}\r\n\r\n${body}`;
+  return [first, second].map((i) => `{"sku":"${skus[i]}","quantity":${1 + below(3)}}`).join(",");
+}
+
+/** An order of two different SKUs, under a key that no other request has. */
+function order({ tokens, skus }: { tokens: string[]; skus: string[] }): string {
+  const body = `{"items":[${twoLines(skus)}],"currency":"EUR","ship_to":${SHIP_TO}}`;
+  return post("/v1/orders", pick(tokens), body, crypto.randomUUID());
+}
+
+/**
+ * A whole checkout across a border: a cart of two lines, its quote with duty and tax, the order under a key of its own,
+ * and the payment recorded. The last answer, or the first that is no success.
+ */
+async function checkOut(
+  connection: Connection,
+  { tokens, skus }: { tokens: string[]; skus: string[] },
+): Promise<Answer> {
+  const token = pick(tokens);
+  const idOf = (answer: Answer) => answer.body().slice(7, 43); // {"id":"…
+  const cart = await connection.send(
+    post("/v1/carts", token, `{"currency":"EUR","destination":"GB","items":[${twoLines(skus)}]}`),
+  );
+  if (cart.status !== 201) return cart;
+  const cartId = idOf(cart);
+  const quote = await connection.send(
+    post(`/v1/carts/${cartId}/quotes`, token, `{"shipping_option":"standard"}`),
+  );
+  if (quote.status !== 201) return quote;
+  const body = `{"quote_id":"${idOf(quote)}","ship_to":${SHIP_TO.replace(`"DE"`, `"GB"`)},` +
+    `"payment":{"provider":"sandbox","payment_method":"tok_success"}}`;
+  const done = await connection.send(post(`/v1/carts/${cartId}/checkout`, token, body, crypto.randomUUID()));
+  return done.status !== 201 || done.body().includes(`"status":"PAID"`) ? done : { ...done, status: 599 };
 }
 
 /** The next request of this kind of traffic. */
-function nextRequest(traffic: Traffic): string {
+function nextRequest(traffic: Exclude<Traffic, { kind: "checkout" }>): string {
   switch (traffic.kind) {
     case "get": {
       const { path, token } = pick(traffic.targets);
@@ -122,7 +160,9 @@ async function play(job: Job): Promise<JobResult> {
   await Promise.all(connections.map(async (connection) => {
     for (let now = performance.now(); now < end;) {
       try {
-        const answer = await connection.send(nextRequest(job.traffic));
+        const answer = job.traffic.kind === "checkout"
+          ? await checkOut(connection, job.traffic)
+          : await connection.send(nextRequest(job.traffic));
         const after = performance.now();
         latencies.push(after - now);
         now = after;

@@ -1,7 +1,8 @@
 /** The plans that the API's own statements get, taken by auto_explain from the connection that runs them. */
 
 import postgres from "postgres";
-import { findOrder, findPlacingFacts, listOrderEvents, listOrderRows } from "../src/orders/queries.ts";
+import { listOrderRows } from "../src/orders/list_queries.ts";
+import { findOrder, findPlacingFacts, listOrderEvents } from "../src/orders/queries.ts";
 import type { ListOrders } from "../src/orders/list_orders.ts";
 import type { Sql } from "../src/platform/db.ts";
 

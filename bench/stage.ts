@@ -72,6 +72,7 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
       LOG_FORMAT: "json",
       RATE_LIMIT_TIMES: "1000000",
       RATE_LIMIT_STAFF_TIMES: "1000000",
+      PAYMENT_SANDBOX: "true",
     };
     let apis = 0;
     const accessTokens = await openAccessTokens(loadConfig(env));

@@ -5,10 +5,11 @@ export interface Target {
   token?: string;
 }
 
-/** What the clients send: reads of random targets, new orders, or both. */
+/** What the clients send: reads of random targets, new orders, both, or whole checkouts, which count as one. */
 export type Traffic =
   | { kind: "get"; targets: Target[] }
   | { kind: "place"; tokens: string[]; skus: string[] }
+  | { kind: "checkout"; tokens: string[]; skus: string[] }
   | { kind: "mixed"; readShare: number; targets: Target[]; tokens: string[]; skus: string[] };
 
 export interface Job {

@@ -4,6 +4,7 @@ import { endpoint, json, router } from "../http/router.ts";
 import type { JobType } from "../platform/jobs.ts";
 import { cancelJob } from "./cancel_job.ts";
 import { getJob } from "./get_job.ts";
+import { invariantRoutes } from "./invariants/routes.ts";
 import { listJobs, listQueues } from "./list_jobs.ts";
 import { retryJob } from "./retry_job.ts";
 import {
@@ -50,7 +51,7 @@ const QUEUE_EXAMPLE: z.infer<typeof QueueSchema> = {
 };
 const jobAnswer = json(JobSchema, "The job.", EXAMPLE);
 
-/** The routes that watch and steer jobs of these kinds. */
+/** The routes that watch and steer jobs of these kinds, and check the books. */
 export function adminRoutes(jobs: readonly JobType[]) {
   const routes = router();
 
@@ -137,5 +138,6 @@ export function adminRoutes(jobs: readonly JobType[]) {
     async (c) => c.json(jobView(await cancelJob(c.get("ctx"), c.req.valid("param").id), jobs), 200),
   );
 
+  routes.route("/", invariantRoutes);
   return routes;
 }

@@ -95,7 +95,7 @@ Deno.test("A job that failed for good is listed with its error, in its queue and
   }]);
   assertEquals([job.attempts, job.max_attempts, job.dead_letter_of], [1, 1, null]);
   assertEquals(job.error.name, "ScreeningError");
-  assertMatch(job.error.message, /PENDING with 1 units, and the ledger holds 2/);
+  assertMatch(job.error.message, /PENDING with 1 units to send, and the ledger holds 2/);
   assertEquals([letter.queue, letter.state, letter.data], ["dead_letters", "created", job.data]);
   assertEquals([letter.error, letter.attempts, letter.lane], [job.error, 1, "orders"]);
   assertEquals(letter.dead_letter_of, { queue: "orders.process", id: job.id });

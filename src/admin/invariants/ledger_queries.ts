@@ -1,0 +1,153 @@
+import type { Invariant } from "./invariant.ts";
+
+const common = { severity: "broken", table: "ledger" } as const;
+
+/** What must hold of money: the ledger, what orders say of it, and what payments and refunds say. */
+export const LEDGER_INVARIANTS: readonly Invariant[] = [
+  {
+    ...common,
+    name: "ledger_rows_balance",
+    holds: "Debits and credits of every transaction of the ledger sum to zero.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id, format('%s, row %s', kind, id) as what from ledger
+      where receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit <> 0`,
+  },
+  {
+    ...common,
+    name: "ledger_balances_by_currency",
+    holds: "All accounts together sum to zero, in each currency.",
+    broken: (sql) =>
+      sql`
+      select currency as id, sum(receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit)::text
+        as what
+      from ledger group by currency
+      having sum(receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit) <> 0`,
+  },
+  {
+    ...common,
+    table: "payments",
+    name: "payments_are_in_the_orders_currency",
+    holds: "An order's payments and refunds are in its currency.",
+    broken: (sql) =>
+      sql`
+      select money.id::text, format('%s in %s, order %s in %s', kind, money.currency, o.number, o.currency) as what
+      from (
+        select id, order_id, currency, 'payment' as kind from payments
+        union all
+        select id, order_id, currency, 'refund' from refunds
+      ) money join orders o on o.id = money.order_id
+      where money.currency <> o.currency`,
+  },
+  {
+    ...common,
+    name: "orders_are_as_their_ledger",
+    holds:
+      "Each order has one sale of its total and its parts, taken back once exactly if it was cancelled or expired; what it " +
+      "says is due, paid and refunded is what its ledger sums to, in its currency.",
+    broken: (sql) =>
+      sql`
+      select coalesce(o.id, l.order_id)::text as id,
+             format('%s is %s: total %s, due %s, paid %s, refunded %s; ledger: %s sales and %s cancellations, together %s, due %s, paid %s, refunded %s',
+                    o.number, o.status, o.total_price, o.amount_due, o.amount_paid, o.amount_refunded, l.sales,
+                    l.cancellations, l.sold, l.due, l.paid, l.refunded) as what
+      from orders o full join (
+        select order_id, currency, sum(sale)::int as sales, sum(cancellation)::int as cancellations,
+               sum((sale + cancellation) * receivable) as sold, sum(sale * revenue) as goods,
+               sum(sale * shipping) as shipping, sum(sale * duty) as duty, sum(sale * tax) as tax,
+               sum(cancellation * revenue) as goods_back, sum(cancellation * shipping) as shipping_back,
+               sum(cancellation * duty) as duty_back, sum(cancellation * tax) as tax_back,
+               sum(receivable) as due, sum(capture * cash_at_provider) as paid,
+               sum(refund * -cash_at_provider) as refunded
+        from ledger, lateral (
+          select (kind = 'sale')::int as sale, (kind = 'cancellation')::int as cancellation,
+                 (kind = 'capture')::int as capture, (kind = 'refund')::int as refund
+        ) is_a
+        group by order_id, currency
+      ) l on l.order_id = o.id
+      where (l.currency, l.sales, l.goods, l.shipping, l.duty, l.tax, l.due, l.paid, l.refunded)
+        is distinct from (o.currency, 1, -o.subtotal, -o.shipping_total, -o.duty_total, -o.tax_total, o.amount_due,
+                          o.amount_paid, o.amount_refunded)
+        or case when o.status in ('CANCELLED', 'EXPIRED')
+          then (l.cancellations, l.sold, l.goods_back, l.shipping_back, l.duty_back, l.tax_back)
+            is distinct from (1, 0, o.subtotal, o.shipping_total, o.duty_total, o.tax_total)
+          else (l.cancellations, l.sold) is distinct from (0, o.total_price) end`,
+  },
+  {
+    ...common,
+    table: "payments",
+    name: "captures_are_booked",
+    holds: "What a payment captured is booked, once, on its order.",
+    broken: (sql) =>
+      sql`
+      select payment_id::text as id, format('%s more captured than booked on order %s', sum(amount), order_id) as what
+      from (
+        select order_id, id as payment_id, amount_captured as amount from payments where amount_captured <> 0
+        union all
+        select order_id, payment_id, -cash_at_provider from ledger where kind = 'capture' and payment_id is not null
+      ) both_sides
+      group by order_id, payment_id having sum(amount) <> 0`,
+  },
+  {
+    ...common,
+    table: "refunds",
+    name: "refunds_are_booked",
+    holds: "Every refund through a provider that succeeded is booked, once, on its order.",
+    broken: (sql) =>
+      sql`
+      select payment_id::text as id, format('%s more refunded than booked on order %s', sum(amount), order_id) as what
+      from (
+        select order_id, payment_id, amount from refunds where status = 'succeeded' and payment_id is not null
+        union all
+        select order_id, payment_id, cash_at_provider from ledger where kind = 'refund' and payment_id is not null
+      ) both_sides
+      group by order_id, payment_id having sum(amount) <> 0`,
+  },
+  {
+    ...common,
+    table: "payments",
+    name: "payments_know_their_refunds",
+    holds: "What a payment says is refunded, or being refunded, are its refunds.",
+    broken: (sql) =>
+      sql`
+      select p.id::text, format('%s done and %s under way, refunds %s and %s', p.amount_refunded, p.amount_refunding,
+                                coalesce(r.done, 0), coalesce(r.under_way, 0)) as what
+      from payments p left join (
+        select payment_id, sum(case status when 'succeeded' then amount else 0 end) as done,
+               sum(case status when 'pending' then amount else 0 end) as under_way
+        from refunds where payment_id is not null group by payment_id
+      ) r on r.payment_id = p.id
+      where (p.amount_refunded, p.amount_refunding) <> (coalesce(r.done, 0), coalesce(r.under_way, 0))`,
+  },
+  {
+    ...common,
+    table: "payments",
+    name: "never_refunded_more_than_paid",
+    holds:
+      "No payment gives back more than it took, takes more than was authorised, and no order refunds more than was paid.",
+    broken: (sql) =>
+      sql`
+      select id::text, format('payment: captured %s, refunded %s', amount_captured, amount_refunded + amount_refunding) as what
+      from payments
+      where amount_refunded + amount_refunding > amount_captured or amount_captured > amount_authorised
+        or amount_authorised > amount
+      union all
+      select id::text, format('%s: paid %s, refunded %s', number, amount_paid, amount_refunded) as what
+      from orders where amount_refunded > amount_paid or amount_refunded < 0`,
+  },
+  {
+    ...common,
+    table: "orders",
+    name: "authorised_amounts_can_be_captured",
+    holds: "What is authorised for an order is what its authorised payments can still capture.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id, format('%s more authorised than its payments can capture', sum(amount)) as what
+      from (
+        select id as order_id, amount_authorised as amount from orders where amount_authorised <> 0
+        union all
+        select order_id, amount_captured - amount_authorised from payments where status = 'authorised'
+      ) both_sides
+      group by order_id having sum(amount) <> 0`,
+  },
+];

@@ -1,0 +1,202 @@
+import type { Invariant } from "./invariant.ts";
+
+const common = { severity: "broken", table: "orders" } as const;
+
+/** What must hold of orders: sums, units, and the statuses that follow from them (docs/architecture.md). */
+export const ORDER_INVARIANTS: readonly Invariant[] = [
+  {
+    ...common,
+    table: "order_items",
+    name: "line_totals_are_price_times_quantity",
+    holds: "A line's total is its unit price times its quantity.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id, format('line %s: %s', line, line_total) as what
+      from order_items where line_total <> unit_price * quantity`,
+  },
+  {
+    ...common,
+    name: "order_totals_are_their_parts",
+    holds: "An order's total is subtotal, shipping, duty and tax.",
+    broken: (sql) =>
+      sql`
+      select id::text, format('%s: total %s', number, total_price) as what
+      from orders where total_price <> subtotal + shipping_total + duty_total + tax_total`,
+  },
+  {
+    ...common,
+    name: "orders_are_sums_of_their_lines",
+    holds:
+      "An order's subtotal, shipping, duty, tax, units, and units shipped and returned are the sums of its lines'.",
+    broken: (sql) =>
+      sql`
+      select coalesce(o.id, i.order_id)::text as id,
+             format('%s: subtotal %s with %s units, lines %s with %s', o.number, o.subtotal, o.units, i.goods, i.units) as what
+      from orders o full join (
+        select order_id, sum(line_total) as goods, sum(shipping_amount) as shipping, sum(duty_amount) as duty,
+               sum(tax_amount) as tax, sum(quantity) as units, sum(shipped) as shipped, sum(returned) as returned
+        from order_items group by order_id
+      ) i on i.order_id = o.id
+      where (o.subtotal, o.shipping_total, o.duty_total, o.tax_total, o.units, o.units_shipped, o.units_returned)
+        is distinct from (i.goods, i.shipping, i.duty, i.tax, i.units, i.shipped, i.returned)`,
+  },
+  {
+    ...common,
+    table: "order_items",
+    name: "shipped_lines_are_in_shipments",
+    holds: "What a line says was shipped is in the order's shipments.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id, format('line %s: %s more units shipped than sent', line, sum(units)) as what
+      from (
+        select order_id, line, shipped as units from order_items where shipped <> 0
+        union all
+        select s.order_id, i.line, -i.quantity from shipment_items i join shipments s on s.id = i.shipment_id
+      ) both_sides
+      group by order_id, line having sum(units) <> 0`,
+  },
+  {
+    ...common,
+    name: "delivered_units_are_in_shipments",
+    holds: "An order's delivered units are those of its delivered shipments.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id, format('%s more units delivered than arrived', sum(units)) as what
+      from (
+        select id as order_id, units_delivered as units from orders where units_delivered <> 0
+        union all
+        select s.order_id, -i.quantity from shipment_items i join shipments s on s.id = i.shipment_id
+        where s.status = 'delivered'
+      ) both_sides
+      group by order_id having sum(units) <> 0`,
+  },
+  {
+    ...common,
+    table: "order_items",
+    name: "returned_lines_are_in_returns",
+    holds: "What a line says was returned was received, and restocked or written off.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id, format('line %s: %s more units returned than received', line, sum(units)) as what
+      from (
+        select order_id, line, returned as units from order_items where returned <> 0
+        union all
+        select r.order_id, i.line, -(i.restocked + i.written_off) from return_items i join returns r on r.id = i.return_id
+        where r.status in ('received', 'refunded')
+      ) both_sides
+      group by order_id, line having sum(units) <> 0`,
+  },
+  {
+    ...common,
+    name: "order_status_follows",
+    holds:
+      "An order's status is what its money and its goods make it; only ending and beginning it are decisions.",
+    broken: (sql) =>
+      sql`
+      select id::text, format('%s is %s', number, status) as what from orders
+      where status not in ('CANCELLED', 'EXPIRED') and case
+        when amount_paid > 0 and amount_refunded = amount_paid then status <> 'REFUNDED'
+        -- Final: money that arrives afterwards goes back again.
+        when status = 'REFUNDED' then amount_refunded = 0 or amount_due > 0
+        when units_delivered = units then status <> 'DELIVERED'
+        when units_shipped = units then status <> 'SHIPPED'
+        when units_shipped > 0 then status <> 'PROCESSING'
+        when amount_due <= 0 then status not in ('PAID', 'PROCESSING')
+        else status <> 'PENDING' end`,
+  },
+  {
+    ...common,
+    name: "order_payment_status_follows",
+    holds: "An order's payment status is what was authorised, paid, refunded and is due.",
+    broken: (sql) =>
+      sql`
+      select id::text, format('%s is %s', number, payment_status) as what from orders
+      where payment_status <> case
+        when amount_paid = 0 and total_price = 0 then 'PAID'
+        when amount_paid = 0 and amount_authorised > 0 then 'AUTHORISED'
+        when amount_paid = 0 then 'UNPAID'
+        when amount_refunded = amount_paid then 'REFUNDED'
+        when amount_due > 0 then 'PARTIALLY_PAID'
+        when amount_paid - amount_refunded >= total_price then 'PAID'
+        when amount_refunded > 0 then 'PARTIALLY_REFUNDED'
+        else 'PARTIALLY_PAID' end`,
+  },
+  {
+    ...common,
+    name: "order_fulfilment_status_follows",
+    holds: "An order's fulfilment status is what was shipped, delivered and returned of its units.",
+    broken: (sql) =>
+      sql`
+      select id::text, format('%s is %s', number, fulfilment_status) as what from orders
+      where fulfilment_status <> case
+        when units_returned = units then 'RETURNED'
+        when units_returned > 0 then 'PARTIALLY_RETURNED'
+        when units_delivered = units then 'DELIVERED'
+        when units_shipped = units then 'SHIPPED'
+        when units_shipped > 0 then 'PARTIALLY_SHIPPED'
+        else 'UNFULFILLED' end`,
+  },
+  {
+    ...common,
+    table: "quotes",
+    name: "used_quotes_are_orders",
+    holds: "A quote is used exactly when there is the one order that took it.",
+    broken: (sql) =>
+      sql`
+      select coalesce(q.id, o.quote_id)::text as id,
+             format('quote %s for order %s, order %s', q.status, q.order_id, o.id) as what
+      from (select * from quotes where status = 'used' or order_id is not null) q
+      full join (select id, quote_id from orders where quote_id is not null) o on o.quote_id = q.id
+      where (q.status, q.order_id) is distinct from ('used', o.id) or o.id is null`,
+  },
+  {
+    ...common,
+    table: "quotes",
+    name: "orders_cost_what_was_quoted",
+    holds: "An order of a quote costs what was quoted, in all of its parts.",
+    broken: (sql) =>
+      sql`
+      select o.id::text, format('%s: total %s, quoted %s', o.number, o.total_price, q.data->>'total_price') as what
+      from orders o join quotes q on q.id = o.quote_id
+      where (o.currency, o.subtotal::text, o.shipping_total::text, o.duty_total::text, o.tax_total::text, o.total_price::text)
+        is distinct from (q.data->>'currency', q.data->>'subtotal', q.data->>'shipping_total', q.data->>'duty_total',
+                          q.data->>'tax_total', q.data->>'total_price')`,
+  },
+  {
+    ...common,
+    table: "quotes",
+    name: "open_quotes_have_open_carts",
+    holds: "The cart of an open quote is open.",
+    broken: (sql) =>
+      sql`
+      select q.id::text, format('cart %s is %s', q.cart_id, coalesce(c.status, 'missing')) as what
+      from quotes q left join carts c on c.id = q.cart_id
+      where q.status = 'open' and c.status is distinct from 'open'`,
+  },
+  {
+    ...common,
+    severity: "warning",
+    table: "quotes",
+    name: "quotes_expire_in_time",
+    holds: "No quote is open ten minutes after it expired. (Does a worker run?)",
+    broken: (sql, now) =>
+      sql`
+      select id::text, format('expired at %s', expires_at) as what from quotes
+      where status = 'open' and expires_at < ${now}::timestamptz - interval '10 minutes'`,
+  },
+  {
+    ...common,
+    table: "carts",
+    name: "checked_out_carts_are_orders",
+    holds: "A cart is checked out exactly when it became the order of one of its quotes.",
+    broken: (sql) =>
+      sql`
+      select coalesce(c.id, o.cart_id)::text as id,
+             format('cart %s for order %s, order %s', c.status, c.order_id, o.id) as what
+      from (select * from carts where status = 'checked_out' or order_id is not null) c
+      full join (
+        select o.id, q.cart_id from orders o join quotes q on q.id = o.quote_id
+      ) o on o.cart_id = c.id and o.id = c.order_id
+      where (c.status, c.order_id) is distinct from ('checked_out', o.id) or o.id is null`,
+  },
+];

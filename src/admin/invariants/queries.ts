@@ -1,0 +1,46 @@
+import type { Sql, Tx } from "../../platform/db.ts";
+import type { Break, Invariant } from "./invariant.ts";
+
+/** A moment of the database, for other connections to look at the same one. */
+export type Snapshot = string;
+
+/**
+ * Lets the transaction, which did nothing yet, only read, and as of one moment: `snapshot`, or else now. It plans for
+ * reading whole tables, unlike the rest of Waybill's statements, and takes its time.
+ *
+ * @returns the moment; it can be shared while this transaction runs
+ */
+export async function readMoment(tx: Tx, snapshot?: Snapshot): Promise<Snapshot> {
+  await tx`set transaction isolation level repeatable read, read only`;
+  if (snapshot) await tx.unsafe(`set transaction snapshot '${snapshot}'`);
+  await tx`
+    select set_config(name, value, true)
+    from (values ('plan_cache_mode', 'auto'), ('enable_seqscan', 'on'), ('enable_hashjoin', 'on'), ('enable_mergejoin', 'off'),
+                 ('jit', 'off'), ('work_mem', '256MB'),
+                 ('max_parallel_workers_per_gather', '2'), ('statement_timeout', '120s'),
+                 ('idle_in_transaction_session_timeout', '0')) as setting (name, value)`;
+  if (snapshot) return snapshot;
+  const [exported] = await tx<{ snapshot: Snapshot }[]>`select pg_export_snapshot() as snapshot`;
+  return exported!.snapshot;
+}
+
+/** How many rows break an invariant, and the first `examples` of them. */
+export async function findBreaks(
+  tx: Tx,
+  invariant: Invariant,
+  now: Date,
+  examples: number,
+): Promise<{ breaks: number; examples: Break[] }> {
+  const [row] = await tx<{ breaks: number; examples: Break[] }[]>`
+    with broken as materialized (${invariant.broken(tx, now)})
+    select (select count(*) from broken)::int as breaks,
+           (select coalesce(json_agg(found), '[]') from (
+             select id, what from broken limit ${examples}::int) found) as examples`;
+  return row!;
+}
+
+/** How many rows a table has. */
+export async function countRows(tx: Sql | Tx, table: string): Promise<number> {
+  const [row] = await tx<{ count: number }[]>`select count(*)::bigint as count from ${tx(table)}`;
+  return row!.count;
+}

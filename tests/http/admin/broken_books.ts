@@ -1,0 +1,147 @@
+/**
+ * For each invariant something that breaks it, as SQL on a copy of the shop of invariants_test.ts, where no constraint
+ * and no trigger is in the way. Orders are named by their external reference.
+ */
+
+const ID = "00000000-0000-7000-8000-00000000000";
+const order = (reference: string) => `(select id from orders where external_reference = '${reference}')`;
+const user = "(select user_id from orders limit 1)";
+
+const cart = (status: string, orderId = "null") =>
+  `insert into carts (id, user_id, status, currency, order_id, created_at, updated_at, expires_at)
+   values ('${ID}1', ${user}, '${status}', 'EUR', ${orderId}, now(), now(), now() + interval '1 day')`;
+const quote = (status: string, expires = "1 hour", orderId = "null") =>
+  `insert into quotes (id, cart_id, cart_version, user_id, status, data, order_id, created_at, expires_at)
+   values ('${ID}2', '${ID}1', 1, ${user}, '${status}', '{"lines":[{"sku":"A","quantity":1}],"total_price":1}', ${orderId},
+           now(), now() + interval '${expires}')`;
+const payment = (columns = "", values = "") =>
+  `insert into payments (id, order_id, provider, currency, amount, payment_method, actor, created_at, updated_at ${columns})
+   values ('${ID}3', ${order("paid")}, 'sandbox', 'EUR', 100, 'card', 'system:test', now(), now() ${values})`;
+const refund = (status: string, age = "0") =>
+  `insert into refunds (id, order_id, payment_id, currency, amount, reason, status, actor, created_at, updated_at)
+   values ('${ID}4', ${
+    order("paid")
+  }, '${ID}3', 'EUR', 50, 'Broken', '${status}', 'system:test', now() - interval '${age}', now())`;
+const event = `(select max(position) from events)`;
+
+/** What breaks it, by the invariant's name; several things where it says several. */
+export const BROKEN_BOOKS: Record<string, string | string[]> = {
+  stock_levels_are_sums_of_movements: "update stock_levels set on_hand = on_hand + 1 where sku = 'A'",
+  stock_is_never_negative: "update stock_levels set on_hand = -1 where sku = 'A'",
+  reserved_stock_is_wanted: "update stock_levels set reserved = reserved + 1 where sku = 'B'",
+  orders_move_the_stock_of_their_lines: [
+    `update stock_movements set reserved_delta = 0 where order_id = ${
+      order("cancelled")
+    } and kind = 'release'`,
+    `update stock_movements set reserved_delta = 1 where order_id = ${order("pending")}`,
+    `update stock_movements set on_hand_delta = -1 where order_id = ${
+      order("shipped")
+    } and kind = 'shipment'`,
+  ],
+  quotes_hold_their_lines: quote("open"),
+  movement_versions_have_no_gap: "update stock_movements set version = 1000 where sku = 'A' and version = 2",
+  movements_are_as_the_log_tells: [
+    `update events set data = jsonb_set(data, '{reserved_delta}', '7') where aggregate_id = 'A@default' and sequence = 3`,
+    `update stock_movements set order_id = ${order("paid")} where order_id = ${order("pending")}`,
+  ],
+  levels_are_their_last_event: "update stock_levels set version = version + 1 where sku = 'B'",
+
+  line_totals_are_price_times_quantity:
+    `update order_items set unit_price = unit_price + 1 where order_id = ${order("paid")}`,
+  order_totals_are_their_parts: `update orders set shipping_total = 1 where id = ${order("paid")}`,
+  orders_are_sums_of_their_lines: [
+    `update order_items set tax_amount = 1 where order_id = ${order("paid")} and line = 1`,
+    `update orders set units = units + 1 where id = ${order("pending")}`,
+    `update orders set units_returned = 1 where id = ${order("delivered")}`,
+    `delete from order_items where order_id = ${order("pending")}`,
+    `update order_items set order_id = '${ID}5' where order_id = ${order("pending")}`,
+  ],
+  shipped_lines_are_in_shipments: "update shipment_items set quantity = quantity + 1 where line = 1",
+  delivered_units_are_in_shipments: `update shipments set status = 'shipped' where order_id = ${
+    order("delivered")
+  }`,
+  returned_lines_are_in_returns: `update order_items set returned = 1 where order_id = ${
+    order("delivered")
+  } and line = 1`,
+  order_status_follows: `update orders set status = 'PENDING' where id = ${order("shipped")}`,
+  order_payment_status_follows: `update orders set payment_status = 'AUTHORISED' where id = ${
+    order("pending")
+  }`,
+  order_fulfilment_status_follows: `update orders set fulfilment_status = 'RETURNED' where id = ${
+    order("delivered")
+  }`,
+  used_quotes_are_orders: quote("used", "1 hour", order("paid")),
+  orders_cost_what_was_quoted: `${quote("used", "1 hour", order("paid"))};
+    update orders set quote_id = '${ID}2' where id = ${order("paid")}`,
+  open_quotes_have_open_carts: `${cart("expired")}; ${quote("open")}`,
+  quotes_expire_in_time: quote("open", "-1 hour"),
+  checked_out_carts_are_orders: cart("checked_out", order("paid")),
+
+  ledger_rows_balance: `update ledger set revenue = revenue - 1 where order_id = ${
+    order("paid")
+  } and kind = 'sale'`,
+  ledger_balances_by_currency: `update ledger set currency = 'GBP', tax = tax - 1 where order_id = ${
+    order("paid")
+  } and kind = 'sale'`,
+  payments_are_in_the_orders_currency: `${payment()}; update payments set currency = 'GBP'`,
+  orders_are_as_their_ledger: [
+    `update orders set amount_paid = amount_paid + 1 where id = ${order("paid")}`,
+    `update orders set amount_due = 1 where id = ${order("cancelled")}`,
+    `update orders set amount_refunded = 1 where id = ${order("delivered")}`,
+    `update ledger set currency = 'GBP' where order_id = ${order("paid")} and kind = 'capture'`,
+    `update ledger set revenue = revenue - 1, tax = tax + 1 where order_id = ${
+      order("paid")
+    } and kind = 'sale'`,
+    `delete from ledger where order_id = ${order("paid")} and kind = 'sale'`,
+    `delete from ledger where order_id = ${order("pending")}`,
+    `delete from ledger where order_id = ${order("cancelled")} and kind = 'cancellation'`,
+    `update orders set status = 'CANCELLED' where id = ${order("pending")}`,
+    `update ledger set order_id = '${ID}5' where order_id = ${order("pending")}`,
+  ],
+  captures_are_booked: payment(", amount_captured", ", 100"),
+  refunds_are_booked: refund("succeeded"),
+  payments_know_their_refunds: `${payment()}; ${refund("pending")}`,
+  never_refunded_more_than_paid: [
+    payment(", amount_refunded", ", 100"),
+    `update orders set amount_refunded = 1 where id = ${order("pending")}`,
+  ],
+  authorised_amounts_can_be_captured: payment(", status, amount_authorised", ", 'authorised', 100"),
+
+  events_have_no_gap: `delete from events where aggregate_type = 'order' and aggregate_id = ${
+    order("delivered")
+  }::text and sequence = 2`,
+  the_log_begins_with_everything: [
+    payment(),
+    cart("open"),
+    `update events set aggregate_id = '${ID}5' where aggregate_type = 'order' and aggregate_id = ${
+      order("paid")
+    }::text`,
+  ],
+  orders_are_their_last_event: [
+    `update orders set version = version + 1 where id = ${order("pending")}`,
+    `update orders set version = version - 1 where id = ${order("paid")}`,
+    `update orders set fulfilment_status = 'RETURNED' where id = ${order("paid")}`,
+  ],
+
+  nothing_is_without_its_order: [
+    `update stock_movements set order_id = '${ID}5' where order_id = ${order("pending")}`,
+    `update shipments set order_id = '${ID}5' where order_id = ${order("shipped")}`,
+  ],
+  nothing_is_without_its_whole: [
+    "update shipment_items set line = 99 where line = 1",
+    quote("open"),
+    refund("failed"),
+  ],
+  order_references_are_claimed: "delete from order_references where external_reference = 'paid'",
+  idempotency_keys_have_their_order: `update idempotency_keys set order_id = '${ID}5'`,
+  no_event_was_given_up:
+    `insert into outbox (position, shard, message_key, status, dead_at) values (${event}, 0, 'key', 'dead', now())`,
+  no_event_waits_for_kafka: `insert into outbox (position, shard, message_key, created_at)
+    values (${event}, 0, 'key', now() - interval '2 hours')`,
+  no_reader_of_the_log_is_behind: `update events set occurred_at = now() - interval '2 hours';
+    update log_readers set position = 1 where name = 'kafka'`,
+  no_payment_webhook_waits: `insert into payment_webhooks (provider, event_id, payload, received_at)
+    values ('sandbox', 'event', '{}', now() - interval '2 hours')`,
+  no_payment_is_in_doubt: payment(", check_at", ", now() - interval '2 hours'"),
+  no_refund_waits: refund("pending", "2 days"),
+};

@@ -1,0 +1,118 @@
+import { assert, assertEquals } from "@std/assert";
+import { type Finding, INVARIANTS } from "../../../src/admin/mod.ts";
+import { findBreaks } from "../../../src/admin/invariants/queries.ts";
+import { systemCtx } from "../../../src/deps.ts";
+import { expireDueOrders } from "../../../src/orders/mod.ts";
+import type { Sql, Tx } from "../../../src/platform/db.ts";
+import { startTestApp, type TestApp } from "../../support/app.ts";
+import { addProduct, patch, place, tryToPlace } from "../../support/orders.ts";
+import { BROKEN_BOOKS } from "./broken_books.ts";
+
+/** Orders in every status, each with its name as external reference; and stock that staff changed. */
+async function openShop(): Promise<TestApp> {
+  const app = await startTestApp();
+  const staff = await app.user("staff");
+  await addProduct(app, { sku: "A", stock: 1000, prices: { EUR: 500 } });
+  await addProduct(app, { sku: "B", stock: 1000, prices: { EUR: 250 } });
+  const order = (name: string) => place(app, staff, { A: 2, B: 1 }, { external_reference: name });
+  const ways = {
+    pending: [],
+    paid: ["PAID"],
+    processing: ["PAID", "PROCESSING"],
+    shipped: ["PAID", "PROCESSING", "SHIPPED"],
+    delivered: ["PAID", "PROCESSING", "SHIPPED", "DELIVERED"],
+    cancelled: ["CANCELLED"],
+    paid_and_cancelled: ["PAID", "CANCELLED"],
+    refunded: ["PAID", "REFUNDED"],
+    refunded_later: ["PAID", "PROCESSING", "SHIPPED", "REFUNDED"],
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    const { id } = await order(name);
+    for (const status of way) assertEquals((await patch(app, staff, id, { status })).body.status, status);
+  }
+  const { id } = await order("expired");
+  await app.deps.sql`update orders set expires_at = now() - interval '1 minute' where id = ${id}`;
+  assertEquals((await expireDueOrders(systemCtx(app.deps, "test"))).expired, 1);
+  const repeatable = await tryToPlace(app, await app.user(), { A: 1 }, { key: "a-key" });
+  assertEquals(repeatable.status, 201, JSON.stringify(repeatable.body));
+  const { token } = staff;
+  await app.request("PATCH", "/v1/inventory/B", { token, body: { low_stock_threshold: 5 } });
+  await app.request("POST", "/v1/inventory/B/adjustments", { token, body: { delta: -5, reason: "Broken" } });
+  return app;
+}
+
+const breaking = ({ breaks }: Finding) => breaks > 0;
+
+Deno.test("In a shop where nothing went wrong every invariant holds, whatever became of its orders", async () => {
+  await using app = await openShop();
+  const staff = await app.user("staff");
+  const { status, body } = await app.request("GET", "/v1/admin/invariants", { token: staff.token });
+  assertEquals(status, 200);
+  assertEquals(body.invariants.filter(breaking), []);
+  assertEquals([body.ok, body.broken, body.warnings], [true, 0, 0]);
+  assertEquals(body.invariants.map(({ name }: Finding) => name), INVARIANTS.map(({ name }) => name));
+  const [orders] = body.invariants.filter(({ name }: Finding) => name === "order_status_follows");
+  assertEquals(orders.checked, 11);
+});
+
+Deno.test("Only staff learn whether the books are right", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  assertEquals((await app.request("GET", "/v1/admin/invariants", { token: user.token })).status, 403);
+  assertEquals((await app.request("GET", "/v1/admin/invariants")).status, 401);
+});
+
+Deno.test("Whoever asks while the books are being checked gets that answer", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const ask = () => app.request("GET", "/v1/admin/invariants", { token });
+  const [one, another] = await Promise.all([ask(), ask()]);
+  assertEquals(one.body, another.body, "with the same milliseconds");
+});
+
+Deno.test("Each invariant is found broken by its name once something breaks it, with what does", async (t) => {
+  await using app = await openShop();
+  const { sql } = app.deps;
+  await sql.unsafe(UNGUARD);
+  assertEquals(Object.keys(BROKEN_BOOKS).sort(), INVARIANTS.map(({ name }) => name).sort());
+  for (const invariant of INVARIANTS) {
+    for (const [index, corruption] of [BROKEN_BOOKS[invariant.name]!].flat().entries()) {
+      await t.step(`${invariant.name} ${index + 1}`, async () => {
+        const { breaks, examples } = await undone(sql, async (tx) => {
+          assertEquals((await findBreaks(tx, invariant, new Date(), 10)).breaks, 0);
+          await tx.unsafe(corruption);
+          return await findBreaks(tx, invariant, new Date(), 10);
+        });
+        assert(breaks > 0);
+        assertEquals(examples.length, Math.min(breaks, 10));
+        assert(examples.every(({ id, what }) => id && what), JSON.stringify(examples));
+      });
+    }
+  }
+});
+
+/** What `work` gives, without any of its effects. */
+async function undone<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  let result: T;
+  const undo = new Error("undo");
+  await sql.begin(async (tx) => {
+    result = await work(tx);
+    throw undo;
+  }).catch((error) => {
+    if (error !== undo) throw error;
+  });
+  return result!;
+}
+
+/** Takes away what would refuse a contradiction. */
+const UNGUARD = `
+  do $$ declare each record; begin
+    for each in select conrelid::regclass as relation, conname from pg_constraint
+                where contype in ('c', 'f') and connamespace = 'public'::regnamespace loop
+      execute format('alter table %s drop constraint %I', each.relation, each.conname);
+    end loop;
+    for each in select oid::regclass as relation from pg_class
+                where relkind = 'r' and relnamespace = 'public'::regnamespace loop
+      execute format('alter table %s disable trigger user', each.relation);
+    end loop;
+  end $$`;
