@@ -2,18 +2,28 @@ import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
 import type { Deps } from "./deps.ts";
 import { adminPage, adminRoutes } from "./admin/routes.ts";
+import { cartRoutes } from "./carts/routes.ts";
+import { checkoutRoutes } from "./checkout/routes.ts";
 import { catalogueRoutes } from "./catalogue/routes.ts";
 import { asyncApiRoutes, eventRoutes } from "./events/routes.ts";
 import { docsRoutes } from "./http/docs.ts";
+import { documentRoutes } from "./documents/routes.ts";
 import { outboxRoutes } from "./events/outbox/routes.ts";
 import { healthRoutes } from "./http/health.ts";
 import { metricsRoutes } from "./http/metrics.ts";
 import { identityRoutes } from "./identity/routes.ts";
 import { inventoryRoutes } from "./inventory/routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
+import { ledgerRoutes } from "./orders/ledger/routes.ts";
 import { orderRoutes } from "./orders/routes.ts";
+import { shipmentRoutes } from "./orders/shipments/routes.ts";
 import { JOBS } from "./jobs.ts";
+import { paymentRoutes } from "./payments/routes.ts";
+import { sandboxPages, sandboxRoutes } from "./payments/sandbox/routes.ts";
+import { quoteRoutes } from "./quotes/routes.ts";
 import { realtimeRoutes } from "./realtime/routes.ts";
+import { returnRoutes } from "./returns/routes.ts";
+import { tradeRoutes } from "./trade/routes.ts";
 import { webhookRoutes } from "./webhooks/routes.ts";
 import { AppError } from "./platform/errors.ts";
 import { clientAddress } from "./http/client_address.ts";
@@ -64,6 +74,7 @@ export function createApp(deps: Deps) {
       origin: deps.config.corsOrigins,
       allowHeaders: [
         "Authorization",
+        "Cart-Token",
         "Content-Type",
         "Idempotency-Key",
         "If-Match",
@@ -89,6 +100,7 @@ export function createApp(deps: Deps) {
   app.route("/", metricsRoutes);
   app.route("/", docsRoutes);
   app.route("/", adminPage);
+  app.route("/", sandboxPages);
   app.route("/", asyncApiRoutes);
   app.route("/", apiRoutes());
   describeApi(app);
@@ -118,7 +130,17 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
       identityRoutes,
       catalogueRoutes,
       inventoryRoutes,
+      tradeRoutes,
+      cartRoutes,
+      quoteRoutes,
+      checkoutRoutes,
       orderRoutes,
+      documentRoutes,
+      shipmentRoutes,
+      ledgerRoutes,
+      paymentRoutes,
+      sandboxRoutes,
+      returnRoutes,
       eventRoutes,
       notificationRoutes,
       outboxRoutes,

@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHash, hkdfSync } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 
 /** Which worker processes serve a job: `WORKER_LANES` picks, and each lane has a concurrency of its own. */
@@ -9,6 +10,13 @@ const text = z.string().trim().min(1);
 const count = (fallback: number, max = 1_000_000) =>
   z.coerce.number().int().min(1).max(max).default(fallback);
 const flag = z.enum(["true", "false"]).default("false").transform((value) => value === "true");
+const webhookSecret = z.string().regex(
+  /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/,
+  "must be whsec_ and 24 bytes or more in base64; make one with `echo whsec_$(openssl rand -base64 32)`",
+);
+const CONSIGNEE_KEY_BYTES = 32;
+const isConsigneeKey = (text: string) =>
+  /^[A-Za-z0-9+/]+={0,2}$/.test(text) && Buffer.from(text, "base64").length === CONSIGNEE_KEY_BYTES;
 const list = z.string().default("").transform((value) =>
   value.split(",").map((part) => part.trim()).filter(Boolean)
 );
@@ -35,6 +43,18 @@ const Environment = z.object({
   RATE_LIMIT_STAFF_TIMES: count(1000),
   RATE_LIMIT_LOGIN_TIMES: count(10),
   ORDER_EXPIRATION_MINUTES: count(30, 525_600),
+  CART_EXPIRATION_DAYS: count(30, 3650),
+  QUOTE_VALID_MINUTES: count(15, 10_080),
+  CONSIGNEE_KEY: text.optional(),
+  CONSIGNEE_KEY_PREVIOUS: list,
+  SELLER_NAME: text.optional(),
+  SELLER_ADDRESS: z.string().default("").transform((value) =>
+    value.split("|").map((line) => line.trim()).filter(Boolean)
+  ),
+  SELLER_TAX_ID: text.optional(),
+  SHIP_FROM_COUNTRY: z.string().regex(/^[A-Z]{2}$/, "an ISO 3166-1 alpha-2 country code, such as DE").default(
+    "DE",
+  ),
   WORKER_LANES: list,
   WORKER_HOST: text.default("0.0.0.0"),
   WORKER_PORT: z.coerce.number().int().min(0).max(65535).default(8001),
@@ -59,12 +79,23 @@ const Environment = z.object({
   SMTP_URL: z.url({ protocol: /^smtps?$/, error: "must be an smtp:// or smtps:// URL" }).optional(),
   MAIL_FROM: text.default("Waybill <orders@localhost>"),
   WEBHOOK_ALLOW_PRIVATE_ADDRESSES: flag,
+  PAYMENT_SANDBOX: z.enum(["true", "false"]).optional(),
+  SANDBOX_WEBHOOK_SECRET: webhookSecret.optional(),
+  STRIPE_SECRET_KEY: z.string().regex(/^(sk|rk)_/, "must begin with sk_ or rk_").optional(),
+  STRIPE_WEBHOOK_SECRET: z.string().regex(/^whsec_/, "must begin with whsec_").optional(),
+  STRIPE_API_BASE: z.url({ protocol: /^https?$/, error: "must be an http(s):// URL" }).optional(),
   METRICS_TOKEN: text.optional(),
 });
 
 /** An HMAC key and the `kid` that names it in a token's header. */
 export interface SigningKey {
   kid: string;
+  secret: Uint8Array;
+}
+
+/** An AES-256 key that seals who receives goods, and the id that names it beside what it sealed. */
+export interface ConsigneeKey {
+  id: string;
   secret: Uint8Array;
 }
 
@@ -88,6 +119,16 @@ export interface Config {
   logFormat: "json" | "text";
   rateLimit: { times: number; seconds: number; staffTimes: number; loginTimes: number };
   orderExpirationMs: number;
+  /** How long a cart lives that nobody changes. */
+  cartExpirationMs: number;
+  /** How long a quote binds, and holds its stock. */
+  quoteValidMs: number;
+  /** The first seals consignees; all open them. None: consignees cannot be recorded. */
+  consigneeKeys: ConsigneeKey[];
+  /** Who sells, as papers for customs name them. */
+  seller: { name?: string; addressLines: string[]; taxId?: string };
+  /** ISO 3166-1 alpha-2: where goods are sent from, which decides what is an import. */
+  shipFromCountry: string;
   worker: { lanes: Lane[]; host: string; port: number; concurrency: Record<Lane, number> };
   /** Undefined: events stay in the log. */
   kafka?: KafkaConfig;
@@ -97,6 +138,7 @@ export interface Config {
   mailFrom: string;
   /** For receivers on one's own machine while developing. */
   webhookAllowPrivateAddresses: boolean;
+  payments: PaymentsConfig;
   /** What `/metrics` asks for as a bearer token; undefined: nothing. */
   metricsToken?: string;
 }
@@ -110,6 +152,17 @@ export interface KafkaConfig {
   layout: "aggregate" | "type";
   /** By aggregate type. */
   topics: { order: string; inventory: string; product: string; user: string };
+}
+
+export interface PaymentsConfig {
+  /** Undefined: no such provider. Without a secret of its own its webhooks are signed by one made from SECRET_KEY. */
+  sandbox?: { webhookSecret?: string };
+  stripe?: {
+    secretKey: string;
+    webhookSecret: string;
+    /** Whom to ask instead of Stripe. */
+    apiBase?: string;
+  };
 }
 
 /** Lists every variable that is missing or wrong, by name and without its value. */
@@ -145,6 +198,12 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
       const weakness = secretWeakness(secret);
       if (weakness) problems.push(`SECRET_KEY: ${weakness}; make one with \`openssl rand -base64 48\``);
     }
+    if (![e.CONSIGNEE_KEY ?? [], e.CONSIGNEE_KEY_PREVIOUS].flat().every(isConsigneeKey)) {
+      problems.push("CONSIGNEE_KEY: must be 32 bytes in base64; make one with `openssl rand -base64 32`");
+    }
+    if (e.CONSIGNEE_KEY_PREVIOUS.length > 0 && !e.CONSIGNEE_KEY) {
+      problems.push("CONSIGNEE_KEY_PREVIOUS: goes together with CONSIGNEE_KEY");
+    }
     for (const lane of e.WORKER_LANES) {
       if (!LANES.includes(lane as Lane)) problems.push(`WORKER_LANES: a list of ${LANES.join(", ")}`);
     }
@@ -154,6 +213,14 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
     if (e.WEBHOOK_ALLOW_PRIVATE_ADDRESSES && e.APP_ENV === "production") {
       problems.push(
         "WEBHOOK_ALLOW_PRIVATE_ADDRESSES: not in production, where it would open the network to webhooks",
+      );
+    }
+    if (!e.STRIPE_SECRET_KEY !== !e.STRIPE_WEBHOOK_SECRET) {
+      problems.push("STRIPE_WEBHOOK_SECRET: goes together with STRIPE_SECRET_KEY");
+    }
+    if (e.STRIPE_API_BASE && e.APP_ENV === "production") {
+      problems.push(
+        "STRIPE_API_BASE: not in production, where it would send the key and the payments elsewhere",
       );
     }
     for (const proxy of e.TRUSTED_PROXIES) {
@@ -193,6 +260,11 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
       loginTimes: e.RATE_LIMIT_LOGIN_TIMES,
     },
     orderExpirationMs: e.ORDER_EXPIRATION_MINUTES * 60_000,
+    cartExpirationMs: e.CART_EXPIRATION_DAYS * 86_400_000,
+    quoteValidMs: e.QUOTE_VALID_MINUTES * 60_000,
+    consigneeKeys: consigneeKeys(e),
+    seller: { name: e.SELLER_NAME, addressLines: e.SELLER_ADDRESS, taxId: e.SELLER_TAX_ID },
+    shipFromCountry: e.SHIP_FROM_COUNTRY,
     worker: {
       lanes: e.WORKER_LANES.length > 0 ? e.WORKER_LANES as Lane[] : [...LANES],
       host: e.WORKER_HOST,
@@ -229,6 +301,18 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
     smtpUrl: e.SMTP_URL,
     mailFrom: e.MAIL_FROM,
     webhookAllowPrivateAddresses: e.WEBHOOK_ALLOW_PRIVATE_ADDRESSES,
+    payments: {
+      sandbox: e.PAYMENT_SANDBOX === "true" || (e.PAYMENT_SANDBOX !== "false" && e.APP_ENV !== "production")
+        ? { webhookSecret: e.SANDBOX_WEBHOOK_SECRET }
+        : undefined,
+      stripe: e.STRIPE_SECRET_KEY && e.STRIPE_WEBHOOK_SECRET
+        ? {
+          secretKey: e.STRIPE_SECRET_KEY,
+          webhookSecret: e.STRIPE_WEBHOOK_SECRET,
+          apiBase: e.STRIPE_API_BASE,
+        }
+        : undefined,
+    },
     metricsToken: e.METRICS_TOKEN,
   });
 }
@@ -241,7 +325,20 @@ function secretWeakness(secret: string): string | undefined {
   if (/change.?me|secret.?key|your.?secret|password/i.test(secret)) return "looks like a sample value";
 }
 
+/**
+ * The keys from the environment; outside production also keys made from SECRET_KEY, so that a copy for trying things
+ * out needs no key more and still keeps what it sealed.
+ */
+function consigneeKeys(e: z.infer<typeof Environment>): ConsigneeKey[] {
+  const given = [e.CONSIGNEE_KEY ?? [], e.CONSIGNEE_KEY_PREVIOUS].flat().map((key) =>
+    Buffer.from(key, "base64")
+  );
+  const made = e.APP_ENV === "production" ? [] : [e.SECRET_KEY ?? [], e.SECRET_KEY_PREVIOUS].flat()
+    .map((secret) => Buffer.from(hkdfSync("sha256", secret, "", "waybill consignees", CONSIGNEE_KEY_BYTES)));
+  return [...given, ...made].map((secret) => ({ id: keyId(secret), secret }));
+}
+
 /** Names a key without telling anything of it: the first bytes of its SHA-256. */
-function keyId(secret: string): string {
+function keyId(secret: string | Uint8Array): string {
   return createHash("sha256").update("waybill-kid:").update(secret).digest("hex").slice(0, 12);
 }

@@ -1,6 +1,9 @@
+import { expireCarts } from "./carts/mod.ts";
 import { dispatchEvents } from "./events/mod.ts";
 import { sendNotificationJob } from "./notifications/mod.ts";
 import { expireOrders, processOrder } from "./orders/mod.ts";
+import { checkPayments, handleWebhook, settleOrder } from "./payments/mod.ts";
+import { expireQuotes } from "./quotes/mod.ts";
 import { deliverWebhook } from "./webhooks/mod.ts";
 import { sweep } from "./platform/sweep_job.ts";
 
@@ -8,6 +11,11 @@ import { sweep } from "./platform/sweep_job.ts";
 export const JOBS = [
   processOrder,
   expireOrders,
+  expireQuotes,
+  settleOrder,
+  handleWebhook,
+  checkPayments,
+  expireCarts,
   sendNotificationJob,
   deliverWebhook,
   dispatchEvents,

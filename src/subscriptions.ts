@@ -1,6 +1,14 @@
 import type { z } from "@hono/zod-openapi";
-import { sendNotificationJob, type Template } from "./notifications/mod.ts";
-import { orderCancelled, orderCreated, orderExpired, orderProcessed, processOrder } from "./orders/mod.ts";
+import { type OrderTemplate, sendNotificationJob } from "./notifications/mod.ts";
+import {
+  orderCancelled,
+  orderCreated,
+  orderExpired,
+  orderProcessed,
+  processOrder,
+  shipmentCreated,
+} from "./orders/mod.ts";
+import { paymentStray, refundSucceeded, settleOrder } from "./payments/mod.ts";
 import type { Ctx } from "./platform/ctx.ts";
 import type { Tx } from "./platform/db.ts";
 import type { LoggedEvent } from "./platform/event_log.ts";
@@ -8,26 +16,43 @@ import type { JobType } from "./platform/jobs.ts";
 
 interface Subscription {
   job: JobType;
-  data: (event: LoggedEvent) => object;
+  /** Undefined: nothing follows from this one. */
+  data: (event: LoggedEvent) => object | undefined;
 }
 
 function to<Schema extends z.ZodType>(
   job: JobType<string, Schema>,
-  data: (event: LoggedEvent) => z.input<Schema> & object,
+  data: (event: LoggedEvent) => (z.input<Schema> & object) | undefined,
 ): Subscription {
   return { job, data };
 }
 
-function notify(template: Template): Subscription {
+function notify(template: OrderTemplate): Subscription {
   return to(sendNotificationJob, (event) => ({ template, order_id: event.aggregate_id }));
 }
+
+/** An order that is over gives back what was paid or reserved for it. */
+const settleIfPaid = to(settleOrder, ({ aggregate_id, data }) => {
+  return data.amount_due !== 0 || data.amount_authorised !== 0 ? { order_id: aggregate_id } : undefined;
+});
 
 /** Which jobs follow from which events. The worker makes them from the log, once each. */
 export const SUBSCRIPTIONS: Record<string, Subscription[]> = {
   [orderCreated.type]: [to(processOrder, (event) => ({ order_id: event.aggregate_id }))],
   [orderProcessed.type]: [notify("order_confirmed")],
-  [orderExpired.type]: [notify("order_expired")],
-  [orderCancelled.type]: [notify("order_cancelled")],
+  [orderExpired.type]: [notify("order_expired"), settleIfPaid],
+  [orderCancelled.type]: [notify("order_cancelled"), settleIfPaid],
+  [shipmentCreated.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
+    return {
+      template: "order_shipped" as const,
+      order_id: data.order_id as string,
+      shipment_id: aggregate_id,
+    };
+  })],
+  [refundSucceeded.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
+    return { template: "refund_sent" as const, order_id: data.order_id as string, refund_id: aggregate_id };
+  })],
+  [paymentStray.type]: [to(settleOrder, ({ data }) => ({ order_id: data.order_id as string }))],
 };
 
 /** Makes the jobs that follow from these events, in the transaction that moves their reader on. */
@@ -35,8 +60,10 @@ export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise
   const jobs = new Map<JobType, { data: object[]; traceparents: (string | null)[] }>();
   for (const event of events) {
     for (const { job, data: dataOf } of SUBSCRIPTIONS[event.type] ?? []) {
+      const data = dataOf(event);
+      if (!data) continue;
       const each = jobs.get(job) ?? { data: [], traceparents: [] };
-      each.data.push(dataOf(event));
+      each.data.push(data);
       each.traceparents.push(event.traceparent);
       jobs.set(job, each);
     }

@@ -1,3 +1,4 @@
+import { expireDueCarts } from "../src/carts/mod.ts";
 import { expireDueOrders, processOrders } from "../src/orders/mod.ts";
 import { sendNotification } from "../src/notifications/mod.ts";
 import { deleteExpiredTokens } from "../src/identity/mod.ts";
@@ -7,6 +8,8 @@ import type { Ctx } from "../src/platform/ctx.ts";
 import type { Tx } from "../src/platform/db.ts";
 import { deleteExpiredKeys } from "../src/platform/idempotency.ts";
 import { deleteExpiredTickets } from "../src/realtime/mod.ts";
+import { checkDuePayments, deleteOldWebhooks, settleMoney, workOnWebhook } from "../src/payments/mod.ts";
+import { expireDueQuotes } from "../src/quotes/mod.ts";
 import { deleteOldDeliveries, deliver } from "../src/webhooks/mod.ts";
 import type { z } from "@hono/zod-openapi";
 
@@ -42,6 +45,35 @@ export const HANDLERS = {
       }
     },
   },
+  "carts.expire": {
+    async alone(ctx, _, signal) {
+      for (let more = true; more && !signal.aborted;) {
+        const { expired, mayBeMore } = await expireDueCarts(ctx);
+        if (expired > 0) ctx.log.info("carts expired", { count: expired });
+        more = mayBeMore;
+      }
+    },
+  },
+  "quotes.expire": {
+    async alone(ctx, _, signal) {
+      for (let more = true; more && !signal.aborted;) more = (await expireDueQuotes(ctx)).mayBeMore;
+    },
+  },
+  "payments.settle_order": {
+    async alone(ctx, { order_id }) {
+      await settleMoney(ctx, order_id);
+    },
+  },
+  "payments.webhook": {
+    async alone(ctx, { provider, event_id }) {
+      await workOnWebhook(ctx, provider, event_id);
+    },
+  },
+  "payments.check": {
+    async alone(ctx, _, signal) {
+      for (let more = true; more && !signal.aborted;) more = (await checkDuePayments(ctx, signal)).mayBeMore;
+    },
+  },
   "notifications.send": {
     async alone(ctx, data, signal, isLast) {
       await sendNotification(ctx, data, { signal, isLast });
@@ -61,7 +93,8 @@ export const HANDLERS = {
   "platform.sweep": {
     async alone(ctx) {
       const count = await deleteExpiredKeys(ctx.sql) + await deleteExpiredTokens(ctx.sql) +
-        await deleteOldDeliveries(ctx.sql) + await deleteExpiredTickets(ctx.sql);
+        await deleteOldDeliveries(ctx.sql) + await deleteExpiredTickets(ctx.sql) +
+        await deleteOldWebhooks(ctx.sql);
       ctx.log.debug("swept", { count });
     },
   },

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.ts';
 import { type Client, type ClientMeta, type Options as Options2, type RequestResult, type ServerSentEventsResult, type TDataShape, urlSearchParamsBodySerializer } from './client/index.ts';
-import type { AdjustStockData, AdjustStockErrors, AdjustStockResponses, CancelJobData, CancelJobErrors, CancelJobResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, ChangeMeData, ChangeMeErrors, ChangeMeResponses, ChangeOrderData, ChangeOrderErrors, ChangeOrderResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeProductData, ChangeProductErrors, ChangeProductResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, ChangeWebhookEndpointData, ChangeWebhookEndpointErrors, ChangeWebhookEndpointResponses, CreatePasswordTokenData, CreatePasswordTokenErrors, CreatePasswordTokenResponses, CreateProductData, CreateProductErrors, CreateProductResponses, CreateStreamTicketData, CreateStreamTicketErrors, CreateStreamTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DiscardOutboxEntryData, DiscardOutboxEntryErrors, DiscardOutboxEntryResponses, GetDetailedHealthData, GetDetailedHealthErrors, GetDetailedHealthResponses, GetHealthData, GetHealthResponses, GetJobData, GetJobErrors, GetJobResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetNotificationData, GetNotificationErrors, GetNotificationResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetOrderTimelineData, GetOrderTimelineErrors, GetOrderTimelineResponses, GetProductData, GetProductErrors, GetProductResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetStockLevelData, GetStockLevelErrors, GetStockLevelResponses, GetUserData, GetUserErrors, GetUserResponses, GetWebhookDeliveryData, GetWebhookDeliveryErrors, GetWebhookDeliveryResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, ImportProductsData, ImportProductsErrors, ImportProductsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListNotificationsData, ListNotificationsErrors, ListNotificationsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListProductsData, ListProductsErrors, ListProductsResponses, ListQueuesData, ListQueuesErrors, ListQueuesResponses, ListStockLevelsData, ListStockLevelsErrors, ListStockLevelsResponses, ListStockMovementsData, ListStockMovementsErrors, ListStockMovementsResponses, ListUserOrdersData, ListUserOrdersErrors, ListUserOrdersResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, OpenEventSocketData, OpenEventSocketErrors, PingWebhookEndpointData, PingWebhookEndpointErrors, PingWebhookEndpointResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, RedeliverWebhookData, RedeliverWebhookErrors, RedeliverWebhookResponses, RegisterData, RegisterErrors, RegisterResponses, ReplayOutboxEntryData, ReplayOutboxEntryErrors, ReplayOutboxEntryResponses, RetryJobData, RetryJobErrors, RetryJobResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetStockThresholdData, SetStockThresholdErrors, SetStockThresholdResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses } from './types.gen.ts';
+import type { AddCartItemData, AddCartItemErrors, AddCartItemResponses, AdjustStockData, AdjustStockErrors, AdjustStockResponses, CancelJobData, CancelJobErrors, CancelJobResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CapturePaymentData, CapturePaymentErrors, CapturePaymentResponses, ChangeCartData, ChangeCartErrors, ChangeCartResponses, ChangeMeData, ChangeMeErrors, ChangeMeResponses, ChangeOrderData, ChangeOrderErrors, ChangeOrderResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeProductData, ChangeProductErrors, ChangeProductResponses, ChangeReturnData, ChangeReturnErrors, ChangeReturnResponses, ChangeShipmentData, ChangeShipmentErrors, ChangeShipmentResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, ChangeWebhookEndpointData, ChangeWebhookEndpointErrors, ChangeWebhookEndpointResponses, CheckOutData, CheckOutErrors, CheckOutResponses, CreateCartData, CreateCartErrors, CreateCartResponses, CreatePasswordTokenData, CreatePasswordTokenErrors, CreatePasswordTokenResponses, CreatePaymentData, CreatePaymentErrors, CreatePaymentResponses, CreateProductData, CreateProductErrors, CreateProductResponses, CreateStreamTicketData, CreateStreamTicketErrors, CreateStreamTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DiscardOutboxEntryData, DiscardOutboxEntryErrors, DiscardOutboxEntryResponses, GetCartData, GetCartErrors, GetCartResponses, GetCommercialInvoiceData, GetCommercialInvoiceErrors, GetCommercialInvoiceResponses, GetConsigneeData, GetConsigneeErrors, GetConsigneeResponses, GetDetailedHealthData, GetDetailedHealthErrors, GetDetailedHealthResponses, GetHealthData, GetHealthResponses, GetHsCodeOverrideData, GetHsCodeOverrideErrors, GetHsCodeOverrideResponses, GetInvariantsData, GetInvariantsErrors, GetInvariantsResponses, GetJobData, GetJobErrors, GetJobResponses, GetLedgerReportData, GetLedgerReportErrors, GetLedgerReportResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetNotificationData, GetNotificationErrors, GetNotificationResponses, GetOrderData, GetOrderErrors, GetOrderLedgerData, GetOrderLedgerErrors, GetOrderLedgerResponses, GetOrderResponses, GetOrderTimelineData, GetOrderTimelineErrors, GetOrderTimelineResponses, GetPaymentData, GetPaymentErrors, GetPaymentResponses, GetProductData, GetProductErrors, GetProductResponses, GetQuoteData, GetQuoteErrors, GetQuoteResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetRefundData, GetRefundErrors, GetRefundResponses, GetReturnData, GetReturnErrors, GetReturnResponses, GetShipmentData, GetShipmentErrors, GetShipmentResponses, GetShippingOptionData, GetShippingOptionErrors, GetShippingOptionResponses, GetStockLevelData, GetStockLevelErrors, GetStockLevelResponses, GetTradeScheduleData, GetTradeScheduleErrors, GetTradeScheduleResponses, GetUserData, GetUserErrors, GetUserResponses, GetWebhookDeliveryData, GetWebhookDeliveryErrors, GetWebhookDeliveryResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, GiveUpCartData, GiveUpCartErrors, GiveUpCartResponses, ImportExchangeRatesData, ImportExchangeRatesErrors, ImportExchangeRatesResponses, ImportProductsData, ImportProductsErrors, ImportProductsResponses, ImportTradeScheduleData, ImportTradeScheduleErrors, ImportTradeScheduleResponses, ListCartsData, ListCartsErrors, ListCartsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListExchangeRateHistoryData, ListExchangeRateHistoryErrors, ListExchangeRateHistoryResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListHsCodeOverridesData, ListHsCodeOverridesErrors, ListHsCodeOverridesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListNotificationsData, ListNotificationsErrors, ListNotificationsResponses, ListOrderReturnsData, ListOrderReturnsErrors, ListOrderReturnsResponses, ListOrdersData, ListOrdersErrors, ListOrderShipmentsData, ListOrderShipmentsErrors, ListOrderShipmentsResponses, ListOrdersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListPaymentsData, ListPaymentsErrors, ListPaymentsResponses, ListProductsData, ListProductsErrors, ListProductsResponses, ListQueuesData, ListQueuesErrors, ListQueuesResponses, ListRefundsData, ListRefundsErrors, ListRefundsResponses, ListReturnsData, ListReturnsErrors, ListReturnsResponses, ListShippingOffersData, ListShippingOffersErrors, ListShippingOffersResponses, ListStockLevelsData, ListStockLevelsErrors, ListStockLevelsResponses, ListStockMovementsData, ListStockMovementsErrors, ListStockMovementsResponses, ListTradeSchedulesData, ListTradeSchedulesErrors, ListTradeSchedulesResponses, ListUserOrdersData, ListUserOrdersErrors, ListUserOrdersResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, LookUpDutyRateData, LookUpDutyRateErrors, LookUpDutyRateResponses, MergeCartData, MergeCartErrors, MergeCartResponses, OpenEventSocketData, OpenEventSocketErrors, OverrideHsCodeData, OverrideHsCodeErrors, OverrideHsCodeResponses, PingWebhookEndpointData, PingWebhookEndpointErrors, PingWebhookEndpointResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, PutShippingOptionData, PutShippingOptionErrors, PutShippingOptionResponses, QuoteCartData, QuoteCartErrors, QuoteCartResponses, ReceivePaymentWebhookData, ReceivePaymentWebhookErrors, ReceivePaymentWebhookResponses, ReceiveReturnData, ReceiveReturnErrors, ReceiveReturnResponses, RecordConsigneeData, RecordConsigneeErrors, RecordConsigneeResponses, RedeliverWebhookData, RedeliverWebhookErrors, RedeliverWebhookResponses, RefreshPaymentData, RefreshPaymentErrors, RefreshPaymentResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RefundReturnData, RefundReturnErrors, RefundReturnResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveCartItemData, RemoveCartItemErrors, RemoveCartItemResponses, RemoveHsCodeOverrideData, RemoveHsCodeOverrideErrors, RemoveHsCodeOverrideResponses, ReplayOutboxEntryData, ReplayOutboxEntryErrors, ReplayOutboxEntryResponses, RequestReturnData, RequestReturnErrors, RequestReturnResponses, RetryJobData, RetryJobErrors, RetryJobResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SetCartItemData, SetCartItemErrors, SetCartItemResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetStockThresholdData, SetStockThresholdErrors, SetStockThresholdResponses, SettleSandboxChargeData, SettleSandboxChargeErrors, SettleSandboxChargeResponses, ShipOrderData, ShipOrderErrors, ShipOrderResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, VoidPaymentData, VoidPaymentErrors, VoidPaymentResponses, WithdrawShippingOptionData, WithdrawShippingOptionErrors, WithdrawShippingOptionResponses } from './types.gen.ts';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -424,6 +424,378 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
+     * Which exchange rates count on a day?
+     *
+     * For each currency the newest on or before the day.
+     */
+    public listExchangeRates<ThrowOnError extends boolean = false>(options?: Options<ListExchangeRatesData, ThrowOnError>): RequestResult<ListExchangeRatesResponses, ListExchangeRatesErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListExchangeRatesResponses, ListExchangeRatesErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/exchange-rates',
+            ...options
+        });
+    }
+    
+    /**
+     * Import reference rates
+     *
+     * A file as the European Central Bank publishes them, up to 4 MiB: `eurofxref.csv` or `eurofxref-hist.csv` (`text/csv`), `eurofxref-daily.xml` or `eurofxref-hist-90d.xml` (`application/xml`). One bad line refuses the whole file. Nothing is ever overwritten: a rate that differs from the last one of its day is written beside it and counts from then on, so the same file again changes nothing. Currencies that ISO 4217 knows no more are passed over.
+     */
+    public importExchangeRates<ThrowOnError extends boolean = false>(options: Options<ImportExchangeRatesData, ThrowOnError>): RequestResult<ImportExchangeRatesResponses, ImportExchangeRatesErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ImportExchangeRatesResponses, ImportExchangeRatesErrors, ThrowOnError>({
+            bodySerializer: null,
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/exchange-rates',
+            ...options,
+            headers: {
+                'Content-Type': 'text/csv',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * See a currency's rates through time
+     *
+     * Newest day first. A correction stands before what it corrects.
+     */
+    public listExchangeRateHistory<ThrowOnError extends boolean = false>(options: Options<ListExchangeRateHistoryData, ThrowOnError>): RequestResult<ListExchangeRateHistoryResponses, ListExchangeRateHistoryErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListExchangeRateHistoryResponses, ListExchangeRateHistoryErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/exchange-rates/{currency}',
+            ...options
+        });
+    }
+    
+    /**
+     * Which law is in force where?
+     *
+     * One schedule for each destination, by destination, without their duty rates.
+     */
+    public listTradeSchedules<ThrowOnError extends boolean = false>(options?: Options<ListTradeSchedulesData, ThrowOnError>): RequestResult<ListTradeSchedulesResponses, ListTradeSchedulesErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListTradeSchedulesResponses, ListTradeSchedulesErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/schedules',
+            ...options
+        });
+    }
+    
+    /**
+     * Write down the law of a destination
+     *
+     * All of it in one go, up to 16 MiB: duties, taxes, thresholds, restrictions. In force from its day on; of several the one with the latest day counts, of several for one day the last. What is written stays: to change something, write the whole schedule again.
+     */
+    public importTradeSchedule<ThrowOnError extends boolean = false>(options: Options<ImportTradeScheduleData, ThrowOnError>): RequestResult<ImportTradeScheduleResponses, ImportTradeScheduleErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ImportTradeScheduleResponses, ImportTradeScheduleErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/schedules',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Get a schedule with all its duty rates
+     *
+     * In force or not.
+     */
+    public getTradeSchedule<ThrowOnError extends boolean = false>(options: Options<GetTradeScheduleData, ThrowOnError>): RequestResult<GetTradeScheduleResponses, GetTradeScheduleErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetTradeScheduleResponses, GetTradeScheduleErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/schedules/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Which duty rate applies, and why?
+     *
+     * The longest prefix of the code counts, and of equal ones that for the origin before that for any. 404 where no schedule is in force: then nothing is known, which is not the same as no duty.
+     */
+    public lookUpDutyRate<ThrowOnError extends boolean = false>(options: Options<LookUpDutyRateData, ThrowOnError>): RequestResult<LookUpDutyRateResponses, LookUpDutyRateErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<LookUpDutyRateResponses, LookUpDutyRateErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/duty-rates',
+            ...options
+        });
+    }
+    
+    /**
+     * What does a destination classify otherwise?
+     *
+     * Oldest product first.
+     */
+    public listHsCodeOverrides<ThrowOnError extends boolean = false>(options: Options<ListHsCodeOverridesData, ThrowOnError>): RequestResult<ListHsCodeOverridesResponses, ListHsCodeOverridesErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListHsCodeOverridesResponses, ListHsCodeOverridesErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/hs-codes/{destination}',
+            ...options
+        });
+    }
+    
+    /**
+     * Classify a product by its own code again
+     *
+     * For quotes from now on.
+     */
+    public removeHsCodeOverride<ThrowOnError extends boolean = false>(options: Options<RemoveHsCodeOverrideData, ThrowOnError>): RequestResult<RemoveHsCodeOverrideResponses, RemoveHsCodeOverrideErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<RemoveHsCodeOverrideResponses, RemoveHsCodeOverrideErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/hs-codes/{destination}/{sku}',
+            ...options
+        });
+    }
+    
+    /**
+     * Get a destination's HS code of a product
+     *
+     * 404 where the product's own counts.
+     */
+    public getHsCodeOverride<ThrowOnError extends boolean = false>(options: Options<GetHsCodeOverrideData, ThrowOnError>): RequestResult<GetHsCodeOverrideResponses, GetHsCodeOverrideErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetHsCodeOverrideResponses, GetHsCodeOverrideErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/hs-codes/{destination}/{sku}',
+            ...options
+        });
+    }
+    
+    /**
+     * Have a destination classify a product otherwise
+     *
+     * For quotes from now on, instead of the product's own code.
+     */
+    public overrideHsCode<ThrowOnError extends boolean = false>(options: Options<OverrideHsCodeData, ThrowOnError>): RequestResult<OverrideHsCodeResponses, OverrideHsCodeErrors, ThrowOnError> {
+        return (options.client ?? this.client).put<OverrideHsCodeResponses, OverrideHsCodeErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/trade/hs-codes/{destination}/{sku}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * How can goods be sent, and for how much?
+     *
+     * By code. What does not go to the destination, or does not take the weight, is left out.
+     */
+    public listShippingOffers<ThrowOnError extends boolean = false>(options: Options<ListShippingOffersData, ThrowOnError>): RequestResult<ListShippingOffersResponses, ListShippingOffersErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListShippingOffersResponses, ListShippingOffersErrors, ThrowOnError>({ url: '/v1/shipping-options', ...options });
+    }
+    
+    /**
+     * Withdraw a shipping option
+     *
+     * It is not offered any more, but stays for those who look it up.
+     */
+    public withdrawShippingOption<ThrowOnError extends boolean = false>(options: Options<WithdrawShippingOptionData, ThrowOnError>): RequestResult<WithdrawShippingOptionResponses, WithdrawShippingOptionErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<WithdrawShippingOptionResponses, WithdrawShippingOptionErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/shipping-options/{code}',
+            ...options
+        });
+    }
+    
+    /**
+     * Get a shipping option
+     *
+     * Withdrawn ones too.
+     */
+    public getShippingOption<ThrowOnError extends boolean = false>(options: Options<GetShippingOptionData, ThrowOnError>): RequestResult<GetShippingOptionResponses, GetShippingOptionErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetShippingOptionResponses, GetShippingOptionErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/shipping-options/{code}',
+            ...options
+        });
+    }
+    
+    /**
+     * Add or replace a shipping option
+     *
+     * The whole of it. One that was withdrawn is offered again.
+     */
+    public putShippingOption<ThrowOnError extends boolean = false>(options: Options<PutShippingOptionData, ThrowOnError>): RequestResult<PutShippingOptionResponses, PutShippingOptionErrors, ThrowOnError> {
+        return (options.client ?? this.client).put<PutShippingOptionResponses, PutShippingOptionErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/shipping-options/{code}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * List carts
+     *
+     * Your own, newest first; staff see everyone's, also guests'. As they are kept: read one for its prices and stock.
+     */
+    public listCarts<ThrowOnError extends boolean = false>(options?: Options<ListCartsData, ThrowOnError>): RequestResult<ListCartsResponses, ListCartsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListCartsResponses, ListCartsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts',
+            ...options
+        });
+    }
+    
+    /**
+     * Create a cart
+     *
+     * With an access token it is yours. Without one it is a guest's: the answer holds a `token`, only this once, which opens the cart as the header `Cart-Token`. A guest's `Idempotency-Key` is not used, since a kept answer would hold the token: a repeated call makes another cart. Refused are products that are not sold; what is out of stock or has no price in the currency is told in `problems`.
+     */
+    public createCart<ThrowOnError extends boolean = false>(options: Options<CreateCartData, ThrowOnError>): RequestResult<CreateCartResponses, CreateCartErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CreateCartResponses, CreateCartErrors, ThrowOnError>({
+            url: '/v1/carts',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Give a cart up
+     *
+     * It expires now. Repeating it changes nothing. By its user, or by whoever shows a guest's token in `Cart-Token`.
+     */
+    public giveUpCart<ThrowOnError extends boolean = false>(options: Options<GiveUpCartData, ThrowOnError>): RequestResult<GiveUpCartResponses, GiveUpCartErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<GiveUpCartResponses, GiveUpCartErrors, ThrowOnError>({ url: '/v1/carts/{id}', ...options });
+    }
+    
+    /**
+     * Read a cart
+     *
+     * Priced and checked against the stock and the destination's trade rules on each read: see `problems`. By its user, or by whoever shows a guest's token in `Cart-Token`. Staff may read every cart.
+     */
+    public getCart<ThrowOnError extends boolean = false>(options: Options<GetCartData, ThrowOnError>): RequestResult<GetCartResponses, GetCartErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetCartResponses, GetCartErrors, ThrowOnError>({ url: '/v1/carts/{id}', ...options });
+    }
+    
+    /**
+     * Change a cart
+     *
+     * Fields that you leave out stay, null clears one. By its user, or by whoever shows a guest's token in `Cart-Token`. The answer is the cart as it is then; where nothing changes, its version stays.
+     */
+    public changeCart<ThrowOnError extends boolean = false>(options: Options<ChangeCartData, ThrowOnError>): RequestResult<ChangeCartResponses, ChangeCartErrors, ThrowOnError> {
+        return (options.client ?? this.client).patch<ChangeCartResponses, ChangeCartErrors, ThrowOnError>({
+            url: '/v1/carts/{id}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Add units of a product to a cart
+     *
+     * To those that are there. Where a call may arrive twice, send `If-Match` or set the line instead. By its user, or by whoever shows a guest's token in `Cart-Token`. The answer is the cart as it is then; where nothing changes, its version stays.
+     */
+    public addCartItem<ThrowOnError extends boolean = false>(options: Options<AddCartItemData, ThrowOnError>): RequestResult<AddCartItemResponses, AddCartItemErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<AddCartItemResponses, AddCartItemErrors, ThrowOnError>({
+            url: '/v1/carts/{id}/items',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Take a product out of a cart
+     *
+     * A line that is not there changes nothing. By its user, or by whoever shows a guest's token in `Cart-Token`. The answer is the cart as it is then; where nothing changes, its version stays.
+     */
+    public removeCartItem<ThrowOnError extends boolean = false>(options: Options<RemoveCartItemData, ThrowOnError>): RequestResult<RemoveCartItemResponses, RemoveCartItemErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<RemoveCartItemResponses, RemoveCartItemErrors, ThrowOnError>({ url: '/v1/carts/{id}/items/{sku}', ...options });
+    }
+    
+    /**
+     * Set how many units of a product are in a cart
+     *
+     * Adds the line or changes it, and takes note of today's price. To take a line out, delete it. By its user, or by whoever shows a guest's token in `Cart-Token`. The answer is the cart as it is then; where nothing changes, its version stays.
+     */
+    public setCartItem<ThrowOnError extends boolean = false>(options: Options<SetCartItemData, ThrowOnError>): RequestResult<SetCartItemResponses, SetCartItemErrors, ThrowOnError> {
+        return (options.client ?? this.client).put<SetCartItemResponses, SetCartItemErrors, ThrowOnError>({
+            url: '/v1/carts/{id}/items/{sku}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Make a guest's cart one's own
+     *
+     * For a guest who has logged in: shows the cart's `Cart-Token` beside the access token. Your open cart in the same currency that was changed last takes over its lines; of a SKU that is in both the larger quantity counts; destination, note and coupon code stay yours where you have set them, and so does each key of the metadata, as long as there is room. The guest's cart is `merged` then. If you have no such cart, the guest's becomes yours, and its token is void. `If-Match` means the guest's cart. Repeating it answers the same cart.
+     */
+    public mergeCart<ThrowOnError extends boolean = false>(options: Options<MergeCartData, ThrowOnError>): RequestResult<MergeCartResponses, MergeCartErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<MergeCartResponses, MergeCartErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts/{id}/merge',
+            ...options
+        });
+    }
+    
+    /**
+     * What will this cart cost at the door?
+     *
+     * One binding offer: price, exchange rate, shipping, duty, tax and permission, with the stock held until `expires_at`, and the working of every amount. A refusal names everything in the way: goods that may not go there, a missing HS code, a destination nobody knows the law of. A newer quote of the cart takes the place of this one.
+     */
+    public quoteCart<ThrowOnError extends boolean = false>(options: Options<QuoteCartData, ThrowOnError>): RequestResult<QuoteCartResponses, QuoteCartErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<QuoteCartResponses, QuoteCartErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts/{id}/quotes',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Read a quote
+     *
+     * With its explanation, and what became of it: it stays readable for good.
+     */
+    public getQuote<ThrowOnError extends boolean = false>(options: Options<GetQuoteData, ThrowOnError>): RequestResult<GetQuoteResponses, GetQuoteErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetQuoteResponses, GetQuoteErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/quotes/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Order a cart as it was quoted
+     *
+     * Never for another price than the quote's: one that has expired, or whose cart has changed, answers 409 with what it would cost now. The order is stored before the payment provider is called; a declined card leaves it PENDING, to be paid by POST /v1/orders/{id}/payments until it expires.
+     */
+    public checkOut<ThrowOnError extends boolean = false>(options: Options<CheckOutData, ThrowOnError>): RequestResult<CheckOutResponses, CheckOutErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CheckOutResponses, CheckOutErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts/{id}/checkout',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
      * List orders
      *
      * Your own; staff see everyone's. All filters must hold. Newest first unless sorted otherwise.
@@ -527,6 +899,400 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
+     * Who receives the goods, for customs?
+     *
+     * Only masked, for the order's owner as for staff. In full it is printed on the commercial invoice that staff get.
+     */
+    public getConsignee<ThrowOnError extends boolean = false>(options: Options<GetConsigneeData, ThrowOnError>): RequestResult<GetConsigneeResponses, GetConsigneeErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetConsigneeResponses, GetConsigneeErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/consignee',
+            ...options
+        });
+    }
+    
+    /**
+     * Say who receives the goods, for customs
+     *
+     * For destinations whose customs ask for a name and an identity number. The order's owner may until goods leave; staff may always. It is kept encrypted, answered masked, and is in no log and no event. A server without a key to encrypt it with answers 503.
+     */
+    public recordConsignee<ThrowOnError extends boolean = false>(options: Options<RecordConsigneeData, ThrowOnError>): RequestResult<RecordConsigneeResponses, RecordConsigneeErrors, ThrowOnError> {
+        return (options.client ?? this.client).put<RecordConsigneeResponses, RecordConsigneeErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/consignee',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * The order's commercial invoice, as PDF
+     *
+     * For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that leave the seller's country need all of it: what is missing is named (409). Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.
+     */
+    public getCommercialInvoice<ThrowOnError extends boolean = false>(options: Options<GetCommercialInvoiceData, ThrowOnError>): RequestResult<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/documents/commercial-invoice.pdf',
+            ...options
+        });
+    }
+    
+    /**
+     * What of an order has left?
+     *
+     * All shipments of the order, oldest first.
+     */
+    public listOrderShipments<ThrowOnError extends boolean = false>(options: Options<ListOrderShipmentsData, ThrowOnError>): RequestResult<ListOrderShipmentsResponses, ListOrderShipmentsErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListOrderShipmentsResponses, ListOrderShipmentsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/shipments',
+            ...options
+        });
+    }
+    
+    /**
+     * Ship an order, or a part of it
+     *
+     * The units leave the stock. The order must be PAID or PROCESSING (else 409); it is PROCESSING when a part of it left, and SHIPPED when all did. More units of a line than are left to be shipped: 422, naming the line.
+     */
+    public shipOrder<ThrowOnError extends boolean = false>(options: Options<ShipOrderData, ThrowOnError>): RequestResult<ShipOrderResponses, ShipOrderErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ShipOrderResponses, ShipOrderErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/shipments',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Read a shipment
+     *
+     * What left together, by which carrier, and whether it arrived.
+     */
+    public getShipment<ThrowOnError extends boolean = false>(options: Options<GetShipmentData, ThrowOnError>): RequestResult<GetShipmentResponses, GetShipmentErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetShipmentResponses, GetShipmentErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/shipments/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Change a shipment
+     *
+     * Its tracking, or that it was delivered: the order is DELIVERED when all of its units are. Fields that you leave out stay, null clears one.
+     */
+    public changeShipment<ThrowOnError extends boolean = false>(options: Options<ChangeShipmentData, ThrowOnError>): RequestResult<ChangeShipmentResponses, ChangeShipmentErrors, ThrowOnError> {
+        return (options.client ?? this.client).patch<ChangeShipmentResponses, ChangeShipmentErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/shipments/{id}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * What did an order's money do?
+     *
+     * Every transaction of the order's books with its entries, and the balance of each account. Nothing of it is ever changed: what is taken back is booked as another transaction.
+     */
+    public getOrderLedger<ThrowOnError extends boolean = false>(options: Options<GetOrderLedgerData, ThrowOnError>): RequestResult<GetOrderLedgerResponses, GetOrderLedgerErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetOrderLedgerResponses, GetOrderLedgerErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/ledger',
+            ...options
+        });
+    }
+    
+    /**
+     * Report what was booked in a span of time
+     *
+     * Of all orders, by currency and account: the transactions with `from` ≤ `occurred_at` < `to`.
+     */
+    public getLedgerReport<ThrowOnError extends boolean = false>(options?: Options<GetLedgerReportData, ThrowOnError>): RequestResult<GetLedgerReportResponses, GetLedgerReportErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<GetLedgerReportResponses, GetLedgerReportErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/reports/ledger',
+            ...options
+        });
+    }
+    
+    /**
+     * List an order's payments
+     *
+     * Oldest first.
+     */
+    public listPayments<ThrowOnError extends boolean = false>(options: Options<ListPaymentsData, ThrowOnError>): RequestResult<ListPaymentsResponses, ListPaymentsErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListPaymentsResponses, ListPaymentsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/payments',
+            ...options
+        });
+    }
+    
+    /**
+     * Pay for an order
+     *
+     * The payment is stored, then charged. A declined card is an answer, not an error: `status` is `failed`. Where the provider does not answer, `status` stays `created` and the provider is asked again by itself.
+     */
+    public createPayment<ThrowOnError extends boolean = false>(options: Options<CreatePaymentData, ThrowOnError>): RequestResult<CreatePaymentResponses, CreatePaymentErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CreatePaymentResponses, CreatePaymentErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/payments',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Read a payment
+     *
+     * As it stands.
+     */
+    public getPayment<ThrowOnError extends boolean = false>(options: Options<GetPaymentData, ThrowOnError>): RequestResult<GetPaymentResponses, GetPaymentErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetPaymentResponses, GetPaymentErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/payments/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Ask the provider how a payment stands
+     *
+     * For the page that the customer comes back to: it need not wait for the provider's webhook, and whichever is first, the other changes nothing.
+     */
+    public refreshPayment<ThrowOnError extends boolean = false>(options: Options<RefreshPaymentData, ThrowOnError>): RequestResult<RefreshPaymentResponses, RefreshPaymentErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<RefreshPaymentResponses, RefreshPaymentErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/payments/{id}/refresh',
+            ...options
+        });
+    }
+    
+    /**
+     * Capture what is reserved
+     *
+     * All of it, or a part: more can follow where the provider can do that; where not, the rest is let go.
+     */
+    public capturePayment<ThrowOnError extends boolean = false>(options: Options<CapturePaymentData, ThrowOnError>): RequestResult<CapturePaymentResponses, CapturePaymentErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CapturePaymentResponses, CapturePaymentErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/payments/{id}/captures',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Let go of what is reserved
+     *
+     * Repeating it changes nothing.
+     */
+    public voidPayment<ThrowOnError extends boolean = false>(options: Options<VoidPaymentData, ThrowOnError>): RequestResult<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/payments/{id}/void',
+            ...options
+        });
+    }
+    
+    /**
+     * List an order's refunds
+     *
+     * Oldest first.
+     */
+    public listRefunds<ThrowOnError extends boolean = false>(options: Options<ListRefundsData, ThrowOnError>): RequestResult<ListRefundsResponses, ListRefundsErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListRefundsResponses, ListRefundsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/refunds',
+            ...options
+        });
+    }
+    
+    /**
+     * Refund an order
+     *
+     * All that was paid, an amount, or units of lines with their duty and tax to the minor unit. Never more than was captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays `pending`, and it is asked again, with the same key, until it does.
+     */
+    public refundOrder<ThrowOnError extends boolean = false>(options: Options<RefundOrderData, ThrowOnError>): RequestResult<RefundOrderResponses, RefundOrderErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<RefundOrderResponses, RefundOrderErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/refunds',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Read a refund
+     *
+     * As it stands.
+     */
+    public getRefund<ThrowOnError extends boolean = false>(options: Options<GetRefundData, ThrowOnError>): RequestResult<GetRefundResponses, GetRefundErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetRefundResponses, GetRefundErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/refunds/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * For payment providers: what happened
+     *
+     * Verified over the raw bytes and their time, remembered once, answered at once, and worked on by a job. Repeats and any order are fine: what it says is asked of the provider, never believed.
+     */
+    public receivePaymentWebhook<ThrowOnError extends boolean = false>(options: Options<ReceivePaymentWebhookData, ThrowOnError>): RequestResult<ReceivePaymentWebhookResponses, ReceivePaymentWebhookErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ReceivePaymentWebhookResponses, ReceivePaymentWebhookErrors, ThrowOnError>({
+            url: '/v1/payment-webhooks/{provider}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Sandbox: let the bank decide about a late charge
+     *
+     * For `tok_late`: the charge is captured, or authorised where captures are manual, and the sandbox's bank sends its signed webhook. Again, it changes nothing. Not found where the sandbox is not enabled.
+     */
+    public settleSandboxCharge<ThrowOnError extends boolean = false>(options: Options<SettleSandboxChargeData, ThrowOnError>): RequestResult<SettleSandboxChargeResponses, SettleSandboxChargeErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<SettleSandboxChargeResponses, SettleSandboxChargeErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/sandbox/charges/{reference}/settle',
+            ...options
+        });
+    }
+    
+    /**
+     * List an order's returns
+     *
+     * Oldest first.
+     */
+    public listOrderReturns<ThrowOnError extends boolean = false>(options: Options<ListOrderReturnsData, ThrowOnError>): RequestResult<ListOrderReturnsResponses, ListOrderReturnsErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListOrderReturnsResponses, ListOrderReturnsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/returns',
+            ...options
+        });
+    }
+    
+    /**
+     * Ask to send units of an order back
+     *
+     * Units that were shipped, have not come back and are in no other open return; else 422, naming the line and how many can be returned. Staff approve or reject it.
+     */
+    public requestReturn<ThrowOnError extends boolean = false>(options: Options<RequestReturnData, ThrowOnError>): RequestResult<RequestReturnResponses, RequestReturnErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<RequestReturnResponses, RequestReturnErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/returns',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * List all returns
+     *
+     * Newest first. `status=requested` are those to be decided, `status=approved` those on their way.
+     */
+    public listReturns<ThrowOnError extends boolean = false>(options?: Options<ListReturnsData, ThrowOnError>): RequestResult<ListReturnsResponses, ListReturnsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListReturnsResponses, ListReturnsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/returns',
+            ...options
+        });
+    }
+    
+    /**
+     * Read a return
+     *
+     * The `ETag` is for `If-Match`: how its refund stands changes without a new version.
+     */
+    public getReturn<ThrowOnError extends boolean = false>(options: Options<GetReturnData, ThrowOnError>): RequestResult<GetReturnResponses, GetReturnErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetReturnResponses, GetReturnErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/returns/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Approve, reject or cancel a return
+     *
+     * Staff approve or reject one that is `requested`. Its owner, and staff, may cancel it until it was received; its units can then be returned by another.
+     */
+    public changeReturn<ThrowOnError extends boolean = false>(options: Options<ChangeReturnData, ThrowOnError>): RequestResult<ChangeReturnResponses, ChangeReturnErrors, ThrowOnError> {
+        return (options.client ?? this.client).patch<ChangeReturnResponses, ChangeReturnErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/returns/{id}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Record what came back
+     *
+     * Once, of an approved return; fewer units than were asked for are fine, and the others can be returned later. Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well.
+     */
+    public receiveReturn<ThrowOnError extends boolean = false>(options: Options<ReceiveReturnData, ThrowOnError>): RequestResult<ReceiveReturnResponses, ReceiveReturnErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ReceiveReturnResponses, ReceiveReturnErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/returns/{id}/receipt',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Refund what came back
+     *
+     * The goods of the units that were received, with their duty and tax to the minor unit. Once; again, with a new key, where `refund.status` is `failed`. Where the provider does not answer it stays `pending`, and the provider is asked until it does.
+     */
+    public refundReturn<ThrowOnError extends boolean = false>(options: Options<RefundReturnData, ThrowOnError>): RequestResult<RefundReturnResponses, RefundReturnErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<RefundReturnResponses, RefundReturnErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/returns/{id}/refund',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
      * Follow the log
      *
      * Everything that happened, oldest first: to you and yours, or to all if you are staff. Pass `next_cursor` as `after` for ever and you miss nothing and get nothing twice. An answer may hold fewer events than `limit`, or none, although there are more: a call looks at 5,000 at the most for their type. What just happened comes as soon as all that began before it has ended, mostly at once.
@@ -555,7 +1321,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Read an e-mail
      *
-     * Its text, and whether it was sent. Each order has one of each template at the most.
+     * Its text, and whether it was sent. Each order, shipment and refund has one of each template at the most.
      */
     public getNotification<ThrowOnError extends boolean = false>(options: Options<GetNotificationData, ThrowOnError>): RequestResult<GetNotificationResponses, GetNotificationErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetNotificationResponses, GetNotificationErrors, ThrowOnError>({
@@ -850,6 +1616,19 @@ export class Waybill extends HeyApiClient {
         return (options.client ?? this.client).post<CancelJobResponses, CancelJobErrors, ThrowOnError>({
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/admin/jobs/{id}/cancellation',
+            ...options
+        });
+    }
+    
+    /**
+     * Does everything in the database agree?
+     *
+     * Checks every invariant over the whole database as it is at one moment: stock and its movements, orders and their lines, the ledger, payments, the log. Reads only, and takes a minute where there are millions of orders; whoever asks meanwhile gets the same answer. `deno task verify` does it from the command line.
+     */
+    public getInvariants<ThrowOnError extends boolean = false>(options?: Options<GetInvariantsData, ThrowOnError>): RequestResult<GetInvariantsResponses, GetInvariantsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<GetInvariantsResponses, GetInvariantsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/admin/invariants',
             ...options
         });
     }

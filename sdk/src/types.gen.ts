@@ -445,6 +445,10 @@ export type StockMovement = {
      * UUID
      */
     order_id: string | null;
+    /**
+     * The quote that it holds stock for, or frees it of
+     */
+    quote_id: string | null;
     reason: string | null;
     reference: string | null;
     actor: string;
@@ -456,6 +460,1117 @@ export type StockThreshold = {
      * From how few available units on; null: never
      */
     low_stock_threshold: number | null;
+};
+
+export type ExchangeRateImport = {
+    /**
+     * Who says so
+     */
+    source: string;
+    /**
+     * Rates that are new, or not what was last known of their day
+     */
+    imported: number;
+    /**
+     * Rates that were known already
+     */
+    unchanged: number;
+    /**
+     * Rates of currencies that ISO 4217 knows no more
+     */
+    skipped: number;
+    skipped_currencies: Array<string>;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    first_day: string | null;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    last_day: string | null;
+};
+
+export type ExchangeRates = {
+    base: 'EUR';
+    /**
+     * Calendar day (ISO 8601)
+     */
+    on: string;
+    /**
+     * One for each currency that there is one of
+     */
+    data: Array<ExchangeRate>;
+};
+
+export type ExchangeRate = {
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * Units of the currency for one euro
+     */
+    rate: string;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    as_of: string;
+    /**
+     * Who says so
+     */
+    source: string;
+    recorded_at: string;
+};
+
+export type ExchangeRatePage = {
+    data: Array<ExchangeRate>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type TradeScheduleSummary = {
+    /**
+     * What its thresholds and rates per kilogram are in
+     */
+    currency: string;
+    /**
+     * Between places of one territory there is no duty: `EU`, or the country itself
+     */
+    customs_territory: string;
+    duty: {
+        /**
+         * The customs value: `fob` is the goods alone, `cif` has their shipping too
+         */
+        valuation: 'fob' | 'cif';
+        /**
+         * Up to and including this there is no duty; null: always
+         */
+        de_minimis: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+    };
+    tax: {
+        name: string;
+        /**
+         * The longest HS prefix that fits counts, a category before none
+         */
+        rates: Array<{
+            /**
+             * The first digits of the HS code; empty: all goods
+             */
+            hs_prefix?: string;
+            /**
+             * The product's category
+             */
+            category?: string | null;
+            /**
+             * A decimal fraction: 0.12 is 12 %
+             */
+            rate: string;
+            note?: string | null;
+        }>;
+        /**
+         * What it is charged on
+         */
+        base: Array<'goods' | 'shipping' | 'duty'>;
+        /**
+         * Up to and including this imports are free of it
+         */
+        de_minimis: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+        /**
+         * Up to and including this the seller collects it at checkout whatever the incoterm (EU: IOSS)
+         */
+        collected_by_seller_up_to: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+        /**
+         * The name of that rule
+         */
+        scheme: string | null;
+    };
+    restrictions: Array<{
+        /**
+         * The first digits of the HS code; empty: all goods
+         */
+        hs_prefix?: string | null;
+        /**
+         * The product's category
+         */
+        category?: string | null;
+        verdict: 'forbidden' | 'licence_required';
+        reason: string;
+    }>;
+    /**
+     * What customs want to know of who receives the goods
+     */
+    consignee_id: {
+        required: boolean;
+        /**
+         * What the number is called there
+         */
+        name: string;
+    } | null;
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    effective_from: string;
+    source: string;
+    /**
+     * How many there are; GET the schedule to see them
+     */
+    duty_rate_count: number;
+    created_at: string;
+};
+
+export type NewTradeSchedule = {
+    /**
+     * What its thresholds and rates per kilogram are in
+     */
+    currency: string;
+    /**
+     * Between places of one territory there is no duty: `EU`, or the country itself
+     */
+    customs_territory: string;
+    duty: {
+        /**
+         * The customs value: `fob` is the goods alone, `cif` has their shipping too
+         */
+        valuation: 'fob' | 'cif';
+        /**
+         * Up to and including this there is no duty; null: always
+         */
+        de_minimis: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+    };
+    tax: {
+        name: string;
+        /**
+         * The longest HS prefix that fits counts, a category before none
+         */
+        rates: Array<{
+            /**
+             * The first digits of the HS code; empty: all goods
+             */
+            hs_prefix?: string;
+            /**
+             * The product's category
+             */
+            category?: string | null;
+            /**
+             * A decimal fraction: 0.12 is 12 %
+             */
+            rate: string;
+            note?: string | null;
+        }>;
+        /**
+         * What it is charged on
+         */
+        base: Array<'goods' | 'shipping' | 'duty'>;
+        /**
+         * Up to and including this imports are free of it
+         */
+        de_minimis: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+        /**
+         * Up to and including this the seller collects it at checkout whatever the incoterm (EU: IOSS)
+         */
+        collected_by_seller_up_to: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+        /**
+         * The name of that rule
+         */
+        scheme: string | null;
+    };
+    restrictions: Array<{
+        /**
+         * The first digits of the HS code; empty: all goods
+         */
+        hs_prefix?: string | null;
+        /**
+         * The product's category
+         */
+        category?: string | null;
+        verdict: 'forbidden' | 'licence_required';
+        reason: string;
+    }>;
+    /**
+     * What customs want to know of who receives the goods
+     */
+    consignee_id: {
+        required: boolean;
+        /**
+         * What the number is called there
+         */
+        name: string;
+    } | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    effective_from: string;
+    /**
+     * Where all this is said: a law, an address
+     */
+    source: string;
+    duty_rates: Array<DutyRate>;
+};
+
+export type DutyRate = {
+    /**
+     * The first digits of the HS code; empty: all goods
+     */
+    hs_prefix: string;
+    /**
+     * Only for goods of this origin; null: of any
+     */
+    origin?: string | null;
+    /**
+     * Of the customs value
+     */
+    ad_valorem?: string;
+    /**
+     * Minor units of the schedule's currency for each kilogram, on top of `ad_valorem`
+     */
+    per_kg?: number;
+    note?: string | null;
+};
+
+export type TradeSchedulePage = {
+    data: Array<TradeScheduleSummary>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type TradeSchedule = {
+    /**
+     * What its thresholds and rates per kilogram are in
+     */
+    currency: string;
+    /**
+     * Between places of one territory there is no duty: `EU`, or the country itself
+     */
+    customs_territory: string;
+    duty: {
+        /**
+         * The customs value: `fob` is the goods alone, `cif` has their shipping too
+         */
+        valuation: 'fob' | 'cif';
+        /**
+         * Up to and including this there is no duty; null: always
+         */
+        de_minimis: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+    };
+    tax: {
+        name: string;
+        /**
+         * The longest HS prefix that fits counts, a category before none
+         */
+        rates: Array<{
+            /**
+             * The first digits of the HS code; empty: all goods
+             */
+            hs_prefix?: string;
+            /**
+             * The product's category
+             */
+            category?: string | null;
+            /**
+             * A decimal fraction: 0.12 is 12 %
+             */
+            rate: string;
+            note?: string | null;
+        }>;
+        /**
+         * What it is charged on
+         */
+        base: Array<'goods' | 'shipping' | 'duty'>;
+        /**
+         * Up to and including this imports are free of it
+         */
+        de_minimis: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+        /**
+         * Up to and including this the seller collects it at checkout whatever the incoterm (EU: IOSS)
+         */
+        collected_by_seller_up_to: {
+            /**
+             * In minor units of the currency
+             */
+            amount: number;
+            /**
+             * What is compared with it: the value of the goods alone, or with their shipping
+             */
+            basis: 'goods' | 'goods_and_shipping';
+        } | null;
+        /**
+         * The name of that rule
+         */
+        scheme: string | null;
+    };
+    restrictions: Array<{
+        /**
+         * The first digits of the HS code; empty: all goods
+         */
+        hs_prefix?: string | null;
+        /**
+         * The product's category
+         */
+        category?: string | null;
+        verdict: 'forbidden' | 'licence_required';
+        reason: string;
+    }>;
+    /**
+     * What customs want to know of who receives the goods
+     */
+    consignee_id: {
+        required: boolean;
+        /**
+         * What the number is called there
+         */
+        name: string;
+    } | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    effective_from: string;
+    /**
+     * Where all this is said: a law, an address
+     */
+    source: string;
+    duty_rates: Array<DutyRate>;
+    /**
+     * UUID
+     */
+    id: string;
+    created_at: string;
+};
+
+export type DutyRateAnswer = {
+    schedule: {
+        /**
+         * UUID
+         */
+        id: string;
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination: string;
+        /**
+         * Calendar day (ISO 8601)
+         */
+        effective_from: string;
+        source: string;
+    };
+    /**
+     * Digits only
+     */
+    hs_code: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    origin: string | null;
+    /**
+     * The one that applies; null: the schedule has none, so nothing is known
+     */
+    rate: DutyRate | null;
+    /**
+     * Why this one, for a person to read
+     */
+    reason: string;
+    /**
+     * All rates of the schedule whose prefix the code begins with, of whichever origin
+     */
+    candidates: Array<DutyRate>;
+};
+
+export type HsCodeOverridePage = {
+    data: Array<HsCodeOverride>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type HsCodeOverride = {
+    /**
+     * UUID
+     */
+    product_id: string;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string;
+    /**
+     * Digits only
+     */
+    hs_code: string;
+    updated_at: string;
+};
+
+export type NewHsCodeOverride = {
+    /**
+     * Harmonized System code, dotted or not; kept as digits
+     */
+    hs_code: string;
+};
+
+export type ShippingOfferPage = {
+    data: Array<ShippingOffer>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type ShippingOffer = {
+    /**
+     * What quotes name it by
+     */
+    code: string;
+    name: string;
+    carrier: string | null;
+    /**
+     * Of the band that the weight falls into
+     */
+    price: number;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * On the way
+     */
+    min_days: number | null;
+    /**
+     * On the way
+     */
+    max_days: number | null;
+};
+
+export type ShippingOption = {
+    /**
+     * What quotes name it by
+     */
+    code: string;
+    name: string;
+    carrier: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In the order of weight. Heavier than the last: not offered.
+     */
+    bands: Array<{
+        /**
+         * Up to and including
+         */
+        up_to_grams: number;
+        /**
+         * In minor units of the option's currency
+         */
+        price: number;
+    }>;
+    /**
+     * On the way
+     */
+    min_days: number | null;
+    /**
+     * On the way
+     */
+    max_days: number | null;
+    countries: Array<string>;
+    /**
+     * Offered; false once it was withdrawn
+     */
+    active: boolean;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type NewShippingOption = {
+    name: string;
+    carrier?: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In the order of weight. Heavier than the last: not offered.
+     */
+    bands: Array<{
+        /**
+         * Up to and including
+         */
+        up_to_grams: number;
+        /**
+         * In minor units of the option's currency
+         */
+        price: number;
+    }>;
+    /**
+     * On the way
+     */
+    min_days?: number | null;
+    /**
+     * On the way
+     */
+    max_days?: number | null;
+    /**
+     * Where it delivers to
+     */
+    countries: Array<string>;
+};
+
+export type NewCart = Cart & {
+    /**
+     * A guest's key to the cart, said only this once: send it as `Cart-Token`
+     */
+    token?: string;
+};
+
+export type CartItem = {
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * Null for a product that is not to be seen any more
+     */
+    product_id: string | null;
+    name: string | null;
+    quantity: number;
+    /**
+     * Today's; null: it cannot be bought as it is
+     */
+    unit_price: number | null;
+    /**
+     * In minor units of the currency
+     */
+    line_total: number | null;
+    /**
+     * Units that can be sold now
+     */
+    available: number;
+};
+
+export type CartProblem = {
+    code: 'gone' | 'short' | 'price_changed' | 'no_price' | 'not_shippable' | 'amount_too_large';
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * JSON Pointer into the cart
+     */
+    pointer: string;
+    message: string;
+    /**
+     * `short`: so many can be had
+     */
+    available?: number;
+    /**
+     * `price_changed`: when the line was last set
+     */
+    from?: number;
+    /**
+     * `price_changed`: now
+     */
+    to?: number;
+    /**
+     * `no_price`: the one that it has no price in
+     */
+    currency?: string;
+    /**
+     * `not_shippable`: where to
+     */
+    destination?: string;
+    /**
+     * `not_shippable`
+     */
+    verdict?: 'forbidden' | 'licence_required';
+    /**
+     * `not_shippable`: what the trade rules say
+     */
+    reason?: string;
+};
+
+export type Cart = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Whose it is; null: a guest's
+     */
+    user_id: string | null;
+    status: 'open' | 'checked_out' | 'merged' | 'expired';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string | null;
+    note: string | null;
+    coupon_code: string | null;
+    metadata: {
+        [key: string]: string;
+    };
+    /**
+     * The order that it became
+     */
+    order_id: string | null;
+    /**
+     * The cart that took over its lines
+     */
+    merged_into: string | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * Left alone until then, it expires; each change moves it
+     */
+    expires_at: string;
+    items: Array<CartItem>;
+    /**
+     * The sum of the lines that have a price
+     */
+    subtotal: number;
+    /**
+     * What stands between the cart and an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted.
+     */
+    problems: Array<CartProblem>;
+};
+
+export type CreateCart = {
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * Where it is to be sent
+     */
+    destination?: string;
+    /**
+     * The same SKU in several lines is one line
+     */
+    items?: Array<{
+        /**
+         * Stock keeping unit
+         */
+        sku: string;
+        /**
+         * Units
+         */
+        quantity: number;
+    }>;
+    note?: string;
+    coupon_code?: string;
+    /**
+     * Up to 50 keys with text values, kept for the caller
+     */
+    metadata?: {
+        [key: string]: string;
+    };
+};
+
+export type StoredCart = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Whose it is; null: a guest's
+     */
+    user_id: string | null;
+    status: 'open' | 'checked_out' | 'merged' | 'expired';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string | null;
+    /**
+     * Each SKU once, in the order in which they were added
+     */
+    items: Array<StoredCartItem>;
+    note: string | null;
+    coupon_code: string | null;
+    metadata: {
+        [key: string]: string;
+    };
+    /**
+     * The order that it became
+     */
+    order_id: string | null;
+    /**
+     * The cart that took over its lines
+     */
+    merged_into: string | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * Left alone until then, it expires; each change moves it
+     */
+    expires_at: string;
+};
+
+export type StoredCartItem = {
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    quantity: number;
+    /**
+     * The list price when the line was last set; null: there was none in the cart's currency
+     */
+    added_price: number | null;
+};
+
+export type ChangeCart = {
+    /**
+     * The prices of all lines count as seen in it
+     */
+    currency?: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination?: string | null;
+    note?: string | null;
+    coupon_code?: string | null;
+    /**
+     * Merged into what is there; null removes a key (RFC 7396)
+     */
+    metadata?: {
+        [key: string]: string | null;
+    };
+};
+
+export type AddCartItem = {
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * Units
+     */
+    quantity: number;
+};
+
+export type SetCartItem = {
+    /**
+     * Units
+     */
+    quantity: number;
+};
+
+export type Quote = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    cart_id: string;
+    cart_version: number;
+    /**
+     * UUID
+     */
+    user_id: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    ship_from: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string;
+    /**
+     * Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery
+     */
+    incoterm: 'DAP' | 'DDP';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    lines: Array<QuoteLine>;
+    shipping: {
+        code: string;
+        name: string;
+        weight_grams: number;
+    };
+    /**
+     * In minor units of the currency
+     */
+    subtotal: number;
+    /**
+     * In minor units of the currency
+     */
+    shipping_total: number;
+    /**
+     * In minor units of the currency
+     */
+    duty_total: number;
+    /**
+     * In minor units of the currency
+     */
+    tax_total: number;
+    /**
+     * What checkout charges: subtotal + shipping_total + duty_total + tax_total
+     */
+    total_price: number;
+    /**
+     * In minor units of the currency
+     */
+    duty_on_delivery: number;
+    /**
+     * In minor units of the currency
+     */
+    tax_on_delivery: number;
+    /**
+     * How each amount came to be. Those that are `collected` sum to total_price, the others to what is due on delivery
+     */
+    explanation: Array<QuoteExplanation>;
+    /**
+     * The number that customs there want to know of whoever receives the goods
+     */
+    consignee_id: {
+        required: boolean;
+        name: string;
+    } | null;
+    created_at: string;
+    /**
+     * Until then price and stock are held
+     */
+    expires_at: string;
+    /**
+     * superseded: the cart has a newer one
+     */
+    status: 'open' | 'used' | 'expired' | 'superseded';
+    /**
+     * The order that took it at its word
+     */
+    order_id: string | null;
+};
+
+export type QuoteLine = {
+    line: number;
+    /**
+     * UUID
+     */
+    product_id: string;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    name: string;
+    quantity: number;
+    /**
+     * As the destination classifies it
+     */
+    hs_code: string | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country_of_origin: string | null;
+    weight_grams: number | null;
+    /**
+     * In minor units of the currency
+     */
+    unit_price: number;
+    /**
+     * In minor units of the currency
+     */
+    line_total: number;
+    /**
+     * Its share of the shipping
+     */
+    shipping_amount: number;
+    /**
+     * Collected at checkout
+     */
+    duty_amount: number;
+    /**
+     * Collected at checkout
+     */
+    tax_amount: number;
+    /**
+     * Paid by whoever receives it
+     */
+    duty_on_delivery: number;
+    /**
+     * Paid by whoever receives it
+     */
+    tax_on_delivery: number;
+};
+
+export type QuoteExplanation = {
+    /**
+     * Of the quote; null: the consignment as a whole
+     */
+    line: number | null;
+    kind: 'goods' | 'shipping' | 'duty' | 'tax';
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+    /**
+     * Part of the total; otherwise due on delivery
+     */
+    collected: boolean;
+    /**
+     * Which rule said so, in words
+     */
+    rule: string;
+    rate: string | null;
+    /**
+     * What the rate was applied to
+     */
+    basis: number | null;
+    exchange: {
+        /**
+         * ISO 4217 code
+         */
+        from: string;
+        /**
+         * ISO 4217 code
+         */
+        to: string;
+        /**
+         * Units of `to` for one of `from`
+         */
+        rate: string;
+        as_of: string;
+        source: string;
+    } | null;
+    rounding: 'exact' | 'half_even' | 'largest_remainder';
+    /**
+     * Where the rule is written
+     */
+    source: string | null;
+};
+
+export type NewQuote = {
+    /**
+     * Where to; the cart's destination unless said
+     */
+    destination?: string;
+    /**
+     * Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery
+     */
+    incoterm?: 'DAP' | 'DDP';
+    /**
+     * `code` of one of `GET /v1/shipping-options`
+     */
+    shipping_option: string;
+};
+
+export type CheckoutResult = {
+    order: Order;
+    payment: Payment;
 };
 
 export type Order = {
@@ -472,8 +1587,8 @@ export type Order = {
      */
     user_id: string;
     status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
-    payment_status: 'UNPAID' | 'PAID' | 'REFUNDED';
-    fulfilment_status: 'UNFULFILLED' | 'SHIPPED' | 'DELIVERED';
+    payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+    fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
     /**
      * ISO 4217 code
      */
@@ -484,9 +1599,53 @@ export type Order = {
      */
     subtotal: number;
     /**
-     * What is to be paid
+     * In minor units of the currency
+     */
+    shipping_total: number;
+    /**
+     * Duty that was collected
+     */
+    duty_total: number;
+    /**
+     * Tax that was collected
+     */
+    tax_total: number;
+    /**
+     * subtotal + shipping_total + duty_total + tax_total
      */
     total_price: number;
+    /**
+     * Reserved on the customer's account and not captured yet
+     */
+    amount_authorised: number;
+    /**
+     * What was captured, refunds not taken off
+     */
+    amount_paid: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_refunded: number;
+    /**
+     * What is still to be paid, by the ledger; negative: what is owed to the customer
+     */
+    amount_due: number;
+    /**
+     * Of all lines
+     */
+    units: number;
+    units_shipped: number;
+    units_delivered: number;
+    units_returned: number;
+    /**
+     * The quote that it took at its word: there is the working
+     */
+    quote_id: string | null;
+    /**
+     * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+     */
+    incoterm: 'DAP' | 'DDP' | null;
+    shipping_option: string | null;
     ship_to: Address;
     note: string | null;
     metadata: {
@@ -536,9 +1695,33 @@ export type OrderItem = {
      */
     list_price: number | null;
     /**
-     * In minor units of the currency
+     * Of the goods alone
      */
     line_total: number;
+    /**
+     * Its share of the shipping
+     */
+    shipping_amount: number;
+    /**
+     * Duty that was collected for it
+     */
+    duty_amount: number;
+    /**
+     * Tax that was collected for it
+     */
+    tax_amount: number;
+    /**
+     * As the destination classifies it
+     */
+    hs_code: string | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country_of_origin: string | null;
+    /**
+     * Of one unit
+     */
+    weight_grams: number | null;
 };
 
 export type Address = {
@@ -561,6 +1744,118 @@ export type Address = {
      */
     country: string;
     phone?: string;
+};
+
+/**
+ * As it stands: `redirect_url` says where the customer goes next
+ */
+export type Payment = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * The name of a payment provider
+     */
+    provider: string;
+    /**
+     * created: the provider has not answered yet, and will be asked; requires_action: send the customer to redirect_url; processing: the provider decides later; authorised: reserved; captured; failed; voided
+     */
+    status: 'created' | 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+    capture_method: 'automatic' | 'manual';
+    /**
+     * Reserved, captured or not
+     */
+    amount_authorised: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_captured: number;
+    /**
+     * Refunds under way
+     */
+    amount_refunding: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_refunded: number;
+    /**
+     * What the provider calls it
+     */
+    provider_reference: string | null;
+    redirect_url: string | null;
+    failure_code: string | null;
+    failure_message: string | null;
+    version: number;
+    created_at: string;
+    updated_at: string;
+} | null;
+
+export type Checkout = {
+    /**
+     * The cart's open quote: what it says is what is charged
+     */
+    quote_id: string;
+    ship_to: Address & unknown;
+    /**
+     * Left out: paid later, by POST /v1/orders/{id}/payments
+     */
+    payment?: {
+        /**
+         * The name of a payment provider
+         */
+        provider: string;
+        /**
+         * The provider's own token of what to charge; never a card number
+         */
+        payment_method: string;
+        /**
+         * `manual`: the amount is only reserved, and staff capture it
+         */
+        capture_method?: 'automatic' | 'manual';
+        /**
+         * Where the customer comes back to after a redirect
+         */
+        return_url?: string;
+    };
+    consignee?: RecordConsignee;
+    /**
+     * The cart's note is not taken over
+     */
+    note?: string;
+    /**
+     * Up to 50 keys with text values, kept for the caller
+     */
+    metadata?: {
+        [key: string]: string;
+    };
+};
+
+/**
+ * Where the quote's `consignee_id` says so; kept encrypted
+ */
+export type RecordConsignee = {
+    /**
+     * As customs have it registered
+     */
+    name: string;
+    /**
+     * Which number it is, as the destination calls it: PCCC (Korea), CPF (Brazil), resident id (China)
+     */
+    id_type: string;
+    id_number: string;
 };
 
 export type PlaceOrder = {
@@ -655,6 +1950,438 @@ export type OrderTimeline = {
     }>;
 };
 
+export type Consignee = {
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * Which number it is, as the destination calls it: PCCC (Korea), CPF (Brazil), resident id (China)
+     */
+    id_type: string;
+    /**
+     * All but the initials is covered
+     */
+    masked_name: string;
+    /**
+     * All but the last four characters is covered, of fewer than eight all but the last
+     */
+    masked_id: string;
+    created_at: string;
+    updated_at: string;
+};
+
+export type Shipment = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    status: 'shipped' | 'delivered';
+    items: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        quantity: number;
+    }>;
+    carrier: string | null;
+    tracking_number: string | null;
+    tracking_url: string | null;
+    /**
+     * Gross, of the whole shipment
+     */
+    weight_grams: number | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    shipped_at: string;
+    delivered_at: string | null;
+    updated_at: string;
+};
+
+export type NewShipment = {
+    /**
+     * What leaves, by line; left out: all that has not left yet
+     */
+    items?: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        quantity: number;
+    }>;
+    carrier?: string | null;
+    tracking_number?: string | null;
+    tracking_url?: string | null;
+    weight_grams?: number | null;
+};
+
+export type ChangeShipment = {
+    /**
+     * It arrived
+     */
+    status?: 'delivered';
+    carrier?: string | null;
+    tracking_number?: string | null;
+    tracking_url?: string | null;
+    weight_grams?: number | null;
+};
+
+export type OrderLedger = {
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * The balance of `receivable`: what is still to be paid; negative: what is owed to the customer
+     */
+    amount_due: number;
+    /**
+     * Of the accounts that have entries
+     */
+    balances: Array<AccountBalance>;
+    /**
+     * Oldest first
+     */
+    transactions: Array<LedgerTransaction>;
+};
+
+export type AccountBalance = LedgerEntry & {
+    /**
+     * debit − credit
+     */
+    balance: number;
+};
+
+export type LedgerEntry = {
+    /**
+     * Of the books
+     */
+    account: 'receivable' | 'cash_at_provider' | 'revenue' | 'shipping' | 'tax' | 'duty' | 'refunds' | 'store_credit';
+    /**
+     * In minor units of the currency
+     */
+    debit: number;
+    /**
+     * In minor units of the currency
+     */
+    credit: number;
+};
+
+export type LedgerTransaction = {
+    /**
+     * Counts up through all orders
+     */
+    id: number;
+    kind: 'sale' | 'cancellation' | 'capture' | 'refund';
+    occurred_at: string;
+    reason: string | null;
+    /**
+     * `customer`, `staff` or `system`; staff see who exactly
+     */
+    actor: string;
+    /**
+     * UUID
+     */
+    payment_id: string | null;
+    /**
+     * UUID
+     */
+    refund_id: string | null;
+    /**
+     * Their debits and their credits are the same sum
+     */
+    entries: Array<LedgerEntry>;
+};
+
+export type LedgerReport = {
+    from: string;
+    to: string;
+    currencies: Array<{
+        /**
+         * ISO 4217 code
+         */
+        currency: string;
+        accounts: Array<AccountBalance>;
+        /**
+         * In minor units of the currency
+         */
+        debit: number;
+        /**
+         * In minor units of the currency
+         */
+        credit: number;
+        /**
+         * Are debits and credits of all accounts the same sum? Anything but true is a fault of the books
+         */
+        balanced: boolean;
+    }>;
+};
+
+export type NewPayment = {
+    /**
+     * The name of a payment provider
+     */
+    provider: string;
+    /**
+     * The provider's own token of what to charge; never a card number
+     */
+    payment_method: string;
+    /**
+     * What is due unless said
+     */
+    amount?: number;
+    /**
+     * `manual`: the amount is only reserved, and staff capture it
+     */
+    capture_method?: 'automatic' | 'manual';
+    /**
+     * Where the customer comes back to after a redirect
+     */
+    return_url?: string;
+};
+
+export type PaymentList = {
+    data: Array<Payment>;
+};
+
+export type NewCapture = {
+    /**
+     * All that is reserved unless said
+     */
+    amount?: number;
+};
+
+export type Refund = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * Null: of money that staff recorded, which they give back themselves
+     */
+    payment_id: string | null;
+    /**
+     * UUID
+     */
+    return_id: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+    /**
+     * In minor units of the currency
+     */
+    goods_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    shipping_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    duty_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    tax_amount: number;
+    items: Array<{
+        line: number;
+        quantity: number;
+    }>;
+    reason: string;
+    /**
+     * pending: the provider is asked until it answers
+     */
+    status: 'pending' | 'succeeded' | 'failed';
+    provider_reference: string | null;
+    /**
+     * Of the last attempt
+     */
+    failure_message: string | null;
+    attempts: number;
+    next_attempt_at: string | null;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type NewRefund = {
+    reason: string;
+    /**
+     * So much, taken off goods, shipping, duty and tax in proportion
+     */
+    amount?: number;
+    /**
+     * So many units of these lines, with their duty and tax
+     */
+    items?: Array<{
+        line: number;
+        quantity: number;
+    }>;
+    /**
+     * With `items`: their share of the shipping goes back too, and its tax
+     */
+    include_shipping?: boolean;
+    /**
+     * Which payment it goes back through, where there are several
+     */
+    payment_id?: string;
+};
+
+export type RefundList = {
+    data: Array<Refund>;
+};
+
+export type SettledCharge = {
+    reference: string;
+    status: 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
+};
+
+export type Return = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    status: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
+    items: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        /**
+         * Units that were to come back
+         */
+        quantity: number;
+        /**
+         * Units that came back and are for sale again
+         */
+        restocked: number;
+        /**
+         * Units that came back and are not fit for sale
+         */
+        written_off: number;
+    }>;
+    reason: string;
+    staff_note: string | null;
+    /**
+     * The refund of what came back, as it stands now. One that `failed` can be asked for again.
+     */
+    refund: {
+        /**
+         * UUID
+         */
+        id: string;
+        /**
+         * pending: the provider is asked until it answers
+         */
+        status: 'pending' | 'succeeded' | 'failed';
+        /**
+         * ISO 4217 code
+         */
+        currency: string;
+        /**
+         * In minor units of the currency
+         */
+        amount: number;
+    } | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type NewReturn = {
+    /**
+     * Units by line of the order
+     */
+    items: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        quantity: number;
+    }>;
+    reason: string;
+};
+
+export type ReturnList = {
+    data: Array<Return>;
+};
+
+export type ChangeReturn = {
+    /**
+     * Staff approve or reject it; its owner may cancel it until it was received
+     */
+    status: 'approved' | 'rejected' | 'cancelled';
+    /**
+     * Why it is rejected, or what was found. The customer can read it.
+     */
+    staff_note?: string;
+};
+
+export type ReturnReceipt = {
+    /**
+     * What came back; a line that is left out did not
+     */
+    items: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        /**
+         * For sale again
+         */
+        restocked?: number;
+        /**
+         * Not fit for sale
+         */
+        written_off?: number;
+    }>;
+    /**
+     * Why it is rejected, or what was found. The customer can read it.
+     */
+    staff_note?: string;
+    /**
+     * Refund what came back, too
+     */
+    refund?: boolean;
+};
+
+export type ReturnRefund = {
+    /**
+     * The units' share of the shipping goes back too, and its tax
+     */
+    include_shipping?: boolean;
+    /**
+     * The return's own unless said
+     */
+    reason?: string;
+};
+
 export type Event = {
     /**
      * The same wherever the event is told: in Kafka, webhooks, streams
@@ -707,7 +2434,11 @@ export type Notification = {
      * UUID
      */
     order_id: string;
-    template: 'order_confirmed' | 'order_expired' | 'order_cancelled';
+    template: 'order_confirmed' | 'order_expired' | 'order_cancelled' | 'order_shipped' | 'refund_sent';
+    /**
+     * The shipment (`order_shipped`) or the refund (`refund_sent`) that it tells of; null: the order
+     */
+    subject_id: string | null;
     recipient: string;
     subject: string;
     /**
@@ -1003,6 +2734,55 @@ export type Job = {
          */
         id: string;
     } | null;
+};
+
+export type InvariantReport = {
+    /**
+     * Nothing is broken; there may be warnings
+     */
+    ok: boolean;
+    /**
+     * Invariants that are broken
+     */
+    broken: number;
+    /**
+     * Invariants that warn
+     */
+    warnings: number;
+    checked_at: string;
+    ms: number;
+    invariants: Array<InvariantFinding>;
+};
+
+export type InvariantFinding = {
+    name: string;
+    /**
+     * What must hold
+     */
+    holds: string;
+    /**
+     * `broken`: a break is a contradiction in the books; `warning`: somebody should look
+     */
+    severity: 'broken' | 'warning';
+    /**
+     * Rows that were looked at
+     */
+    checked: number;
+    /**
+     * Rows that break it
+     */
+    breaks: number;
+    /**
+     * The first ten of them
+     */
+    examples: Array<{
+        id: string;
+        what: string;
+    }>;
+    /**
+     * How long it took
+     */
+    ms: number;
 };
 
 export type GetHealthData = {
@@ -2510,6 +4290,1770 @@ export type ListStockMovementsResponses = {
 
 export type ListStockMovementsResponse = ListStockMovementsResponses[keyof ListStockMovementsResponses];
 
+export type ListExchangeRatesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * As things stand on this day; today (UTC) unless said
+         */
+        on?: string;
+    };
+    url: '/v1/trade/exchange-rates';
+};
+
+export type ListExchangeRatesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListExchangeRatesError = ListExchangeRatesErrors[keyof ListExchangeRatesErrors];
+
+export type ListExchangeRatesResponses = {
+    /**
+     * The rates.
+     */
+    200: ExchangeRates;
+};
+
+export type ListExchangeRatesResponse = ListExchangeRatesResponses[keyof ListExchangeRatesResponses];
+
+export type ImportExchangeRatesData = {
+    /**
+     * The file.
+     */
+    body: string;
+    path?: never;
+    query?: {
+        /**
+         * Who says so
+         */
+        source?: string;
+    };
+    url: '/v1/trade/exchange-rates';
+};
+
+export type ImportExchangeRatesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ImportExchangeRatesError = ImportExchangeRatesErrors[keyof ImportExchangeRatesErrors];
+
+export type ImportExchangeRatesResponses = {
+    /**
+     * What became of it.
+     */
+    200: ExchangeRateImport;
+};
+
+export type ImportExchangeRatesResponse = ImportExchangeRatesResponses[keyof ImportExchangeRatesResponses];
+
+export type ListExchangeRateHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * ISO 4217 code
+         */
+        currency: string;
+    };
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/trade/exchange-rates/{currency}';
+};
+
+export type ListExchangeRateHistoryErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListExchangeRateHistoryError = ListExchangeRateHistoryErrors[keyof ListExchangeRateHistoryErrors];
+
+export type ListExchangeRateHistoryResponses = {
+    /**
+     * One page.
+     */
+    200: ExchangeRatePage;
+};
+
+export type ListExchangeRateHistoryResponse = ListExchangeRateHistoryResponses[keyof ListExchangeRateHistoryResponses];
+
+export type ListTradeSchedulesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination?: string;
+        /**
+         * As things stand on this day; today (UTC) unless said
+         */
+        on?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/trade/schedules';
+};
+
+export type ListTradeSchedulesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListTradeSchedulesError = ListTradeSchedulesErrors[keyof ListTradeSchedulesErrors];
+
+export type ListTradeSchedulesResponses = {
+    /**
+     * One page.
+     */
+    200: TradeSchedulePage;
+};
+
+export type ListTradeSchedulesResponse = ListTradeSchedulesResponses[keyof ListTradeSchedulesResponses];
+
+export type ImportTradeScheduleData = {
+    /**
+     * The schedule.
+     */
+    body: NewTradeSchedule;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/trade/schedules';
+};
+
+export type ImportTradeScheduleErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ImportTradeScheduleError = ImportTradeScheduleErrors[keyof ImportTradeScheduleErrors];
+
+export type ImportTradeScheduleResponses = {
+    /**
+     * The schedule, without its duty rates.
+     */
+    201: TradeScheduleSummary;
+};
+
+export type ImportTradeScheduleResponse = ImportTradeScheduleResponses[keyof ImportTradeScheduleResponses];
+
+export type GetTradeScheduleData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/trade/schedules/{id}';
+};
+
+export type GetTradeScheduleErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetTradeScheduleError = GetTradeScheduleErrors[keyof GetTradeScheduleErrors];
+
+export type GetTradeScheduleResponses = {
+    /**
+     * The schedule.
+     */
+    200: TradeSchedule;
+};
+
+export type GetTradeScheduleResponse = GetTradeScheduleResponses[keyof GetTradeScheduleResponses];
+
+export type LookUpDutyRateData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination: string;
+        /**
+         * Harmonized System code, dotted or not; kept as digits
+         */
+        hs_code: string;
+        /**
+         * Where the goods come from; nowhere known unless said
+         */
+        origin?: string;
+        /**
+         * As things stand on this day; today (UTC) unless said
+         */
+        on?: string;
+    };
+    url: '/v1/trade/duty-rates';
+};
+
+export type LookUpDutyRateErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type LookUpDutyRateError = LookUpDutyRateErrors[keyof LookUpDutyRateErrors];
+
+export type LookUpDutyRateResponses = {
+    /**
+     * The rate.
+     */
+    200: DutyRateAnswer;
+};
+
+export type LookUpDutyRateResponse = LookUpDutyRateResponses[keyof LookUpDutyRateResponses];
+
+export type ListHsCodeOverridesData = {
+    body?: never;
+    path: {
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination: string;
+    };
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/trade/hs-codes/{destination}';
+};
+
+export type ListHsCodeOverridesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListHsCodeOverridesError = ListHsCodeOverridesErrors[keyof ListHsCodeOverridesErrors];
+
+export type ListHsCodeOverridesResponses = {
+    /**
+     * One page.
+     */
+    200: HsCodeOverridePage;
+};
+
+export type ListHsCodeOverridesResponse = ListHsCodeOverridesResponses[keyof ListHsCodeOverridesResponses];
+
+export type RemoveHsCodeOverrideData = {
+    body?: never;
+    path: {
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination: string;
+        /**
+         * Stock keeping unit
+         */
+        sku: string;
+    };
+    query?: never;
+    url: '/v1/trade/hs-codes/{destination}/{sku}';
+};
+
+export type RemoveHsCodeOverrideErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RemoveHsCodeOverrideError = RemoveHsCodeOverrideErrors[keyof RemoveHsCodeOverrideErrors];
+
+export type RemoveHsCodeOverrideResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type RemoveHsCodeOverrideResponse = RemoveHsCodeOverrideResponses[keyof RemoveHsCodeOverrideResponses];
+
+export type GetHsCodeOverrideData = {
+    body?: never;
+    path: {
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination: string;
+        /**
+         * Stock keeping unit
+         */
+        sku: string;
+    };
+    query?: never;
+    url: '/v1/trade/hs-codes/{destination}/{sku}';
+};
+
+export type GetHsCodeOverrideErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetHsCodeOverrideError = GetHsCodeOverrideErrors[keyof GetHsCodeOverrideErrors];
+
+export type GetHsCodeOverrideResponses = {
+    /**
+     * The code.
+     */
+    200: HsCodeOverride;
+};
+
+export type GetHsCodeOverrideResponse = GetHsCodeOverrideResponses[keyof GetHsCodeOverrideResponses];
+
+export type OverrideHsCodeData = {
+    /**
+     * The code.
+     */
+    body: NewHsCodeOverride;
+    path: {
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination: string;
+        /**
+         * Stock keeping unit
+         */
+        sku: string;
+    };
+    query?: never;
+    url: '/v1/trade/hs-codes/{destination}/{sku}';
+};
+
+export type OverrideHsCodeErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type OverrideHsCodeError = OverrideHsCodeErrors[keyof OverrideHsCodeErrors];
+
+export type OverrideHsCodeResponses = {
+    /**
+     * The code.
+     */
+    200: HsCodeOverride;
+};
+
+export type OverrideHsCodeResponse = OverrideHsCodeResponses[keyof OverrideHsCodeResponses];
+
+export type ListShippingOffersData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * ISO 3166-1 alpha-2 code
+         */
+        destination: string;
+        /**
+         * Of all goods together
+         */
+        weight_grams?: number | null;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/shipping-options';
+};
+
+export type ListShippingOffersErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListShippingOffersError = ListShippingOffersErrors[keyof ListShippingOffersErrors];
+
+export type ListShippingOffersResponses = {
+    /**
+     * One page.
+     */
+    200: ShippingOfferPage;
+};
+
+export type ListShippingOffersResponse = ListShippingOffersResponses[keyof ListShippingOffersResponses];
+
+export type WithdrawShippingOptionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * What quotes name it by
+         */
+        code: string;
+    };
+    query?: never;
+    url: '/v1/shipping-options/{code}';
+};
+
+export type WithdrawShippingOptionErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type WithdrawShippingOptionError = WithdrawShippingOptionErrors[keyof WithdrawShippingOptionErrors];
+
+export type WithdrawShippingOptionResponses = {
+    /**
+     * The option as it is now.
+     */
+    200: ShippingOption;
+};
+
+export type WithdrawShippingOptionResponse = WithdrawShippingOptionResponses[keyof WithdrawShippingOptionResponses];
+
+export type GetShippingOptionData = {
+    body?: never;
+    path: {
+        /**
+         * What quotes name it by
+         */
+        code: string;
+    };
+    query?: never;
+    url: '/v1/shipping-options/{code}';
+};
+
+export type GetShippingOptionErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetShippingOptionError = GetShippingOptionErrors[keyof GetShippingOptionErrors];
+
+export type GetShippingOptionResponses = {
+    /**
+     * The option.
+     */
+    200: ShippingOption;
+};
+
+export type GetShippingOptionResponse = GetShippingOptionResponses[keyof GetShippingOptionResponses];
+
+export type PutShippingOptionData = {
+    /**
+     * The option.
+     */
+    body: NewShippingOption;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * What quotes name it by
+         */
+        code: string;
+    };
+    query?: never;
+    url: '/v1/shipping-options/{code}';
+};
+
+export type PutShippingOptionErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type PutShippingOptionError = PutShippingOptionErrors[keyof PutShippingOptionErrors];
+
+export type PutShippingOptionResponses = {
+    /**
+     * The option as it is now.
+     */
+    200: ShippingOption;
+    /**
+     * The option as it was added.
+     */
+    201: ShippingOption;
+};
+
+export type PutShippingOptionResponse = PutShippingOptionResponses[keyof PutShippingOptionResponses];
+
+export type ListCartsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only carts in this status
+         */
+        status?: 'open' | 'checked_out' | 'merged' | 'expired';
+        /**
+         * Whose; customers only ever see their own
+         */
+        user_id?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/carts';
+};
+
+export type ListCartsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListCartsError = ListCartsErrors[keyof ListCartsErrors];
+
+export type ListCartsResponses = {
+    /**
+     * One page.
+     */
+    200: {
+        data: Array<StoredCart>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListCartsResponse = ListCartsResponses[keyof ListCartsResponses];
+
+export type CreateCartData = {
+    /**
+     * What is in it from the start.
+     */
+    body: CreateCart;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/carts';
+};
+
+export type CreateCartErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `cart_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreateCartError = CreateCartErrors[keyof CreateCartErrors];
+
+export type CreateCartResponses = {
+    /**
+     * The cart.
+     */
+    201: NewCart;
+};
+
+export type CreateCartResponse = CreateCartResponses[keyof CreateCartResponses];
+
+export type GiveUpCartData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}';
+};
+
+export type GiveUpCartErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `cart_closed`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GiveUpCartError = GiveUpCartErrors[keyof GiveUpCartErrors];
+
+export type GiveUpCartResponses = {
+    /**
+     * It has expired.
+     */
+    204: void;
+};
+
+export type GiveUpCartResponse = GiveUpCartResponses[keyof GiveUpCartResponses];
+
+export type GetCartData = {
+    body?: never;
+    headers?: {
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}';
+};
+
+export type GetCartErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetCartError = GetCartErrors[keyof GetCartErrors];
+
+export type GetCartResponses = {
+    /**
+     * The cart, priced now.
+     */
+    200: Cart;
+};
+
+export type GetCartResponse = GetCartResponses[keyof GetCartResponses];
+
+export type ChangeCartData = {
+    /**
+     * What is to change.
+     */
+    body: ChangeCart;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}';
+};
+
+export type ChangeCartErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `cart_closed`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ChangeCartError = ChangeCartErrors[keyof ChangeCartErrors];
+
+export type ChangeCartResponses = {
+    /**
+     * The cart, priced now.
+     */
+    200: Cart;
+};
+
+export type ChangeCartResponse = ChangeCartResponses[keyof ChangeCartResponses];
+
+export type AddCartItemData = {
+    /**
+     * How many of what.
+     */
+    body: AddCartItem;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}/items';
+};
+
+export type AddCartItemErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `cart_closed`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `cart_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type AddCartItemError = AddCartItemErrors[keyof AddCartItemErrors];
+
+export type AddCartItemResponses = {
+    /**
+     * The cart, priced now.
+     */
+    200: Cart;
+};
+
+export type AddCartItemResponse = AddCartItemResponses[keyof AddCartItemResponses];
+
+export type RemoveCartItemData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+        /**
+         * Stock keeping unit
+         */
+        sku: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}/items/{sku}';
+};
+
+export type RemoveCartItemErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `cart_closed`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RemoveCartItemError = RemoveCartItemErrors[keyof RemoveCartItemErrors];
+
+export type RemoveCartItemResponses = {
+    /**
+     * The cart, priced now.
+     */
+    200: Cart;
+};
+
+export type RemoveCartItemResponse = RemoveCartItemResponses[keyof RemoveCartItemResponses];
+
+export type SetCartItemData = {
+    /**
+     * How many.
+     */
+    body: SetCartItem;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+        /**
+         * Stock keeping unit
+         */
+        sku: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}/items/{sku}';
+};
+
+export type SetCartItemErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `cart_closed`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `cart_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type SetCartItemError = SetCartItemErrors[keyof SetCartItemErrors];
+
+export type SetCartItemResponses = {
+    /**
+     * The cart, priced now.
+     */
+    200: Cart;
+};
+
+export type SetCartItemResponse = SetCartItemResponses[keyof SetCartItemResponses];
+
+export type MergeCartData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}/merge';
+};
+
+export type MergeCartErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `cart_closed`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Unprocessable Content: `cart_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type MergeCartError = MergeCartErrors[keyof MergeCartErrors];
+
+export type MergeCartResponses = {
+    /**
+     * The cart that came of it.
+     */
+    200: Cart;
+};
+
+export type MergeCartResponse = MergeCartResponses[keyof MergeCartResponses];
+
+export type QuoteCartData = {
+    /**
+     * Where to, and who pays at the border.
+     */
+    body: NewQuote;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}/quotes';
+};
+
+export type QuoteCartErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `insufficient_stock`, `cart_closed`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `quote_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type QuoteCartError = QuoteCartErrors[keyof QuoteCartErrors];
+
+export type QuoteCartResponses = {
+    /**
+     * The quote.
+     */
+    201: Quote;
+};
+
+export type QuoteCartResponse = QuoteCartResponses[keyof QuoteCartResponses];
+
+export type GetQuoteData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/quotes/{id}';
+};
+
+export type GetQuoteErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetQuoteError = GetQuoteErrors[keyof GetQuoteErrors];
+
+export type GetQuoteResponses = {
+    /**
+     * The quote.
+     */
+    200: Quote;
+};
+
+export type GetQuoteResponse = GetQuoteResponses[keyof GetQuoteResponses];
+
+export type CheckOutData = {
+    /**
+     * Which quote, where to, and how it is paid.
+     */
+    body: Checkout;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/carts/{id}/checkout';
+};
+
+export type CheckOutErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `quote_not_open`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `payment_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CheckOutError = CheckOutErrors[keyof CheckOutErrors];
+
+export type CheckOutResponses = {
+    /**
+     * The order, and its payment as it stands.
+     */
+    201: CheckoutResult;
+};
+
+export type CheckOutResponse = CheckOutResponses[keyof CheckOutResponses];
+
 export type ListOrdersData = {
     body?: never;
     path?: never;
@@ -2521,11 +6065,11 @@ export type ListOrdersData = {
         /**
          * Only orders paid so far
          */
-        payment_status?: 'UNPAID' | 'PAID' | 'REFUNDED';
+        payment_status?: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
         /**
          * Only orders fulfilled so far
          */
-        fulfilment_status?: 'UNFULFILLED' | 'SHIPPED' | 'DELIVERED';
+        fulfilment_status?: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
         /**
          * Whose; customers only ever see their own
          */
@@ -2704,11 +6248,11 @@ export type ListUserOrdersData = {
         /**
          * Only orders paid so far
          */
-        payment_status?: 'UNPAID' | 'PAID' | 'REFUNDED';
+        payment_status?: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
         /**
          * Only orders fulfilled so far
          */
-        fulfilment_status?: 'UNFULFILLED' | 'SHIPPED' | 'DELIVERED';
+        fulfilment_status?: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
         /**
          * Orders with a line of this SKU
          */
@@ -3068,6 +6612,1679 @@ export type GetOrderTimelineResponses = {
 
 export type GetOrderTimelineResponse = GetOrderTimelineResponses[keyof GetOrderTimelineResponses];
 
+export type GetConsigneeData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/consignee';
+};
+
+export type GetConsigneeErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetConsigneeError = GetConsigneeErrors[keyof GetConsigneeErrors];
+
+export type GetConsigneeResponses = {
+    /**
+     * The consignee, masked.
+     */
+    200: Consignee;
+};
+
+export type GetConsigneeResponse = GetConsigneeResponses[keyof GetConsigneeResponses];
+
+export type RecordConsigneeData = {
+    /**
+     * Name and number.
+     */
+    body: RecordConsignee;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/consignee';
+};
+
+export type RecordConsigneeErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RecordConsigneeError = RecordConsigneeErrors[keyof RecordConsigneeErrors];
+
+export type RecordConsigneeResponses = {
+    /**
+     * The consignee, masked.
+     */
+    200: Consignee;
+};
+
+export type RecordConsigneeResponse = RecordConsigneeResponses[keyof RecordConsigneeResponses];
+
+export type GetCommercialInvoiceData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/documents/commercial-invoice.pdf';
+};
+
+export type GetCommercialInvoiceErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `document_incomplete`
+     */
+    409: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetCommercialInvoiceError = GetCommercialInvoiceErrors[keyof GetCommercialInvoiceErrors];
+
+export type GetCommercialInvoiceResponses = {
+    /**
+     * PDF 1.7, A4
+     */
+    200: Blob | File;
+};
+
+export type GetCommercialInvoiceResponse = GetCommercialInvoiceResponses[keyof GetCommercialInvoiceResponses];
+
+export type ListOrderShipmentsData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/shipments';
+};
+
+export type ListOrderShipmentsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListOrderShipmentsError = ListOrderShipmentsErrors[keyof ListOrderShipmentsErrors];
+
+export type ListOrderShipmentsResponses = {
+    /**
+     * They all.
+     */
+    200: {
+        data: Array<Shipment>;
+    };
+};
+
+export type ListOrderShipmentsResponse = ListOrderShipmentsResponses[keyof ListOrderShipmentsResponses];
+
+export type ShipOrderData = {
+    /**
+     * What leaves, and by whom.
+     */
+    body: NewShipment;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/shipments';
+};
+
+export type ShipOrderErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `shipment_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ShipOrderError = ShipOrderErrors[keyof ShipOrderErrors];
+
+export type ShipOrderResponses = {
+    /**
+     * The shipment.
+     */
+    201: Shipment;
+};
+
+export type ShipOrderResponse = ShipOrderResponses[keyof ShipOrderResponses];
+
+export type GetShipmentData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/shipments/{id}';
+};
+
+export type GetShipmentErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetShipmentError = GetShipmentErrors[keyof GetShipmentErrors];
+
+export type GetShipmentResponses = {
+    /**
+     * The shipment.
+     */
+    200: Shipment;
+};
+
+export type GetShipmentResponse = GetShipmentResponses[keyof GetShipmentResponses];
+
+export type ChangeShipmentData = {
+    /**
+     * What is to change.
+     */
+    body: ChangeShipment;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/shipments/{id}';
+};
+
+export type ChangeShipmentErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ChangeShipmentError = ChangeShipmentErrors[keyof ChangeShipmentErrors];
+
+export type ChangeShipmentResponses = {
+    /**
+     * The shipment as it is then.
+     */
+    200: Shipment;
+};
+
+export type ChangeShipmentResponse = ChangeShipmentResponses[keyof ChangeShipmentResponses];
+
+export type GetOrderLedgerData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/ledger';
+};
+
+export type GetOrderLedgerErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetOrderLedgerError = GetOrderLedgerErrors[keyof GetOrderLedgerErrors];
+
+export type GetOrderLedgerResponses = {
+    /**
+     * The order's books.
+     */
+    200: OrderLedger;
+};
+
+export type GetOrderLedgerResponse = GetOrderLedgerResponses[keyof GetOrderLedgerResponses];
+
+export type GetLedgerReportData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Transactions of this time or later; the first of this month (UTC) if left out
+         */
+        from?: string;
+        /**
+         * Transactions before this time; the first of next month (UTC) if left out
+         */
+        to?: string;
+    };
+    url: '/v1/reports/ledger';
+};
+
+export type GetLedgerReportErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetLedgerReportError = GetLedgerReportErrors[keyof GetLedgerReportErrors];
+
+export type GetLedgerReportResponses = {
+    /**
+     * The report.
+     */
+    200: LedgerReport;
+};
+
+export type GetLedgerReportResponse = GetLedgerReportResponses[keyof GetLedgerReportResponses];
+
+export type ListPaymentsData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/payments';
+};
+
+export type ListPaymentsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListPaymentsError = ListPaymentsErrors[keyof ListPaymentsErrors];
+
+export type ListPaymentsResponses = {
+    /**
+     * All of them.
+     */
+    200: PaymentList;
+};
+
+export type ListPaymentsResponse = ListPaymentsResponses[keyof ListPaymentsResponses];
+
+export type CreatePaymentData = {
+    /**
+     * By which provider, and what to charge.
+     */
+    body: NewPayment;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/payments';
+};
+
+export type CreatePaymentErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `payment_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreatePaymentError = CreatePaymentErrors[keyof CreatePaymentErrors];
+
+export type CreatePaymentResponses = {
+    /**
+     * The payment.
+     */
+    201: Payment;
+};
+
+export type CreatePaymentResponse = CreatePaymentResponses[keyof CreatePaymentResponses];
+
+export type GetPaymentData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/payments/{id}';
+};
+
+export type GetPaymentErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetPaymentError = GetPaymentErrors[keyof GetPaymentErrors];
+
+export type GetPaymentResponses = {
+    /**
+     * The payment.
+     */
+    200: Payment;
+};
+
+export type GetPaymentResponse = GetPaymentResponses[keyof GetPaymentResponses];
+
+export type RefreshPaymentData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/payments/{id}/refresh';
+};
+
+export type RefreshPaymentErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `payment_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RefreshPaymentError = RefreshPaymentErrors[keyof RefreshPaymentErrors];
+
+export type RefreshPaymentResponses = {
+    /**
+     * The payment.
+     */
+    200: Payment;
+};
+
+export type RefreshPaymentResponse = RefreshPaymentResponses[keyof RefreshPaymentResponses];
+
+export type CapturePaymentData = {
+    /**
+     * How much, if not all.
+     */
+    body?: NewCapture;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/payments/{id}/captures';
+};
+
+export type CapturePaymentErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `payment_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `provider_unavailable`, `unavailable`
+     */
+    503: Problem;
+};
+
+export type CapturePaymentError = CapturePaymentErrors[keyof CapturePaymentErrors];
+
+export type CapturePaymentResponses = {
+    /**
+     * The payment.
+     */
+    201: Payment;
+};
+
+export type CapturePaymentResponse = CapturePaymentResponses[keyof CapturePaymentResponses];
+
+export type VoidPaymentData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/payments/{id}/void';
+};
+
+export type VoidPaymentErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `payment_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `provider_unavailable`, `unavailable`
+     */
+    503: Problem;
+};
+
+export type VoidPaymentError = VoidPaymentErrors[keyof VoidPaymentErrors];
+
+export type VoidPaymentResponses = {
+    /**
+     * The payment.
+     */
+    200: Payment;
+};
+
+export type VoidPaymentResponse = VoidPaymentResponses[keyof VoidPaymentResponses];
+
+export type ListRefundsData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/refunds';
+};
+
+export type ListRefundsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListRefundsError = ListRefundsErrors[keyof ListRefundsErrors];
+
+export type ListRefundsResponses = {
+    /**
+     * All of them.
+     */
+    200: RefundList;
+};
+
+export type ListRefundsResponse = ListRefundsResponses[keyof ListRefundsResponses];
+
+export type RefundOrderData = {
+    /**
+     * What, and why.
+     */
+    body: NewRefund;
+    headers: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/refunds';
+};
+
+export type RefundOrderErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `refund_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RefundOrderError = RefundOrderErrors[keyof RefundOrderErrors];
+
+export type RefundOrderResponses = {
+    /**
+     * The refund.
+     */
+    201: Refund;
+};
+
+export type RefundOrderResponse = RefundOrderResponses[keyof RefundOrderResponses];
+
+export type GetRefundData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/refunds/{id}';
+};
+
+export type GetRefundErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetRefundError = GetRefundErrors[keyof GetRefundErrors];
+
+export type GetRefundResponses = {
+    /**
+     * The refund.
+     */
+    200: Refund;
+};
+
+export type GetRefundResponse = GetRefundResponses[keyof GetRefundResponses];
+
+export type ReceivePaymentWebhookData = {
+    /**
+     * As the provider signs it.
+     */
+    body: {
+        [key: string]: unknown;
+    };
+    path: {
+        /**
+         * The name of a payment provider
+         */
+        provider: string;
+    };
+    query?: never;
+    url: '/v1/payment-webhooks/{provider}';
+};
+
+export type ReceivePaymentWebhookErrors = {
+    /**
+     * Bad Request: `invalid_signature`, `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ReceivePaymentWebhookError = ReceivePaymentWebhookErrors[keyof ReceivePaymentWebhookErrors];
+
+export type ReceivePaymentWebhookResponses = {
+    /**
+     * It is remembered.
+     */
+    200: {
+        received: true;
+    };
+};
+
+export type ReceivePaymentWebhookResponse = ReceivePaymentWebhookResponses[keyof ReceivePaymentWebhookResponses];
+
+export type SettleSandboxChargeData = {
+    body?: never;
+    path: {
+        /**
+         * What the bank calls the charge
+         */
+        reference: string;
+    };
+    query?: never;
+    url: '/v1/sandbox/charges/{reference}/settle';
+};
+
+export type SettleSandboxChargeErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type SettleSandboxChargeError = SettleSandboxChargeErrors[keyof SettleSandboxChargeErrors];
+
+export type SettleSandboxChargeResponses = {
+    /**
+     * How the charge stands at the bank.
+     */
+    200: SettledCharge;
+};
+
+export type SettleSandboxChargeResponse = SettleSandboxChargeResponses[keyof SettleSandboxChargeResponses];
+
+export type ListOrderReturnsData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/returns';
+};
+
+export type ListOrderReturnsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListOrderReturnsError = ListOrderReturnsErrors[keyof ListOrderReturnsErrors];
+
+export type ListOrderReturnsResponses = {
+    /**
+     * All of them.
+     */
+    200: ReturnList;
+};
+
+export type ListOrderReturnsResponse = ListOrderReturnsResponses[keyof ListOrderReturnsResponses];
+
+export type RequestReturnData = {
+    /**
+     * Which units, and why.
+     */
+    body: NewReturn;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/returns';
+};
+
+export type RequestReturnErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `return_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RequestReturnError = RequestReturnErrors[keyof RequestReturnErrors];
+
+export type RequestReturnResponses = {
+    /**
+     * The return.
+     */
+    201: Return;
+};
+
+export type RequestReturnResponse = RequestReturnResponses[keyof RequestReturnResponses];
+
+export type ListReturnsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only returns in this status
+         */
+        status?: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/returns';
+};
+
+export type ListReturnsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListReturnsError = ListReturnsErrors[keyof ListReturnsErrors];
+
+export type ListReturnsResponses = {
+    /**
+     * One page.
+     */
+    200: {
+        data: Array<Return>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListReturnsResponse = ListReturnsResponses[keyof ListReturnsResponses];
+
+export type GetReturnData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/returns/{id}';
+};
+
+export type GetReturnErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetReturnError = GetReturnErrors[keyof GetReturnErrors];
+
+export type GetReturnResponses = {
+    /**
+     * The return.
+     */
+    200: Return;
+};
+
+export type GetReturnResponse = GetReturnResponses[keyof GetReturnResponses];
+
+export type ChangeReturnData = {
+    /**
+     * What becomes of it.
+     */
+    body: ChangeReturn;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/returns/{id}';
+};
+
+export type ChangeReturnErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ChangeReturnError = ChangeReturnErrors[keyof ChangeReturnErrors];
+
+export type ChangeReturnResponses = {
+    /**
+     * The return as it is then.
+     */
+    200: Return;
+};
+
+export type ChangeReturnResponse = ChangeReturnResponses[keyof ChangeReturnResponses];
+
+export type ReceiveReturnData = {
+    /**
+     * The units, by line of the order.
+     */
+    body: ReturnReceipt;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/returns/{id}/receipt';
+};
+
+export type ReceiveReturnErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `return_refused`, `refund_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ReceiveReturnError = ReceiveReturnErrors[keyof ReceiveReturnErrors];
+
+export type ReceiveReturnResponses = {
+    /**
+     * The return as it is then.
+     */
+    201: Return;
+};
+
+export type ReceiveReturnResponse = ReceiveReturnResponses[keyof ReceiveReturnResponses];
+
+export type RefundReturnData = {
+    /**
+     * What else.
+     */
+    body?: ReturnRefund;
+    headers: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/returns/{id}/refund';
+};
+
+export type RefundReturnErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `refund_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RefundReturnError = RefundReturnErrors[keyof RefundReturnErrors];
+
+export type RefundReturnResponses = {
+    /**
+     * The return as it is then.
+     */
+    201: Return;
+};
+
+export type RefundReturnResponse = RefundReturnResponses[keyof RefundReturnResponses];
+
 export type ListEventsData = {
     body?: never;
     path?: never;
@@ -3083,7 +8300,7 @@ export type ListEventsData = {
         /**
          * Only of such things
          */
-        aggregate_type?: 'user' | 'product' | 'inventory' | 'order';
+        aggregate_type?: 'user' | 'product' | 'inventory' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'return';
         /**
          * Only of this thing, with `aggregate_type`; of stock it is `<sku>@<location>`
          */
@@ -3155,7 +8372,7 @@ export type ListNotificationsData = {
         /**
          * Only those of this kind
          */
-        template?: 'order_confirmed' | 'order_expired' | 'order_cancelled';
+        template?: 'order_confirmed' | 'order_expired' | 'order_cancelled' | 'order_shipped' | 'refund_sent';
         /**
          * `next_cursor` of the page before
          */
@@ -4487,3 +9704,48 @@ export type CancelJobResponses = {
 };
 
 export type CancelJobResponse = CancelJobResponses[keyof CancelJobResponses];
+
+export type GetInvariantsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/admin/invariants';
+};
+
+export type GetInvariantsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetInvariantsError = GetInvariantsErrors[keyof GetInvariantsErrors];
+
+export type GetInvariantsResponses = {
+    /**
+     * The invariants, each with what breaks it.
+     */
+    200: InvariantReport;
+};
+
+export type GetInvariantsResponse = GetInvariantsResponses[keyof GetInvariantsResponses];

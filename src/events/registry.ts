@@ -1,7 +1,26 @@
+import { cartCheckedOut, cartCreated, cartExpired, cartMerged, cartUpdated } from "../carts/mod.ts";
 import { productCreated, productUpdated } from "../catalogue/mod.ts";
 import { userRegistered, userUpdated } from "../identity/mod.ts";
 import { inventoryUpdated } from "../inventory/mod.ts";
-import { orderCancelled, orderCreated, orderExpired, orderProcessed, orderUpdated } from "../orders/mod.ts";
+import {
+  orderCancelled,
+  orderCreated,
+  orderExpired,
+  orderProcessed,
+  orderUpdated,
+  shipmentCreated,
+  shipmentUpdated,
+} from "../orders/mod.ts";
+import {
+  exchangeRatesImported,
+  hsCodeOverridden,
+  shippingOptionUpdated,
+  tradeScheduleCreated,
+} from "../trade/mod.ts";
+import { consigneeRecorded } from "../consignees/mod.ts";
+import { PAYMENT_EVENTS } from "../payments/mod.ts";
+import { quoteCreated, quoteReleased } from "../quotes/mod.ts";
+import { RETURN_EVENTS } from "../returns/mod.ts";
 import type { EventType } from "../platform/events.ts";
 
 /** Every type of event that the log can hold. */
@@ -11,21 +30,39 @@ export const EVENT_TYPES: readonly EventType[] = [
   productCreated,
   productUpdated,
   inventoryUpdated,
+  exchangeRatesImported,
+  tradeScheduleCreated,
+  hsCodeOverridden,
+  shippingOptionUpdated,
+  cartCreated,
+  cartUpdated,
+  cartMerged,
+  cartExpired,
+  cartCheckedOut,
   orderCreated,
   orderUpdated,
   orderCancelled,
   orderExpired,
   orderProcessed,
+  shipmentCreated,
+  shipmentUpdated,
+  quoteCreated,
+  quoteReleased,
+  consigneeRecorded,
+  ...PAYMENT_EVENTS,
+  ...RETURN_EVENTS,
 ];
 
 /** The kinds of thing that events tell of. */
 export const AGGREGATES: readonly string[] = [...new Set(EVENT_TYPES.map(({ aggregate }) => aggregate))];
 
-/** The types that a pattern means: `order.created` itself, or `order.*`; none for one that means nothing. */
+/** Does a pattern, `order.created` itself or `order.*`, mean this type? */
+export function matches(pattern: string, type: string): boolean {
+  return pattern.endsWith(".*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
+}
+
+/** The types that a pattern means; none for one that means nothing. */
 export function typesMatching(pattern: string): string[] {
-  const prefix = pattern.endsWith(".*") ? pattern.slice(0, -1) : undefined;
-  const matching = EVENT_TYPES.filter(({ type }) =>
-    prefix === undefined ? type === pattern : type.startsWith(prefix)
-  );
+  const matching = EVENT_TYPES.filter(({ type }) => matches(pattern, type));
   return [...new Set(matching.map(({ type }) => type))];
 }

@@ -3,24 +3,23 @@ import { AGGREGATES, EVENT_TYPES, typesMatching } from "./registry.ts";
 
 const SOURCE = new URL("../", import.meta.url);
 
-/** `order.created v1` of every `defineEvent` in the source. */
+/** Every name of an event that a domain's events.ts writes down. */
 async function definedIn(directory: URL): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
     if (isDirectory) found.push(...await definedIn(new URL(`${name}/`, directory)));
-    else if (name.endsWith(".ts") && !name.endsWith("_test.ts")) {
+    else if (name === "events.ts") {
       const source = await Deno.readTextFile(new URL(name, directory));
-      const calls = source.matchAll(/(?<!function )\bdefineEvent(?:<[^(]*>)?\(\s*(.*?),\s*(.*?),/g);
-      for (const [, type, version] of calls) found.push(`${type!.replaceAll('"', "")} v${version}`);
+      for (const [, type] of source.matchAll(/"([a-z_]+\.[a-z_]+)"/g)) found.push(type!);
     }
   }
   return found;
 }
 
 Deno.test("Every event that is defined anywhere is registered, once", async () => {
-  const registered = EVENT_TYPES.map(({ type, version }) => `${type} v${version}`);
-  assertEquals(registered.toSorted(), (await definedIn(SOURCE)).toSorted());
-  assertEquals(new Set(registered).size, registered.length);
+  const registered = EVENT_TYPES.map(({ type }) => type);
+  assertEquals([...new Set(registered)].toSorted(), [...new Set(await definedIn(SOURCE))].toSorted());
+  assertEquals(new Set(EVENT_TYPES.map(({ type, version }) => `${type} v${version}`)).size, registered.length);
 });
 
 Deno.test("An event is named after its aggregate, and says what happened in a sentence", () => {
@@ -28,7 +27,23 @@ Deno.test("An event is named after its aggregate, and says what happened in a se
     assertEquals(type.split(".")[0], aggregate);
     assert(/^[A-Z].+\.$/.test(summary), summary);
   }
-  assertEquals([...AGGREGATES].sort(), ["inventory", "order", "product", "user"]);
+  assertEquals([...AGGREGATES].sort(), [
+    "cart",
+    "consignee",
+    "exchange_rates",
+    "hs_code",
+    "inventory",
+    "order",
+    "payment",
+    "product",
+    "quote",
+    "refund",
+    "return",
+    "shipment",
+    "shipping_option",
+    "trade_schedule",
+    "user",
+  ]);
 });
 
 Deno.test("A pattern means a type or all that begin with it and a dot; anything else means none", () => {

@@ -60,7 +60,9 @@ export function gate(
   }
   if (options.idempotent) {
     handlers.push(async (c, next) => {
-      c.set("idempotency", await readIdempotency(c, c.get("ctx").actor, route));
+      const idempotency = await readIdempotency(c, c.get("ctx").actor, route);
+      if (!idempotency && options.idempotent === "required") throw keyMissing();
+      c.set("idempotency", idempotency);
       await next();
     });
   }
@@ -154,7 +156,14 @@ function leaveBodyOut(c: Context<AppEnv>): void {
 }
 
 function tooLarge(): never {
-  throw new AppError("payload_too_large", "The body is larger than this call takes (1 MiB).");
+  throw new AppError("payload_too_large", "The body is larger than this call takes.");
+}
+
+function keyMissing(): AppError {
+  const message = "is required here: a new one, best a UUID, for each refund that you mean to make";
+  return new AppError("invalid_request", `Idempotency-Key ${message}`, {
+    errors: [{ pointer: "header/idempotency-key", code: "required", message }],
+  });
 }
 
 async function readIdempotency(

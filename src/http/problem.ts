@@ -120,7 +120,9 @@ function oauthError({ code, message }: AppError) {
 function toAppError(error: Error): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof HTTPException) {
-    if (error.status === 413) return new AppError("payload_too_large", "The body is larger than 1 MiB.");
+    if (error.status === 413) {
+      return new AppError("payload_too_large", "The body is larger than this call takes.");
+    }
     if (error.status < 500) {
       return new AppError("malformed_json", "The body is not valid JSON.", { cause: error });
     }

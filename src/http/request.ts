@@ -3,7 +3,7 @@ import { actorName } from "../platform/ctx.ts";
 import type { AppEnv } from "./router.ts";
 
 const ROOT_PATHS =
-  /^\/(docs(\/.*)?|openapi\.json|asyncapi\.json|health(\/\w+)?|metrics|admin(\/page\.(js|css))?)$/;
+  /^\/(docs(\/.*)?|openapi\.json|asyncapi\.json|health(\/\w+)?|metrics|admin(\/page\.(js|css))?|sandbox\/3ds\/[^/]+)$/;
 
 /** `/orders`, `/api/orders/` and `/v1/orders` are one route: the prefix and a closing slash are optional. */
 export function normalisePath(request: Request): string {

@@ -37,8 +37,8 @@ export interface EndpointOptions {
   policy: Policy;
   /** The codes of this route's own errors; those every route can give are added. */
   errors?: ErrorCode[];
-  /** Takes `Idempotency-Key`: for calls that create something. */
-  idempotent?: boolean;
+  /** Takes `Idempotency-Key`: for calls that create something; `required` where doing it twice would cost money. */
+  idempotent?: boolean | "required";
   /** Honours `If-Match`: for changes to one resource. */
   conditional?: boolean;
   /** Counts on the tighter limit of logins and registrations. */
@@ -92,7 +92,7 @@ export function endpoint<
     ...config,
     security: options.policy === "public" ? [] : [{ bearer: [] }],
     parameters: [
-      ...options.idempotent ? [IDEMPOTENCY_KEY] : [],
+      ...options.idempotent ? [{ ...IDEMPOTENCY_KEY, required: options.idempotent === "required" }] : [],
       ...options.conditional ? [IF_MATCH] : [],
     ],
     responses: { ...config.responses, ...problemResponses(errors) },

@@ -1,12 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { defineJob } from "../platform/jobs.ts";
-import { TEMPLATES } from "./notification.ts";
+import { ORDER_TEMPLATES } from "./notification.ts";
 
 /** Mails a customer about an order. Made from the event that it tells of. */
 export const sendNotificationJob = defineJob(
   "notifications.send",
   "notifications",
-  z.object({ template: z.enum(TEMPLATES), order_id: z.uuid() }),
+  z.discriminatedUnion("template", [
+    z.object({ template: z.enum(ORDER_TEMPLATES), order_id: z.uuid() }),
+    z.object({ template: z.literal("order_shipped"), order_id: z.uuid(), shipment_id: z.uuid() }),
+    z.object({ template: z.literal("refund_sent"), order_id: z.uuid(), refund_id: z.uuid() }),
+  ]),
   {
     work: "outside",
     batchSize: 10,

@@ -1,3 +1,3 @@
 export { sendNotificationJob } from "./jobs.ts";
-export type { Template } from "./notification.ts";
+export type { OrderTemplate, Template } from "./notification.ts";
 export { sendNotification } from "./send_notification.ts";

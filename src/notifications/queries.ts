@@ -1,30 +1,30 @@
 import type { Sql } from "../platform/db.ts";
 import type { ListNotifications } from "./list_notifications.ts";
-import type { Notification, NotificationStatus, Template } from "./notification.ts";
+import type { Notification, NotificationStatus } from "./notification.ts";
 
 const columns = (sql: Sql) =>
-  sql`id, user_id, order_id, template, recipient, subject, body, status, error, created_at, sent_at`;
+  sql`id, user_id, order_id, template, subject_id, recipient, subject, body, status, error, created_at, sent_at`;
 
-/** Writes a notification to its user's present address, unless the order has one of this template already. */
+/** Writes a notification to its user's present address, unless there is one of its template about its subject already. */
 export async function insertNotification(
   sql: Sql,
   notification: Omit<Notification, "recipient" | "error" | "created_at" | "sent_at"> & { created_at: Date },
 ): Promise<void> {
-  const { id, user_id, order_id, template, subject, body, status, created_at } = notification;
+  const { id, user_id, order_id, template, subject_id, subject, body, status, created_at } = notification;
   await sql`
-    insert into notifications (id, user_id, order_id, template, recipient, subject, body, status, created_at)
-    values (${id}, ${user_id}, ${order_id}, ${template}, (select email from users where id = ${user_id}),
+    insert into notifications (id, user_id, order_id, template, subject_id, recipient, subject, body, status, created_at)
+    values (${id}, ${user_id}, ${order_id}, ${template}, ${subject_id}, (select email from users where id = ${user_id}),
             ${subject}, ${body}, ${status}, ${created_at})
-    on conflict (order_id, template) do nothing`;
+    on conflict (order_id, template, subject_id) do nothing`;
 }
 
 export async function findNotificationOf(
   sql: Sql,
-  orderId: string,
-  template: Template,
+  { order_id, template, subject_id }: Pick<Notification, "order_id" | "template" | "subject_id">,
 ): Promise<Notification | undefined> {
   const [found] = await sql<Notification[]>`
-    select ${columns(sql)} from notifications where order_id = ${orderId} and template = ${template}`;
+    select ${columns(sql)} from notifications
+    where order_id = ${order_id} and template = ${template} and subject_id is not distinct from ${subject_id}`;
   return found;
 }
 
@@ -36,6 +36,11 @@ export async function findNotification(sql: Sql, id: string): Promise<Notificati
 export async function markSent(sql: Sql, id: string, at: Date): Promise<void> {
   await sql`
     update notifications set status = 'sent', sent_at = ${at}, error = null where id = ${id} and status <> 'sent'`;
+}
+
+/** There is no mail server any more: it is only to be read. Never one that was sent meanwhile. */
+export async function markKept(sql: Sql, id: string): Promise<void> {
+  await sql`update notifications set status = 'kept', error = null where id = ${id} and status <> 'sent'`;
 }
 
 /** Keeps why an attempt failed; never of one that was sent meanwhile. */

@@ -11,6 +11,7 @@ const EXAMPLE: z.infer<typeof NotificationSchema> = {
   user_id: "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
   order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   template: "order_confirmed",
+  subject_id: null,
   recipient: "ada@example.com",
   subject: "Order WB-100001 is confirmed",
   body:
@@ -50,7 +51,8 @@ notificationRoutes.openapi(
     operationId: "getNotification",
     tags,
     summary: "Read an e-mail",
-    description: "Its text, and whether it was sent. Each order has one of each template at the most.",
+    description:
+      "Its text, and whether it was sent. Each order, shipment and refund has one of each template at the most.",
     request: { params: NotificationParam },
     responses: { 200: json(NotificationSchema, "The notification.", EXAMPLE) },
   }),

@@ -16,6 +16,10 @@ export const NotificationSchema = z.object({
   user_id: Id,
   order_id: Id,
   template: Template,
+  subject_id: Id.nullable().openapi({
+    description:
+      "The shipment (`order_shipped`) or the refund (`refund_sent`) that it tells of; null: the order",
+  }),
   recipient: z.string().openapi({ example: "ada@example.com" }),
   subject: z.string(),
   body: z.string().openapi({ description: "As plain text; the mail has it as HTML too" }),

@@ -1,12 +1,13 @@
 import type { z } from "@hono/zod-openapi";
-import { findOrder } from "../orders/mod.ts";
+import { findOrder, findShipment, type Order } from "../orders/mod.ts";
+import { findRefund } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { newId } from "../platform/id.ts";
 import type { sendNotificationJob } from "./jobs.ts";
 import { MailError, sendMail } from "./mailer.ts";
 import type { Notification } from "./notification.ts";
-import { findNotificationOf, insertNotification, markRefused, markSent } from "./queries.ts";
-import { renderHtml, renderMail } from "./templates.ts";
+import { findNotificationOf, insertNotification, markKept, markRefused, markSent } from "./queries.ts";
+import { type Mail, renderHtml, renderMail, renderRefund, renderShipment } from "./templates.ts";
 
 /** The attempt that this is: when to break it off, and whether no other will follow. */
 export interface Attempt {
@@ -15,9 +16,9 @@ export interface Attempt {
 }
 
 /**
- * Writes the notification, once for each order and template, and sends it if there is a mail server. Done again after
- * it was sent or kept, it does nothing. Killed between the server's acceptance and our record of it, it sends the same
- * message once more under the same Message-ID: on the wire it is at least once.
+ * Writes the notification, once for each thing and template, and sends it if there is a mail server, or else keeps it.
+ * Done again after it was sent or kept, it does nothing. Killed between the server's acceptance and our record of it,
+ * it sends the same message once more under the same Message-ID: on the wire it is at least once.
  *
  * @throws MailError when the server did not take it; `failed` after the last attempt
  */
@@ -29,9 +30,11 @@ export async function sendNotification(
   const notification = await writeNotification(ctx, input);
   if (!notification || notification.status === "sent" || notification.status === "kept") return;
   const { id, recipient, subject, body } = notification;
+  const { smtpUrl, mailFrom } = ctx.config;
+  if (!smtpUrl) return await markKept(ctx.sql, id);
   try {
     const mail = { subject, text: body, html: renderHtml({ subject, body }) };
-    await sendMail(ctx.config, { ...mail, messageId: `<${id}@waybill>`, to: recipient }, signal);
+    await sendMail({ smtpUrl, mailFrom }, { ...mail, messageId: `<${id}@waybill>`, to: recipient }, signal);
   } catch (error) {
     const reason = error instanceof MailError ? error.message : "The mail could not be made.";
     await markRefused(ctx.sql, id, isLast ? "failed" : "queued", reason);
@@ -42,21 +45,48 @@ export async function sendNotification(
 
 async function writeNotification(
   ctx: Ctx,
-  { order_id, template }: z.output<typeof sendNotificationJob.schema>,
+  told: z.output<typeof sendNotificationJob.schema>,
 ): Promise<Notification | undefined> {
-  const written = await findNotificationOf(ctx.sql, order_id, template);
+  const { order_id, template } = told;
+  const key = { order_id, template, subject_id: subjectOf(told) };
+  const written = await findNotificationOf(ctx.sql, key);
   if (written) return written;
   const order = await findOrder(ctx.sql, order_id);
-  // A back-dated order is an import, of which nobody wants to hear years later. Only such orders never expire.
-  if (!order || order.expires_at === null) return undefined;
+  // A back-dated order is an import, of which nobody wants to hear years later.
+  if (!order || order.placed_at !== order.created_at) return undefined;
   await insertNotification(ctx.sql, {
-    ...renderMail(template, order),
+    ...await render(ctx, told, order),
+    ...key,
     id: newId(),
     user_id: order.user_id,
-    order_id,
-    template,
     status: ctx.config.smtpUrl ? "queued" : "kept",
     created_at: ctx.clock.now(),
   });
-  return await findNotificationOf(ctx.sql, order_id, template);
+  return await findNotificationOf(ctx.sql, key);
+}
+
+function subjectOf(told: z.output<typeof sendNotificationJob.schema>): string | null {
+  switch (told.template) {
+    case "order_shipped":
+      return told.shipment_id;
+    case "refund_sent":
+      return told.refund_id;
+    default:
+      return null;
+  }
+}
+
+async function render(
+  ctx: Ctx,
+  told: z.output<typeof sendNotificationJob.schema>,
+  order: Order,
+): Promise<Mail> {
+  switch (told.template) {
+    case "order_shipped":
+      return renderShipment(order, (await findShipment(ctx.sql, told.shipment_id))!);
+    case "refund_sent":
+      return renderRefund(order, (await findRefund(ctx.sql, told.refund_id))!);
+    default:
+      return renderMail(told.template, order);
+  }
 }

@@ -1,7 +1,8 @@
 import { code as findCurrency } from "currency-codes";
 import { html } from "hono/html";
-import type { Order } from "../orders/mod.ts";
-import type { Template } from "./notification.ts";
+import type { Order, Shipment } from "../orders/mod.ts";
+import type { Refund } from "../payments/mod.ts";
+import type { OrderTemplate } from "./notification.ts";
 
 export interface Mail {
   subject: string;
@@ -9,25 +10,25 @@ export interface Mail {
   body: string;
 }
 
-const WORDS: Record<Template, { subject: (number: string) => string; opening: (number: string) => string }> =
-  {
-    order_confirmed: {
-      subject: (number) => `Order ${number} is confirmed`,
-      opening: (number) => `Thank you for your order ${number}. This is what you ordered:`,
-    },
-    order_expired: {
-      subject: (number) => `Order ${number} has expired`,
-      opening: (number) =>
-        `Your order ${number} was not paid in time, so it has expired. Nothing will be sent. It was:`,
-    },
-    order_cancelled: {
-      subject: (number) => `Order ${number} is cancelled`,
-      opening: (number) => `Your order ${number} is cancelled. Nothing will be sent. It was:`,
-    },
-  };
+type Words = { subject: (number: string) => string; opening: (number: string) => string };
+const WORDS: Record<OrderTemplate, Words> = {
+  order_confirmed: {
+    subject: (number) => `Order ${number} is confirmed`,
+    opening: (number) => `Thank you for your order ${number}. This is what you ordered:`,
+  },
+  order_expired: {
+    subject: (number) => `Order ${number} has expired`,
+    opening: (number) =>
+      `Your order ${number} was not paid in time, so it has expired. Nothing will be sent. It was:`,
+  },
+  order_cancelled: {
+    subject: (number) => `Order ${number} is cancelled`,
+    opening: (number) => `Your order ${number} is cancelled. Nothing will be sent. It was:`,
+  },
+};
 
 /** What a mail about an order says. Names keep to their line, whatever they hold. */
-export function renderMail(template: Template, order: Order): Mail {
+export function renderMail(template: OrderTemplate, order: Order): Mail {
   const { number, items, total_price, currency, ship_to } = order;
   const lines = items.map(({ name, quantity, line_total }) =>
     `${quantity} × ${oneLine(name)}: ${formatMoney(line_total, currency)}`
@@ -38,10 +39,41 @@ export function renderMail(template: Template, order: Order): Mail {
     [`Total: ${formatMoney(total_price, currency)}`],
     ...template === "order_confirmed" ? [["It goes to:", ...addressLines(ship_to)]] : [],
   ];
-  return {
-    subject: WORDS[template].subject(number),
-    body: paragraphs.map((each) => each.join("\n")).join("\n\n"),
-  };
+  return toMail(WORDS[template].subject(number), paragraphs);
+}
+
+/** What left, how it travels and where to. */
+export function renderShipment({ number, items, ship_to }: Order, shipment: Shipment): Mail {
+  const { carrier, tracking_number, tracking_url } = shipment;
+  const goods = shipment.items.map(({ line, quantity }) =>
+    `${quantity} × ${oneLine(items.find((item) => item.line === line)!.name)}`
+  );
+  const tracking = [
+    carrier === null ? [] : `Carrier: ${oneLine(carrier)}`,
+    tracking_number === null ? [] : `Tracking number: ${oneLine(tracking_number)}`,
+    tracking_url === null ? [] : `Follow it at ${oneLine(tracking_url)}`,
+  ].flat();
+  return toMail(`A shipment of order ${number} is on its way`, [
+    [`This is on its way to you, of your order ${number}:`],
+    goods,
+    ...tracking.length > 0 ? [tracking] : [],
+    ["It goes to:", ...addressLines(ship_to)],
+  ]);
+}
+
+/** How much went back, and why. */
+export function renderRefund({ number }: Order, { amount, currency, reason, payment_id }: Refund): Mail {
+  return toMail(`A refund for order ${number}`, [
+    [`We have refunded ${formatMoney(amount, currency)} of your order ${number}.`],
+    [`Reason: ${oneLine(reason)}`],
+    ...payment_id === null
+      ? []
+      : [["It goes back the way you paid. Your bank may take some days to show it."]],
+  ]);
+}
+
+function toMail(subject: string, paragraphs: string[][]): Mail {
+  return { subject, body: paragraphs.map((each) => each.join("\n")).join("\n\n") };
 }
 
 /** The same mail as HTML, made from its text alone, so that the two never differ. */

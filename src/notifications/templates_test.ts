@@ -2,8 +2,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { codes } from "currency-codes";
 import { exampleOrder } from "../../tests/support/example_order.ts";
-import { TEMPLATES } from "./notification.ts";
-import { formatMoney, renderHtml, renderMail } from "./templates.ts";
+import type { Order, Shipment } from "../orders/mod.ts";
+import type { Refund } from "../payments/mod.ts";
+import { ORDER_TEMPLATES } from "./notification.ts";
+import { formatMoney, type Mail, renderHtml, renderMail, renderRefund, renderShipment } from "./templates.ts";
 
 const plain = (text: string) => text.replace(/\u00a0/g, " ");
 
@@ -54,6 +56,83 @@ Deno.test("Mails about expired and cancelled orders tell number, items and total
   }
 });
 
+const SHIPMENT: Shipment = {
+  id: "0192f0c4-0000-7000-8000-000000000001",
+  order_id: exampleOrder().id,
+  status: "shipped",
+  items: [{ line: 2, quantity: 1 }],
+  carrier: "DHL",
+  tracking_number: "00340434161094015902",
+  tracking_url: "https://www.dhl.de/track?id=00340434161094015902",
+  weight_grams: 900,
+  version: 1,
+  shipped_at: "2026-02-01T09:00:00.000Z",
+  delivered_at: null,
+  updated_at: "2026-02-01T09:00:00.000Z",
+};
+
+const REFUND: Refund = {
+  id: "0192f0c4-0000-7000-8000-000000000002",
+  order_id: exampleOrder().id,
+  payment_id: "0192f0c4-0000-7000-8000-000000000003",
+  return_id: null,
+  currency: "EUR",
+  amount: 1299,
+  goods_amount: 1299,
+  shipping_amount: 0,
+  duty_amount: 0,
+  tax_amount: 0,
+  items: [],
+  reason: "Paid after the order had expired",
+  status: "succeeded",
+  provider_reference: null,
+  failure_message: null,
+  attempts: 1,
+  next_attempt_at: null,
+  version: 2,
+  created_at: "2026-02-03T09:00:00.000Z",
+  updated_at: "2026-02-03T09:00:01.000Z",
+};
+
+Deno.test("A mail about a shipment tells what left, by whom, how to follow it and where it goes", () => {
+  assertEquals(renderShipment(exampleOrder(), SHIPMENT), {
+    subject: "A shipment of order WB-100001 is on its way",
+    body: `This is on its way to you, of your order WB-100001:
+
+1 × Product 2
+
+Carrier: DHL
+Tracking number: 00340434161094015902
+Follow it at https://www.dhl.de/track?id=00340434161094015902
+
+It goes to:
+Ada Lovelace
+Hauptstr. 1
+10115 Berlin
+Germany`,
+  });
+});
+
+Deno.test("A mail about a shipment that nobody can follow says nothing of carrier and tracking", () => {
+  const untracked = { ...SHIPMENT, carrier: null, tracking_number: null, tracking_url: null };
+  const { body } = renderShipment(exampleOrder(), untracked);
+  assert(body.includes("1 × Product 2\n\nIt goes to:"), body);
+});
+
+Deno.test("A mail about a refund tells its amount, in the digits of its currency, and its reason", () => {
+  assertEquals(renderRefund(exampleOrder(), REFUND), {
+    subject: "A refund for order WB-100001",
+    body: `We have refunded €12.99 of your order WB-100001.
+
+Reason: Paid after the order had expired
+
+It goes back the way you paid. Your bank may take some days to show it.`,
+  });
+  const yen = renderRefund(exampleOrder(), { ...REFUND, currency: "JPY", payment_id: null }).body;
+  assert(yen.startsWith("We have refunded ¥1,299 of"), yen);
+  assert(!yen.includes("bank"), "staff give it back themselves");
+});
+
 Deno.test("Whatever is in a name: no header, no line and no markup comes of it", () => {
   const nasty = fc.array(
     fc.constantFrom(
@@ -73,13 +152,23 @@ Deno.test("Whatever is in a name: no header, no line and no markup comes of it",
     ),
     { minLength: 1, maxLength: 12 },
   ).map((parts) => parts.join(""));
-  fc.assert(fc.property(nasty, fc.constantFrom(...TEMPLATES), (name, template) => {
+  const hostile = (name: string): Partial<Shipment> => ({
+    carrier: name,
+    tracking_number: name,
+    tracking_url: name,
+  });
+  const mails: ((order: Order, name: string) => Mail)[] = [
+    ...ORDER_TEMPLATES.map((template) => (order: Order) => renderMail(template, order)),
+    (order, name) => renderShipment(order, { ...SHIPMENT, ...hostile(name) }),
+    (order, reason) => renderRefund(order, { ...REFUND, reason }),
+  ];
+  fc.assert(fc.property(nasty, fc.constantFrom(...mails), (name, render) => {
     const order = exampleOrder({
       items: exampleOrder().items.map((item) => ({ ...item, name })),
       ship_to: { ...exampleOrder().ship_to, name, lines: [name], city: name },
     });
-    const decent = renderMail(template, exampleOrder());
-    const mail = renderMail(template, order);
+    const decent = render(exampleOrder(), "x");
+    const mail = render(order, name);
     assertEquals(mail.subject, decent.subject);
     assertEquals(mail.body.split("\n").length, decent.body.split("\n").length);
     const tags = (html: string) => html.match(/<[^>]*>/g);

@@ -35,6 +35,9 @@ export interface Ctx {
   cacheStatus?: CacheRead["status"];
 }
 
+/** Whose doing something is: what ledger, movements and events say of it. */
+export type Author = Pick<Ctx, "actor" | "requestId" | "traceparent">;
+
 /** `user:<id>`, `system:<name>` or `anonymous`: how events, movements and keys name who acted. */
 export function actorName(actor: Actor): string {
   switch (actor.kind) {
@@ -50,4 +53,13 @@ export function actorName(actor: Actor): string {
 /** Staff, admins and the system see and do what is not their own. */
 export function isStaff(actor: Actor): boolean {
   return actor.kind === "system" || (actor.kind === "user" && actor.role !== "customer");
+}
+
+/**
+ * What a customer may learn of who acted (an {@link actorName}) in what is theirs: that it was staff, not who. Who is
+ * nobody yet, and registers, is the customer.
+ */
+export function actorRole(name: string, userId: string | null): "customer" | "staff" | "system" {
+  if (name === `user:${userId}` || name === "anonymous") return "customer";
+  return name.startsWith("user:") ? "staff" : "system";
 }

@@ -128,6 +128,11 @@ export function violates(error: unknown, constraint: string): boolean {
     (error as { constraint_name?: string }).constraint_name === constraint;
 }
 
+/** Did a `guard()` of ours undo the statement? */
+export function isGuardBroken(error: unknown): boolean {
+  return sqlState(error) === "WB001";
+}
+
 /** Did the database say that it undid the statement: for a constraint, a guard, a value or a lock it waited for too long? */
 export function isRefusal(error: unknown): boolean {
   return /^(22|23|40|55|WB)[0-9A-Z]{3}$/.test(sqlState(error) ?? "");

@@ -35,6 +35,7 @@ export interface FieldError {
 export const ERROR_STATUS = {
   malformed_json: 400,
   invalid_client_request: 400,
+  invalid_signature: 400,
   unauthenticated: 401,
   invalid_credentials: 401,
   invalid_grant: 401,
@@ -47,6 +48,9 @@ export const ERROR_STATUS = {
   insufficient_stock: 409,
   stock_changed: 409,
   invalid_transition: 409,
+  quote_not_open: 409,
+  cart_closed: 409,
+  document_incomplete: 409,
   idempotency_in_progress: 409,
   last_admin: 409,
   version_mismatch: 412,
@@ -54,12 +58,19 @@ export const ERROR_STATUS = {
   unsupported_media_type: 415,
   invalid_request: 422,
   order_refused: 422,
+  cart_refused: 422,
+  shipment_refused: 422,
+  refund_refused: 422,
+  return_refused: 422,
+  payment_refused: 422,
+  quote_refused: 422,
   weak_password: 422,
   unsupported_grant_type: 422,
   idempotency_key_reused: 422,
   rate_limited: 429,
   internal: 500,
   unavailable: 503,
+  provider_unavailable: 503,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { actorName, type Ctx } from "./ctx.ts";
+import { actorName, type Author, type Ctx } from "./ctx.ts";
 import type { Tx } from "./db.ts";
 
 /** A kind of event: its name (`noun.past`), the version of its data's shape, and that shape. */
@@ -35,8 +35,10 @@ export interface NewEvent<Schema extends z.ZodType = z.ZodType> {
   /** Whose it is, and so who may read it; null for staff only. */
   userId: string | null;
   data: z.input<Schema>;
-  /** The trace that it belongs to, where that is not the context's. */
+  /** The trace that it belongs to, where that is not the author's. */
   traceparent?: string | null;
+  /** Whose doing it is, where that is not the context's: of several requests that are written together. */
+  by?: Author;
 }
 
 /** Appends events in the transaction that makes them true. */
@@ -49,7 +51,9 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
     aggregate_id: e.aggregateId,
     sequence: e.sequence,
     user_id: e.userId,
-    traceparent: e.traceparent ?? ctx.traceparent,
+    actor: actorName((e.by ?? ctx).actor),
+    request_id: (e.by ?? ctx).requestId,
+    traceparent: e.traceparent ?? (e.by ?? ctx).traceparent,
     data: e.data,
   }));
   await tx`
@@ -59,9 +63,10 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
            coalesce(e.sequence, 1 + coalesce((
              select max(l.sequence) from events l
              where l.aggregate_type = e.aggregate_type and l.aggregate_id = e.aggregate_id), 0)),
-           e.user_id, ${actorName(ctx.actor)}, ${ctx.requestId}, e.traceparent, e.data,
+           e.user_id, e.actor, e.request_id, e.traceparent, e.data,
            ${ctx.clock.now()}::timestamptz
     from json_to_recordset(${tx.json(rows as never)}::json) as e (
-      type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, traceparent text, data jsonb
+      type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, actor text,
+      request_id text, traceparent text, data jsonb
     )`;
 }

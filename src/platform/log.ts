@@ -10,6 +10,7 @@ export interface LogFields {
   duration_ms?: number;
   actor?: string;
   order_id?: string;
+  payment_id?: string;
   endpoint_id?: string;
   error_name?: string;
   /** SQLSTATE or library code. */

@@ -4,11 +4,11 @@ import { redisOnPath } from "../platform/redis_server.ts";
 
 Deno.test({
   name:
-    "Nothing is lost, doubled or miscounted while processes are killed and Redis, Kafka and connections go away",
+    "No goods and no money are lost, doubled or miscounted while processes are killed and Redis, Kafka and connections go away",
   ignore: kafkaMissing !== undefined || !redisOnPath,
   async fn() {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["task", "chaos", "--orders", "400", "--kills", "10", "--seconds", "20", "--outages", "1"].concat(
+      args: ["task", "chaos", "--orders", "400", "--kills", "10", "--seconds", "15", "--outages", "1"].concat(
         ["--outage-seconds", "3", "--lost-connections", "5", "--seed", "1"],
       ),
       // It brings up servers of its own, and a permission prompt would wait for ever.

@@ -3,8 +3,13 @@ import { openApiDocument } from "../../src/app.ts";
 import type { Policy } from "../../src/http/router.ts";
 import type { Role } from "../../src/platform/ctx.ts";
 import { newId } from "../../src/platform/id.ts";
-import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
-import { addProduct, orderBody, place } from "../support/orders.ts";
+import type { TestApp } from "../support/app.ts";
+import { ADA_IN_LEEDS } from "../support/checkout.ts";
+import { orderBody } from "../support/orders.ts";
+import { feedsOf } from "./feeds.ts";
+import { PUBLIC_URL, type World } from "./world.ts";
+
+export { inWorld, type World } from "./world.ts";
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
@@ -17,7 +22,7 @@ export interface Operation {
   method: string;
   template: string;
   policy: Policy;
-  parameters: { name: string; in: string; schema: Json }[];
+  parameters: { name: string; in: string; required?: boolean; schema: Json }[];
   contentTypes: string[];
   schema: Json;
   example: Json;
@@ -58,121 +63,6 @@ export function unpoliced(): string[] {
   return operations.filter(({ policy }) => !POLICIES.includes(policy)).map(({ name }) => name);
 }
 
-/** Where nothing is sent to in these tests: an address, so that nothing is looked up either. */
-const PUBLIC_URL = "https://1.1.1.1/webhooks";
-
-/** The whole API with one of each kind of caller, and something that belongs to a customer. */
-export interface World {
-  app: TestApp;
-  owner: TestUser;
-  stranger: TestUser;
-  staff: TestUser;
-  admin: TestUser;
-  product: { id: string; sku: string };
-  order: { id: string; number: string };
-  webhook: { endpointId: string; deliveryId: string };
-  /** An event that was given up. */
-  outboxPosition: number;
-  notification: { id: string };
-  job: { id: string };
-}
-
-export async function makeWorld(app: TestApp): Promise<World> {
-  const [owner, stranger, staff, admin] = await Promise.all([
-    app.user(),
-    app.user(),
-    app.user("staff"),
-    app.user("admin"),
-  ]);
-  const product = await addProduct(app, { stock: 10_000 });
-  const order = await place(app, owner, { [product.sku]: 1 });
-  const { body: endpoint } = await app.request("POST", "/v1/webhook-endpoints", {
-    token: staff.token,
-    body: { url: PUBLIC_URL, event_types: ["*"] },
-  });
-  const webhook = { endpointId: endpoint.id, deliveryId: newId() };
-  await app.deps.sql`
-    insert into webhook_deliveries (id, endpoint_id, event_type, status, created_at, finished_at)
-    values (${webhook.deliveryId}, ${webhook.endpointId}, 'webhook.ping', 'failed', now(), now())`;
-  const [dead] = await app.deps.sql`
-    insert into outbox (position, shard, message_key, status, dead_at)
-    select position, shard_of(aggregate_id), aggregate_id, 'dead', now() from events order by position limit 1
-    returning position`;
-  const outboxPosition: number = dead!.position;
-  const notification = { id: newId() };
-  await app.deps.sql`
-    insert into notifications (id, user_id, order_id, template, recipient, subject, body, status, created_at)
-    values (${notification.id}, ${owner.id}, ${order.id}, 'order_confirmed', ${owner.email}, 'A', 'B', 'kept', now())`;
-  const [job] = await app.deps.sql<{ id: string }[]>`
-    insert into pgboss.job (name, data) values ('orders.process', ${
-    app.deps.sql.json({ order_id: order.id })
-  }) returning id`;
-  return {
-    app,
-    owner,
-    stranger,
-    staff,
-    admin,
-    product,
-    order,
-    webhook,
-    outboxPosition,
-    notification,
-    job: job!,
-  };
-}
-
-/** Runs a test in a world of its own. */
-export async function inWorld(work: (world: World) => Promise<void>, env?: Record<string, string>) {
-  await using app = await startTestApp(env);
-  await work(await makeWorld(app));
-}
-
-interface Feed {
-  existing: (world: World) => string;
-  missing: () => string;
-  /** Whether what it names belongs to a user, so that other customers may not even know of it. */
-  owned: boolean;
-}
-
-/** What to put into a path's parameters, by the path up to that parameter. */
-const FEEDS: Record<string, Feed> = {
-  "/v1/users/{id}": { existing: ({ owner }) => owner.id, missing: newId, owned: true },
-  "/v1/orders/{id}": { existing: ({ order }) => order.id, missing: newId, owned: true },
-  "/v1/orders/user/{user_id}": { existing: ({ owner }) => owner.id, missing: newId, owned: true },
-  "/v1/products/{id_or_sku}": { existing: ({ product }) => product.id, missing: newId, owned: false },
-  "/v1/inventory/{sku}": { existing: ({ product }) => product.sku, missing: () => "NO-SUCH", owned: false },
-  "/v1/notifications/{id}": { existing: ({ notification }) => notification.id, missing: newId, owned: true },
-  "/v1/admin/jobs/{id}": { existing: ({ job }) => job.id, missing: newId, owned: false },
-  "/v1/admin/outbox/{position}": {
-    existing: ({ outboxPosition }) => String(outboxPosition),
-    missing: () => "999999999",
-    owned: false,
-  },
-  "/v1/webhook-endpoints/{id}": {
-    existing: ({ webhook }) => webhook.endpointId,
-    missing: newId,
-    owned: false,
-  },
-  "/v1/webhook-deliveries/{id}": {
-    existing: ({ webhook }) => webhook.deliveryId,
-    missing: newId,
-    owned: false,
-  },
-};
-
-/** The feed of each parameter in a path. @throws for one that this file knows nothing of */
-function feedsOf({ name, template }: Operation): [parameter: string, feed: Feed][] {
-  return [...template.matchAll(/\{[^}]+\}/g)].map((match) => {
-    const prefix = template.slice(0, match.index + match[0].length);
-    const feed = FEEDS[prefix];
-    if (!feed) {
-      throw new Error(`${name}: say in FEEDS of tests/security/operations.ts what ${prefix} can hold`);
-    }
-    return [match[0], feed];
-  });
-}
-
 export const isOwned = (operation: Operation) => feedsOf(operation).some(([, { owned }]) => owned);
 
 /** The path of a call to something that is there, or that is not. */
@@ -190,7 +80,7 @@ export function pathOf(
 let made = 0;
 
 /** A body that the call accepts: the document's example, where that does not depend on what is in the database. */
-export function goodBody({ id, example }: Operation, { product }: World): Json {
+export function goodBody({ id, example }: Operation, { product, carts }: World): Json {
   made++;
   const bodies: Record<string, Json> = {
     register: { ...example, email: `registered-${made}@example.com` },
@@ -198,6 +88,16 @@ export function goodBody({ id, example }: Operation, { product }: World): Json {
     createProduct: { ...example, sku: `CREATED-${made}` },
     placeOrder: orderBody({ [product.sku]: 1 }),
     changeOrder: { note: `Note ${made}` },
+    createCart: { ...example, items: [{ sku: product.sku, quantity: 2 }] },
+    addCartItem: { sku: product.sku, quantity: 1 },
+    checkOut: { ...example, quote_id: carts.quote.id, ship_to: ADA_IN_LEEDS },
+    createPayment: { ...example, amount: 1 },
+    capturePayment: { amount: 1 },
+    shipOrder: { ...example, items: [{ line: 1, quantity: 1 }] },
+    refundOrder: { amount: 1, reason: "Arrived broken" },
+    requestReturn: { ...example, items: [{ line: 1, quantity: 1 }] },
+    changeReturn: { status: "cancelled" },
+    receiveReturn: { ...example, items: [{ line: 1, restocked: 1, written_off: 0 }] },
     createWebhookEndpoint: { ...example, url: PUBLIC_URL },
   };
   return bodies[id] ?? example;
@@ -208,6 +108,11 @@ export function bodyOptions({ contentTypes: [type] }: Operation, body: Json) {
   if (type === undefined) return {};
   if (type === "application/x-www-form-urlencoded") return { form: body };
   return { body, headers: { "Content-Type": type } };
+}
+
+/** What moves money is refused without a key. */
+function needsKey({ parameters }: Operation): boolean {
+  return parameters.some(({ name, required }) => name === "Idempotency-Key" && required);
 }
 
 /** Calls it well. */
@@ -221,7 +126,11 @@ export function call(
   return world.app.request(operation.method, options.path ?? pathOf(world, operation), {
     ...sent,
     token,
-    headers: { ...sent.headers, ...options.headers },
+    headers: {
+      ...needsKey(operation) && { "Idempotency-Key": newId() },
+      ...sent.headers,
+      ...options.headers,
+    },
   });
 }
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
 import { redisMissing, testDatabase, testRedis } from "../support/database.ts";
+import { startProcess } from "../support/process.ts";
 import { isGated, operations } from "./operations.ts";
 
 const tag = crypto.randomUUID().slice(0, 8);
@@ -18,60 +19,15 @@ const CANARY = {
 };
 const SECRET_KEY = `q7Wm-Canary-${tag}-signing-xZ4p`;
 
-/** The API as it runs in production, in a process of its own, with every line it writes. */
-async function startProcess(env: Record<string, string>) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-net",
-      "--allow-env",
-      "--allow-read=.",
-      "--allow-sys",
-      "--allow-ffi",
-      "src/main.ts",
-    ],
-    clearEnv: true,
-    env: {
-      PATH: Deno.env.get("PATH") ?? "",
-      HOME: Deno.env.get("HOME") ?? "",
-      ...Deno.env.has("DENO_DIR") ? { DENO_DIR: Deno.env.get("DENO_DIR")! } : {},
-      APP_ENV: "production",
-      HOST: "127.0.0.1",
-      PORT: "0",
-      LOG_LEVEL: "debug",
-      SECRET_KEY,
-      ...env,
-    },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let written = "";
-  const listening = Promise.withResolvers<string>();
-  const keep = async (stream: ReadableStream<Uint8Array>) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      written += text;
-      const port = /"url":"http:\/\/localhost:(\d+)"/.exec(written)?.[1];
-      if (port) listening.resolve(`http://127.0.0.1:${port}`);
-    }
-  };
-  const reading = Promise.all([keep(child.stdout), keep(child.stderr)]);
-  const ended = reading.then(() => listening.reject(new Error(`the process ended: ${written}`)));
-  ended.catch(() => {});
-  return {
-    url: await listening.promise,
-    /** Ends it and gives all that it wrote. */
-    async stop(): Promise<string> {
-      child.kill("SIGTERM");
-      await Promise.all([child.status, reading]);
-      return written;
-    },
-  };
-}
-
 Deno.test("no secret and nothing personal is in the log at its most talkative, whatever went well or wrong", async () => {
   await using database = await testDatabase();
   await using redis = redisMissing === undefined ? await testRedis() : undefined;
-  const process = await startProcess({
+  const process = await startProcess("src/main.ts", {
+    APP_ENV: "production",
+    HOST: "127.0.0.1",
+    PORT: "0",
+    LOG_LEVEL: "debug",
+    SECRET_KEY,
     DATABASE_URL: database.url,
     ADMIN_EMAIL: `admin-${CANARY.email}`,
     ADMIN_PASSWORD: CANARY.password,
@@ -206,11 +162,11 @@ Deno.test("no secret and nothing personal is in the log at its most talkative, w
   await send("POST", "/orders", customer, order());
   await send("GET", "/health/ready");
 
-  const log = await process.stop();
+  const { written } = await process.stop();
   for (const status of [200, 201, 400, 401, 404, 405, 409, 422, 500, 503]) {
     assert(statuses.includes(status), `no request was answered with ${status}: ${statuses}`);
   }
-  const lines = log.trim().split("\n").map((line) => JSON.parse(line));
+  const lines = written.trim().split("\n").map((line) => JSON.parse(line));
   assert(
     lines.filter(({ msg }) => msg === "request").length >= statuses.length - unlogged,
     "every request is in the log",

@@ -3,6 +3,7 @@ import type { Deps } from "../../src/deps.ts";
 import { type Handler, HANDLERS, type TransactionHandler } from "../../workers/handlers.ts";
 import { takeJobs } from "../../workers/lanes.ts";
 import { READERS } from "../../workers/log_follower.ts";
+import { type JobType, openJob } from "../../src/platform/jobs.ts";
 import { advanceReader } from "../../src/platform/event_log.ts";
 import { systemCtx } from "../../src/deps.ts";
 
@@ -35,5 +36,29 @@ export async function doJobs(deps: Deps, name: JobName): Promise<number> {
     }
     if (taken === 0) return done;
     done += taken;
+  }
+}
+
+/** Does the jobs of this name that are due and call other systems, one after the other. Gives how they ended. */
+export async function doOutsideJobs(deps: Deps, name: JobName): Promise<{ done: number; failures: Error[] }> {
+  const job: JobType = JOBS.find((each) => each.name === name)!;
+  // deno-lint-ignore no-explicit-any
+  const handler = HANDLERS[name] as Handler<any>;
+  if (!("alone" in handler)) throw new Error(`${name} works in a transaction.`);
+  const boss = await deps.jobs.boss();
+  const failures: Error[] = [];
+  for (let done = 0;;) {
+    const [next] = await boss.fetch<object>(name, { includeMetadata: true });
+    if (!next) return { done, failures };
+    try {
+      const { data } = openJob(job, next.data);
+      const isLast = next.retryCount >= next.retryLimit;
+      await handler.alone(systemCtx(deps, name), data, new AbortController().signal, isLast);
+      await boss.complete(name, next.id);
+      done++;
+    } catch (error) {
+      failures.push(error as Error);
+      await boss.fail(name, next.id, { message: String(error) });
+    }
   }
 }

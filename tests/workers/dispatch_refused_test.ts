@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import type { TestApp } from "../support/app.ts";
+import { kafkaMissing, type TestKafka, testKafka } from "../support/kafka.ts";
 import {
   countDifferent,
   createNarrowTopic,
@@ -18,14 +19,19 @@ const MAX_BYTES = 4000;
 const LARGE = 5000;
 const KEYS = range(1, 20).map((n) => `key-${n}`);
 
+/** An app whose topic of orders, which has one partition, takes no LARGE event until it is widened. */
+async function startNarrowApp(kafka: TestKafka, env: Record<string, string>): Promise<TestApp> {
+  await createNarrowTopic(kafka, kafka.name("orders"), MAX_BYTES);
+  return await startDispatchApp(kafka, env);
+}
+
 Deno.test({
   name: "A refused event holds back the later ones of its key, in order, and no other key",
   ignore,
 }, async () => {
   await using kafka = testKafka();
   const topic = kafka.name("orders");
-  await createNarrowTopic(kafka, topic, MAX_BYTES);
-  await using app = await startDispatchApp(kafka, {
+  await using app = await startNarrowApp(kafka, {
     OUTBOX_MAX_ATTEMPTS: "1000",
     OUTBOX_RETRY_DELAY_MS: "100",
     OUTBOX_DISPATCH_BATCH_SIZE: "50",
@@ -71,8 +77,7 @@ Deno.test({
 }, async () => {
   await using kafka = testKafka();
   const topic = kafka.name("orders");
-  await createNarrowTopic(kafka, topic, MAX_BYTES);
-  await using app = await startDispatchApp(kafka, { OUTBOX_MAX_ATTEMPTS: "3", OUTBOX_RETRY_DELAY_MS: "10" });
+  await using app = await startNarrowApp(kafka, { OUTBOX_MAX_ATTEMPTS: "3", OUTBOX_RETRY_DELAY_MS: "10" });
   await using _dispatcher = dispatching(app);
   const staff = await app.user("staff");
   await logEvents(app, [{ key: "a", sequence: 1, bytes: LARGE }, { key: "a", sequence: 2 }]);
@@ -136,8 +141,7 @@ Deno.test({
 }, async () => {
   await using kafka = testKafka();
   const topic = kafka.name("orders");
-  await createNarrowTopic(kafka, topic, MAX_BYTES);
-  await using app = await startDispatchApp(kafka, {
+  await using app = await startNarrowApp(kafka, {
     OUTBOX_MAX_ATTEMPTS: "1000",
     OUTBOX_RETRY_DELAY_MS: "1",
     OUTBOX_DISPATCH_BATCH_SIZE: "4",

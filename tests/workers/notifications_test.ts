@@ -1,7 +1,12 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { SMTPServer } from "smtp-server";
 import { systemCtx } from "../../src/deps.ts";
-import { sendNotification, sendNotificationJob, type Template } from "../../src/notifications/mod.ts";
+import {
+  type OrderTemplate,
+  sendNotification,
+  sendNotificationJob,
+  type Template,
+} from "../../src/notifications/mod.ts";
 import { expireDueOrders } from "../../src/orders/mod.ts";
 import { transaction } from "../../src/platform/db.ts";
 import type { Log } from "../../src/platform/log.ts";
@@ -110,7 +115,7 @@ function read(app: TestApp, user: TestUser, query = "") {
 }
 
 /** A job's handler, called as often as a test wants. */
-function send(app: TestApp, order_id: string, template: Template = "order_confirmed", isLast = false) {
+function send(app: TestApp, order_id: string, template: OrderTemplate = "order_confirmed", isLast = false) {
   const attempt = { signal: new AbortController().signal, isLast };
   return sendNotification(systemCtx(app.deps, "notifications.send"), { template, order_id }, attempt);
 }
@@ -209,6 +214,21 @@ Deno.test("What a dead mail server did not take is tried again, and delivered on
   await until("the job is done", async () => await shop.jobs("completed") === 1);
   assertEquals(server.mails.map(({ raw }) => header(raw, "Message-ID")), [`<${waiting!.id}@waybill>`]);
   assertEquals(await notificationsOf(app), [{ ...waiting!, status: "sent", error: null }]);
+});
+
+Deno.test("What waits for its next attempt when the mail server is no more is kept to be read, and not a failure", async () => {
+  const dead = await startMailServer();
+  await dead[Symbol.asyncDispose]();
+  await using app = await startTestApp({ SMTP_URL: `smtp://127.0.0.1:${dead.port}` });
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, user, { [sku]: 1 });
+  await assertRejects(() => send(app, id), Error, "The mail was not accepted");
+  const [queued] = await notificationsOf(app);
+  assertEquals(queued!.status, "queued");
+  const config = { ...app.deps.config, smtpUrl: undefined };
+  await send({ ...app, deps: { ...app.deps, config } }, id, "order_confirmed", true);
+  assertEquals(await notificationsOf(app), [{ ...queued!, status: "kept", error: null }]);
 });
 
 Deno.test("After the last attempt it has failed, and nobody learns the mail server's password from it", async () => {

@@ -7,34 +7,23 @@ import {
   ask,
   createEndpoint,
   deliverDue,
+  endpointOf,
   LOCAL,
   makeDue,
   nextJobAt,
+  onlyDelivery,
+  placeOne,
   type Received,
   startReceiver,
+  startTold,
   testClock,
 } from "../http/webhooks/receiver.ts";
-import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
+import { startTestApp } from "../support/app.ts";
 import { addProduct, orderBody, patch, place } from "../support/orders.ts";
 import { readLog } from "../support/worker.ts";
 
 const HOUR_MS = 3_600_000;
 const DEADLINE_MS = 20_000;
-
-/** The one delivery of an endpoint, attempt by attempt. */
-async function onlyDelivery(app: TestApp, staff: TestUser, endpointId: string) {
-  const { data } = await ask(app, staff, "GET", `/v1/webhook-endpoints/${endpointId}/deliveries`, 200);
-  assertEquals(data.length, 1);
-  return await ask(app, staff, "GET", `/v1/webhook-deliveries/${data[0].id}`, 200);
-}
-
-const endpointOf = (app: TestApp, staff: TestUser, id: string) =>
-  ask(app, staff, "GET", `/v1/webhook-endpoints/${id}`, 200);
-
-async function placeOne(app: TestApp) {
-  const { sku } = await addProduct(app);
-  return await place(app, await app.user(), { [sku]: 1 });
-}
 
 Deno.test("Every endpoint gets each event that it asked for once, signed, and no other", async () => {
   await using app = await startTestApp(LOCAL);
@@ -123,12 +112,8 @@ Deno.test("During an overlap the old and the new secret verify, after it only th
 
 Deno.test("A refused message comes again by the schedule under the same id, and every attempt is on record", async () => {
   const clock = testClock();
-  await using app = await startTestApp(LOCAL, { clock });
-  await using receiver = startReceiver();
-  const staff = await app.user("staff");
-  const { id } = await createEndpoint(app, staff, receiver.url, ["order.created"]);
-  await placeOne(app);
-  await readLog(app.deps);
+  await using told = await startTold({ orders: 1, clock });
+  const { app, receiver, staff, id } = told;
   receiver.answer = () => new Response("no\0w", { status: 500, headers: { "Retry-After": "3600" } });
   for (const [attempt, seconds] of [5, 30, 120, 600, 1800, 3600].entries()) {
     assertEquals(await deliverDue(app.deps), 1);
@@ -158,12 +143,8 @@ Deno.test("A refused message comes again by the schedule under the same id, and 
 
 Deno.test("Retry-After of a 429 or 503 is waited for", async () => {
   const clock = testClock();
-  await using app = await startTestApp(LOCAL, { clock });
-  await using receiver = startReceiver();
-  const staff = await app.user("staff");
-  const { id } = await createEndpoint(app, staff, receiver.url, ["order.created"]);
-  await placeOne(app);
-  await readLog(app.deps);
+  await using told = await startTold({ orders: 1, clock });
+  const { app, receiver, staff, id } = told;
   for (
     const [status, retryAfter, seconds] of [
       [429, "1200", 1200],
@@ -181,13 +162,8 @@ Deno.test("Retry-After of a 429 or 503 is waited for", async () => {
 });
 
 Deno.test("410 disables the endpoint, and what waited for it is not sent", async () => {
-  await using app = await startTestApp(LOCAL);
-  await using receiver = startReceiver();
-  const staff = await app.user("staff");
-  const { id } = await createEndpoint(app, staff, receiver.url, ["order.created"]);
-  await placeOne(app);
-  await placeOne(app);
-  await readLog(app.deps);
+  await using told = await startTold({ orders: 2 });
+  const { app, receiver, staff, id } = told;
   receiver.answer = () => new Response(null, { status: 410 });
   assertEquals(await deliverDue(app.deps), 2);
   assertEquals(receiver.received.length, 1);
@@ -218,12 +194,8 @@ Deno.test("410 disables the endpoint, and what waited for it is not sent", async
 Deno.test("A message that fails for three days disables its endpoint, unless another succeeded meanwhile", async () => {
   for (const succeeds of [false, true]) {
     const clock = testClock();
-    await using app = await startTestApp(LOCAL, { clock });
-    await using receiver = startReceiver();
-    const staff = await app.user("staff");
-    const { id } = await createEndpoint(app, staff, receiver.url, ["order.created"]);
-    await placeOne(app);
-    await readLog(app.deps);
+    await using told = await startTold({ orders: 1, clock });
+    const { app, receiver, staff, id } = told;
     const { id: deliveryId } = await onlyDelivery(app, staff, id);
     receiver.answer = () => new Response(null, { status: 502 });
     let delivery;
@@ -285,12 +257,8 @@ Deno.test("A ping is tried once, also where the endpoint is disabled, and says h
 
 Deno.test("A finished delivery can be sent again under the same id, a pending one not", async () => {
   const clock = testClock();
-  await using app = await startTestApp(LOCAL, { clock });
-  await using receiver = startReceiver();
-  const staff = await app.user("staff");
-  const { id } = await createEndpoint(app, staff, receiver.url, ["order.created"]);
-  await placeOne(app);
-  await readLog(app.deps);
+  await using told = await startTold({ orders: 1, clock });
+  const { app, receiver, staff, id } = told;
   const { id: deliveryId } = await onlyDelivery(app, staff, id);
   const path = `/v1/webhook-deliveries/${deliveryId}`;
   await ask(app, staff, "POST", `${path}/redelivery`, 409);
@@ -310,12 +278,8 @@ Deno.test("A finished delivery can be sent again under the same id, a pending on
 });
 
 Deno.test("An attempt that is made twice, as after a kill, sends twice and is recorded once", async () => {
-  await using app = await startTestApp(LOCAL);
-  await using receiver = startReceiver();
-  const staff = await app.user("staff");
-  const { id } = await createEndpoint(app, staff, receiver.url, ["order.created"]);
-  await placeOne(app);
-  await readLog(app.deps);
+  await using told = await startTold({ orders: 1 });
+  const { app, receiver, staff, id } = told;
   const { id: deliveryId } = await onlyDelivery(app, staff, id);
   const both = Promise.withResolvers<void>();
   receiver.answer = async () => {

@@ -1,7 +1,9 @@
 /** What chaos is made in: real servers, and the processes of Waybill, which are started again whenever they end. */
 
 import { join } from "@std/path";
+import { Bell } from "../../src/platform/bell.ts";
 import { openDatabase, type Sql } from "../../src/platform/db.ts";
+import { Jobs } from "../../src/platform/jobs.ts";
 import { fillShop, type Shop } from "../../bench/shop.ts";
 import { inDatabase, withConnection } from "../database_admin.ts";
 import { type KafkaServer, startThrowAwayKafka } from "../embedded_kafka.ts";
@@ -13,11 +15,14 @@ import { freePort } from "../supervise.ts";
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** The name of the consumer whose effects are counted. */
 export const CONSUMER_GROUP = "chaos";
+/** The kinds of things whose topics it follows. */
+export const CONSUMED_KINDS = ["order", "inventory", "product", "user"];
 const RESTART_MS = 50;
 const READY_POLL_MS = 50;
 
 export interface Stage {
   sql: Sql;
+  jobs: Jobs;
   shop: Shop;
   env: Record<string, string>;
   apiUrl: string;
@@ -62,6 +67,10 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
     await prepareDatabase(databaseUrl, { log: () => {} });
     const sql = openDatabase({ databaseUrl, databasePoolSize: 4 });
     stops.push(() => sql.end({ timeout: 5 }));
+    const bell = new Bell(sql, databaseUrl);
+    stops.push(() => bell.close());
+    const jobs = new Jobs(databaseUrl, bell);
+    stops.push(() => jobs.close());
     const shop = await fillShop(sql as never);
     const port = freePort();
     const env: Record<string, string> = {
@@ -75,7 +84,10 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
       WORKER_PORT: "0",
       LOG_LEVEL: "info",
       RATE_LIMIT_TIMES: "1000000",
+      RATE_LIMIT_STAFF_TIMES: "1000000",
       ORDER_EXPIRATION_MINUTES: "1",
+      QUOTE_VALID_MINUTES: "1",
+      PAYMENT_SANDBOX: "true",
     };
     const keep = (script: string, args: string[] = []) => {
       const kept = keepAlive(script, args, env, join(directory, `${script.replaceAll("/", "-")}.log`));
@@ -91,7 +103,7 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
     while (!(await fetch(`${apiUrl}/health/ready`).then((r) => r.ok, () => false))) {
       await pause(READY_POLL_MS);
     }
-    return { sql, shop, env, apiUrl, processes, redis, kafka, missing, stop };
+    return { sql, jobs, shop, env, apiUrl, processes, redis, kafka, missing, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
-import { sendNotification, type Template } from "../../../src/notifications/mod.ts";
+import { type OrderTemplate, sendNotification } from "../../../src/notifications/mod.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, place } from "../../support/orders.ts";
 
-const TEMPLATES: Template[] = ["order_confirmed", "order_expired", "order_cancelled"];
+const TEMPLATES: OrderTemplate[] = ["order_confirmed", "order_expired", "order_cancelled"];
 
 /** Two customers with three orders each, and all three notifications of each order. */
 async function open() {

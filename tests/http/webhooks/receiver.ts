@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { type Deps, systemCtx } from "../../../src/deps.ts";
+import type { Clock } from "../../../src/platform/clock.ts";
 import { openJob } from "../../../src/platform/jobs.ts";
 import { deliverWebhook } from "../../../src/webhooks/mod.ts";
 import { HANDLERS } from "../../../workers/handlers.ts";
-import type { TestApp, TestUser } from "../../support/app.ts";
+import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
+import { addProduct, place } from "../../support/orders.ts";
+import { readLog } from "../../support/worker.ts";
 
 /** Lets receivers on this machine be told. */
 export const LOCAL = { WEBHOOK_ALLOW_PRIVATE_ADDRESSES: "true" };
@@ -84,6 +87,42 @@ export async function ask(
 function tokenNow({ deps: { accessTokens, clock } }: TestApp, { id, token }: TestUser): Promise<string> {
   const { role } = JSON.parse(atob(token.split(".")[1]!));
   return accessTokens.sign({ userId: id, role }, clock.now());
+}
+
+/** The one delivery of an endpoint, attempt by attempt. */
+export async function onlyDelivery(app: TestApp, staff: TestUser, endpointId: string) {
+  const { data } = await ask(app, staff, "GET", `/v1/webhook-endpoints/${endpointId}/deliveries`, 200);
+  assertEquals(data.length, 1);
+  return await ask(app, staff, "GET", `/v1/webhook-deliveries/${data[0].id}`, 200);
+}
+
+export function endpointOf(app: TestApp, staff: TestUser, id: string) {
+  return ask(app, staff, "GET", `/v1/webhook-endpoints/${id}`, 200);
+}
+
+export async function placeOne(app: TestApp) {
+  const { sku } = await addProduct(app);
+  return await place(app, await app.user(), { [sku]: 1 });
+}
+
+/** An app with one endpoint, for new orders, and `orders` of them that it has not been told of yet. */
+export async function startTold({ orders, clock }: { orders: number; clock?: Clock }) {
+  const app = await startTestApp(LOCAL, { clock });
+  const receiver = startReceiver();
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, receiver.url, ["order.created"]);
+  for (let placed = 0; placed < orders; placed++) await placeOne(app);
+  await readLog(app.deps);
+  return {
+    app,
+    receiver,
+    staff,
+    id,
+    async [Symbol.asyncDispose]() {
+      await receiver[Symbol.asyncDispose]();
+      await app[Symbol.asyncDispose]();
+    },
+  };
 }
 
 const MAX_DUE = 100;

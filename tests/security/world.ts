@@ -1,0 +1,175 @@
+import { assert } from "@std/assert";
+import { newId } from "../../src/platform/id.ts";
+import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
+import { addExport, checkedOut, fillCart, openBorders, quoted } from "../support/checkout.ts";
+import { place } from "../support/orders.ts";
+
+/** Where nothing is sent to in these tests: an address, so that nothing is looked up either. */
+export const PUBLIC_URL = "https://1.1.1.1/webhooks";
+
+const CONSIGNEE = { name: "Ada Lovelace", id_type: "EORI", id_number: "GB123456789000" };
+
+/** The whole API with one of each kind of caller, and one of each kind of thing, the customer's where customers have it. */
+export interface World {
+  app: TestApp;
+  owner: TestUser;
+  stranger: TestUser;
+  staff: TestUser;
+  admin: TestUser;
+  product: { id: string; sku: string };
+  /** Nothing was paid for it yet. */
+  order: { id: string; number: string };
+  webhook: { endpointId: string; deliveryId: string };
+  /** An event that was given up. */
+  outboxPosition: number;
+  notification: { id: string };
+  job: { id: string };
+  carts: Carts;
+  trade: { scheduleId: string };
+  books: Books;
+}
+
+/** One cart for each use that ends it or needs it as it is. */
+interface Carts {
+  open: string;
+  toGiveUp: string;
+  toQuote: string;
+  guests: { id: string; token: string };
+  quote: { id: string; cart_id: string };
+}
+
+/** Orders of many units, so that each call that takes a few away can be made again. */
+interface Books {
+  /** Waits for payments of small parts of it. */
+  unpaid: string;
+  paid: { orderId: string; paymentId: string; reference: string };
+  /** Payments that are authorised: one to capture, one to let go of. */
+  reserved: string;
+  toVoid: string;
+  shipmentId: string;
+  refundId: string;
+  returns: { requested: string; approved: string; received: string };
+}
+
+export async function makeWorld(app: TestApp): Promise<World> {
+  const [owner, stranger, staff, admin] = await Promise.all([
+    app.user(),
+    app.user(),
+    app.user("staff"),
+    app.user("admin"),
+  ]);
+  await openBorders(app);
+  const product = await addExport(app, { stock: 100_000 });
+  const order = await place(app, owner, { [product.sku]: 1 });
+  const { id: endpointId } = await made(app, staff, "/v1/webhook-endpoints", {
+    url: PUBLIC_URL,
+    event_types: ["*"],
+  });
+  const webhook = { endpointId, deliveryId: newId() };
+  await app.deps.sql`
+    insert into webhook_deliveries (id, endpoint_id, event_type, status, created_at, finished_at)
+    values (${webhook.deliveryId}, ${webhook.endpointId}, 'webhook.ping', 'failed', now(), now())`;
+  const [dead] = await app.deps.sql`
+    insert into outbox (position, shard, message_key, status, dead_at)
+    select position, shard_of(aggregate_id), aggregate_id, 'dead', now() from events order by position limit 1
+    returning position`;
+  const outboxPosition: number = dead!.position;
+  const notification = { id: newId() };
+  await app.deps.sql`
+    insert into notifications (id, user_id, order_id, template, recipient, subject, body, status, created_at)
+    values (${notification.id}, ${owner.id}, ${order.id}, 'order_confirmed', ${owner.email}, 'A', 'B', 'kept', now())`;
+  const [job] = await app.deps.sql<{ id: string }[]>`
+    insert into pgboss.job (name, data) values ('orders.process', ${
+    app.deps.sql.json({ order_id: order.id })
+  }) returning id`;
+  return {
+    app,
+    owner,
+    stranger,
+    staff,
+    admin,
+    product,
+    order,
+    webhook,
+    outboxPosition,
+    notification,
+    job: job!,
+    carts: await fillCarts(app, owner, product.sku),
+    trade: await openTrade(app, staff, product.sku),
+    books: await makeBooks(app, owner, staff, product.sku),
+  };
+}
+
+/** Runs a test in a world of its own. */
+export async function inWorld(work: (world: World) => Promise<void>, env?: Record<string, string>) {
+  await using app = await startTestApp({ SELLER_NAME: "Nordhafen", SELLER_ADDRESS: "Hamburg", ...env });
+  await work(await makeWorld(app));
+}
+
+/** What a call has made. */
+async function made(app: TestApp, { token }: TestUser, path: string, body: unknown, method = "POST") {
+  const headers: Record<string, string> = path.endsWith("/refunds") ? { "Idempotency-Key": newId() } : {};
+  const answer = await app.request(method, path, { token, body, headers });
+  assert(answer.status < 300, `${method} ${path}: ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}
+
+async function fillCarts(app: TestApp, owner: TestUser, sku: string): Promise<Carts> {
+  const { quote } = await quoted(app, owner, { [sku]: 1 });
+  const { body: guests } = await app.request("POST", "/v1/carts", { body: { currency: "EUR" } });
+  return {
+    open: (await fillCart(app, owner, { [sku]: 1 })).id,
+    toGiveUp: (await fillCart(app, owner, { [sku]: 1 })).id,
+    toQuote: (await fillCart(app, owner, { [sku]: 1 })).id,
+    guests,
+    quote,
+  };
+}
+
+async function openTrade(app: TestApp, staff: TestUser, sku: string): Promise<World["trade"]> {
+  await made(app, staff, `/v1/trade/hs-codes/GB/${sku}`, { hs_code: "6912002900" }, "PUT");
+  await made(app, staff, "/v1/shipping-options/spare", {
+    name: "Spare",
+    countries: ["AT"],
+    currency: "EUR",
+    bands: [{ up_to_grams: 1000, price: 590 }],
+  }, "PUT");
+  const [schedule] = await app.deps.sql<{ id: string }[]>`
+    select id from trade_schedules where destination = 'GB'`;
+  return { scheduleId: schedule!.id };
+}
+
+async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: string): Promise<Books> {
+  const buy = (quantity: number, token?: string, more?: Record<string, unknown>) =>
+    checkedOut(app, owner, { [sku]: quantity }, token, more);
+  const [unpaid, { order, payment }, reserved, toVoid] = [
+    await buy(10),
+    await buy(50, "tok_success"),
+    await buy(10, "tok_success", { capture_method: "manual" }),
+    await buy(1, "tok_success", { capture_method: "manual" }),
+  ];
+  await made(app, owner, `/v1/orders/${unpaid.order.id}/consignee`, CONSIGNEE, "PUT");
+  const shipment = await made(app, staff, `/v1/orders/${order.id}/shipments`, {
+    items: [{ line: 1, quantity: 25 }],
+  });
+  const refund = await made(app, staff, `/v1/orders/${order.id}/refunds`, { amount: 1, reason: "Late" });
+  const ask = () =>
+    made(app, owner, `/v1/orders/${order.id}/returns`, {
+      items: [{ line: 1, quantity: 1 }],
+      reason: "Too small",
+    });
+  const [requested, approved, received] = [await ask(), await ask(), await ask()];
+  for (const { id } of [approved, received]) {
+    await made(app, staff, `/v1/returns/${id}`, { status: "approved" }, "PATCH");
+  }
+  await made(app, staff, `/v1/returns/${received.id}/receipt`, { items: [{ line: 1, restocked: 1 }] });
+  return {
+    unpaid: unpaid.order.id,
+    paid: { orderId: order.id, paymentId: payment.id, reference: payment.provider_reference },
+    reserved: reserved.payment.id,
+    toVoid: toVoid.payment.id,
+    shipmentId: shipment.id,
+    refundId: refund.id,
+    returns: { requested: requested.id, approved: approved.id, received: received.id },
+  };
+}
