@@ -87,6 +87,7 @@ try {
     if (violations > 0) console.log(`       ${violations}: ${examples.join("; ")}`);
   }
   failed = checks.some(({ violations }) => violations > 0);
+  if (failed) console.log(["The processes logged:", ...await stage.errors()].join("\n"));
 } finally {
   await stage.stop();
 }

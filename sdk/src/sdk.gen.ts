@@ -287,7 +287,11 @@ export class Waybill extends HeyApiClient {
      * At most 60 s old. Only active ones, unless staff ask for others. Filters hold together (and).
      */
     public listProducts<ThrowOnError extends boolean = false>(options?: Options<ListProductsData, ThrowOnError>): RequestResult<ListProductsResponses, ListProductsErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<ListProductsResponses, ListProductsErrors, ThrowOnError>({ url: '/v1/products', ...options });
+        return (options?.client ?? this.client).get<ListProductsResponses, ListProductsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/products',
+            ...options
+        });
     }
     
     /**
@@ -313,7 +317,11 @@ export class Waybill extends HeyApiClient {
      * A change by staff is seen at once. Archived products too, as orders refer to them; drafts: staff only.
      */
     public getProduct<ThrowOnError extends boolean = false>(options: Options<GetProductData, ThrowOnError>): RequestResult<GetProductResponses, GetProductErrors, ThrowOnError> {
-        return (options.client ?? this.client).get<GetProductResponses, GetProductErrors, ThrowOnError>({ url: '/v1/products/{id_or_sku}', ...options });
+        return (options.client ?? this.client).get<GetProductResponses, GetProductErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/products/{id_or_sku}',
+            ...options
+        });
     }
     
     /**
@@ -360,7 +368,11 @@ export class Waybill extends HeyApiClient {
      * At most 30 s old. Placing an order looks at the stock itself, not at this.
      */
     public getStockLevel<ThrowOnError extends boolean = false>(options: Options<GetStockLevelData, ThrowOnError>): RequestResult<GetStockLevelResponses, GetStockLevelErrors, ThrowOnError> {
-        return (options.client ?? this.client).get<GetStockLevelResponses, GetStockLevelErrors, ThrowOnError>({ url: '/v1/inventory/{sku}', ...options });
+        return (options.client ?? this.client).get<GetStockLevelResponses, GetStockLevelErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/inventory/{sku}',
+            ...options
+        });
     }
     
     /**
@@ -585,7 +597,11 @@ export class Waybill extends HeyApiClient {
      * By code. What does not go to the destination, or does not take the weight, is left out.
      */
     public listShippingOffers<ThrowOnError extends boolean = false>(options: Options<ListShippingOffersData, ThrowOnError>): RequestResult<ListShippingOffersResponses, ListShippingOffersErrors, ThrowOnError> {
-        return (options.client ?? this.client).get<ListShippingOffersResponses, ListShippingOffersErrors, ThrowOnError>({ url: '/v1/shipping-options', ...options });
+        return (options.client ?? this.client).get<ListShippingOffersResponses, ListShippingOffersErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/shipping-options',
+            ...options
+        });
     }
     
     /**
@@ -651,6 +667,7 @@ export class Waybill extends HeyApiClient {
      */
     public createCart<ThrowOnError extends boolean = false>(options: Options<CreateCartData, ThrowOnError>): RequestResult<CreateCartResponses, CreateCartErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateCartResponses, CreateCartErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/carts',
             ...options,
             headers: {
@@ -666,7 +683,11 @@ export class Waybill extends HeyApiClient {
      * It expires now. Repeating it changes nothing. By its user, or by whoever shows a guest's token in `Cart-Token`.
      */
     public giveUpCart<ThrowOnError extends boolean = false>(options: Options<GiveUpCartData, ThrowOnError>): RequestResult<GiveUpCartResponses, GiveUpCartErrors, ThrowOnError> {
-        return (options.client ?? this.client).delete<GiveUpCartResponses, GiveUpCartErrors, ThrowOnError>({ url: '/v1/carts/{id}', ...options });
+        return (options.client ?? this.client).delete<GiveUpCartResponses, GiveUpCartErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts/{id}',
+            ...options
+        });
     }
     
     /**
@@ -675,7 +696,11 @@ export class Waybill extends HeyApiClient {
      * Priced and checked against the stock and the destination's trade rules on each read: see `problems`. By its user, or by whoever shows a guest's token in `Cart-Token`. Staff may read every cart.
      */
     public getCart<ThrowOnError extends boolean = false>(options: Options<GetCartData, ThrowOnError>): RequestResult<GetCartResponses, GetCartErrors, ThrowOnError> {
-        return (options.client ?? this.client).get<GetCartResponses, GetCartErrors, ThrowOnError>({ url: '/v1/carts/{id}', ...options });
+        return (options.client ?? this.client).get<GetCartResponses, GetCartErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts/{id}',
+            ...options
+        });
     }
     
     /**
@@ -685,6 +710,7 @@ export class Waybill extends HeyApiClient {
      */
     public changeCart<ThrowOnError extends boolean = false>(options: Options<ChangeCartData, ThrowOnError>): RequestResult<ChangeCartResponses, ChangeCartErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeCartResponses, ChangeCartErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/carts/{id}',
             ...options,
             headers: {
@@ -701,6 +727,7 @@ export class Waybill extends HeyApiClient {
      */
     public addCartItem<ThrowOnError extends boolean = false>(options: Options<AddCartItemData, ThrowOnError>): RequestResult<AddCartItemResponses, AddCartItemErrors, ThrowOnError> {
         return (options.client ?? this.client).post<AddCartItemResponses, AddCartItemErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/carts/{id}/items',
             ...options,
             headers: {
@@ -716,7 +743,11 @@ export class Waybill extends HeyApiClient {
      * A line that is not there changes nothing. By its user, or by whoever shows a guest's token in `Cart-Token`. The answer is the cart as it is then; where nothing changes, its version stays.
      */
     public removeCartItem<ThrowOnError extends boolean = false>(options: Options<RemoveCartItemData, ThrowOnError>): RequestResult<RemoveCartItemResponses, RemoveCartItemErrors, ThrowOnError> {
-        return (options.client ?? this.client).delete<RemoveCartItemResponses, RemoveCartItemErrors, ThrowOnError>({ url: '/v1/carts/{id}/items/{sku}', ...options });
+        return (options.client ?? this.client).delete<RemoveCartItemResponses, RemoveCartItemErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts/{id}/items/{sku}',
+            ...options
+        });
     }
     
     /**
@@ -726,6 +757,7 @@ export class Waybill extends HeyApiClient {
      */
     public setCartItem<ThrowOnError extends boolean = false>(options: Options<SetCartItemData, ThrowOnError>): RequestResult<SetCartItemResponses, SetCartItemErrors, ThrowOnError> {
         return (options.client ?? this.client).put<SetCartItemResponses, SetCartItemErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/carts/{id}/items/{sku}',
             ...options,
             headers: {

@@ -1570,7 +1570,10 @@ export type NewQuote = {
 
 export type CheckoutResult = {
     order: Order;
-    payment: Payment;
+    /**
+     * As it stands: `redirect_url` says where the customer goes next
+     */
+    payment: Payment | null;
 };
 
 export type Order = {
@@ -1746,9 +1749,6 @@ export type Address = {
     phone?: string;
 };
 
-/**
- * As it stands: `redirect_url` says where the customer goes next
- */
 export type Payment = {
     /**
      * UUID
@@ -1801,7 +1801,7 @@ export type Payment = {
     version: number;
     created_at: string;
     updated_at: string;
-} | null;
+};
 
 export type Checkout = {
     /**

@@ -19,7 +19,7 @@ export const CheckoutBody = z.strictObject({
 
 export const CheckoutSchema = z.object({
   order: OrderSchema,
-  payment: PaymentSchema.nullable().openapi({
+  payment: z.union([PaymentSchema, z.null()]).openapi({
     description: "As it stands: `redirect_url` says where the customer goes next",
   }),
 }).openapi("CheckoutResult");

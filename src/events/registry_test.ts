@@ -19,7 +19,10 @@ async function definedIn(directory: URL): Promise<string[]> {
 Deno.test("Every event that is defined anywhere is registered, once", async () => {
   const registered = EVENT_TYPES.map(({ type }) => type);
   assertEquals([...new Set(registered)].toSorted(), [...new Set(await definedIn(SOURCE))].toSorted());
-  assertEquals(new Set(EVENT_TYPES.map(({ type, version }) => `${type} v${version}`)).size, registered.length);
+  assertEquals(
+    new Set(EVENT_TYPES.map(({ type, version }) => `${type} v${version}`)).size,
+    registered.length,
+  );
 });
 
 Deno.test("An event is named after its aggregate, and says what happened in a sentence", () => {

@@ -90,7 +90,7 @@ export function endpoint<
   if (options.conditional) errors.push("version_mismatch");
   return createRoute({
     ...config,
-    security: options.policy === "public" ? [] : [{ bearer: [] }],
+    security: securityOf(options),
     parameters: [
       ...options.idempotent ? [{ ...IDEMPOTENCY_KEY, required: options.idempotent === "required" }] : [],
       ...options.conditional ? [IF_MATCH] : [],
@@ -104,6 +104,12 @@ export function endpoint<
       body?.required ?? false,
     ),
   } as unknown as R) as ReturnType<typeof createRoute<P, R>>;
+}
+
+/** A public route knows who calls it, where its caller says so. */
+function securityOf({ policy, ignoreAuthorization }: EndpointOptions): Record<string, string[]>[] {
+  if (policy !== "public") return [{ bearer: [] }];
+  return ignoreAuthorization ? [] : [{}, { bearer: [] }];
 }
 
 const IDEMPOTENCY_KEY = {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { moveStock } from "../inventory/mod.ts";
 import { changesBetween } from "../platform/changes.ts";
 import type { Author, Ctx } from "../platform/ctx.ts";
-import type { Tx } from "../platform/db.ts";
+import { pipelined, type Tx } from "../platform/db.ts";
 import { appendEvents, type NewEvent } from "../platform/events.ts";
 import { nextVersion } from "./change.ts";
 import { eventOfChange } from "./events.ts";
@@ -23,11 +23,11 @@ export interface OrderWrite {
 
 /** Writes changed orders: rows, ledger, stock that is free again, events. @throws Error where row and ledger would differ */
 export async function writeOrders(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
+  if (writes.length === 0) return;
   const freed = writes.filter(({ before, order }) =>
     holdsStock(before) && !holdsStock(order) && !isShipped(order)
   );
-  // On one connection they go one after the other, without waiting for each answer.
-  await Promise.all([
+  await pipelined([
     updateOrders(tx, writes.map(({ order }) => order)),
     bookTransactions(tx, ctx, writes),
     freeStock(tx, ctx, freed.map(({ order }) => order)),

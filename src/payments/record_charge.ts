@@ -9,7 +9,7 @@ import {
 } from "../orders/mod.ts";
 import { grouped } from "../platform/batch.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { isRefusal, type Sql, type Tx } from "../platform/db.ts";
+import { isRefusal, pipelined, type Sql, type Tx } from "../platform/db.ts";
 import { appendEvents, type NewEvent } from "../platform/events.ts";
 import { eventOfChange, paymentStray } from "./events.ts";
 import { afterState, isOver, openAmount, paymentView, type StoredPayment } from "./payment.ts";
@@ -79,7 +79,7 @@ interface News {
 /** Records what was said of payments of different orders. */
 async function recordTogether(told: readonly Told[]): Promise<StoredPayment[]> {
   return await changingOrder(told[0]!.ctx, async (tx, written) => {
-    const [orders, locked] = await Promise.all([ // one after the other on one connection
+    const [orders, locked] = await pipelined([
       lockOrdersWithItems(tx, told.map(({ payment }) => payment.order_id)),
       lockPayments(tx, told.map(({ payment }) => payment.id)),
     ]);
@@ -92,9 +92,9 @@ async function recordTogether(told: readonly Told[]): Promise<StoredPayment[]> {
     if (news.length > 0) {
       const writes = news.flatMap(orderWrite);
       for (const { order } of writes) written(order);
-      await Promise.all([ // likewise
+      await pipelined([
         updatePayments(tx, news.map(({ after }) => after)),
-        writes.length > 0 ? writeOrders(tx, told[0]!.ctx, writes) : undefined,
+        writeOrders(tx, told[0]!.ctx, writes),
         tellOfPayments(tx, told[0]!.ctx, news, writes),
       ]);
     }

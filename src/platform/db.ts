@@ -106,6 +106,19 @@ export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Pr
   }) as T;
 }
 
+/**
+ * Awaits statements of one transaction that were sent without waiting for each other: they run one after the other. Unlike
+ * `Promise.all` it also awaits the others of one that fails, so that none of them is sent after the ROLLBACK.
+ */
+export async function pipelined<T extends readonly unknown[]>(
+  work: { [K in keyof T]: Promise<T[K]> },
+): Promise<T> {
+  const results = await Promise.allSettled(work);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
+}
+
 /** Rejects unless the database answers. */
 export async function ping(sql: Sql): Promise<void> {
   await sql`select 1`;

@@ -4,6 +4,8 @@ import { pause, type Stage } from "./stage.ts";
 
 const RETRY_MS = 100;
 const PATIENCE_MS = 5000;
+/** Of so many requests one loses its connection by itself, before, while or after it was worked on. */
+const LOST_EVERY = 9;
 /** No process is away for so long: whoever is not answered by then never will be. */
 const GIVE_UP_MS = 180_000;
 
@@ -77,7 +79,7 @@ export function clientOf({ apiUrl }: Pick<Stage, "apiUrl">, shopping: Shopping):
           ...key !== undefined && { "Idempotency-Key": key },
         },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.timeout(patience(shopping)),
       }).catch(() => undefined);
       const answer = await response?.json().catch(() => undefined);
       const ms = performance.now() - started;
@@ -99,6 +101,10 @@ export function clientOf({ apiUrl }: Pick<Stage, "apiUrl">, shopping: Shopping):
       await pause(RETRY_MS);
     }
   };
+}
+
+function patience({ attempts }: Shopping): number {
+  return attempts % LOST_EVERY === 0 ? attempts % 40 : PATIENCE_MS;
 }
 
 /** The customer's browser at the sandbox's bank: passes a 3-D Secure check, or fails it. */

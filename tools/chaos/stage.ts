@@ -19,6 +19,8 @@ export const CONSUMER_GROUP = "chaos";
 export const CONSUMED_KINDS = ["order", "inventory", "product", "user"];
 const RESTART_MS = 50;
 const READY_POLL_MS = 50;
+const LOGGED_ERROR = /^\{"level":(50|60),/;
+const MAX_ERRORS = 5;
 
 export interface Stage {
   sql: Sql;
@@ -31,6 +33,8 @@ export interface Stage {
   redis: { kill(): Promise<void>; restart(): Promise<void> } | undefined;
   kafka: KafkaServer | undefined;
   missing: string[];
+  /** The first few errors that the processes logged. */
+  errors(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -103,11 +107,33 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
     while (!(await fetch(`${apiUrl}/health/ready`).then((r) => r.ok, () => false))) {
       await pause(READY_POLL_MS);
     }
-    return { sql, jobs, shop, env, apiUrl, processes, redis, kafka, missing, stop };
+    return {
+      sql,
+      jobs,
+      shop,
+      env,
+      apiUrl,
+      processes,
+      redis,
+      kafka,
+      missing,
+      errors: () => loggedErrors(directory),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function loggedErrors(directory: string): Promise<string[]> {
+  const errors: string[] = [];
+  for await (const { name } of Deno.readDir(directory)) {
+    const lines = (await Deno.readTextFile(join(directory, name))).split("\n");
+    const logged = lines.filter((line) => LOGGED_ERROR.test(line)).slice(0, MAX_ERRORS);
+    errors.push(...logged.map((line) => `${name}: ${line}`));
+  }
+  return errors;
 }
 
 const NOBODY: KeptAlive = { kills: 0, kill() {}, stop: () => Promise.resolve() };
