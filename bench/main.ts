@@ -14,6 +14,8 @@ import { failures, play, type Target, type Traffic } from "./traffic.ts";
 
 const CLIENTS = 32;
 const MANY_CLIENTS = 500;
+/** A checkout is three requests after each other: so many clients keep as many of each under way as 32 keep orders. */
+const CHECKOUT_CLIENTS = 128;
 const KNOWN_ORDERS = 500;
 const WARM_UP_SECONDS = 3;
 
@@ -71,7 +73,7 @@ async function measure(stage: Stage, api: Server, bare: Server): Promise<void> {
       tps.push(await runPgbench(pgbench, url, seconds));
       console.log(`pgbench tpcb-like: ${Math.round(tps.at(-1)!)}/s`);
       await load("place orders", api, place);
-      await load("check out, paid", api, checkout);
+      await load("check out, paid", api, checkout, CHECKOUT_CLIENTS);
     }
     measurements.push({ name: "pgbench tpcb-like", clients: 10, rates: tps, failed: 0 });
     of("place orders").against = { name: "pgbench tpcb-like", ratio: ratio("place orders", tps), aim: 0.5 };
@@ -84,7 +86,7 @@ async function measure(stage: Stage, api: Server, bare: Server): Promise<void> {
     missing.push("pgbench is not on the PATH: placing orders has nothing to be compared with.");
     for (let round = 0; round < rounds; round++) {
       await load("place orders", api, place);
-      await load("check out, paid", api, checkout);
+      await load("check out, paid", api, checkout, CHECKOUT_CLIENTS);
     }
   }
 
