@@ -142,16 +142,37 @@ function openDesk(sql: Sql) {
   };
 }
 
-/** Commits a group in one statement; if the database refuses it, each alone, so that one refuses nobody else's. */
+/**
+ * Commits a group in one statement; if the database refuses it, each alone, so that one refuses nobody else's. Of two
+ * with one key only the first is tried; the other reads its answer.
+ */
 async function commitQuotes(sql: Sql, decided: readonly DecidedQuote[]): Promise<(boolean | Error)[]> {
+  const first = firstOfEachKey(decided);
+  const results = new Map<DecidedQuote, boolean | Error>();
   try {
-    return await insertQuotes(sql, decided);
+    const written = await insertQuotes(sql, first);
+    first.forEach((each, index) => results.set(each, written[index]!));
   } catch (error) {
-    if (decided.length === 1 || !isRefusal(error)) return decided.map(() => error as Error);
-    const results: (boolean | Error)[] = [];
-    for (const each of decided) {
-      results.push(await insertQuotes(sql, [each]).then(([written]) => written!, (e: Error) => e));
+    for (const each of first) {
+      const mayTryAlone = first.length > 1 && isRefusal(error);
+      results.set(
+        each,
+        mayTryAlone
+          ? await insertQuotes(sql, [each]).then(([written]) => written!, (alone: Error) => alone)
+          : error as Error,
+      );
     }
-    return results;
   }
+  return decided.map((each) => results.get(each) ?? false);
+}
+
+/** One statement cannot claim a key twice. */
+function firstOfEachKey(decided: readonly DecidedQuote[]): DecidedQuote[] {
+  const keys = new Set<string>();
+  return decided.filter(({ idempotency }) => {
+    if (!idempotency) return true;
+    const { actor, route, key } = idempotency;
+    const name = JSON.stringify([actor, route, key]);
+    return !keys.has(name) && keys.add(name);
+  });
 }

@@ -61,11 +61,12 @@ async function hurry(stage: Stage, staffToken: string): Promise<void> {
   await hasten(sql, "quotes", "expires_at", "0", sql`status = 'open' and expires_at > now()`);
   await hasten(sql, "payments", "check_at", "0", sql`check_at > now()`);
   await hasten(sql, "refunds", "next_attempt_at", "0", sql`status = 'pending' and next_attempt_at > now()`);
+  // Not so often that a job has used up its attempts while a breaker is still open.
   await sql`
-    update pgboss.job set start_after = now()
-    where name = any(${AWAITED_JOBS}) and state = 'retry' and start_after > now() and id in (
-      select id from pgboss.job where name = any(${AWAITED_JOBS}) and state = 'retry' order by id for no key update skip locked
-    )`;
+    update pgboss.job set start_after = now() where id in (
+      select id from pgboss.job
+      where name = any(${AWAITED_JOBS}) and state = 'retry' and started_on < now() - interval '8 seconds'
+      order by id for no key update skip locked)`;
   await transaction(sql, async (tx) => {
     await jobs.enqueue(tx, checkPayments, [{}]);
     await jobs.enqueue(tx, expireQuotes, [{}]);
