@@ -1,8 +1,9 @@
 import type { z } from "@hono/zod-openapi";
 import { newSecretToken } from "../identity/mod.ts";
 import { grouped } from "../platform/batch.ts";
+import { commitGroup } from "../platform/commit_group.ts";
 import { type Actor, actorName, type Ctx } from "../platform/ctx.ts";
-import { isRefusal, type Sql } from "../platform/db.ts";
+import type { Sql } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
@@ -110,7 +111,11 @@ function openDesk(sql: Sql) {
   const limits = { slots: SLOTS, maxSize: MAX_GROUP };
   return {
     readFacts: grouped((questions: readonly Question[]) => readFacts(sql, questions), limits),
-    commit: grouped((created: readonly CreatedCart[]) => commitCarts(sql, created), limits),
+    commit: grouped(
+      (created: readonly CreatedCart[]) =>
+        commitGroup(created, ({ repeatable }) => repeatable?.idempotency, (each) => insertCarts(sql, each)),
+      limits,
+    ),
   };
 }
 
@@ -120,35 +125,4 @@ async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answ
   const { products, answers } = await findCreatingFacts(sql, { skus, keys });
   const byKey = new Map(keys.map((key, index) => [key, answers[index] ?? null]));
   return questions.map(({ key }) => ({ products, answer: key ? byKey.get(key)! : null }));
-}
-
-/**
- * Commits a group in one statement; if the database refuses it, each cart alone, so that one that cannot be had
- * refuses nobody else's. A lost connection is no refusal: the group may have been committed. Of two with one key only
- * the first is tried; the other reads its answer.
- */
-async function commitCarts(sql: Sql, created: readonly CreatedCart[]): Promise<(boolean | Error)[]> {
-  const keys = new Set<string>();
-  const first = created.filter(({ repeatable }) => {
-    if (!repeatable) return true;
-    const { actor, route, key } = repeatable.idempotency;
-    const name = JSON.stringify([actor, route, key]);
-    return !keys.has(name) && keys.add(name);
-  });
-  const results = new Map<CreatedCart, boolean | Error>();
-  try {
-    const written = await insertCarts(sql, first);
-    first.forEach((each, index) => results.set(each, written[index]!));
-  } catch (error) {
-    for (const each of first) {
-      const mayTryAlone = first.length > 1 && isRefusal(error);
-      results.set(
-        each,
-        mayTryAlone
-          ? await insertCarts(sql, [each]).then(([written]) => written!, (alone: Error) => alone)
-          : error as Error,
-      );
-    }
-  }
-  return created.map((each) => results.get(each) ?? false);
 }

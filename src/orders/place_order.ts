@@ -1,6 +1,7 @@
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import { grouped } from "../platform/batch.ts";
-import { isRefusal, type Sql, violates } from "../platform/db.ts";
+import { commitGroup } from "../platform/commit_group.ts";
+import { type Sql, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import {
@@ -119,36 +120,15 @@ async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answ
   }));
 }
 
-/**
- * Commits a group in one statement. If the database refuses it, each order is tried alone, so that one that cannot
- * be had refuses nobody else's. A lost connection is no refusal: the group may have been committed. Of two with one
- * key only the first is tried; the other reads its answer.
- */
+/** Commits new orders in one statement, or those that the database refuses together each alone. */
 export async function commitOrders(
   sql: Sql,
   placed: readonly PlacedOrder[],
   origin: Origin = "basket",
 ): Promise<(string | undefined | Error)[]> {
-  const keys = new Set<string>();
-  const first = placed.filter(({ idempotency: i }) => {
-    if (!i) return true;
-    const key = JSON.stringify([i.actor, i.route, i.key]);
-    return !keys.has(key) && keys.add(key);
-  });
-  const results = new Map<PlacedOrder, string | undefined | Error>();
-  try {
-    const numbers = await insertOrders(sql, first, origin);
-    first.forEach((each, index) => results.set(each, numbers[index]));
-  } catch (error) {
-    if (first.length === 1 || !isRefusal(error)) {
-      return placed.map((each) => first.includes(each) ? error as Error : undefined);
-    }
-    for (const each of first) {
-      results.set(
-        each,
-        await insertOrders(sql, [each], origin).then(([number]) => number, (error: Error) => error),
-      );
-    }
-  }
-  return placed.map((each) => results.get(each));
+  return await commitGroup(
+    placed,
+    ({ idempotency }) => idempotency,
+    (each) => insertOrders(sql, each, origin),
+  );
 }

@@ -1,6 +1,7 @@
 import { grouped } from "../platform/batch.ts";
+import { commitGroup } from "../platform/commit_group.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
-import { isGuardBroken, isRefusal, type Sql, sqlState, transaction, violates } from "../platform/db.ts";
+import { isGuardBroken, type Sql, sqlState, transaction, violates } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import {
   findAnswer,
@@ -138,41 +139,10 @@ function openDesk(sql: Sql) {
       limits,
     ),
     readTrade: grouped((asks: readonly TradeAsk[]) => readTrade(sql, asks), limits),
-    commit: grouped((decided: readonly DecidedQuote[]) => commitQuotes(sql, decided), limits),
+    commit: grouped(
+      (decided: readonly DecidedQuote[]) =>
+        commitGroup(decided, ({ idempotency }) => idempotency, (each) => insertQuotes(sql, each)),
+      limits,
+    ),
   };
-}
-
-/**
- * Commits a group in one statement; if the database refuses it, each alone, so that one refuses nobody else's. Of two
- * with one key only the first is tried; the other reads its answer.
- */
-async function commitQuotes(sql: Sql, decided: readonly DecidedQuote[]): Promise<(boolean | Error)[]> {
-  const first = firstOfEachKey(decided);
-  const results = new Map<DecidedQuote, boolean | Error>();
-  try {
-    const written = await insertQuotes(sql, first);
-    first.forEach((each, index) => results.set(each, written[index]!));
-  } catch (error) {
-    for (const each of first) {
-      const mayTryAlone = first.length > 1 && isRefusal(error);
-      results.set(
-        each,
-        mayTryAlone
-          ? await insertQuotes(sql, [each]).then(([written]) => written!, (alone: Error) => alone)
-          : error as Error,
-      );
-    }
-  }
-  return decided.map((each) => results.get(each) ?? false);
-}
-
-/** One statement cannot claim a key twice. */
-function firstOfEachKey(decided: readonly DecidedQuote[]): DecidedQuote[] {
-  const keys = new Set<string>();
-  return decided.filter(({ idempotency }) => {
-    if (!idempotency) return true;
-    const { actor, route, key } = idempotency;
-    const name = JSON.stringify([actor, route, key]);
-    return !keys.has(name) && keys.add(name);
-  });
 }
