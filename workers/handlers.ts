@@ -38,25 +38,25 @@ export const HANDLERS = {
   },
   "orders.expire": {
     async alone(ctx, _, signal) {
-      for (let more = true; more && !signal.aborted;) {
+      await inBatches(signal, async () => {
         const { expired, mayBeMore } = await expireDueOrders(ctx);
         if (expired > 0) ctx.log.info("orders expired", { count: expired });
-        more = mayBeMore;
-      }
+        return { mayBeMore };
+      });
     },
   },
   "carts.expire": {
     async alone(ctx, _, signal) {
-      for (let more = true; more && !signal.aborted;) {
+      await inBatches(signal, async () => {
         const { expired, mayBeMore } = await expireDueCarts(ctx);
         if (expired > 0) ctx.log.info("carts expired", { count: expired });
-        more = mayBeMore;
-      }
+        return { mayBeMore };
+      });
     },
   },
   "quotes.expire": {
     async alone(ctx, _, signal) {
-      for (let more = true; more && !signal.aborted;) more = (await expireDueQuotes(ctx)).mayBeMore;
+      await inBatches(signal, () => expireDueQuotes(ctx));
     },
   },
   "payments.settle_order": {
@@ -71,7 +71,7 @@ export const HANDLERS = {
   },
   "payments.check": {
     async alone(ctx, _, signal) {
-      for (let more = true; more && !signal.aborted;) more = (await checkDuePayments(ctx, signal)).mayBeMore;
+      await inBatches(signal, () => checkDuePayments(ctx, signal));
     },
   },
   "notifications.send": {
@@ -99,3 +99,8 @@ export const HANDLERS = {
     },
   },
 } satisfies { [Name in JobName]: Handler<DataOf<Name>> };
+
+/** Works batch by batch until there is no more, or the job is to end. */
+async function inBatches(signal: AbortSignal, work: () => Promise<{ mayBeMore: boolean }>): Promise<void> {
+  for (let more = true; more && !signal.aborted;) more = (await work()).mayBeMore;
+}

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { newSecretToken } from "../identity/mod.ts";
-import { grouped } from "../platform/batch.ts";
+import { grouped, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { type Actor, actorName, type Ctx } from "../platform/ctx.ts";
 import type { Sql } from "../platform/db.ts";
@@ -94,30 +94,13 @@ interface Answer {
   answer: FirstAnswer | null;
 }
 
-/** At most so many statements of a kind are under way in one process, and only if they take long. */
-const SLOTS = 4;
-const MAX_GROUP = 32;
-
-const desks = new WeakMap<Sql, ReturnType<typeof openDesk>>();
-
-/** The one place where a process takes new carts over this pool. */
-function deskOf(sql: Sql) {
-  let desk = desks.get(sql);
-  if (!desk) desks.set(sql, desk = openDesk(sql));
-  return desk;
-}
-
-function openDesk(sql: Sql) {
-  const limits = { slots: SLOTS, maxSize: MAX_GROUP };
-  return {
-    readFacts: grouped((questions: readonly Question[]) => readFacts(sql, questions), limits),
-    commit: grouped(
-      (created: readonly CreatedCart[]) =>
-        commitGroup(created, ({ repeatable }) => repeatable?.idempotency, (each) => insertCarts(sql, each)),
-      limits,
-    ),
-  };
-}
+/** The one place where a process takes new carts over a pool. */
+const deskOf = perPool((sql) => ({
+  readFacts: grouped((questions: readonly Question[]) => readFacts(sql, questions)),
+  commit: grouped((created: readonly CreatedCart[]) =>
+    commitGroup(created, ({ repeatable }) => repeatable?.idempotency, (each) => insertCarts(sql, each))
+  ),
+}));
 
 async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answer[]> {
   const keys = questions.flatMap(({ key }) => key ?? []);

@@ -1,7 +1,7 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
+import { readTradeFacts } from "../trade/mod.ts";
 import { accessToRead, type Cart, type Products } from "./cart.ts";
-import { findTrade } from "./find_trade.ts";
 import { findCartWithProducts } from "./queries.ts";
 import { priceCart, type PricedCart } from "./view.ts";
 
@@ -18,9 +18,10 @@ export async function getCart(
 /** A cart as it is answered; the trade rules are asked only where it has a destination. */
 export async function answerCart(ctx: Ctx, cart: Cart, products: Products): Promise<PricedCart> {
   if (cart.destination === null) return priceCart(cart, products);
-  const trade = await findTrade(ctx.sql, {
+  const trade = await readTradeFacts(ctx.sql, {
     destination: cart.destination,
     on: ctx.clock.now(),
+    currencies: [],
     products: cart.items.flatMap(({ sku }) => products.get(sku) ?? []),
   });
   return priceCart(cart, products, trade);

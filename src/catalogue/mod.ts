@@ -1,4 +1,4 @@
 export { createProduct } from "./create_product.ts";
 export { productCreated, productUpdated } from "./events.ts";
-export { HS_CODE_RULE, parseHsCode } from "./hs_code.ts";
+export { HsCode } from "./schemas.ts";
 export type { Price, Product } from "./product.ts";

@@ -29,7 +29,8 @@ const Status = z.enum(PRODUCT_STATUSES).openapi({
   example: "active",
 });
 
-const HsCode = z.string().max(20).transform((written, context) => {
+/** As it is written, dotted or not; its digits come out. */
+export const HsCode = z.string().max(20).transform((written, context) => {
   const digits = parseHsCode(written);
   if (digits !== undefined) return digits;
   context.addIssue({ code: "custom", message: HS_CODE_RULE });

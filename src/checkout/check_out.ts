@@ -3,9 +3,9 @@ import { sealConsignee } from "../consignees/mod.ts";
 import { commitOrders, getOrder, type Order, type PlacedOrder } from "../orders/mod.ts";
 import { chargePayment, getProvider, listPayments, newPayment } from "../payments/mod.ts";
 import type { Payment, StoredPayment } from "../payments/mod.ts";
-import { grouped } from "../platform/batch.ts";
+import { grouped, perPool } from "../platform/batch.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
-import { isGuardBroken, type Sql } from "../platform/db.ts";
+import { isGuardBroken } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import { estimateCart } from "../quotes/mod.ts";
@@ -157,19 +157,8 @@ function refuseInput({ destination, consignee_id }: QuotedCost, { ship_to, consi
   );
 }
 
-const desks = new WeakMap<Sql, ReturnType<typeof openDesk>>();
-
-/** The one place where a process checks carts out over this pool. */
-function deskOf(sql: Sql) {
-  let desk = desks.get(sql);
-  if (!desk) desks.set(sql, desk = openDesk(sql));
-  return desk;
-}
-
-function openDesk(sql: Sql) {
-  const limits = { slots: 4, maxSize: 32 };
-  return {
-    readFacts: grouped((questions: readonly CheckoutQuestion[]) => findCheckoutFacts(sql, questions), limits),
-    commit: grouped((placed: readonly PlacedOrder[]) => commitOrders(sql, placed, FROM_QUOTES), limits),
-  };
-}
+/** The one place where a process checks carts out over a pool. */
+const deskOf = perPool((sql) => ({
+  readFacts: grouped((questions: readonly CheckoutQuestion[]) => findCheckoutFacts(sql, questions)),
+  commit: grouped((placed: readonly PlacedOrder[]) => commitOrders(sql, placed, FROM_QUOTES)),
+}));

@@ -2,7 +2,6 @@ import type { Context } from "hono";
 import type { z } from "@hono/zod-openapi";
 import { ConsigneeBody, ConsigneeSchema, type StoredConsignee } from "../consignees/mod.ts";
 import { type AppEnv, endpoint, json, router } from "../http/router.ts";
-import { drawInvoice } from "./draw_invoice.ts";
 import { getConsignee } from "./get_consignee.ts";
 import { getInvoice } from "./get_invoice.ts";
 import { recordConsignee } from "./record_consignee.ts";
@@ -87,6 +86,7 @@ documentRoutes.openapi(
   async (c) => {
     const { invoice, tag } = await getInvoice(c.get("ctx"), c.req.valid("param").id);
     if (isKnown(c, tag)) return c.body(null, 304);
+    const { drawInvoice } = await import("./draw_invoice.ts"); // fonts and PDF: half a second that no start needs
     return c.body(await drawInvoice(invoice), 200, {
       "Content-Type": "application/pdf",
       "Content-Disposition": `inline; filename="${invoice.number}-commercial-invoice.pdf"`,

@@ -1,5 +1,5 @@
 import { actorName, type Ctx } from "../platform/ctx.ts";
-import { grouped } from "../platform/batch.ts";
+import { grouped, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { type Sql, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
@@ -70,31 +70,11 @@ interface Question {
 
 type Answer = PlacingFacts & { answer: FirstAnswer | null };
 
-/** At most so many statements of a kind are under way in one process, and only if they take long. */
-const SLOTS = 4;
-const MAX_GROUP = 32;
-
-const counters = new WeakMap<Sql, ReturnType<typeof openCounter>>();
-
-/** The one place where a process takes orders over this pool. */
-function counterOf(sql: Sql) {
-  let counter = counters.get(sql);
-  if (!counter) counters.set(sql, counter = openCounter(sql));
-  return counter;
-}
-
-function openCounter(sql: Sql) {
-  return {
-    readFacts: grouped((questions: readonly Question[]) => readFacts(sql, questions), {
-      slots: SLOTS,
-      maxSize: MAX_GROUP,
-    }),
-    commit: grouped((placed: readonly PlacedOrder[]) => commitOrders(sql, placed), {
-      slots: SLOTS,
-      maxSize: MAX_GROUP,
-    }),
-  };
-}
+/** The one place where a process takes orders over a pool. */
+const counterOf = perPool((sql) => ({
+  readFacts: grouped((questions: readonly Question[]) => readFacts(sql, questions)),
+  commit: grouped((placed: readonly PlacedOrder[]) => commitOrders(sql, placed)),
+}));
 
 async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answer[]> {
   const items = questions.flatMap(({ input }) => input.items);

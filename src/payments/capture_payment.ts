@@ -71,7 +71,7 @@ export async function sendCapture(
       reference: payment.provider_reference!,
       amount: capture.amount,
       currency: payment.currency,
-    }, new AbortController().signal);
+    });
     const recorded = await recordCharge(ctx, payment, state);
     await endCapture(ctx.sql, ctx, capture.id, "succeeded");
     return recorded;
@@ -97,7 +97,7 @@ export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> 
   const provider = await getProvider(ctx, payment.provider);
   try {
     if (payment.provider_reference === null) {
-      const found = await provider.find({ id: payment.id, reference: null }, new AbortController().signal);
+      const found = await provider.find({ id: payment.id, reference: null });
       if (!found) {
         return await recordCharge(
           ctx,
@@ -111,7 +111,7 @@ export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> 
     return await recordCharge(
       ctx,
       payment,
-      await provider.void({ id: payment.id, reference }, new AbortController().signal),
+      await provider.void({ id: payment.id, reference }),
     );
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;

@@ -51,7 +51,7 @@ export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<S
       paymentMethod: payment.payment_method,
       captureMethod: payment.capture_method,
       returnUrl: payment.return_url ?? undefined,
-    }, new AbortController().signal);
+    });
     return await recordCharge(ctx, payment, state);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
@@ -68,7 +68,7 @@ export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<S
 export async function askAboutPayment(
   ctx: Ctx,
   payment: StoredPayment,
-  signal: AbortSignal = new AbortController().signal,
+  signal?: AbortSignal,
 ): Promise<StoredPayment | undefined> {
   const provider = await getProvider(ctx, payment.provider);
   const { id, provider_reference: reference } = payment;

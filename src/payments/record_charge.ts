@@ -7,9 +7,9 @@ import {
   type OrderWrite,
   writeOrders,
 } from "../orders/mod.ts";
-import { grouped } from "../platform/batch.ts";
+import { grouped, perPool } from "../platform/batch.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { isRefusal, pipelined, type Sql, type Tx } from "../platform/db.ts";
+import { isRefusal, pipelined, type Tx } from "../platform/db.ts";
 import { appendEvents, type NewEvent } from "../platform/events.ts";
 import { eventOfChange, paymentStray } from "./events.ts";
 import { afterState, isOver, openAmount, paymentView, type StoredPayment } from "./payment.ts";
@@ -39,17 +39,8 @@ export async function recordCharge(
   return await recorderOf(ctx.sql)({ ctx, payment, state });
 }
 
-const recorders = new WeakMap<Sql, (told: Told) => Promise<StoredPayment>>();
-
-/** The one place where a process records payments over this pool: those that arrive together go together. */
-function recorderOf(sql: Sql): (told: Told) => Promise<StoredPayment> {
-  let recorder = recorders.get(sql);
-  if (!recorder) {
-    recorder = grouped((told: readonly Told[]) => recordGroup(told), { slots: 4, maxSize: 32 });
-    recorders.set(sql, recorder);
-  }
-  return recorder;
-}
+/** The one place where a process records payments over a pool: those that arrive together go together. */
+const recorderOf = perPool(() => grouped((told: readonly Told[]) => recordGroup(told)));
 
 /** Records a group in one transaction; if the database refuses it, each alone. Of one payment only the first at a time. */
 async function recordGroup(told: readonly Told[]): Promise<(StoredPayment | Error)[]> {

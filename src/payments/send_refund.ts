@@ -43,7 +43,7 @@ async function askProvider(ctx: Ctx, payment: StoredPayment, refund: Refund): Pr
       amount: refund.amount,
       currency: refund.currency,
       reason: refund.reason,
-    }, new AbortController().signal);
+    });
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     return { status: error.kind === "refused" ? "failed" : "pending", failure: error.message };

@@ -1,4 +1,5 @@
 import DataLoader from "dataloader";
+import type { Sql } from "./db.ts";
 
 /** How long a group may take before the next one no longer waits for it. */
 const PATIENCE_MS = 25;
@@ -12,7 +13,7 @@ const PATIENCE_MS = 25;
  */
 export function grouped<I, O>(
   work: (inputs: readonly I[]) => Promise<(O | Error)[]>,
-  { slots, maxSize }: { slots: number; maxSize: number },
+  { slots = 4, maxSize = 32 }: { slots?: number; maxSize?: number } = {},
 ): (input: I) => Promise<O> {
   /** Groups under way, and how many of them have not taken long yet. */
   let underWay = 0;
@@ -53,4 +54,14 @@ export function grouped<I, O>(
     queueMicrotask(next);
   }
   return (input) => loader.load(input);
+}
+
+/** One of something for each pool, made at its first use: whoever works over the pool in this process shares it. */
+export function perPool<T>(open: (sql: Sql) => T): (sql: Sql) => T {
+  const opened = new WeakMap<Sql, T>();
+  return (sql) => {
+    let one = opened.get(sql);
+    if (one === undefined) opened.set(sql, one = open(sql));
+    return one;
+  };
 }

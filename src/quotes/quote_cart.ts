@@ -1,7 +1,7 @@
-import { grouped } from "../platform/batch.ts";
+import { grouped, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
-import { isGuardBroken, type Sql, sqlState, transaction, violates } from "../platform/db.ts";
+import { isGuardBroken, sqlState, transaction, violates } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import {
   findAnswer,
@@ -10,9 +10,10 @@ import {
   keyReused,
   type Outcome,
 } from "../platform/idempotency.ts";
-import { findTradeFacts, type TradeFacts } from "../trade/mod.ts";
+import { readTradeFacts } from "../trade/mod.ts";
 import {
   type CartFacts,
+  type CartQuestion,
   type DecidedQuote,
   findCartFacts,
   insertQuotes,
@@ -67,39 +68,15 @@ async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Pro
   const { actor, config } = ctx;
   if (!facts || actor.kind !== "user" || facts.cart.user_id !== actor.userId) throw notFound("cart");
   const now = ctx.clock.now();
-  const trade = await deskOf(ctx.sql).readTrade(tradeAsk(now, ask, facts));
+  const trade = await readTradeFacts(ctx.sql, {
+    destination: destinationOf(facts.cart, ask),
+    on: now,
+    currencies: [facts.cart.currency, ...facts.products.flatMap(({ prices }) => Object.keys(prices))],
+    products: facts.products.map(({ id, hs_code }) => ({ id, hs_code })),
+  });
   const products = new Map(facts.products.map((product) => [product.sku, product]));
   const held = new Map(facts.open?.items.map(({ sku, quantity }) => [sku, quantity]));
   return draftQuote(now, config.quoteValidMs, config.shipFromCountry, facts.cart, ask, products, trade, held);
-}
-
-type TradeAsk = Parameters<typeof findTradeFacts>[1];
-
-function tradeAsk(on: Date, ask: AskQuote, { cart, products }: CartFacts): TradeAsk {
-  return {
-    destination: destinationOf(cart, ask),
-    on,
-    currencies: [cart.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
-    products: products.map(({ id, hs_code }) => ({ id, hs_code })),
-  };
-}
-
-/** Asks once for each destination: that there are facts of others' goods among them harms nobody. */
-async function readTrade(sql: Sql, asks: readonly TradeAsk[]): Promise<TradeFacts[]> {
-  const found = new Map<string, Promise<TradeFacts>>();
-  for (const [destination, same] of Map.groupBy(asks, (each) => each.destination)) {
-    const products = new Map(same.flatMap((each) => each.products.map((product) => [product.id, product])));
-    found.set(
-      destination,
-      findTradeFacts(sql, {
-        destination,
-        on: same[0]!.on,
-        currencies: [...new Set(same.flatMap((each) => each.currencies))],
-        products: [...products.values()],
-      }),
-    );
-  }
-  return await Promise.all(asks.map(({ destination }) => found.get(destination)!));
 }
 
 /** Frees what the cart's quote holds, and lets the new one hold its own, in one transaction. */
@@ -119,30 +96,10 @@ function isOvertaken(error: unknown): boolean {
     isGuardBroken(error) || sqlState(error) === "40P01";
 }
 
-const SLOTS = 4;
-const MAX_GROUP = 32;
-
-const desks = new WeakMap<Sql, ReturnType<typeof openDesk>>();
-
-/** The one place where a process quotes carts over this pool. */
-function deskOf(sql: Sql) {
-  let desk = desks.get(sql);
-  if (!desk) desks.set(sql, desk = openDesk(sql));
-  return desk;
-}
-
-function openDesk(sql: Sql) {
-  const limits = { slots: SLOTS, maxSize: MAX_GROUP };
-  return {
-    readFacts: grouped(
-      (questions: readonly Parameters<typeof findCartFacts>[1][number][]) => findCartFacts(sql, questions),
-      limits,
-    ),
-    readTrade: grouped((asks: readonly TradeAsk[]) => readTrade(sql, asks), limits),
-    commit: grouped(
-      (decided: readonly DecidedQuote[]) =>
-        commitGroup(decided, ({ idempotency }) => idempotency, (each) => insertQuotes(sql, each)),
-      limits,
-    ),
-  };
-}
+/** The one place where a process quotes carts over a pool. */
+const deskOf = perPool((sql) => ({
+  readFacts: grouped((questions: readonly CartQuestion[]) => findCartFacts(sql, questions)),
+  commit: grouped((decided: readonly DecidedQuote[]) =>
+    commitGroup(decided, ({ idempotency }) => idempotency, (each) => insertQuotes(sql, each))
+  ),
+}));

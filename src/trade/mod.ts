@@ -11,5 +11,5 @@ export { importSchedule } from "./import_schedule.ts";
 export { landedCost } from "./landed_cost.ts";
 export { listSchedules } from "./list_schedules.ts";
 export { putShippingOption } from "./shipping_options/put_shipping_option.ts";
-export { findTradeFacts } from "./queries.ts";
+export { readTradeFacts } from "./read_trade_facts.ts";
 export { ScheduleBody, ShippingOptionBody } from "./schemas.ts";

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { HS_CODE_RULE, parseHsCode } from "../catalogue/mod.ts";
+import { HsCode } from "../catalogue/mod.ts";
 import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 
@@ -109,17 +109,6 @@ export const ScheduleBody = z.strictObject({
 
 export const ScheduleSchema = z.object({ ...ScheduleBody.shape, id: Id, created_at: Timestamp })
   .openapi("TradeSchedule");
-
-const HsCode = z.string().max(20).transform((written, context) => {
-  const digits = parseHsCode(written);
-  if (digits !== undefined) return digits;
-  context.addIssue({ code: "custom", message: HS_CODE_RULE });
-  return z.NEVER;
-}).openapi({
-  type: "string",
-  description: "Harmonized System code, dotted or not; kept as digits",
-  example: "6912.00.23",
-});
 
 const HsDigits = z.string().openapi({ description: "Digits only", example: "69120023" });
 const On = Day.optional().openapi({ description: "As things stand on this day; today (UTC) unless said" });

@@ -5,6 +5,7 @@ import { closeDeps, openDeps } from "../../src/deps.ts";
 import type { Sql } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
 import { withConnection } from "../../tools/database_admin.ts";
+import { assertEventsValid } from "./events.ts";
 import type { Answer, RequestOptions, TestApp, TestUser } from "./app.ts";
 
 export const SHIP_TO = {
@@ -179,4 +180,5 @@ export function tally(answers: Answer[]): Record<string, number> {
 /** Fails the test if anything in the database contradicts anything else: see {@link verifyBooks}. */
 export async function assertBooksBalance(sql: Sql): Promise<void> {
   assertEquals(brokenOf(await verifyBooks(sql, new Date())), []);
+  await assertEventsValid(sql);
 }

@@ -26,7 +26,6 @@ export interface LedgerTransaction {
   currency: string;
   postings: Partial<Record<Account, number>>;
   payment_id?: string;
-  capture_id?: string;
   refund_id?: string;
   reason?: string;
 }
@@ -70,7 +69,7 @@ export function cancellationOf(order: Order, reason?: string): LedgerTransaction
 export function captureOf(
   order: Order,
   amount: number,
-  of: { payment_id?: string; capture_id?: string; reason?: string },
+  of: { payment_id?: string; reason?: string },
 ): LedgerTransaction {
   return {
     order_id: order.id,

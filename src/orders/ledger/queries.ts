@@ -29,14 +29,14 @@ export async function insertTransactions(
   return await tx<Books[]>`
     with booked as (
       insert into ledger (order_id, kind, currency, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds,
-                          store_credit, payment_id, capture_id, refund_id, reason, actor, request_id, occurred_at)
+                          store_credit, payment_id, refund_id, reason, actor, request_id, occurred_at)
       select t.order_id, t.kind, t.currency, coalesce(t.receivable, 0), coalesce(t.cash_at_provider, 0),
              coalesce(t.revenue, 0), coalesce(t.shipping, 0), coalesce(t.tax, 0), coalesce(t.duty, 0),
-             coalesce(t.refunds, 0), coalesce(t.store_credit, 0), t.payment_id, t.capture_id, t.refund_id, t.reason,
+             coalesce(t.refunds, 0), coalesce(t.store_credit, 0), t.payment_id, t.refund_id, t.reason,
              t.actor, t.request_id, ${ctx.clock.now()}::timestamptz
       from json_to_recordset(${tx.json(rows as never)}::json) as t (
         order_id uuid, kind text, currency text, receivable bigint, cash_at_provider bigint, revenue bigint,
-        shipping bigint, tax bigint, duty bigint, refunds bigint, store_credit bigint, payment_id uuid, capture_id uuid,
+        shipping bigint, tax bigint, duty bigint, refunds bigint, store_credit bigint, payment_id uuid,
         refund_id uuid, reason text, actor text, request_id text
       )
       returning order_id, kind, receivable, cash_at_provider

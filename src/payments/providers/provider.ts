@@ -59,20 +59,20 @@ export interface PaymentProvider {
   readonly name: string;
   /** Can one authorisation be captured in several parts? Where not, a capture voids what it leaves. */
   readonly capturesInParts: boolean;
-  charge(request: ChargeRequest, signal: AbortSignal): Promise<ChargeState>;
+  charge(request: ChargeRequest, signal?: AbortSignal): Promise<ChargeState>;
   /** What became of a charge, by our id or by its reference; undefined if the provider never heard of it. */
   find(
     payment: { id: string; reference: string | null },
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<ChargeState | undefined>;
   capture(
     capture: { id: string; reference: string; amount: number; currency: string },
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<ChargeState>;
-  void(payment: { id: string; reference: string }, signal: AbortSignal): Promise<ChargeState>;
+  void(payment: { id: string; reference: string }, signal?: AbortSignal): Promise<ChargeState>;
   refund(
     refund: { id: string; reference: string; amount: number; currency: string; reason: string },
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<{ reference: string; status: "pending" | "succeeded" | "failed"; failure?: string }>;
   /** Verifies signature and time over the raw bytes. Undefined: not from the provider, or too old. */
   verifyWebhook(body: Uint8Array, headers: Headers, now: Date): ProviderEvent | undefined;

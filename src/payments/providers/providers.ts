@@ -49,7 +49,7 @@ export function guarded(
 ): PaymentProvider {
   const breaker = new Breaker(options);
   const guard =
-    <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) => (input: I, signal: AbortSignal) =>
+    <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) => (input: I, signal?: AbortSignal) =>
       throughBreaker(
         breaker,
         () => withinLimit((both) => call.call(provider, input, both), signal, callLimitMs),
@@ -106,7 +106,7 @@ function asProviderError(error: unknown): ProviderError {
 /** Ends the wait, and by its signal the call, when the time is up or the caller has had enough. */
 async function withinLimit<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  caller: AbortSignal,
+  caller: AbortSignal | undefined,
   limitMs: number,
 ): Promise<T> {
   const ended = Promise.withResolvers<never>();
@@ -117,18 +117,18 @@ async function withinLimit<T>(
     ending.abort(error);
   };
   const abort = () => end("aborted", "The call to the provider was given up.");
-  if (caller.aborted) {
+  if (caller?.aborted) {
     throw new ProviderError("unknown", "aborted", "The call to the provider was not begun.");
   }
   const timer = setTimeout(
     () => end("timeout", `The provider did not answer within ${limitMs / 1000} s.`),
     limitMs,
   );
-  caller.addEventListener("abort", abort);
+  caller?.addEventListener("abort", abort);
   try {
     return await Promise.race([ended.promise, work(ending.signal)]);
   } finally {
     clearTimeout(timer);
-    caller.removeEventListener("abort", abort);
+    caller?.removeEventListener("abort", abort);
   }
 }

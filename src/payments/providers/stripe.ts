@@ -27,7 +27,7 @@ export function createStripe(
   clock: Clock,
 ): PaymentProvider {
   /** Of one call, since the library's own calls take no signal. */
-  const client = (signal: AbortSignal) =>
+  const client = (signal?: AbortSignal) =>
     new Stripe(secretKey, {
       ...apiBase && addressOf(apiBase),
       httpClient: Stripe.createFetchHttpClient(fetchWith(signal)),
@@ -48,9 +48,12 @@ export function createStripe(
 }
 
 /** Fetches until the library's own time limit or this signal ends it. */
-function fetchWith(signal: AbortSignal): typeof fetch {
+function fetchWith(signal?: AbortSignal): typeof fetch {
   return (input: RequestInfo | URL, init?: RequestInit) =>
-    fetch(input, { ...init, signal: AbortSignal.any([signal, ...init?.signal ? [init.signal] : []]) });
+    fetch(input, {
+      ...init,
+      signal: AbortSignal.any([signal, init?.signal].filter((each) => each instanceof AbortSignal)),
+    });
 }
 
 function addressOf(apiBase: string): Pick<Stripe.StripeConfig, "host" | "port" | "protocol"> {

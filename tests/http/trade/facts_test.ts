@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { findTradeFacts } from "../../../src/trade/mod.ts";
+import { findTradeFacts } from "../../../src/trade/queries.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { addProduct } from "../../support/orders.ts";

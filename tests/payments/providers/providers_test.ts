@@ -133,7 +133,7 @@ Deno.test("a failed charge is an answer like any other", async () => {
 Deno.test("a call ends when its time is up, with its signal, though the provider goes on", async () => {
   const seen = Promise.withResolvers<AbortSignal>();
   const provider = finding((_, signal) => {
-    seen.resolve(signal);
+    seen.resolve(signal!);
     return new Promise(() => {});
   }, { callLimitMs: 1 });
   assertEquals(await codeOf(provider.find(payment(), signal)), "timeout");
