@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { sealConsignee } from "../consignees/mod.ts";
 import { commitOrders, getOrder, type Order, type PlacedOrder } from "../orders/mod.ts";
-import { chargePayment, getProvider, listPayments, newPayment } from "../payments/mod.ts";
+import { chargePayment, getProvider, listPayments, newPayment, paymentView } from "../payments/mod.ts";
 import type { Payment, StoredPayment } from "../payments/mod.ts";
 import { grouped, perPool } from "../platform/batch.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
@@ -55,7 +55,7 @@ export async function checkOut(
         requestId: ctx.requestId,
         traceparent: ctx.traceparent,
         idempotency,
-        also: { payment, consignee },
+        also: { payment: payment && { ...payment, told: paymentView(payment) }, consignee },
       });
       if (number === undefined) continue; // another call with this key was first: its answer is there now
       const order = { ...draft, number };

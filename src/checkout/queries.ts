@@ -3,7 +3,7 @@ import type { Order } from "../orders/mod.ts";
 import { insertPaymentsAlso } from "../payments/mod.ts";
 import type { Sql } from "../platform/db.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
-import type { Quote, QuoteData } from "../quotes/mod.ts";
+import { type Quote, type QuoteData, quoteData } from "../quotes/mod.ts";
 
 /** What is asked of the database about one checkout. */
 export interface CheckoutQuestion {
@@ -16,7 +16,7 @@ export interface CheckoutQuestion {
 /** What is to be known before a cart is checked out. */
 export interface CheckoutFacts {
   /** Undefined where there is no such quote of this cart. */
-  quote?: { data: Omit<QuoteData, "explanation">; status: Quote["status"]; order_id: string | null };
+  quote?: { data: QuoteData; status: Quote["status"]; order_id: string | null };
   cart?: { status: string; version: number };
   /** May the customer order: an account that is not disabled? */
   ownerActive: boolean;
@@ -31,8 +31,10 @@ export async function findCheckoutFacts(
 ): Promise<CheckoutFacts[]> {
   const rows = await sql<{ turn: number; facts: CheckoutFacts }[]>`
     select asked.turn::int as turn, json_build_object(
-      'quote', (select json_build_object('data', data - 'explanation', 'status', status, 'order_id', order_id)
-                from quotes where id = asked.quote_id and cart_id = asked.cart_id),
+      'quote', (select json_build_object('data', ${
+    quoteData(sql)
+  }, 'status', q.status, 'order_id', q.order_id)
+                from quotes q where q.id = asked.quote_id and q.cart_id = asked.cart_id),
       'cart', (select json_build_object('status', status, 'version', version) from carts where id = asked.cart_id),
       'ownerActive', coalesce((select disabled_at is null from users where id = asked.user_id), false),
       'answer', (select json_build_object('same', k.request_hash = asked.request_hash, 'order', (

@@ -50,29 +50,27 @@ export async function insertPayment(tx: Tx, payment: StoredPayment): Promise<voi
 }
 
 /**
- * The CTEs `payment` and `payment_event`, each after a comma, for the statement that places orders: the payment that an
- * order brings in `also->'payment'`.
+ * The CTEs `payment`, `payment_row` and `payment_event`, each after a comma, for the statement that places orders: the
+ * payment that an order brings in `also->'payment'`, with the data of its event as `told`.
  */
 export function insertPaymentsAlso(sql: Sql): Fragment {
   return sql`, payment as materialized (
-      select c.id as order_id, c.user_id, c.actor, c.request_id, c.traceparent, c.created_at, c.also->'payment' as data
-      from placed join claimed c on c.id = placed.id
-      where json_typeof(c.also->'payment') = 'object'
+      select c.id as order_id, c.user_id, c.actor, c.request_id, c.traceparent, c.created_at, p.*
+      from placed join claimed c on c.id = placed.id, json_to_record(c.also->'payment') as p (
+        told json, id uuid, provider text, status text, currency text, amount bigint, capture_method text,
+        payment_method text, return_url text, check_at timestamptz
+      )
+      where p.id is not null
     ), payment_row as (
       insert into payments (${paymentColumns(sql)})
-      select p.id, payment.order_id, p.provider, p.status, p.currency, p.amount, p.capture_method, p.payment_method,
-             p.return_url, null, null, 0, 0, 0, 0, null, null, p.check_at, 0, payment.actor, 1, payment.created_at,
-             payment.created_at
-      from payment, json_to_record(payment.data) as p (
-        id uuid, provider text, status text, currency text, amount bigint, capture_method text, payment_method text,
-        return_url text, check_at timestamptz
-      )
+      select id, order_id, provider, status, currency, amount, capture_method, payment_method, return_url, null, null,
+             0, 0, 0, 0, null, null, check_at, 0, actor, 1, created_at, created_at
+      from payment
     ), payment_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
-      select ${paymentCreated.type}, ${paymentCreated.version}::smallint, ${paymentCreated.aggregate}, data->>'id', 1,
-             user_id, actor, request_id, traceparent,
-             data::jsonb - array['payment_method', 'return_url', 'check_at', 'checks', 'actor'], created_at
+      select ${paymentCreated.type}, ${paymentCreated.version}::smallint, ${paymentCreated.aggregate}, id::text, 1,
+             user_id, actor, request_id, traceparent, told, created_at
       from payment
     )`;
 }

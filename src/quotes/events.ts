@@ -7,7 +7,7 @@ export const quoteCreated = defineEvent(
   1,
   "quote",
   "A cart was quoted: price, rate, duty, tax, shipping and stock are held until the quote expires.",
-  QuoteDataSchema.omit({ explanation: true }),
+  QuoteDataSchema,
 );
 
 export const quoteReleased = defineEvent(

@@ -1,6 +1,6 @@
 export { quoteCreated, quoteReleased } from "./events.ts";
 export { expireQuotes } from "./jobs.ts";
-export { claimQuotes } from "./queries.ts";
+export { claimQuotes, quoteData } from "./queries.ts";
 export type { Quote, QuoteData } from "./quote.ts";
 export { estimateCart } from "./quote_cart.ts";
 export { expireDueQuotes } from "./release_quotes.ts";

@@ -10,7 +10,7 @@ export interface CartFacts {
   cart: QuotedCart;
   products: QuotedProduct[];
   /** The cart's present quote and what it holds. */
-  open: { id: string; user_id: string; items: { sku: string; quantity: number }[] } | null;
+  open: HeldQuote | null;
   /** The first answer to this key, and whether it was to this very request. */
   answer: { same: boolean; text: string } | null;
 }
@@ -34,8 +34,8 @@ export async function findCartFacts(
         from json_to_recordset(c.items::json) as item (sku text)
         join products p on p.sku = item.sku
         join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}) product) as products,
-      (select json_build_object('id', q.id, 'user_id', q.user_id, 'items', q.data->'lines')
-       from quotes q where q.cart_id = c.id and q.status = 'open') as open
+      (select row_to_json(held) from (
+        select ${heldColumns(sql)} from quotes q where q.cart_id = c.id and q.status = 'open') held) as open
     from unnest(${questions.map((q) => q.cartId)}::uuid[],
                 ${questions.map((q) => q.idempotency?.actor ?? null)}::text[],
                 ${questions.map((q) => q.idempotency?.route ?? null)}::text[],
@@ -75,7 +75,7 @@ export interface DecidedQuote {
 export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote[]): Promise<boolean[]> {
   const input = decided.map(({ quote, actor, requestId, traceparent, idempotency }) => ({
     data: quote,
-    response: JSON.stringify({ ...quote, status: "open", order_id: null }),
+    response: idempotency && JSON.stringify({ ...quote, status: "open", order_id: null }),
     actor,
     request_id: requestId,
     traceparent,
@@ -116,15 +116,15 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       from claimed c, json_to_recordset(c.lines) as line (sku text, quantity int)
       where guard(c.cart_id in (select id from unchanged), 'the cart has changed')
     ), ${stockMoves(sql, "reservation")}, quoted as (
-      insert into quotes (id, cart_id, cart_version, user_id, data, created_at, expires_at)
-      select id, cart_id, cart_version, user_id, data::jsonb, created_at, expires_at from claimed
+      insert into quotes (id, cart_id, cart_version, user_id, created_at, expires_at)
+      select id, cart_id, cart_version, user_id, created_at, expires_at from claimed
       where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')
       returning id
     ), quote_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
       select ${quoteCreated.type}, ${quoteCreated.version}::smallint, ${quoteCreated.aggregate}, id::text, 1, user_id,
-             actor, request_id, traceparent, data::jsonb - 'explanation', created_at
+             actor, request_id, traceparent, data, created_at
       from claimed
     )
     select id from quoted`;
@@ -152,7 +152,7 @@ export function claimQuotes(sql: Sql): Fragment {
 
 export async function findQuote(sql: Sql | Tx, id: string): Promise<Quote | undefined> {
   const [row] = await sql<{ data: QuoteData; status: Quote["status"]; order_id: string | null }[]>`
-    select data, status, order_id from quotes where id = ${id}`;
+    select ${quoteData(sql)} as data, q.status, q.order_id from quotes q where q.id = ${id}`;
   return row && { ...row.data, status: row.status, order_id: row.order_id };
 }
 
@@ -164,13 +164,20 @@ export interface HeldQuote {
   items: { sku: string; quantity: number }[];
 }
 
-const heldColumns = (tx: Tx): Fragment => tx`id, cart_id, user_id, data->'lines' as items`;
+/** What a quote says, from the event that made it; its table is called `q`. */
+export const quoteData = (sql: Sql | Tx): Fragment =>
+  sql`(
+    select e.data from events e
+    where e.aggregate_type = ${quoteCreated.aggregate} and e.aggregate_id = q.id::text and e.sequence = 1)`;
+
+const heldColumns = (sql: Sql | Tx): Fragment =>
+  sql`q.id, q.cart_id, q.user_id, ${quoteData(sql)}->'lines' as items`;
 
 /** Holds a cart and its open quote until the transaction ends. */
 export async function lockCartAndQuote(tx: Tx, cartId: string): Promise<HeldQuote | undefined> {
   await tx`select id from carts where id = ${cartId} for no key update`;
   const [quote] = await tx<HeldQuote[]>`
-    select ${heldColumns(tx)} from quotes where cart_id = ${cartId} and status = 'open' for no key update`;
+    select ${heldColumns(tx)} from quotes q where cart_id = ${cartId} and status = 'open' for no key update`;
   return quote;
 }
 
@@ -179,7 +186,7 @@ export async function lockDueQuotes(tx: Tx, now: Date, limit: number): Promise<H
   return await tx<HeldQuote[]>`
     select ${
     heldColumns(tx)
-  } from quotes where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
+  } from quotes q where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
     order by expires_at limit ${limit} for no key update skip locked`;
 }
 

@@ -60,7 +60,7 @@ const ExplanationSchema = z.object({
   source: z.string().nullable().openapi({ description: "Where the rule is written" }),
 }).openapi("QuoteExplanation");
 
-/** The quote as it binds: everything but its status. Stored as it is answered. */
+/** The quote as it binds: everything but its status. Stored as its event. */
 export const QuoteDataSchema = z.object({
   id: Id,
   cart_id: Id,

@@ -91,7 +91,8 @@ export const MONEY_RULES: Rule[] = [
       where 1 <> (
         select count(*) from quotes q join orders o on o.quote_id = q.id and o.id = q.order_id
         join carts c on c.id = q.cart_id and c.order_id = o.id
-        where q.order_id = asked and q.status = 'used' and o.total_price = (q.data->>'total_price')::bigint)`,
+        join events e on e.aggregate_type = 'quote' and e.aggregate_id = q.id::text and e.sequence = 1
+        where q.order_id = asked and q.status = 'used' and o.total_price = (e.data->>'total_price')::bigint)`,
   },
   isThere("carts", ({ carts }) => carts),
   isThere("payments", ({ payments }) => payments),

@@ -157,7 +157,7 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
     broken: (sql) =>
       sql`
       select o.id::text, format('%s: total %s, quoted %s', o.number, o.total_price, q.data->>'total_price') as what
-      from orders o join quotes q on q.id = o.quote_id
+      from orders o join events q on q.aggregate_type = 'quote' and q.aggregate_id = o.quote_id::text and q.sequence = 1
       where (o.currency, o.subtotal::text, o.shipping_total::text, o.duty_total::text, o.tax_total::text, o.total_price::text)
         is distinct from (q.data->>'currency', q.data->>'subtotal', q.data->>'shipping_total', q.data->>'duty_total',
                           q.data->>'tax_total', q.data->>'total_price')`,

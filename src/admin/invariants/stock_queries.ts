@@ -43,7 +43,8 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
         where o.status in ('PENDING', 'PAID', 'PROCESSING')
         union all
         select line.sku, 0, line.quantity
-        from quotes q, jsonb_to_recordset(q.data->'lines') as line (sku text, quantity int)
+        from quotes q join events e on e.aggregate_type = 'quote' and e.aggregate_id = q.id::text and e.sequence = 1,
+             json_to_recordset(e.data->'lines') as line (sku text, quantity int)
         where q.status = 'open'
       ) both_sides
       group by sku having sum(reserved) <> sum(wanted)`,
@@ -84,7 +85,8 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
         where m.quote_id is not null and q.status <> 'used'
         union all
         select q.id, line.sku, -line.quantity
-        from quotes q, jsonb_to_recordset(q.data->'lines') as line (sku text, quantity int)
+        from quotes q join events e on e.aggregate_type = 'quote' and e.aggregate_id = q.id::text and e.sequence = 1,
+             json_to_recordset(e.data->'lines') as line (sku text, quantity int)
         where q.status = 'open'
       ) both_sides
       group by quote_id, sku having sum(units) <> 0`,

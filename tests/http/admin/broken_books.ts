@@ -11,9 +11,11 @@ const cart = (status: string, orderId = "null") =>
   `insert into carts (id, user_id, status, currency, order_id, created_at, updated_at, expires_at)
    values ('${ID}1', ${user}, '${status}', 'EUR', ${orderId}, now(), now(), now() + interval '1 day')`;
 const quote = (status: string, expires = "1 hour", orderId = "null") =>
-  `insert into quotes (id, cart_id, cart_version, user_id, status, data, order_id, created_at, expires_at)
-   values ('${ID}2', '${ID}1', 1, ${user}, '${status}', '{"lines":[{"sku":"A","quantity":1}],"total_price":1}', ${orderId},
-           now(), now() + interval '${expires}')`;
+  `insert into quotes (id, cart_id, cart_version, user_id, status, order_id, created_at, expires_at)
+   values ('${ID}2', '${ID}1', 1, ${user}, '${status}', ${orderId}, now(), now() + interval '${expires}');
+   insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
+   values ('quote.created', 1, 'quote', '${ID}2', 1, 'system:test',
+           '{"lines":[{"sku":"A","quantity":1}],"total_price":1}', now())`;
 const payment = (columns = "", values = "") =>
   `insert into payments (id, order_id, provider, currency, amount, payment_method, actor, created_at, updated_at ${columns})
    values ('${ID}3', ${order("paid")}, 'sandbox', 'EUR', 100, 'card', 'system:test', now(), now() ${values})`;
@@ -41,7 +43,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   quotes_hold_their_lines: quote("open"),
   movement_versions_have_no_gap: "update stock_movements set version = 1000 where sku = 'A' and version = 2",
   movements_are_as_the_log_tells: [
-    `update events set data = jsonb_set(data, '{reserved_delta}', '7') where aggregate_id = 'A@default' and sequence = 3`,
+    `update events set data = jsonb_set(data::jsonb, '{reserved_delta}', '7') where aggregate_id = 'A@default' and sequence = 3`,
     `update stock_movements set order_id = ${order("paid")} where order_id = ${order("pending")}`,
   ],
   levels_are_their_last_event: "update stock_levels set version = version + 1 where sku = 'B'",
