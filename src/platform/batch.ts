@@ -13,7 +13,7 @@ const PATIENCE_MS = 25;
  */
 export function grouped<I, O>(
   work: (inputs: readonly I[]) => Promise<(O | Error)[]>,
-  { slots = 4, maxSize = 32 }: { slots?: number; maxSize?: number } = {},
+  { slots = 4, maxSize = 64 }: { slots?: number; maxSize?: number } = {},
 ): (input: I) => Promise<O> {
   /** Groups under way, and how many of them have not taken long yet. */
   let underWay = 0;
