@@ -1,4 +1,4 @@
--- Fewer bytes written twice for each checkout; see docs/architecture.md, "What a checkout costs".
+-- Fewer bytes written twice for each checkout.
 
 -- As text an event is stored as it was written, and is neither taken apart on the way in nor put together on the way out.
 alter table events alter column data type json using data::json;

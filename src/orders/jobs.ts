@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { defineJob } from "../platform/jobs.ts";
+import { defineJob, ROUND } from "../platform/jobs.ts";
 
 /** Screens a new order. Made from its `order.created` event. */
 export const processOrder = defineJob("orders.process", "orders", z.object({ order_id: z.uuid() }), {
@@ -13,11 +13,7 @@ export const processOrder = defineJob("orders.process", "orders", z.object({ ord
 
 /** Expires what is due. Made every minute by the schedule; a waiting or running one is enough. */
 export const expireOrders = defineJob("orders.expire", "orders", z.object({}), {
-  work: "outside",
-  retryLimit: 0,
-  retryDelay: 1,
-  retryDelayMax: 1,
+  ...ROUND,
   timeLimit: 900,
   heartbeat: 10,
-  exclusive: true,
 });

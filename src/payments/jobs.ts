@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { defineJob } from "../platform/jobs.ts";
+import { defineJob, ROUND } from "../platform/jobs.ts";
 
 /** Gives back what an order does not want: made where one with money ends, or money arrives too late or twice. */
 export const settleOrder = defineJob("payments.settle_order", "payments", z.object({ order_id: z.uuid() }), {
@@ -30,11 +30,7 @@ export const handleWebhook = defineJob(
 
 /** Asks providers about payments in doubt, and tries refunds again. Made every minute; a waiting or running one is enough. */
 export const checkPayments = defineJob("payments.check", "payments", z.object({}), {
-  work: "outside",
-  retryLimit: 0,
-  retryDelay: 1,
-  retryDelayMax: 1,
+  ...ROUND,
   timeLimit: 900,
   heartbeat: 10,
-  exclusive: true,
 });

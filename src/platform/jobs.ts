@@ -30,6 +30,18 @@ export interface JobPolicy<Kind extends Work = Work> {
   exclusive?: boolean;
 }
 
+/**
+ * The policy of what a clock asks for again and again: one that waits or runs is enough. One whose worker was killed is
+ * done again, so only one that fails time after time is a dead letter.
+ */
+export const ROUND = {
+  work: "outside",
+  retryLimit: 3,
+  retryDelay: 1,
+  retryDelayMax: 10,
+  exclusive: true,
+} as const;
+
 /** A kind of job: its name (`domain.verb`), the shape of its data, and its policy. */
 export interface JobType<
   Name extends string = string,

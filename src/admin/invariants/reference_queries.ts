@@ -8,12 +8,13 @@ export const REFERENCE_INVARIANTS: readonly Invariant[] = [
   {
     ...broken,
     name: "nothing_is_without_its_order",
-    holds: "Whatever belongs to an order has one: stock movements, shipments, payments and the rest.",
+    holds: "Whatever belongs to an order has one: lines, stock movements, shipments, payments and the rest.",
     broken: (sql) =>
       sql`
       select order_id::text as id, kind as what
       from (
         select order_id, 'stock_movements' as kind from stock_movements where order_id is not null
+        union all select order_id, 'order_items' from order_items
         union all select order_id, 'shipments' from shipments
         union all select order_id, 'payments' from payments
         union all select order_id, 'refunds' from refunds

@@ -128,6 +128,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   nothing_is_without_its_order: [
     `update stock_movements set order_id = '${ID}5' where order_id = ${order("pending")}`,
     `update shipments set order_id = '${ID}5' where order_id = ${order("shipped")}`,
+    `update order_items set order_id = '${ID}5' where order_id = ${order("pending")}`,
   ],
   nothing_is_without_its_whole: [
     "update shipment_items set line = 99 where line = 1",
