@@ -1,10 +1,7 @@
 -- Fewer bytes written twice for each checkout.
 
--- As text an event is stored as it was written, and is neither taken apart on the way in nor put together on the way out.
-alter table events alter column data type json using data::json;
-
 -- What a quote says stands in its quote.created event, whole: a copy beside the status was rewritten with it.
-update events e set data = q.data::json from quotes q
+update events e set data = q.data from quotes q
   where e.aggregate_type = 'quote' and e.aggregate_id = q.id::text and e.sequence = 1;
 alter table quotes drop column data;
 alter table quotes reset (toast_tuple_target);

@@ -215,7 +215,7 @@ export async function writeCarts(sql: Sql | Tx, ctx: Ctx, writes: CartWrite[]): 
     with input as materialized (
       select i.type, i.event_version, i.data, n.*
       from json_to_recordset(${sql.json(input as never)}::json) as i (
-        cart json, type text, event_version smallint, data json
+        cart json, type text, event_version smallint, data jsonb
       ), json_to_record(i.cart) as n (
         id uuid, user_id uuid, status text, currency text, destination text, items jsonb, note text, coupon_code text,
         metadata jsonb, order_id uuid, merged_into uuid, version int, updated_at timestamptz, expires_at timestamptz
@@ -264,13 +264,13 @@ export function closeCarts(sql: Sql): Fragment {
                           data, occurred_at)
       select ${cartCheckedOut.type}, ${cartCheckedOut.version}::smallint, ${cartCheckedOut.aggregate}, id::text, version,
              user_id, actor, request_id, traceparent,
-             json_build_object(
+             jsonb_build_object(
                'id', id, 'user_id', user_id, 'status', status, 'currency', currency, 'destination', destination,
                'items', items, 'note', note, 'coupon_code', coupon_code, 'metadata', metadata, 'order_id', order_id,
                'merged_into', merged_into, 'version', version, 'created_at', created_at, 'updated_at', updated_at,
-               'expires_at', expires_at, 'changes', json_build_object(
-                 'status', json_build_object('from', 'open', 'to', status),
-                 'order_id', json_build_object('from', null, 'to', order_id))),
+               'expires_at', expires_at, 'changes', jsonb_build_object(
+                 'status', jsonb_build_object('from', 'open', 'to', status),
+                 'order_id', jsonb_build_object('from', null, 'to', order_id))),
              updated_at
       from closed
     )`;

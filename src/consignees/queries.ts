@@ -21,7 +21,7 @@ export function insertConsignees(sql: Sql | Tx): Fragment {
                           data, occurred_at)
       select ${consigneeRecorded.type}, ${consigneeRecorded.version}::smallint, ${consigneeRecorded.aggregate},
              c.id::text, 1, c.user_id, c.actor, c.request_id, c.traceparent,
-             json_build_object('order_id', c.id, 'id_type', consignee.id_type, 'user_id', c.user_id), c.created_at
+             jsonb_build_object('order_id', c.id, 'id_type', consignee.id_type, 'user_id', c.user_id), c.created_at
       from consignee join claimed c on c.id = consignee.order_id
     )`;
 }

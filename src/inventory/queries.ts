@@ -138,7 +138,7 @@ export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
                           data, occurred_at)
       select ${inventoryUpdated.type}, ${inventoryUpdated.version}::smallint, ${inventoryUpdated.aggregate},
              sku || '@' || location, version, user_id, actor, request_id, traceparent,
-             json_build_object(
+             jsonb_build_object(
                'sku', sku, 'location', location, 'on_hand', on_hand, 'reserved', reserved,
                'available', on_hand - reserved, 'low_stock_threshold', low_stock_threshold, 'kind', ${kind}::text,
                'on_hand_delta', on_hand_delta, 'reserved_delta', reserved_delta, 'order_id', order_id,

@@ -183,7 +183,7 @@ export async function insertOrders(
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
       select ${orderCreated.type}, ${orderCreated.version}::smallint, ${orderCreated.aggregate}, c.id::text, 1,
-             c.user_id, c.actor, c.request_id, c.traceparent, ('{"number":' || to_json(placed.number) || ',' || substr(c.data::text, 2))::json,
+             c.user_id, c.actor, c.request_id, c.traceparent, ('{"number":' || to_json(placed.number) || ',' || substr(c.data::text, 2))::jsonb,
              c.created_at
       from placed join claimed c on c.id = placed.id
     )${origin === "basket" ? sql`` : origin.also(sql)}
@@ -323,7 +323,7 @@ export interface OrderEventRow {
 
 export async function listOrderEvents(sql: Sql, orderId: string): Promise<OrderEventRow[]> {
   return await sql<OrderEventRow[]>`
-    select sequence, type, occurred_at as at, actor, json_build_object('changes', data->'changes') as data
+    select sequence, type, occurred_at as at, actor, jsonb_build_object('changes', data->'changes') as data
     from events
     where aggregate_type = 'order' and aggregate_id = ${orderId}
     order by sequence`;

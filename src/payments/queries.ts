@@ -57,7 +57,7 @@ export function insertPaymentsAlso(sql: Sql): Fragment {
   return sql`, payment as materialized (
       select c.id as order_id, c.user_id, c.actor, c.request_id, c.traceparent, c.created_at, p.*
       from placed join claimed c on c.id = placed.id, json_to_record(c.also->'payment') as p (
-        told json, id uuid, provider text, status text, currency text, amount bigint, capture_method text,
+        told jsonb, id uuid, provider text, status text, currency text, amount bigint, capture_method text,
         payment_method text, return_url text, check_at timestamptz
       )
       where p.id is not null

@@ -67,6 +67,6 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
            ${ctx.clock.now()}::timestamptz
     from json_to_recordset(${tx.json(rows as never)}::json) as e (
       type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, actor text,
-      request_id text, traceparent text, data json
+      request_id text, traceparent text, data jsonb
     )`;
 }

@@ -124,7 +124,7 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
       select ${quoteCreated.type}, ${quoteCreated.version}::smallint, ${quoteCreated.aggregate}, id::text, 1, user_id,
-             actor, request_id, traceparent, data, created_at
+             actor, request_id, traceparent, data::jsonb, created_at
       from claimed
     )
     select id from quoted`;

@@ -44,7 +44,7 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
         union all
         select line.sku, 0, line.quantity
         from quotes q join events e on e.aggregate_type = 'quote' and e.aggregate_id = q.id::text and e.sequence = 1,
-             json_to_recordset(e.data->'lines') as line (sku text, quantity int)
+             jsonb_to_recordset(e.data->'lines') as line (sku text, quantity int)
         where q.status = 'open'
       ) both_sides
       group by sku having sum(reserved) <> sum(wanted)`,
@@ -86,7 +86,7 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
         union all
         select q.id, line.sku, -line.quantity
         from quotes q join events e on e.aggregate_type = 'quote' and e.aggregate_id = q.id::text and e.sequence = 1,
-             json_to_recordset(e.data->'lines') as line (sku text, quantity int)
+             jsonb_to_recordset(e.data->'lines') as line (sku text, quantity int)
         where q.status = 'open'
       ) both_sides
       group by quote_id, sku having sum(units) <> 0`,

@@ -43,7 +43,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   quotes_hold_their_lines: quote("open"),
   movement_versions_have_no_gap: "update stock_movements set version = 1000 where sku = 'A' and version = 2",
   movements_are_as_the_log_tells: [
-    `update events set data = jsonb_set(data::jsonb, '{reserved_delta}', '7') where aggregate_id = 'A@default' and sequence = 3`,
+    `update events set data = jsonb_set(data, '{reserved_delta}', '7') where aggregate_id = 'A@default' and sequence = 3`,
     `update stock_movements set order_id = ${order("paid")} where order_id = ${order("pending")}`,
   ],
   levels_are_their_last_event: "update stock_levels set version = version + 1 where sku = 'B'",
