@@ -9,6 +9,7 @@ import {
   captureOf,
   type LedgerTransaction,
   refundOf,
+  type RefundParts,
 } from "./ledger/entries.ts";
 import type { Order, OrderStatus } from "./order.ts";
 import type { ChangeOrderBody } from "./schemas.ts";
@@ -29,15 +30,22 @@ const MAX_METADATA_KEYS = 50;
 /**
  * Decides a change of an order. Pure. No difference gives empty `changes` and the order as it was.
  *
+ * @param left what is left of its sale: all of it, where nothing was refunded
  * @throws invalid_transition, forbidden, invalid_request
  */
-export function changeOrder(now: Date, actor: Actor, before: Order, input: ChangeOrder): Changed {
+export function changeOrder(
+  now: Date,
+  actor: Actor,
+  before: Order,
+  input: ChangeOrder,
+  left: RefundParts,
+): Changed {
   let order: Order = { ...before };
   let transactions: LedgerTransaction[] = [];
   if (input.status !== undefined && input.status !== before.status) {
     findTransition(before, input.status, actor);
     refuseByBooks(before, input.status);
-    transactions = transactionsOf(before, input.status, input.cancel_reason);
+    transactions = transactionsOf(before, input.status, left, input.cancel_reason);
     order = transactions.reduce(afterTransaction, order);
     Object.assign(order, ownDecision(before, input.status));
     if (input.status === "CANCELLED") {
@@ -63,11 +71,11 @@ export function changeOrder(now: Date, actor: Actor, before: Order, input: Chang
         },
       );
     }
-    if (before.quote_id !== null && input.ship_to.country !== before.ship_to.country) {
+    if (before.incoterm !== null && input.ship_to.country !== before.ship_to.country) {
       throw invalid(
         "/ship_to/country",
-        `must be ${before.ship_to.country}, for which shipping, duty and taxes were quoted; for another country cancel ` +
-          "the order and quote anew",
+        `must be ${before.ship_to.country}, for which shipping, duty and taxes were charged; for another country cancel ` +
+          "the order and place another",
       );
     }
     order.ship_to = input.ship_to;
@@ -95,9 +103,6 @@ function refuseByBooks(order: Order, to: OrderStatus): void {
   if (to === "CANCELLED" && order.units_shipped > 0) {
     refuse("A part of this order has been shipped.", "Refund what was not: POST /v1/orders/{id}/refunds");
   }
-  if (to === "CANCELLED" && order.amount_refunded > 0) {
-    refuse("A part of this order has been refunded.", "Refund the rest of it: POST /v1/orders/{id}/refunds");
-  }
   if (to === "REFUNDED" && order.amount_paid === 0) {
     refuse("Nothing was paid for this order.", "Cancel it instead: there is nothing to refund.");
   }
@@ -107,19 +112,22 @@ function refuseByBooks(order: Order, to: OrderStatus): void {
 }
 
 /** What a status that somebody sets does to the books: staff record money that came or went outside of any provider. */
-function transactionsOf(order: Order, to: OrderStatus, reason: string | undefined): LedgerTransaction[] {
+function transactionsOf(
+  order: Order,
+  to: OrderStatus,
+  left: RefundParts,
+  reason: string | undefined,
+): LedgerTransaction[] {
   const recorded = { reason: "Recorded by staff" };
   switch (to) {
     case "PAID":
       return [captureOf(order, order.amount_due, recorded)];
     case "CANCELLED":
-      return [cancellationOf(order, reason)];
+      return [cancellationOf(order, left, reason)];
     case "EXPIRED":
-      return [cancellationOf(order, "Not paid in time")];
-    case "REFUNDED": {
-      const { subtotal: goods, shipping_total: shipping, duty_total: duty, tax_total: tax } = order;
-      return [refundOf(order, order.total_price, { goods, shipping, duty, tax }, recorded)];
-    }
+      return [cancellationOf(order, left, "Not paid in time")];
+    case "REFUNDED":
+      return [refundOf(order, order.total_price, left, recorded)];
     default:
       return [];
   }

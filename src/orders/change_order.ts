@@ -5,6 +5,7 @@ import { type ChangeOrder, changeOrder } from "./change.ts";
 import { changingOrder } from "./changing_order.ts";
 import { mayRead } from "./get_order.ts";
 import type { Order } from "./order.ts";
+import { leftOfSale } from "./ledger/left_of_sale.ts";
 import { findProviderCash } from "./ledger/queries.ts";
 import { lockOrder } from "./queries.ts";
 import { deliverRest, shipRest } from "./shipments/steps.ts";
@@ -26,7 +27,8 @@ export async function patchOrder(
     if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
       throw new AppError("version_mismatch", `The order is at version ${before.version} by now.`);
     }
-    const { order, transactions } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change);
+    const left = await leftOfSale(tx, before);
+    const { order, transactions } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change, left);
     if (order === before) return before;
     if (input.change.status === "REFUNDED") await refuseProviderMoney(tx, before);
     if (order.units_shipped > before.units_shipped) await shipRest(tx, ctx, before);

@@ -1,7 +1,8 @@
 import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
+import { pipelined, transaction } from "../platform/db.ts";
 import { changeOrder } from "./change.ts";
 import { rememberOrder } from "./get_order.ts";
+import { leftOfSale } from "./ledger/left_of_sale.ts";
 import { lockDueOrders } from "./queries.ts";
 import { writeOrders } from "./write_orders.ts";
 
@@ -19,9 +20,10 @@ export async function expireDueOrders(ctx: Ctx): Promise<{ expired: number; mayB
   const expired = await transaction(ctx.sql, async (tx) => {
     const due = await lockDueOrders(tx, now, AT_ONCE);
     if (due.length === 0) return [];
-    const writes = due.map((before) => ({
+    const left = await pipelined(due.map((order) => leftOfSale(tx, order)));
+    const writes = due.map((before, i) => ({
       before,
-      ...changeOrder(now, ctx.actor, before, { status: "EXPIRED" }),
+      ...changeOrder(now, ctx.actor, before, { status: "EXPIRED" }, left[i]!),
     }));
     await writeOrders(tx, ctx, writes);
     return writes.map(({ order }) => order);

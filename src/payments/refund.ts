@@ -33,7 +33,7 @@ const PARTS = ["goods", "shipping", "duty", "tax"] as const;
 
 /**
  * What a refund takes off the sale. Nothing where the order has been cancelled or has expired since it was asked for: that
- * took the whole sale back, and all that was paid is owed to the customer.
+ * took back all that was left of the sale, and what was paid and not refunded is owed to the customer.
  */
 export function takenParts(order: Pick<Order, "status">, refund: Refund): RefundParts {
   if (isOver(order)) return partsOf(() => 0);

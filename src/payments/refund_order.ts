@@ -119,9 +119,7 @@ async function factsOf(tx: Tx, order: Order, refunds: Refund[]): Promise<RefundF
   }
   const less = (amount: (refund: Refund) => number) =>
     pending.reduce((sum, refund) => sum + amount(refund), 0);
-  // The end of an order takes its whole sale back, and so more than was left of it where a part had been refunded.
-  const leftOf = (part: keyof RefundParts) =>
-    Math.max(0, left[part] - less((r) => takenParts(order, r)[part]));
+  const leftOf = (part: keyof RefundParts) => left[part] - less((r) => takenParts(order, r)[part]);
   return {
     order: { ...order, amount_due: order.amount_due + less((r) => owedPart(order, r)) },
     left: { goods: leftOf("goods"), shipping: leftOf("shipping"), duty: leftOf("duty"), tax: leftOf("tax") },

@@ -54,7 +54,7 @@ function reasonOf({ status }: Order): string {
     case "CANCELLED":
       return "The order was cancelled";
     case "EXPIRED":
-      return "Paid after the order had expired";
+      return "The order has expired";
     default:
       return "Paid more than was due";
   }

@@ -30,7 +30,7 @@ export interface LedgerTransaction {
   reason?: string;
 }
 
-/** What a refund gives back, by its parts. What exceeds them was owed to the customer anyway. */
+/** A sale by its parts: what is left of it, or what a refund takes off it; more than that was owed to the customer anyway. */
 export interface RefundParts {
   goods: number;
   shipping: number;
@@ -54,14 +54,15 @@ export function saleOf(order: Order): LedgerTransaction {
   };
 }
 
-/** The sale taken back: what was paid is owed to the customer from then on. */
-export function cancellationOf(order: Order, reason?: string): LedgerTransaction {
-  const { postings, ...sale } = saleOf(order);
+/** What is left of the sale, taken back: what was paid and not refunded is owed to the customer from then on. */
+export function cancellationOf(order: Order, left: RefundParts, reason?: string): LedgerTransaction {
+  const { goods, shipping, duty, tax } = left;
   return {
-    ...sale,
+    order_id: order.id,
     kind: "cancellation",
+    currency: order.currency,
     reason,
-    postings: Object.fromEntries(Object.entries(postings).map(([account, amount]) => [account, 0 - amount])),
+    postings: { receivable: 0 - goods - shipping - duty - tax, revenue: goods, shipping, duty, tax },
   };
 }
 

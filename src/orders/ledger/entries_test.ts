@@ -11,10 +11,13 @@ import {
   captureOf,
   type LedgerTransaction,
   refundOf,
+  type RefundParts,
   saleOf,
 } from "./entries.ts";
 
 const amount = fc.integer({ min: 0, max: 1_000_000_000 });
+
+const PARTS = ["goods", "shipping", "duty", "tax"] as const;
 
 /** An order of any total, by its parts. */
 const orders = fc.record({
@@ -44,11 +47,11 @@ Deno.test("A sale, what is captured of it, what is refunded and its cancellation
   const postings = { receivable: 1100, revenue: -1000, shipping: -50, duty: -20, tax: -30 };
   const of = { order_id: order.id, currency: "EUR" };
   assertEquals(saleOf(order), { ...of, kind: "sale", postings });
-  assertEquals(cancellationOf(order, "Ordered twice"), {
+  assertEquals(cancellationOf(order, { goods: 900, shipping: 50, duty: 18, tax: 27 }, "Ordered twice"), {
     ...of,
     kind: "cancellation",
     reason: "Ordered twice",
-    postings: { receivable: -1100, revenue: 1000, shipping: 50, duty: 20, tax: 30 },
+    postings: { receivable: -995, revenue: 900, shipping: 50, duty: 18, tax: 27 },
   });
   assertEquals(captureOf(order, 700, { payment_id: "p" }), {
     ...of,
@@ -71,7 +74,7 @@ Deno.test("For all orders every transaction sums to zero, and has the same sum o
     for (
       const transaction of [
         saleOf(order),
-        cancellationOf(order),
+        cancellationOf(order, parts),
         captureOf(order, amount, {}),
         refundOf(order, amount, parts, {}),
       ]
@@ -85,31 +88,49 @@ Deno.test("For all orders every transaction sums to zero, and has the same sum o
   }));
 });
 
-Deno.test("For all lives of an order its amounts are those of its ledger, and only what is due is ever negative", () => {
+Deno.test("For all lives of an order its amounts are those of its ledger, and its end leaves of each part of the sale nothing", () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant("capture" as const), amount: fc.integer({ min: 1, max: 5000 }) }),
-    fc.record({ kind: fc.constant("refund" as const), share: fc.nat(100), taken: fc.nat(100) }),
+    fc.record({
+      kind: fc.constant("refund" as const),
+      share: fc.nat(100),
+      taken: fc.tuple(fc.nat(100), fc.nat(100), fc.nat(100), fc.nat(100)),
+    }),
   );
-  fc.assert(fc.property(orders, fc.array(step, { maxLength: 10 }), fc.boolean(), (placed, steps, cancel) => {
+  const steps = fc.array(step, { maxLength: 10 });
+  fc.assert(fc.property(orders, steps, fc.boolean(), steps, (placed, before, cancel, after) => {
     let order = placed;
     const ledger = [saleOf(order)];
+    const balance = (account: Account, of = ledger) =>
+      balancesOf(of.flatMap((each) => entriesOf(rowOf(each)))).find((each) => each.account === account)
+        ?.balance ?? 0;
+    const left = (): RefundParts => ({
+      goods: 0 - balance("revenue") - balance("refunds"),
+      shipping: 0 - balance("shipping"),
+      duty: 0 - balance("duty"),
+      tax: 0 - balance("tax"),
+    });
     const book = (transaction: LedgerTransaction) => {
       ledger.push(transaction);
       order = afterTransaction(order, transaction);
     };
-    for (const each of steps) {
-      if (each.kind === "capture") {
-        book(captureOf(order, each.amount, {}));
-        continue;
-      }
-      const refund = Math.floor((order.amount_paid - order.amount_refunded) * each.share / 100);
-      const goods = Math.floor(refund * each.taken / 100);
-      if (refund > 0) book(refundOf(order, refund, { goods, shipping: 0, duty: 0, tax: 0 }, {}));
-    }
-    if (cancel) book(cancellationOf(order));
-    const balance = (account: Account, of = ledger) =>
-      balancesOf(of.flatMap((each) => entriesOf(rowOf(each)))).find((each) => each.account === account)
-        ?.balance ?? 0;
+    const go = (step: typeof before[number]) => {
+      if (step.kind === "capture") return book(captureOf(order, step.amount, {}));
+      const refund = Math.floor((order.amount_paid - order.amount_refunded) * step.share / 100);
+      if (refund === 0) return;
+      // Shares of what is left of each part, as long as the money for them is there.
+      const parts = left();
+      let money = refund;
+      PARTS.forEach((part, i) => {
+        parts[part] = Math.min(money, Math.floor(parts[part] * step.taken[i]! / 100));
+        money -= parts[part];
+      });
+      book(refundOf(order, refund, parts, {}));
+    };
+    before.forEach(go);
+    if (cancel) book(cancellationOf(order, left()));
+    after.forEach(go);
+
     assertEquals(order.amount_due, balance("receivable"));
     assertEquals(
       order.amount_paid,
@@ -122,10 +143,10 @@ Deno.test("For all lives of an order its amounts are those of its ledger, and on
     for (const field of ["amount_paid", "amount_refunded", "total_price"] as const) {
       assertEquals(order[field] >= 0, true, field);
     }
-    assertEquals(
-      order.amount_paid - order.amount_refunded,
-      balance("cash_at_provider"),
-      "what is held for the shop",
-    );
+    const held = order.amount_paid - order.amount_refunded;
+    assertEquals(held, balance("cash_at_provider"), "what is held for the shop");
+    if (!cancel) return;
+    assertEquals(left(), { goods: 0, shipping: 0, duty: 0, tax: 0 });
+    assertEquals(order.amount_due, 0 - held, "all that is held is owed to the customer");
   }));
 });

@@ -6,6 +6,7 @@ import { expireDueOrders } from "../../../src/orders/mod.ts";
 import type { Sql, Tx } from "../../../src/platform/db.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { addProduct, patch, place, tryToPlace } from "../../support/orders.ts";
+import { tryToRefund } from "../../support/payments.ts";
 import { BROKEN_BOOKS } from "./broken_books.ts";
 
 /** Orders in every status, each with its name as external reference; and stock that staff changed. */
@@ -26,10 +27,14 @@ async function openShop(): Promise<TestApp> {
     refunded: ["PAID", "REFUNDED"],
     refunded_later: ["PAID", "PROCESSING", "SHIPPED", "REFUNDED"],
   };
-  for (const [name, way] of Object.entries(ways)) {
-    const { id } = await order(name);
+  const go = async (id: string, way: string[]) => {
     for (const status of way) assertEquals((await patch(app, staff, id, { status })).body.status, status);
-  }
+  };
+  for (const [name, way] of Object.entries(ways)) await go((await order(name)).id, way);
+  const partly = await order("refunded_and_cancelled");
+  await go(partly.id, ["PAID"]);
+  assertEquals((await tryToRefund(app, staff, partly.id, { amount: 300 })).body.status, "succeeded");
+  await go(partly.id, ["CANCELLED"]);
   const { id } = await order("expired");
   await app.deps.sql`update orders set expires_at = now() - interval '1 minute' where id = ${id}`;
   assertEquals((await expireDueOrders(systemCtx(app.deps, "test"))).expired, 1);
@@ -52,7 +57,7 @@ Deno.test("In a shop where nothing went wrong every invariant holds, whatever be
   assertEquals([body.ok, body.broken, body.warnings], [true, 0, 0]);
   assertEquals(body.invariants.map(({ name }: Finding) => name), INVARIANTS.map(({ name }) => name));
   const [orders] = body.invariants.filter(({ name }: Finding) => name === "order_status_follows");
-  assertEquals(orders.checked, 11);
+  assertEquals(orders.checked, 12);
 });
 
 Deno.test("Only staff learn whether the books are right", async () => {
