@@ -9,6 +9,8 @@ import {
 } from "../src/trade/mod.ts";
 
 const FOLDER = new URL("./example_trade/", import.meta.url);
+/** `de.json`; a later law of the same destination is named with its month: `de_2026_07.json`. */
+const SCHEDULE_FILE = /^([a-z]{2})(_\d{4}_\d{2})?\.json$/;
 const END_OF_TIME = "9999-12-31";
 
 /** What each file of rates says, by its name. The ECB has no rate of the Kuwaiti dinar. */
@@ -18,7 +20,7 @@ const RATE_FILES = { "exchange_rates.csv": "ECB", "exchange_rates_kwd.csv": "exa
  * Loads the example rates, shipping options and schedules where nobody has written down any law yet; changes nothing
  * where there is a schedule. They show how the files look, and are no advice on customs.
  *
- * @returns how many schedules
+ * @returns of how many destinations
  */
 export async function loadExampleTrade(ctx: Ctx): Promise<number> {
   const { data } = await listSchedules(ctx, { on: END_OF_TIME, limit: 1 });
@@ -30,9 +32,9 @@ export async function loadExampleTrade(ctx: Ctx): Promise<number> {
     await putShippingOption(ctx, { option: { code, ...ShippingOptionBody.parse(body) } });
   }
   const names = (await Array.fromAsync(Deno.readDir(FOLDER), ({ name }) => name))
-    .filter((name) => /^[a-z]{2}\.json$/.test(name)).sort();
+    .filter((name) => SCHEDULE_FILE.test(name)).sort();
   for (const name of names) await importSchedule(ctx, ScheduleBody.parse(JSON.parse(await readText(name))));
-  return names.length;
+  return new Set(names.map((name) => SCHEDULE_FILE.exec(name)![1])).size;
 }
 
 function readText(name: string): Promise<string> {

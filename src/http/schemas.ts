@@ -37,6 +37,12 @@ export const Country = z.string().refine(
   "must be an ISO 3166-1 alpha-2 country code in capitals, such as DE",
 ).openapi({ description: "ISO 3166-1 alpha-2 code", example: "DE" });
 
+export const Incoterm = z.enum(["DAP", "DDP"]).openapi({
+  description:
+    "Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery",
+  example: "DDP",
+});
+
 export const Sku = z.string().regex(
   /^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$/,
   "must be 1 to 64 letters, digits, dots, dashes, underscores or slashes, beginning with a letter or digit",

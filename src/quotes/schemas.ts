@@ -1,12 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
+import { Amount, Country, Currency, Id, Incoterm, Sku, text, Timestamp } from "../http/schemas.ts";
 
 export const QUOTE_STATUSES = ["open", "used", "expired", "superseded"] as const;
-const Incoterm = z.enum(["DAP", "DDP"]).openapi({
-  description:
-    "Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery",
-  example: "DDP",
-});
 
 export const QuoteBody = z.strictObject({
   destination: Country.optional().openapi({ description: "Where to; the cart's destination unless said" }),
@@ -47,7 +42,10 @@ const ExplanationSchema = z.object({
     description: "Which rule said so, in words",
     example: "VAT 19 % of goods, shipping and duty",
   }),
-  rate: z.string().nullable().openapi({ example: "0.19" }),
+  rate: z.string().nullable().openapi({
+    description: 'A fraction, "1.50 EUR/kg" or "3.00 EUR/item"',
+    example: "0.19",
+  }),
   basis: Amount.nullable().openapi({ description: "What the rate was applied to" }),
   exchange: z.object({
     from: Currency,

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { DutyRateSchema, TradeRulesSchema } from "./schemas.ts";
 
+/** A law but for its duty rates. */
 export type TradeRules = z.output<typeof TradeRulesSchema>;
 export type DutyRate = z.output<typeof DutyRateSchema>;
 
@@ -84,7 +85,7 @@ export interface ExplanationEntry {
   collected: boolean;
   /** The rule in words, for a person: which rate, of what, by which source. */
   rule: string;
-  /** The rate as it was applied: "0.12", "1.50 EUR/kg"; null where none was. */
+  /** The rate as it was applied: "0.12", "1.50 EUR/kg", "3.00 EUR/item"; null where none was. */
   rate: string | null;
   /** What it was applied to, in minor units of the quote's currency; null where that says nothing. */
   basis: number | null;

@@ -13,6 +13,7 @@ import type {
   TradeFacts,
   TradeProduct,
 } from "./facts.ts";
+import { flatDutyCharges } from "./flat_duty.ts";
 import { findUnitPrice, goodsCharge, type UnitPrice } from "./goods.ts";
 import * as refuse from "./refusals.ts";
 import { chooseShipping, type Shipping, shippingCharges } from "./shipping.ts";
@@ -77,7 +78,7 @@ function gather(
   const value = { currency: input.currency, goods: sumGoods(items), shipping: shipping?.price };
   const domestic = schedule !== undefined && isDomestic(input.shipFrom, input.destination, schedule.rules);
   const reliefs = !schedule || domestic
-    ? { dutyFree: true, taxFree: false, sellerCollects: false }
+    ? { dutyFree: true, flatDuty: false, taxFree: false, sellerCollects: false }
     : judgeReliefs(schedule, value, facts.rates);
   const consignment = { input, facts, schedule, domestic, items, shipping, value, reliefs };
   const refusals = [
@@ -109,7 +110,7 @@ function refuseItem(item: Item, consignment: Consignment): FieldError[] {
   if (!schedule) return errors;
   errors.push(...refuse.restrictions(index, product, hsCode, schedule));
   if (isImport && hsCode === null) return errors;
-  if (reliefs.dutyFree === false && !dutyRateOf(item, schedule)) {
+  if (bearsRates(reliefs) && !dutyRateOf(item, schedule)) {
     errors.push(refuse.noRate("duty", index, product, hsCode, schedule));
   }
   const taxed = schedule.rules.tax.rates.length > 0 && reliefs.taxFree === false;
@@ -124,11 +125,16 @@ function refuseExchange({ input, facts, schedule, domestic, reliefs, items }: Co
   if (!schedule || domestic) return [];
   const { duty, tax, currency } = schedule.rules;
   if (exchangeAmount(whole(1), currency, input.currency, facts.rates)) return [];
-  const thresholds = [duty.de_minimis, tax.de_minimis, tax.collected_by_seller_up_to];
-  const byWeight = reliefs.dutyFree === false &&
+  const thresholds = [duty.de_minimis, duty.low_value?.up_to, tax.de_minimis, tax.collected_by_seller_up_to];
+  const byWeight = bearsRates(reliefs) &&
     items.some((item) => (dutyRateOf(item, schedule)?.per_kg ?? 0) > 0);
-  if (!byWeight && thresholds.every((threshold) => threshold === null)) return [];
+  if (!byWeight && thresholds.every((threshold) => !threshold)) return [];
   return [refuse.noExchangeRate(currency, input.currency, `the rules of ${schedule.destination} are`)];
+}
+
+/** Is duty due by the rates of the schedule? Not as long as that cannot be said. */
+function bearsRates({ dutyFree, flatDuty }: Reliefs): boolean {
+  return dutyFree === false && flatDuty === false;
 }
 
 function dutyRateOf({ hsCode, product }: Item, schedule: Schedule) {
@@ -144,11 +150,24 @@ function chargeLines(consignment: Consignment): Charges[] {
   const { input, items } = consignment;
   const goods = items.map(({ price, quantity }) => goodsCharge(price!, quantity, input.currency));
   const shipping = shippingCharges(consignment.shipping!, input, goods.map(({ amount }) => amount));
+  const flat = chargeFlatDuty(consignment, goods);
   return items.map((item, index) => {
     const sent = { goods: goods[index]!, shipping: shipping[index]! };
-    const duty = chargeDuty(item, sent, consignment);
+    const duty = flat ? flat[index]! : chargeDuty(item, sent, consignment);
     return { ...sent, duty, tax: chargeTax(item, { ...sent, duty }, consignment) };
   });
+}
+
+/** Each line's share of the flat duty on a consignment of little value, if that is what it bears. */
+function chargeFlatDuty(
+  { items, schedule, value, facts, reliefs }: Consignment,
+  goods: Charge[],
+): Charge[] | undefined {
+  if (!reliefs.flatDuty) return undefined;
+  const lines = items.map(({ hsCode, product, quantity }, index) => (
+    { hsCode: hsCode!, product, quantity, goods: goods[index]!.amount }
+  ));
+  return flatDutyCharges(lines, schedule!, value, facts.rates);
 }
 
 function chargeDuty(item: Item, sent: Pick<Charges, "goods" | "shipping">, consignment: Consignment): Charge {

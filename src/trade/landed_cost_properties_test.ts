@@ -1,9 +1,29 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { consignments, RATES } from "../../tests/support/consignments.ts";
-import { parseDecimal } from "../platform/money.ts";
+import { consignments as underOldLaw, RATES } from "../../tests/support/consignments.ts";
+import { currencyDigits, parseDecimal } from "../platform/money.ts";
 import type { ExplanationEntry, LandedCost, LandedCostInput, TradeFacts } from "./facts.ts";
 import { landedCost } from "./landed_cost.ts";
+
+/** As they are, or with a flat duty up to some value, and perhaps another base of the seller's tax. */
+const consignments = fc.record({
+  known: underOldLaw,
+  low_value: fc.option(fc.record({
+    up_to: fc.record({
+      amount: fc.nat(5_000_000),
+      basis: fc.constantFrom("goods" as const, "goods_and_shipping" as const),
+    }),
+    per_subheading: fc.integer({ min: 1, max: 5_000 }),
+  })),
+  seller_base: fc.option(
+    fc.subarray(["goods", "shipping", "duty"] as const, { minLength: 1 }).map((base) => [...base]),
+  ),
+}).map(({ known: { input, facts }, low_value, seller_base }) => {
+  const { rules } = facts.schedule!;
+  const duty = low_value ? { ...rules.duty, de_minimis: null, low_value } : rules.duty;
+  const schedule = { ...facts.schedule!, rules: { ...rules, duty, tax: { ...rules.tax, seller_base } } };
+  return { input, facts: { ...facts, schedule } };
+});
 
 const sum = (amounts: number[]) => amounts.reduce((a, b) => a + b, 0);
 const AMOUNTS = [
@@ -14,6 +34,21 @@ const AMOUNTS = [
   "duty_on_delivery",
   "tax_on_delivery",
 ] as const;
+
+/** Minor units of `from` as those of `to`: an exact fraction. */
+function converted(amount: number, from: string, to: string): { n: bigint; d: bigint } {
+  const per = (code: string) => parseDecimal(RATES.find(({ currency }) => currency === code)?.rate ?? "1");
+  const minor = (code: string) => 10n ** BigInt(currencyDigits(code));
+  const [a, b] = [per(from), per(to)];
+  return { n: BigInt(amount) * b.n * a.d * minor(to), d: b.d * a.n * minor(from) };
+}
+
+/** Is it the nearest whole amount, and the even one of two? */
+function assertRounded(amount: number, { n, d }: { n: bigint; d: bigint }, what: string) {
+  const twiceOff = 2n * (BigInt(amount) * d - n);
+  assert(-d <= twiceOff && twiceOff <= d, what);
+  if (twiceOff === d || twiceOff === -d) assertEquals(amount % 2, 0, what);
+}
 
 /** What is paid for each line but for who collects it. */
 function chargesOf({ lines }: LandedCost) {
@@ -68,12 +103,11 @@ holds("The explanation adds up: to the total what is collected, to the door's th
 
 holds("Whoever reads the explanation can check it: rate × basis, rounded half to even", (cost) => {
   for (const { kind, rate, basis, amount, rounding } of cost.explanation) {
-    if (rate === null || rate.includes("/kg") || basis === null) continue;
+    if (rate === null || rate.includes("/") || basis === null) continue;
     const { n, d } = parseDecimal(rate);
-    const twiceOff = 2n * (BigInt(amount) * d - BigInt(basis) * n);
-    assert(-d <= twiceOff && twiceOff <= d, `${kind} ${rate} × ${basis}`);
-    if (twiceOff === d || twiceOff === -d) assertEquals(amount % 2, 0);
-    assertEquals(rounding, twiceOff === 0n ? "exact" : "half_even");
+    const exact = { n: BigInt(basis) * n, d };
+    assertRounded(amount, exact, `${kind} ${rate} × ${basis}`);
+    assertEquals(rounding, BigInt(amount) * d === exact.n ? "exact" : "half_even");
   }
 });
 
@@ -81,13 +115,29 @@ holds(
   "Shipping is what its option costs, converted and rounded once, however it is split",
   (cost, input, facts) => {
     const { currency: from, bands } = facts.shippingOptions[0]!;
-    const per = (code: string) => RATES.find(({ currency }) => currency === code)?.rate ?? "1";
-    const digits: Record<string, number> = { EUR: 2, USD: 2, JPY: 0, KWD: 3 };
-    const [a, b] = [parseDecimal(per(from)), parseDecimal(per(input.currency))];
-    const n = BigInt(bands[0]!.price) * b.n * a.d * 10n ** BigInt(digits[input.currency]!);
-    const d = b.d * a.n * 10n ** BigInt(digits[from]!);
-    const twiceOff = 2n * (BigInt(cost.shipping_total) * d - n);
-    assert(-d <= twiceOff && twiceOff <= d);
+    assertRounded(cost.shipping_total, converted(bands[0]!.price, from, input.currency), "shipping");
+  },
+);
+
+holds(
+  "A flat duty is the same for each subheading, converted and rounded once, however it is split",
+  (cost, input, facts) => {
+    const { rules } = facts.schedule!;
+    const flat = cost.explanation.filter(({ rate }) => rate?.endsWith("/item"));
+    if (flat.length === 0) return;
+    assertEquals(flat.map(({ line, kind }) => [line, kind]), cost.lines.map(({ line }) => [line, "duty"]));
+    const duties = chargesOf(cost).map(({ duty }) => duty);
+    const subheadings = Map.groupBy(cost.lines, ({ hs_code }) => hs_code!.slice(0, 6));
+    for (const [subheading, lines] of subheadings) {
+      const shares = lines.map(({ line }) => duties[line - 1]!);
+      const total = sum(shares);
+      const { per_subheading } = rules.duty.low_value!;
+      assertRounded(total, converted(per_subheading, rules.currency, input.currency), subheading);
+      const value = sum(lines.map(({ line_total }) => line_total));
+      lines.forEach(({ line_total }, index) =>
+        assert(Math.abs(shares[index]! * value - total * line_total) < Math.max(value, 1), "off by a unit")
+      );
+    }
   },
 );
 
@@ -101,7 +151,7 @@ holds("DAP and DDP cost the same together; DDP leaves nothing for the door", (co
 });
 
 holds(
-  "The order of the lines changes nothing but who gets the odd cents of shipping",
+  "The order of the lines changes nothing but who gets the odd cents of shipping and of a flat duty",
   (cost, input, facts) => {
     const reversed = landedCost({ ...input, lines: input.lines.toReversed() }, facts);
     const there = chargesOf(cost);
@@ -111,7 +161,11 @@ holds(
     there.forEach((line, index) => {
       const other = back[index]!;
       assert(Math.abs(line.shipping - other.shipping) <= 1);
-      if (line.shipping === other.shipping) assertEquals(line, other);
+      const isFlat = cost.explanation.some(({ rate }) => rate?.endsWith("/item"));
+      if (isFlat) assert(Math.abs(line.duty - other.duty) <= 1);
+      if (line.shipping === other.shipping && (!isFlat || line.duty === other.duty)) {
+        assertEquals(line, other);
+      }
       // A unit of customs value at a rate of up to 150 %, and its rounding; tax of up to 150 % on top.
       assert(Math.abs(line.duty - other.duty) <= 3);
       assert(Math.abs(line.tax - other.tax) <= 7);
@@ -119,16 +173,21 @@ holds(
   },
 );
 
-holds("Who crosses no border pays no duty; who does pays none within the threshold", (cost, input, facts) => {
-  const { rules } = facts.schedule!;
-  const domestic = input.shipFrom === "XA" || (rules.customs_territory === "EU" && input.shipFrom === "DE");
-  const kinds = (kind: ExplanationEntry["kind"]) => cost.explanation.filter((entry) => entry.kind === kind);
-  if (domestic) {
-    assert(kinds("duty").every(({ amount, collected }) => amount === 0 && collected));
-    assert(kinds("tax").every(({ collected }) => collected));
-  }
-  const { de_minimis } = rules.duty;
-  if (domestic || !de_minimis || rules.currency !== input.currency) return;
-  const value = cost.subtotal + (de_minimis.basis === "goods" ? 0 : cost.shipping_total);
-  assertEquals(kinds("duty").every(({ rate }) => rate === null), value <= de_minimis.amount);
-});
+holds(
+  "Who crosses no border pays no duty; who does pays none, or a flat one, within the threshold",
+  (cost, input, facts) => {
+    const { rules } = facts.schedule!;
+    const domestic = input.shipFrom === "XA" || (rules.customs_territory === "EU" && input.shipFrom === "DE");
+    const kinds = (kind: ExplanationEntry["kind"]) => cost.explanation.filter((entry) => entry.kind === kind);
+    if (domestic) {
+      assert(kinds("duty").every(({ amount, collected }) => amount === 0 && collected));
+      assert(kinds("tax").every(({ collected }) => collected));
+    }
+    const { de_minimis, low_value } = rules.duty;
+    const threshold = de_minimis ?? low_value?.up_to;
+    if (domestic || !threshold || rules.currency !== input.currency) return;
+    const value = cost.subtotal + (threshold.basis === "goods" ? 0 : cost.shipping_total);
+    const isWithin = kinds("duty").every(({ rate }) => de_minimis ? rate === null : rate?.endsWith("/item"));
+    assertEquals(isWithin, value <= threshold.amount);
+  },
+);

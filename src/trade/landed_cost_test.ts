@@ -42,10 +42,10 @@ for (const row of EXAMPLES!) {
   });
 }
 
-/** `US → DE, EUR, DAP, parcel-world: 2 TEE, 1 TOY as 95030041` */
+/** `US → DE, EUR, DAP, parcel-world, 2026-07-01: 2 TEE, 1 TOY as 95030041`, with or without the day */
 function readQuestion(text: string): { input: LandedCostInput; facts: TradeFacts } {
-  const [, shipFrom, destination, currency, incoterm, shippingOption, goods] =
-    /^(\w\w) → (\w\w), (\w{3}), (DAP|DDP), ([\w-]+): (.+)$/.exec(text)!;
+  const [, shipFrom, destination, currency, incoterm, shippingOption, day, goods] =
+    /^(\w\w) → (\w\w), (\w{3}), (DAP|DDP), ([\w-]+)(?:, (\d{4}-\d\d-\d\d))?: (.+)$/.exec(text)!;
   const asked = goods!.split(", ").map((each) => /^(\d+) ([\w-]+)(?: as (\d+))?$/.exec(each)!);
   const hsCodes = asked.flatMap(([, , sku, code]) => code === undefined ? [] : [[sku!, code]]);
   return {
@@ -61,7 +61,7 @@ function readQuestion(text: string): { input: LandedCostInput; facts: TradeFacts
       })),
     },
     facts: {
-      schedule: exampleSchedule(destination!),
+      schedule: exampleSchedule(destination!, day),
       rates: exampleRates(),
       hsCodes: Object.fromEntries(hsCodes),
       shippingOptions: exampleShippingOptions(),

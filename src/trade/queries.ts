@@ -65,7 +65,8 @@ export async function findTradeFacts(
          'code', o.code, 'name', o.name, 'carrier', o.carrier, 'countries', o.countries, 'currency', o.currency,
          'bands', o.bands, 'min_days', o.min_days, 'max_days', o.max_days
        ) order by o.code), '[]') from options o) as "shippingOptions"`;
-  return { ...facts!, schedule: facts!.schedule ?? undefined };
+  const { schedule, ...known } = facts!;
+  return { ...known, schedule: schedule ? { ...schedule, rules: wholeRules(schedule.rules) } : undefined };
 }
 
 /** The duty rates of the schedule `s` for which a condition on `d` holds, as JSON. */
@@ -107,7 +108,7 @@ export async function findSchedule(sql: Sql, id: string): Promise<WholeSchedule 
     from trade_schedules s where s.id = ${id}`;
   if (!row) return undefined;
   const { rules, ...schedule } = row;
-  return { ...rules, ...schedule };
+  return { ...wholeRules(rules), ...schedule };
 }
 
 const scheduleColumns = (sql: Sql): Fragment =>
@@ -137,7 +138,16 @@ export async function listSchedulesInForce(
     ) s
     where ${destination}::text is null or known.destination = ${destination}
     order by s.destination limit ${filter.limit + 1}`;
-  return rows.map(({ rules, ...schedule }) => ({ ...rules, ...schedule }));
+  return rows.map(({ rules, ...schedule }) => ({ ...wholeRules(rules), ...schedule }));
+}
+
+/** Rules as they are stored, with null for what could not be said yet when an old schedule was written. */
+function wholeRules({ duty, tax, ...rules }: TradeRules): TradeRules {
+  return {
+    ...rules,
+    duty: { ...duty, low_value: duty.low_value ?? null },
+    tax: { ...tax, seller_base: tax.seller_base ?? null },
+  };
 }
 
 const overrideColumns = (sql: Sql | Tx): Fragment =>

@@ -57,13 +57,18 @@ const DUTY_RATE = { hs_prefix: "6912", origin: null, ad_valorem: "0.05", per_kg:
 const RULES = {
   currency: "EUR",
   customs_territory: "EU",
-  duty: { valuation: "cif" as const, de_minimis: { amount: 15000, basis: "goods" as const } },
+  duty: {
+    valuation: "cif" as const,
+    de_minimis: null,
+    low_value: { up_to: { amount: 15000, basis: "goods" as const }, per_subheading: 300 },
+  },
   tax: {
     name: "VAT",
     rates: [{ hs_prefix: "", category: null, rate: "0.19", note: null }],
     base: ["goods" as const, "shipping" as const, "duty" as const],
     de_minimis: null,
     collected_by_seller_up_to: { amount: 15000, basis: "goods" as const },
+    seller_base: ["goods" as const, "shipping" as const],
     scheme: "IOSS",
   },
   restrictions: [],
@@ -71,14 +76,14 @@ const RULES = {
 };
 const HEAD = {
   destination: "DE",
-  effective_from: "2026-01-01",
+  effective_from: "2026-07-01",
   source: "https://taxation-customs.ec.europa.eu",
 };
 const STORED = {
   ...RULES,
   ...HEAD,
   id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
-  created_at: "2026-01-01T08:00:00.000Z",
+  created_at: "2026-06-30T08:00:00.000Z",
 };
 const SUMMARY = { ...STORED, duty_rate_count: 1 };
 const HS_CODE = {
@@ -226,7 +231,8 @@ tradeRoutes.openapi(
     summary: "Which duty rate applies, and why?",
     description:
       "The longest prefix of the code counts, and of equal ones that for the origin before that for any. 404 where no " +
-      "schedule is in force: then nothing is known, which is not the same as no duty.",
+      "schedule is in force: then nothing is known, which is not the same as no duty. A consignment of little value may " +
+      "be free of it, or bear a flat duty instead: the schedule's `duty` says so.",
     request: { query: DutyRateQuery },
     responses: {
       200: json(DutyRateAnswerSchema, "The rate.", {

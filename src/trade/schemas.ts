@@ -27,6 +27,17 @@ const Threshold = z.strictObject({
   }),
 });
 
+/** The duty on consignments of little value, whatever their goods would bear by the rates. */
+const LowValueDuty = z.strictObject({
+  up_to: Threshold.openapi({ description: "Up to and including this; of more the duty is by its rates" }),
+  per_subheading: z.int().min(1).openapi({
+    description:
+      "For each 6-digit HS subheading in the consignment, whatever the quantity, in minor units of the schedule's " +
+      "currency",
+    example: 300,
+  }),
+});
+
 export const DutyRateSchema = z.strictObject({
   hs_prefix: HsPrefix,
   origin: Country.nullable().default(null).openapi({
@@ -45,6 +56,8 @@ const TaxRate = z.strictObject({
   rate: Fraction,
   note: text(1, 500).nullable().default(null),
 });
+
+const TaxBase = z.array(z.enum(["goods", "shipping", "duty"])).min(1);
 
 const Restriction = z.strictObject({
   hs_prefix: HsPrefix.nullable().default(null),
@@ -70,15 +83,21 @@ export const TradeRulesSchema = z.strictObject({
     de_minimis: Threshold.nullable().openapi({
       description: "Up to and including this there is no duty; null: always",
     }),
+    low_value: LowValueDuty.nullable().default(null).openapi({
+      description:
+        "A flat duty instead of that by rates on consignments of little value; null: there is none",
+    }),
+  }).refine((duty) => duty.de_minimis === null || duty.low_value === null, {
+    path: ["low_value"],
+    message:
+      "must be null where there is a de_minimis: consignments of little value bear either no duty or a flat one",
   }),
   tax: z.strictObject({
     name: text(1, 40).openapi({ example: "VAT" }),
     rates: z.array(TaxRate).max(1000).openapi({
       description: "The longest HS prefix that fits counts, a category before none",
     }),
-    base: z.array(z.enum(["goods", "shipping", "duty"])).min(1).openapi({
-      description: "What it is charged on",
-    }),
+    base: TaxBase.openapi({ description: "What it is charged on" }),
     de_minimis: Threshold.nullable().openapi({
       description: "Up to and including this imports are free of it",
     }),
@@ -86,7 +105,13 @@ export const TradeRulesSchema = z.strictObject({
       description:
         "Up to and including this the seller collects it at checkout whatever the incoterm (EU: IOSS)",
     }),
+    seller_base: TaxBase.nullable().default(null).openapi({
+      description: "What it is charged on where the seller collects it; null: on `base`",
+    }),
     scheme: text(1, 40).nullable().openapi({ description: "The name of that rule", example: "IOSS" }),
+  }).refine((tax) => tax.seller_base === null || tax.collected_by_seller_up_to !== null, {
+    path: ["seller_base"],
+    message: "must be null where the seller collects nothing: collected_by_seller_up_to is null",
   }),
   restrictions: z.array(Restriction).max(10_000),
   consignee_id: z.strictObject({

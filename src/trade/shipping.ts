@@ -4,6 +4,7 @@ import { type Charge, roundOnce } from "./charge.ts";
 import { type Exchange, exchangeAmount } from "./convert.ts";
 import type { LandedCostInput, ShippingOption, TradeFacts } from "./facts.ts";
 import { noExchangeRate } from "./refusals.ts";
+import { splitBy } from "./split_by.ts";
 
 /** The option that was asked for and what it costs for this weight, in the currency asked for. */
 export interface Shipping {
@@ -46,7 +47,7 @@ export function chooseShipping(
  */
 export function shippingCharges(shipping: Shipping, input: LandedCostInput, goods: bigint[]): Charge[] {
   const { option, weightGrams, band, price } = shipping;
-  const [by, weights] = splitBy(input, goods);
+  const [by, weights] = splitBy(input.lines, goods);
   const single = goods.length === 1;
   const sent = `${option.name}, up to ${band.up_to_grams} g (${weightGrams} g): ` +
     formatAmount(price, input.currency) +
@@ -60,15 +61,6 @@ export function shippingCharges(shipping: Shipping, input: LandedCostInput, good
     rounding: single ? shipping.rounding : "largest_remainder",
     source: option.carrier,
   }));
-}
-
-function splitBy(input: LandedCostInput, goods: bigint[]): [string, bigint[]] {
-  if (goods.some((value) => value > 0n)) return ["value", goods];
-  const weights = input.lines.map(({ product, quantity }) =>
-    BigInt(product.weight_grams!) * BigInt(quantity)
-  );
-  if (weights.some((weight) => weight > 0n)) return ["weight", weights];
-  return ["quantity", input.lines.map(({ quantity }) => BigInt(quantity))];
 }
 
 /** Grams of all lines; undefined if a product's weight is not known. */

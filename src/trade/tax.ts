@@ -28,7 +28,8 @@ export function taxCharge(
   { domestic, sellerCollects }: { domestic: boolean; sellerCollects: boolean },
 ): Charge {
   const { tax, currency } = schedule.rules;
-  const base = domestic ? DOMESTIC_BASE : [...new Set(tax.base)];
+  const importBase = sellerCollects ? tax.seller_base ?? tax.base : tax.base;
+  const base = domestic ? DOMESTIC_BASE : [...new Set(importBase)];
   const basis = base.reduce((sum, part) => sum + amounts[part], 0n);
   const why = sellerCollects && tax.collected_by_seller_up_to
     ? `; collected at checkout${tax.scheme ? ` under ${tax.scheme}` : ""}: ` +

@@ -14,6 +14,8 @@ export interface ConsignmentValue {
 /** What an import is spared, and who collects its tax. Undefined: cannot be said yet, as a fact is missing. */
 export interface Reliefs {
   dutyFree: boolean | undefined;
+  /** Its duty is the flat one of `duty.low_value`, not by rates. */
+  flatDuty: boolean | undefined;
   taxFree: boolean | undefined;
   sellerCollects: boolean | undefined;
 }
@@ -21,9 +23,10 @@ export interface Reliefs {
 /** Compares an import with its destination's thresholds. At the threshold is within it; nothing is rounded. */
 export function judgeReliefs(schedule: Schedule, value: ConsignmentValue, rates: ReferenceRate[]): Reliefs {
   const { duty, tax, currency } = schedule.rules;
-  const judge = (threshold: Threshold | null) => isWithin(threshold, currency, value, rates);
+  const judge = (threshold: Threshold | null | undefined) => isWithin(threshold, currency, value, rates);
   return {
     dutyFree: judge(duty.de_minimis),
+    flatDuty: judge(duty.low_value?.up_to),
     taxFree: judge(tax.de_minimis),
     sellerCollects: judge(tax.collected_by_seller_up_to),
   };
@@ -45,7 +48,7 @@ export function describeThreshold({ basis, amount }: Threshold, currency: string
 }
 
 function isWithin(
-  threshold: Threshold | null,
+  threshold: Threshold | null | undefined,
   currency: string,
   value: ConsignmentValue,
   rates: ReferenceRate[],

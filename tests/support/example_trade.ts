@@ -4,26 +4,27 @@ import { OptionCode, ScheduleBody, ShippingOptionBody } from "../../src/trade/sc
 import type { ReferenceRate, Schedule, ShippingOption } from "../../src/trade/facts.ts";
 
 const FOLDER = "tools/example_trade";
-/** What the files were written for. */
-const DAY = new Date("2026-01-01T00:00:00.000Z");
+/** What the files were written for, but for those that name a later month. */
+const DAY = "2026-01-01";
 
-/** The countries that there is an example schedule of. */
-export function exampleDestinations(): string[] {
-  return [...Deno.readDirSync(FOLDER)]
-    .map(({ name }) => /^([a-z]{2})\.json$/.exec(name)?.[1]?.toUpperCase())
-    .filter((country) => country !== undefined)
-    .sort();
+/** Every example schedule, by the name of its file. */
+export function exampleSchedules(): Map<string, Schedule> {
+  const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name)
+    .filter((name) => /^[a-z]{2}(_\d{4}_\d{2})?\.json$/.test(name)).sort();
+  return new Map(names.map((name) => [name, readSchedule(name)]));
 }
 
-export function exampleSchedule(destination: string): Schedule {
-  const body = readJson(`${destination.toLowerCase()}.json`);
-  const { destination: country, effective_from, source, duty_rates, ...rules } = ScheduleBody.parse(body);
-  return { id: `schedule of ${country}`, destination: country, effective_from, source, rules, duty_rates };
+/** The example schedule of a destination that is in force on a day. */
+export function exampleSchedule(destination: string, on = DAY): Schedule {
+  const inForce = [...exampleSchedules().values()]
+    .filter((each) => each.destination === destination && each.effective_from <= on)
+    .sort((a, b) => a.effective_from < b.effective_from ? -1 : 1);
+  return inForce.at(-1)!;
 }
 
 export function exampleRates(): ReferenceRate[] {
   return [["exchange_rates.csv", "ECB"], ["exchange_rates_kwd.csv", "example"]].flatMap(([name, source]) =>
-    readRateFile("csv", Deno.readTextFileSync(`${FOLDER}/${name}`), DAY).rates
+    readRateFile("csv", Deno.readTextFileSync(`${FOLDER}/${name}`), new Date(DAY)).rates
       .map((rate) => ({ ...rate, source: source! }))
   );
 }
@@ -34,6 +35,11 @@ export function exampleShippingOptions(): ShippingOption[] {
     code: OptionCode.parse(code),
     ...ShippingOptionBody.parse(body),
   }));
+}
+
+function readSchedule(name: string): Schedule {
+  const { destination, effective_from, source, duty_rates, ...rules } = ScheduleBody.parse(readJson(name));
+  return { id: `schedule of ${name}`, destination, effective_from, source, rules, duty_rates };
 }
 
 function readJson(name: string): unknown {

@@ -20,6 +20,13 @@ Deno.test("The example law is loaded whole, once, and can be read by the API", a
     ),
     files,
   );
+  const lawOf = async (on: string) => {
+    const path = `/v1/trade/schedules?destination=DE&on=${on}`;
+    const { body: { data: [{ effective_from, duty }] } } = await app.request("GET", path, { token });
+    return [effective_from, duty.low_value?.per_subheading];
+  };
+  assertEquals(await lawOf("2026-06-30"), ["2026-01-01", undefined]);
+  assertEquals(await lawOf("2026-07-01"), ["2026-07-01", 300]);
   const rates = await app.request("GET", "/v1/trade/exchange-rates", { token });
   const sources = new Map(
     rates.body.data.map((each: Record<string, string>) => [each.currency, each.source]),

@@ -71,7 +71,12 @@ Deno.test("Facts are the schedule in force with the duty rates that can apply, b
   assertEquals(schedule!.source, source);
   assertEquals(schedule!.rules, {
     ...rules,
-    tax: { ...rules.tax, rates: [{ hs_prefix: "", category: null, rate: "0.19", note: null }] },
+    duty: { ...rules.duty, low_value: null },
+    tax: {
+      ...rules.tax,
+      seller_base: null,
+      rates: [{ hs_prefix: "", category: null, rate: "0.19", note: null }],
+    },
   } as never);
   assertEquals(schedule!.duty_rates, [
     rate("", "0.02"),
@@ -87,6 +92,19 @@ Deno.test("Facts are the schedule in force with the duty rates that can apply, b
   assertEquals(none.schedule!.duty_rates, [rate("", "0.02")]);
   const yesterday = await facts(app, { on: new Date("2026-11-20T23:59:59Z") });
   assertEquals(yesterday.schedule!.effective_from, "2025-01-01");
+});
+
+Deno.test("A schedule that was written before there were flat duties has none", async () => {
+  await using app = await startTestApp({}, { clock: new DayClock() });
+  const { token } = await app.user("staff");
+  await importSchedule(app, token, { effective_from: "2026-01-01" });
+  await app.deps.sql`
+    insert into trade_schedules (id, destination, effective_from, rules, source, actor, created_at)
+    select gen_random_uuid(), destination, '2026-01-02', rules #- '{duty,low_value}' #- '{tax,seller_base}', source, actor,
+           created_at
+    from trade_schedules`;
+  const { schedule } = await facts(app, {});
+  assertEquals([schedule!.rules.duty.low_value, schedule!.rules.tax.seller_base], [null, null]);
 });
 
 Deno.test("Rates are those asked for, the schedule's and the options', each the newest on or before the day", async () => {

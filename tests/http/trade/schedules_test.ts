@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { newId } from "../../../src/platform/id.ts";
+import { findTradeFacts } from "../../../src/trade/queries.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { eventsOf } from "../../support/orders.ts";
 import { DayClock, faultsOf, importSchedule, scheduleBody, sendSchedule } from "./support.ts";
@@ -27,7 +29,12 @@ Deno.test("A schedule is written down whole and read back as it was sent", async
     id: body.id,
     created_at: "2026-11-21T12:00:00.000Z",
     restrictions: [{ ...restrictions[0], category: null }],
-    tax: { ...rules.tax, rates: [{ hs_prefix: "", category: null, rate: "0.19", note: null }] },
+    duty: { ...rules.duty, low_value: null },
+    tax: {
+      ...rules.tax,
+      seller_base: null,
+      rates: [{ hs_prefix: "", category: null, rate: "0.19", note: null }],
+    },
     duty_rate_count: 3,
   };
   assertEquals(body, summary);
@@ -58,6 +65,73 @@ Deno.test("A schedule is written down whole and read back as it was sent", async
       created_at: summary.created_at,
     },
   ]);
+});
+
+/** The law of the EU since July 2026, as far as it differs from `scheduleBody`. */
+const FLAT = {
+  duty: {
+    valuation: "cif",
+    de_minimis: null,
+    low_value: { up_to: { amount: 15000, basis: "goods" }, per_subheading: 300 },
+  },
+  tax: { ...scheduleBody().tax, seller_base: ["goods", "shipping"] },
+};
+
+Deno.test("A flat duty on consignments of little value is written down and read back, and it is what a quote goes by", async () => {
+  await using app = await startTestApp({}, { clock: new DayClock() });
+  const { token } = await app.user("staff");
+  const id = await importSchedule(app, token, FLAT);
+  const { body } = await app.request("GET", `/v1/trade/schedules/${id}`, { token });
+  assertEquals([body.duty, body.tax.seller_base], [FLAT.duty, ["goods", "shipping"]]);
+  const { schedule } = await findTradeFacts(app.deps.sql, {
+    destination: "DE",
+    on: new Date("2026-11-21"),
+    currencies: [],
+    products: [],
+  });
+  assertEquals([schedule!.rules.duty, schedule!.rules.tax.seller_base], [body.duty, body.tax.seller_base]);
+});
+
+Deno.test("A flat duty that contradicts the rest of the law is refused by the field that is wrong", async () => {
+  await using app = await startTestApp({}, { clock: new DayClock() });
+  const { token } = await app.user("staff");
+  const faults = async (more: Record<string, unknown>) => faultsOf(await sendSchedule(app, token, more));
+  const de_minimis = { amount: 2200, basis: "goods" };
+  assertEquals(await faults({ duty: { ...FLAT.duty, de_minimis } }), [
+    "/duty/low_value must be null where there is a de_minimis: consignments of little value bear either no duty " +
+    "or a flat one",
+  ]);
+  assertEquals(await faults({ tax: { ...FLAT.tax, collected_by_seller_up_to: null } }), [
+    "/tax/seller_base must be null where the seller collects nothing: collected_by_seller_up_to is null",
+  ]);
+  const withFlat = (more: Record<string, unknown>) => (
+    { duty: { ...FLAT.duty, low_value: { ...FLAT.duty.low_value, ...more } } }
+  );
+  for (const per_subheading of [0, -300, 2.5, "3.00"]) {
+    const [fault, ...others] = await faults(withFlat({ per_subheading }));
+    assert(fault!.startsWith("/duty/low_value/per_subheading "), fault);
+    assertEquals(others, []);
+  }
+  assert((await faults(withFlat({ up_to: null })))[0]!.startsWith("/duty/low_value/up_to "));
+  assert((await faults({ tax: { ...FLAT.tax, seller_base: [] } }))[0]!.startsWith("/tax/seller_base "));
+  assertEquals(await inForce(app, token), []);
+});
+
+Deno.test("A schedule that was stored before there were flat duties is read as one without", async () => {
+  await using app = await startTestApp({}, { clock: new DayClock() });
+  const { token } = await app.user("staff");
+  const { destination, effective_from, source, duty_rates: _, ...rules } = scheduleBody();
+  const id = newId();
+  await app.deps.sql`
+    insert into trade_schedules (id, destination, effective_from, rules, source, actor, created_at)
+    values (${id}, ${destination}, ${effective_from}::text::date, ${
+    app.deps.sql.json(rules)
+  }, ${source}, 'test', now())`;
+  const duty = { ...rules.duty, low_value: null };
+  const { body: whole } = await app.request("GET", `/v1/trade/schedules/${id}`, { token });
+  assertEquals([whole.duty, whole.tax.seller_base], [duty, null]);
+  const { body: { data: [listed] } } = await app.request("GET", "/v1/trade/schedules", { token });
+  assertEquals([listed.id, listed.duty, listed.tax.seller_base], [id, duty, null]);
 });
 
 Deno.test("A schedule from tomorrow on is in force tomorrow, and the one before until then", async () => {
