@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { type AccessTokens, openAccessTokens } from "./identity/mod.ts";
+import { openProviders, type Providers } from "./payments/mod.ts";
 import { Bell } from "./platform/bell.ts";
 import { type Cache, openCache } from "./platform/cache.ts";
 import { type Clock, systemClock } from "./platform/clock.ts";
@@ -25,6 +26,7 @@ export interface Deps {
   metrics: Metrics;
   vitals: Vitals;
   accessTokens: AccessTokens;
+  providers: Providers;
   streams: LiveStreams;
 }
 
@@ -48,6 +50,7 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
     metrics: replace.metrics ?? new Metrics(cache),
     vitals: replace.vitals ?? new Vitals(config, sql, cache),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),
+    providers: replace.providers ?? await openProviders(config, { sql, clock }),
     streams: replace.streams ?? new LiveStreams({ sql, bell, horizon, clock, log }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Role } from "../platform/ctx.ts";
 import type { Sql, Tx } from "../platform/db.ts";
+import { sweepTable } from "../platform/sweep_job.ts";
 import type { User } from "./user.ts";
 
 // Locks in this module are always taken in this order: active admins by id → the user → families → tokens.
@@ -258,12 +259,12 @@ export async function voidPasswordTokens(tx: Tx, userId: string, now: string): P
 }
 
 /** Removes tokens that can do nothing any more, and the sessions that have none left. Gives how many rows went. */
-export async function deleteExpiredTokens(sql: Sql): Promise<number> {
-  const tokens = await sql`delete from refresh_tokens where expires_at < now()`;
-  const passwordTokens = await sql`delete from password_tokens where expires_at < now()`;
-  const families = await sql`
-    delete from refresh_families f
-    where f.created_at < now() - interval '1 day'
-      and not exists (select from refresh_tokens t where t.family_id = f.id)`;
-  return tokens.count + passwordTokens.count + families.count;
+export async function deleteExpiredTokens(sql: Sql, signal: AbortSignal): Promise<number> {
+  const isExpired = sql`expires_at < now()`;
+  const hasNoToken = sql`
+    created_at < now() - interval '1 day'
+    and not exists (select from refresh_tokens t where t.family_id = refresh_families.id)`;
+  return await sweepTable(sql, "refresh_tokens", isExpired, signal) +
+    await sweepTable(sql, "password_tokens", isExpired, signal) +
+    await sweepTable(sql, "refresh_families", hasNoToken, signal);
 }

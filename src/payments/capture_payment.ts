@@ -64,7 +64,7 @@ export async function sendCapture(
   payment: StoredPayment,
   capture: { id: string; amount: number },
 ): Promise<StoredPayment> {
-  const provider = await getProvider(ctx, payment.provider);
+  const provider = getProvider(ctx, payment.provider);
   try {
     const state = await provider.capture({
       id: capture.id,
@@ -94,7 +94,7 @@ export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> 
       message: `A payment that is ${payment.status} cannot be voided.`,
     });
   }
-  const provider = await getProvider(ctx, payment.provider);
+  const provider = getProvider(ctx, payment.provider);
   try {
     if (payment.provider_reference === null) {
       const found = await provider.find({ id: payment.id, reference: null });

@@ -1,28 +1,11 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
-import type { Sql } from "../platform/db.ts";
 import type { StoredPayment } from "./payment.ts";
 import { type PaymentProvider, ProviderError } from "./providers/provider.ts";
-import { openProviders, type Providers } from "./providers/providers.ts";
 import { recordCharge } from "./record_charge.ts";
 
-const opened = new WeakMap<Sql, Promise<Providers>>();
-
-/** Lets a pool's payments go through these providers instead of the configured ones. */
-export function useProviders(sql: Sql, providers: Providers): void {
-  opened.set(sql, Promise.resolve(providers));
-}
-
-/** The providers of this process. */
-export function providersOf(ctx: Pick<Ctx, "config" | "sql" | "clock">): Promise<Providers> {
-  let providers = opened.get(ctx.sql);
-  if (!providers) opened.set(ctx.sql, providers = openProviders(ctx.config, ctx));
-  return providers;
-}
-
 /** @throws payment_refused where there is no such provider */
-export async function getProvider(ctx: Ctx, name: string): Promise<PaymentProvider> {
-  const { byName } = await providersOf(ctx);
+export function getProvider({ providers: { byName } }: Ctx, name: string): PaymentProvider {
   const provider = byName.get(name);
   if (provider) return provider;
   const known = [...byName.keys()];
@@ -41,7 +24,7 @@ export async function getProvider(ctx: Ctx, name: string): Promise<PaymentProvid
  * and in doubt: the sweeper asks what became of it. Repeating it never charges twice.
  */
 export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<StoredPayment> {
-  const provider = await getProvider(ctx, payment.provider);
+  const provider = getProvider(ctx, payment.provider);
   try {
     const state = await provider.charge({
       id: payment.id,
@@ -70,7 +53,7 @@ export async function askAboutPayment(
   payment: StoredPayment,
   signal?: AbortSignal,
 ): Promise<StoredPayment | undefined> {
-  const provider = await getProvider(ctx, payment.provider);
+  const provider = getProvider(ctx, payment.provider);
   const { id, provider_reference: reference } = payment;
   const state = await provider.find({ id, reference }, signal);
   return state && await recordCharge(ctx, payment, state);

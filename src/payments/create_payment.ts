@@ -28,7 +28,7 @@ export async function createPayment(
   input: { orderId: string; ask: AskPayment },
   idempotency: Idempotency | undefined,
 ): Promise<Outcome<StoredPayment>> {
-  await getProvider(ctx, input.ask.provider);
+  getProvider(ctx, input.ask.provider);
   const { value: { id }, replayed } = await transaction(ctx.sql, (tx) =>
     once(tx, idempotency, async () => {
       const order = await lockOrder(tx, input.orderId);

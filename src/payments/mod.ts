@@ -12,3 +12,4 @@ export { sendRefund } from "./send_refund.ts";
 export { settleMoney } from "./settle_order.ts";
 export { workOnWebhook } from "./webhooks.ts";
 export { EXAMPLE_PAYMENT } from "./example.ts";
+export { openProviders, type Providers } from "./providers/providers.ts";

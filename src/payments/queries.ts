@@ -1,5 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import { sweepTable } from "../platform/sweep_job.ts";
 import { paymentCreated } from "./events.ts";
 import type { StoredPayment } from "./payment.ts";
 
@@ -163,10 +164,9 @@ export async function endWebhook(sql: Sql, ctx: Ctx, provider: string, eventId: 
 }
 
 /** Webhooks that were worked on are of no use for long. Gives how many it deleted. */
-export async function deleteOldWebhooks(sql: Sql): Promise<number> {
-  return (await sql`
-    delete from payment_webhooks where processed_at is not null and received_at < now() - interval '30 days'`)
-    .count;
+export async function deleteOldWebhooks(sql: Sql, signal: AbortSignal): Promise<number> {
+  const isOver = sql`processed_at is not null and received_at < now() - interval '30 days'`;
+  return await sweepTable(sql, "payment_webhooks", isOver, signal);
 }
 
 /** Moves the time of the next question on, unless something else was learnt meanwhile. */

@@ -35,7 +35,7 @@ export async function sendRefund(ctx: Ctx, refund: Refund): Promise<Refund> {
 }
 
 async function askProvider(ctx: Ctx, payment: StoredPayment, refund: Refund): Promise<Said> {
-  const provider = await getProvider(ctx, payment.provider);
+  const provider = getProvider(ctx, payment.provider);
   try {
     return await provider.refund({
       id: refund.id,

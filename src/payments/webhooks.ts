@@ -1,7 +1,7 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
-import { askAboutPayment, providersOf } from "./charge.ts";
+import { askAboutPayment } from "./charge.ts";
 import { handleWebhook } from "./jobs.ts";
 import { endWebhook, findPayment, findPaymentByReference, findWebhook, insertWebhook } from "./queries.ts";
 
@@ -15,7 +15,7 @@ export async function receiveWebhook(
   ctx: Ctx,
   input: { provider: string; body: Uint8Array; headers: Headers },
 ): Promise<void> {
-  const provider = (await providersOf(ctx)).byName.get(input.provider);
+  const provider = ctx.providers.byName.get(input.provider);
   if (!provider) throw notFound("payment provider");
   const event = provider.verifyWebhook(input.body, input.headers, ctx.clock.now());
   if (!event) {

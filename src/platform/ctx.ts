@@ -15,7 +15,10 @@ export type Actor =
   | { kind: "user"; userId: string; role: Role }
   | { kind: "system"; name: string };
 
-/** Everything a verb may use, for the length of one request, job or command. */
+/**
+ * Everything a verb may use, for the length of one request, job or command. What is a domain's own is declared there:
+ * `providers` by payments/providers/providers.ts.
+ */
 export interface Ctx {
   config: Config;
   sql: Sql;

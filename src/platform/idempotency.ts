@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { AppError } from "./errors.ts";
 import { type Sql, sqlState, type Tx } from "./db.ts";
+import { sweepTable } from "./sweep_job.ts";
 
 /** A creating call's `Idempotency-Key` with its scope: who called what, and a hash of what they sent. */
 export interface Idempotency {
@@ -95,6 +96,6 @@ export function inProgress(error: unknown): unknown {
 }
 
 /** Removes keys whose 24 hours are over. Gives how many. */
-export async function deleteExpiredKeys(sql: Sql): Promise<number> {
-  return (await sql`delete from idempotency_keys where expires_at < now()`).count;
+export async function deleteExpiredKeys(sql: Sql, signal: AbortSignal): Promise<number> {
+  return await sweepTable(sql, "idempotency_keys", sql`expires_at < now()`, signal);
 }

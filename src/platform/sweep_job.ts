@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { Fragment, Sql } from "./db.ts";
 import { defineJob, ROUND } from "./jobs.ts";
 
 /** Deletes what has had its time: idempotency keys, tokens, tickets, old deliveries. */
@@ -7,3 +8,29 @@ export const sweep = defineJob("platform.sweep", "default", z.object({}), {
   timeLimit: 600,
   heartbeat: 30,
 });
+
+/** Rows that one transaction deletes. */
+const BATCH = 1000;
+
+/**
+ * Deletes the rows of a table for which `isOver` holds, a thousand to a transaction, so that months of them hold
+ * nobody up; what somebody else holds is left for the next sweep. Ends early with the signal. Gives how many went.
+ */
+export async function sweepTable(
+  sql: Sql,
+  table: string,
+  isOver: Fragment,
+  signal: AbortSignal,
+): Promise<number> {
+  let count = 0;
+  let mayBeMore = true;
+  while (mayBeMore && !signal.aborted) {
+    // Locked first, so that none is deleted that has just changed into one to be kept.
+    const deleted = await sql`
+      delete from ${sql(table)} where ctid = any(array(
+        select ctid from ${sql(table)} where ${isOver} limit ${BATCH} for update skip locked))`;
+    count += deleted.count;
+    mayBeMore = deleted.count === BATCH;
+  }
+  return count;
+}

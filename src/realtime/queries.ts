@@ -1,5 +1,6 @@
 import type { Role } from "../platform/ctx.ts";
 import type { Sql } from "../platform/db.ts";
+import { sweepTable } from "../platform/sweep_job.ts";
 
 export async function insertTicket(
   sql: Sql,
@@ -24,6 +25,6 @@ export async function useTicket(
 }
 
 /** Removes tickets that nobody used. Gives how many there were. */
-export async function deleteExpiredTickets(sql: Sql): Promise<number> {
-  return (await sql`delete from stream_tickets where expires_at < now()`).count;
+export async function deleteExpiredTickets(sql: Sql, signal: AbortSignal): Promise<number> {
+  return await sweepTable(sql, "stream_tickets", sql`expires_at < now()`, signal);
 }

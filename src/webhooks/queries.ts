@@ -1,4 +1,5 @@
 import type { Sql, Tx } from "../platform/db.ts";
+import { sweepTable } from "../platform/sweep_job.ts";
 import type { Attempt, Delivery } from "./delivery.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -209,6 +210,7 @@ export async function succeededSince(tx: Tx, endpointId: string, since: string):
 }
 
 /** Removes what was finished longer than 30 days ago, with its attempts. Gives how many. */
-export async function deleteOldDeliveries(sql: Sql): Promise<number> {
-  return (await sql`delete from webhook_deliveries where finished_at < now() - interval '30 days'`).count;
+export async function deleteOldDeliveries(sql: Sql, signal: AbortSignal): Promise<number> {
+  const isOver = sql`finished_at < now() - interval '30 days'`;
+  return await sweepTable(sql, "webhook_deliveries", isOver, signal);
 }

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../src/deps.ts";
 import { expireDueOrders } from "../../src/orders/mod.ts";
-import { providersOf } from "../../src/payments/charge.ts";
 import { checkDuePayments } from "../../src/payments/mod.ts";
+import type { PaymentProvider } from "../../src/payments/providers/provider.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "./app.ts";
 import { addExport, checkedOut, openBorders } from "./checkout.ts";
 import { doOutsideJobs, readLog } from "./worker.ts";
@@ -94,13 +94,18 @@ export async function readPayment(app: TestApp, user: TestUser, id: string) {
 }
 
 /** The sandbox with the verbs of its bank. */
-export async function sandboxOf({ deps }: TestApp) {
-  return (await providersOf(deps)).sandbox!;
+export function sandboxOf({ deps }: TestApp) {
+  return deps.providers.sandbox!;
+}
+
+/** From now on what is paid by the sandbox goes through this provider; its bank stays the same. */
+export function payThrough({ deps }: TestApp, provider: PaymentProvider): void {
+  deps.providers = { ...deps.providers, byName: new Map([["sandbox", provider]]) };
 }
 
 /** A message of the sandbox's bank, as it would be posted. */
-export async function bankMessage(app: TestApp, reference: string, id?: string) {
-  return (await sandboxOf(app)).signWebhook({ id, type: "charge.updated", reference }, app.deps.clock.now());
+export function bankMessage(app: TestApp, reference: string, id?: string) {
+  return sandboxOf(app).signWebhook({ id, type: "charge.updated", reference }, app.deps.clock.now());
 }
 
 export function postWebhook(

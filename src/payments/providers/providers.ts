@@ -12,14 +12,20 @@ const CALL_LIMIT_MS = 10_000;
 /** Errors by which a provider shows that others would fail too. Any other one is about one payment, or is ours. */
 const TROUBLE = new Set(["timeout", "connection_failed", "api_error", "rate_limit", "provider_key_refused"]);
 
-/** The payment providers of this process. */
+declare module "../../platform/ctx.ts" {
+  interface Ctx {
+    providers: Providers;
+  }
+}
+
+/** The payment providers of a process. */
 export interface Providers {
   byName: ReadonlyMap<string, PaymentProvider>;
   /** Unguarded, for its bank's own verbs; undefined where there is no sandbox. */
   sandbox?: Sandbox;
 }
 
-/** Makes the providers that are configured. Stripe's library costs nothing where it is not. */
+/** Opens the providers that are configured. Stripe's library costs nothing where it is not. */
 export async function openProviders(
   config: Pick<Config, "payments" | "signingKeys">,
   { sql, clock }: { sql: Sql; clock: Clock },
@@ -42,18 +48,24 @@ export interface GuardOptions {
  * The same provider, where a call ends within ten seconds (`unknown`, `timeout`) and is not begun at all while the
  * provider keeps failing (`unknown`, `provider_unavailable`). What is about one payment does not count as failing, and
  * neither does a caller that has had enough (`unknown`, `aborted`). Whatever else is thrown becomes a ProviderError.
+ *
+ * Refunds have a breaker of their own. They can fail alone (a key that may not refund, say) and are tried again by
+ * themselves, which must not keep anybody from paying; and they must be left alone even while all others succeed.
  */
 export function guarded(
   provider: PaymentProvider,
   { callLimitMs = CALL_LIMIT_MS, breaker: options = DEFAULT_BREAKER }: GuardOptions = {},
 ): PaymentProvider {
-  const breaker = new Breaker(options);
-  const guard =
-    <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) => (input: I, signal?: AbortSignal) =>
+  const guardBy =
+    (breaker: Breaker) =>
+    <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) =>
+    (input: I, signal?: AbortSignal) =>
       throughBreaker(
         breaker,
         () => withinLimit((both) => call.call(provider, input, both), signal, callLimitMs),
       );
+  const guard = guardBy(new Breaker(options));
+  const guardRefund = guardBy(new Breaker(options));
   return {
     name: provider.name,
     capturesInParts: provider.capturesInParts,
@@ -61,7 +73,7 @@ export function guarded(
     find: guard(provider.find),
     capture: guard(provider.capture),
     void: guard(provider.void),
-    refund: guard(provider.refund),
+    refund: guardRefund(provider.refund),
     verifyWebhook: provider.verifyWebhook,
   };
 }

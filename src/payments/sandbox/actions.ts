@@ -1,6 +1,5 @@
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
-import { providersOf } from "../charge.ts";
 import type { ChargeState } from "../providers/provider.ts";
 import type { Sandbox, SandboxAction } from "../providers/sandbox.ts";
 import { findPaymentByReference } from "../queries.ts";
@@ -10,15 +9,14 @@ import { receiveWebhook } from "../webhooks.ts";
 const REFERENCE = /^sandbox_[0-9a-f-]{36}$/;
 
 /** @throws not_found where there is no sandbox, or none that would call a charge so */
-async function getSandbox(ctx: Ctx, reference: string): Promise<Sandbox> {
-  const { sandbox } = await providersOf(ctx);
+function getSandbox({ providers: { sandbox } }: Ctx, reference: string): Sandbox {
   if (!sandbox || !REFERENCE.test(reference)) throw notFound("address");
   return sandbox;
 }
 
 /** The 3-D Secure check that a charge waits for, or waited for. @throws not_found */
 export async function getAction(ctx: Ctx, reference: string): Promise<SandboxAction> {
-  const action = await (await getSandbox(ctx, reference)).findAction(reference);
+  const action = await getSandbox(ctx, reference).findAction(reference);
   if (!action) throw notFound("3-D Secure check");
   return action;
 }
@@ -35,7 +33,7 @@ export async function confirmAction(
   reference: string,
   outcome: "success" | "fail",
 ): Promise<{ action: SandboxAction; next: string | null }> {
-  const sandbox = await getSandbox(ctx, reference);
+  const sandbox = getSandbox(ctx, reference);
   await getAction(ctx, reference);
   await sandbox.confirmAction(reference, outcome);
   const action = await getAction(ctx, reference);
@@ -51,7 +49,7 @@ export async function settleCharge(
   ctx: Ctx,
   reference: string,
 ): Promise<{ reference: string; status: ChargeState["status"] }> {
-  const sandbox = await getSandbox(ctx, reference);
+  const sandbox = getSandbox(ctx, reference);
   const state = await sandbox.settle(reference);
   if (!state) throw notFound("charge");
   const { body, headers } = sandbox.signWebhook({ type: "charge.settled", reference }, ctx.clock.now());

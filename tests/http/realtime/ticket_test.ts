@@ -67,7 +67,7 @@ Deno.test("the sweep deletes tickets that nobody used in time, and no others", a
   await ticketFor(app, user);
   await app.deps.sql`update stream_tickets set expires_at = now() - interval '1 second'`;
   const fresh = await ticketFor(app, user);
-  assertEquals(await deleteExpiredTickets(app.deps.sql), 1);
+  assertEquals(await deleteExpiredTickets(app.deps.sql, new AbortController().signal), 1);
   assertEquals(await refusal(url, { query: { ticket: fresh } }), [200, ""]);
 });
 

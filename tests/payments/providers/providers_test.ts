@@ -77,19 +77,25 @@ const CAPTURED: ChargeState = {
 const { signal } = new AbortController();
 const payment = () => ({ id: newId(), reference: null });
 
-/** A guarded provider whose `find` does this. */
-function finding(find: PaymentProvider["find"], options?: GuardOptions): PaymentProvider {
+/** A guarded provider that can do this. */
+function providing(verbs: Partial<PaymentProvider>, options?: GuardOptions): PaymentProvider {
   const never = () => Promise.reject(new Error("not in this test"));
   return guarded({
     name: "test",
     capturesInParts: false,
     charge: never,
-    find,
+    find: never,
     capture: never,
     void: never,
     refund: never,
     verifyWebhook: () => undefined,
+    ...verbs,
   }, options);
+}
+
+/** A guarded provider whose `find` does this. */
+function finding(find: PaymentProvider["find"], options?: GuardOptions): PaymentProvider {
+  return providing({ find }, options);
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -105,6 +111,58 @@ Deno.test("a provider that keeps failing is left alone", async () => {
   for (let i = 0; i < 5; i++) assertEquals(await codeOf(provider.find(payment(), signal)), "api_error");
   assertEquals(await codeOf(provider.find(payment(), signal)), "provider_unavailable");
   assertEquals(calls, 5);
+});
+
+const CHARGE = {
+  id: newId(),
+  orderId: newId(),
+  amount: 1,
+  currency: "EUR",
+  paymentMethod: "tok_success",
+  captureMethod: "automatic" as const,
+};
+const REFUND = { id: newId(), reference: "c_1", amount: 1, currency: "EUR", reason: "Late" };
+const CAPTURE = { id: newId(), reference: "c_1", amount: 1, currency: "EUR" };
+const inTrouble = () => Promise.reject(new ProviderError("unknown", "provider_key_refused", "No."));
+
+Deno.test("a provider that takes no refunds is still charged", async () => {
+  const provider = providing({ charge: () => Promise.resolve(CAPTURED), refund: inTrouble });
+  for (let i = 0; i < 5; i++) assertEquals(await codeOf(provider.refund(REFUND)), "provider_key_refused");
+  assertEquals(await codeOf(provider.refund(REFUND)), "provider_unavailable");
+  assertEquals(await provider.charge(CHARGE), CAPTURED);
+});
+
+Deno.test("a provider that takes no refunds is left alone with them, however many charges succeed meanwhile", async () => {
+  const provider = providing({ charge: () => Promise.resolve(CAPTURED), refund: inTrouble });
+  for (let i = 0; i < 5; i++) {
+    assertEquals(await codeOf(provider.refund(REFUND)), "provider_key_refused");
+    assertEquals(await provider.charge(CHARGE), CAPTURED);
+  }
+  assertEquals(await codeOf(provider.refund(REFUND)), "provider_unavailable");
+});
+
+Deno.test("a provider that fails to charge is asked nothing else about payments, but for refunds", async () => {
+  const succeeds = () => Promise.resolve(CAPTURED);
+  const refunded = { reference: "r_1", status: "succeeded" as const };
+  const provider = providing({
+    charge: inTrouble,
+    find: succeeds,
+    capture: succeeds,
+    void: succeeds,
+    refund: () => Promise.resolve(refunded),
+  });
+  for (let i = 0; i < 5; i++) {
+    assertEquals(await codeOf(provider.charge(CHARGE)), "provider_key_refused");
+  }
+  for (
+    const call of [
+      provider.charge(CHARGE),
+      provider.find(payment()),
+      provider.capture(CAPTURE),
+      provider.void(CAPTURE),
+    ]
+  ) assertEquals(await codeOf(call), "provider_unavailable");
+  assertEquals(await provider.refund(REFUND), refunded);
 });
 
 Deno.test("refusals and what is about one payment do not count as failing", async () => {
