@@ -84,7 +84,7 @@ const get = (path: string, token?: string) =>
   `GET ${path} HTTP/1.1\r\nHost: bench\r\n${token ? `Authorization: Bearer ${token}\r\n` : ""}\r\n`;
 
 const SHIP_TO =
-  `{"name":"Ada Lovelace","lines":["Hauptstr. 1"],"city":"Berlin","postal_code":"10115","country":"DE"}`;
+  `{"name":"Ada Lovelace","lines":["1 High St"],"city":"Leeds","postal_code":"LS1 1UR","country":"GB"}`;
 
 const post = (path: string, token: string, body: string, key?: string) =>
   `POST ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}\r\n` +
@@ -98,9 +98,11 @@ function twoLines(skus: string[]): string {
   return [first, second].map((i) => `{"sku":"${skus[i]}","quantity":${1 + below(3)}}`).join(",");
 }
 
-/** An order of two different SKUs, under a key that no other request has. */
+/** An order of two different SKUs across a border, under a key that no other request has. */
 function order({ tokens, skus }: { tokens: string[]; skus: string[] }): string {
-  const body = `{"items":[${twoLines(skus)}],"currency":"EUR","ship_to":${SHIP_TO}}`;
+  const body = `{"items":[${
+    twoLines(skus)
+  }],"currency":"EUR","ship_to":${SHIP_TO},"shipping_option":"standard"}`;
   return post("/v1/orders", pick(tokens), body, crypto.randomUUID());
 }
 
@@ -123,7 +125,7 @@ async function checkOut(
     post(`/v1/carts/${cartId}/quotes`, token, `{"shipping_option":"standard"}`),
   );
   if (quote.status !== 201) return quote;
-  const body = `{"quote_id":"${idOf(quote)}","ship_to":${SHIP_TO.replace(`"DE"`, `"GB"`)},` +
+  const body = `{"quote_id":"${idOf(quote)}","ship_to":${SHIP_TO},` +
     `"payment":{"provider":"sandbox","payment_method":"tok_success"}}`;
   const done = await connection.send(post(`/v1/carts/${cartId}/checkout`, token, body, crypto.randomUUID()));
   return done.status !== 201 || done.body().includes(`"status":"PAID"`) ? done : { ...done, status: 599 };

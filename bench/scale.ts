@@ -137,7 +137,8 @@ async function requestsOf(stage: Stage, many: postgres.Sql): Promise<Record<stri
     body: JSON.stringify({
       items: [0, 1].map((i) => ({ sku: stage.skus[Math.floor(Math.random() * 500) + i * 500], quantity: 1 })),
       currency: "EUR",
-      ship_to: { name: "Ada", lines: ["Hauptstr. 1"], city: "Berlin", postal_code: "10115", country: "DE" },
+      ship_to: { name: "Ada", lines: ["1 High St"], city: "Leeds", postal_code: "LS1 1UR", country: "GB" },
+      shipping_option: "standard",
     }),
   });
   const get: Request = (side) => ({ path: `/v1/orders/${side.ids[side.next++ % side.ids.length]}` });

@@ -167,7 +167,8 @@ async function place({ skus }: Stage, { port }: Server, token: string): Promise<
     body: JSON.stringify({
       items: [{ sku, quantity: 1 }],
       currency: "EUR",
-      ship_to: { name: "Ada Lovelace", lines: ["Hauptstr. 1"], city: "Berlin", country: "DE" },
+      ship_to: { name: "Ada", lines: ["1 High St"], city: "Leeds", postal_code: "LS1 1UR", country: "GB" },
+      shipping_option: "standard",
     }),
   });
   const { id } = await response.json();

@@ -246,7 +246,8 @@ async function placeOne(stage: Stage, port: number, token: string, made: Map<str
     body: JSON.stringify({
       items: [{ sku: any(), quantity: 1 }, { sku: any(), quantity: 1 }],
       currency: "EUR",
-      ship_to: { name: "Ada", lines: ["Hauptstr. 1"], city: "Berlin", postal_code: "10115", country: "DE" },
+      ship_to: { name: "Ada", lines: ["1 High St"], city: "Leeds", postal_code: "LS1 1UR", country: "GB" },
+      shipping_option: "standard",
     }),
   });
   const order = await response.json();

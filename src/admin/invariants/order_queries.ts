@@ -154,10 +154,11 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
     table: "quotes",
     name: "orders_cost_what_was_quoted",
     holds: "An order of a quote costs what was quoted, in all of its parts.",
+    // Joined by uuid, so that the orders are hashed and not the quotes' events.
     broken: (sql) =>
       sql`
       select o.id::text, format('%s: total %s, quoted %s', o.number, o.total_price, q.data->>'total_price') as what
-      from orders o join events q on q.aggregate_type = 'quote' and q.aggregate_id = o.quote_id::text and q.sequence = 1
+      from orders o join events q on q.aggregate_type = 'quote' and q.aggregate_id::uuid = o.quote_id and q.sequence = 1
       where (o.currency, o.subtotal::text, o.shipping_total::text, o.duty_total::text, o.tax_total::text, o.total_price::text)
         is distinct from (q.data->>'currency', q.data->>'subtotal', q.data->>'shipping_total', q.data->>'duty_total',
                           q.data->>'tax_total', q.data->>'total_price')`,

@@ -1,0 +1,25 @@
+import { assert, assertEquals } from "@std/assert";
+import postgres from "postgres";
+import { fillOrders } from "../../bench/fill.ts";
+import { fillShop } from "../../bench/shop.ts";
+import { brokenOf, verifyDatabase } from "../../src/admin/mod.ts";
+import { startTestApp } from "../support/app.ts";
+import { assertEventsValid } from "../support/events.ts";
+
+const WRITTEN = ["payment.failed", "refund.failed", "refund.succeeded", "return.refunded", "cart.expired"];
+
+Deno.test("bench:fill writes what the API would have: every invariant holds, and every event has its registered shape", async () => {
+  await using app = await startTestApp();
+  const { sql, config } = app.deps;
+  const own = postgres(config.databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await fillShop(own);
+    await fillOrders(own, 1000, () => {});
+  } finally {
+    await own.end();
+  }
+  assertEquals(brokenOf(await verifyDatabase(config, new Date())), []);
+  const counts = await assertEventsValid(sql);
+  assertEquals(counts["order.created"], 1000);
+  for (const type of WRITTEN) assert(counts[type]! > 0, type);
+});
