@@ -9,6 +9,7 @@ import { asyncApiRoutes, eventRoutes } from "./events/routes.ts";
 import { docsRoutes } from "./http/docs.ts";
 import { documentRoutes } from "./documents/routes.ts";
 import { outboxRoutes } from "./events/outbox/routes.ts";
+import { sealRoutes } from "./events/seals/routes.ts";
 import { healthRoutes } from "./http/health.ts";
 import { metricsRoutes } from "./http/metrics.ts";
 import { identityRoutes } from "./identity/routes.ts";
@@ -144,6 +145,7 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
       eventRoutes,
       notificationRoutes,
       outboxRoutes,
+      sealRoutes,
       webhookRoutes,
       realtimeRoutes,
       adminRoutes(JOBS),

@@ -1,5 +1,5 @@
 import { expireCarts } from "./carts/mod.ts";
-import { dispatchEvents } from "./events/mod.ts";
+import { dispatchEvents, sealEvents } from "./events/mod.ts";
 import { sendNotificationJob } from "./notifications/mod.ts";
 import { expireOrders, processOrder } from "./orders/mod.ts";
 import { checkPayments, handleWebhook, settleOrder } from "./payments/mod.ts";
@@ -19,6 +19,7 @@ export const JOBS = [
   sendNotificationJob,
   deliverWebhook,
   dispatchEvents,
+  sealEvents,
   sweep,
 ] as const;
 export type JobName = typeof JOBS[number]["name"];

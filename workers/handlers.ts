@@ -1,4 +1,5 @@
 import { expireDueCarts } from "../src/carts/mod.ts";
+import { sealLog } from "../src/events/mod.ts";
 import { expireDueOrders, processOrders } from "../src/orders/mod.ts";
 import { sendNotification } from "../src/notifications/mod.ts";
 import { deleteExpiredTokens } from "../src/identity/mod.ts";
@@ -90,11 +91,17 @@ export const HANDLERS = {
       return Promise.resolve();
     },
   },
+  "events.seal": {
+    async alone(ctx, _, signal) {
+      await inBatches(signal, () => sealLog(ctx));
+    },
+  },
   "platform.sweep": {
-    async alone(ctx) {
-      const count = await deleteExpiredKeys(ctx.sql) + await deleteExpiredTokens(ctx.sql) +
-        await deleteOldDeliveries(ctx.sql) + await deleteExpiredTickets(ctx.sql) +
-        await deleteOldWebhooks(ctx.sql);
+    async alone(ctx, _, signal) {
+      const { sql } = ctx;
+      const count = await deleteExpiredKeys(sql, signal) + await deleteExpiredTokens(sql, signal) +
+        await deleteOldDeliveries(sql, signal) + await deleteExpiredTickets(sql, signal) +
+        await deleteOldWebhooks(sql, signal);
       ctx.log.debug("swept", { count });
     },
   },

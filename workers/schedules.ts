@@ -7,5 +7,6 @@ export const SCHEDULES: { job: JobName; cron: string }[] = [
   { job: "quotes.expire", cron: "* * * * *" },
   { job: "payments.check", cron: "* * * * *" },
   { job: "events.dispatch", cron: "* * * * *" },
+  { job: "events.seal", cron: "* * * * *" },
   { job: "platform.sweep", cron: "*/10 * * * *" },
 ];

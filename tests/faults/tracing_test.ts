@@ -5,6 +5,7 @@ import { testDatabase } from "../support/database.ts";
 import { addProduct, place, SHIP_TO } from "../support/orders.ts";
 import { doJobs, readLog } from "../support/worker.ts";
 import { startProcess } from "../support/process.ts";
+import { rewriteLog } from "../support/events.ts";
 
 interface Span {
   traceId: string;
@@ -174,7 +175,10 @@ Deno.test("Of orders that one job's batch processes together, each event stays o
   for (let i = 1; i <= 3; i++) {
     const { id } = await place(app, user, { [sku]: 1 });
     const traceparent = `00-${String(i).repeat(32)}-${String(i).repeat(16)}-01`;
-    await app.deps.sql`update events set traceparent = ${traceparent} where aggregate_id = ${id}`;
+    await rewriteLog(
+      app.deps.sql,
+      (tx) => tx`update events set traceparent = ${traceparent} where aggregate_id = ${id}`,
+    );
     traces.set(id, traceparent);
   }
   const untraced = await place(app, user, { [sku]: 1 });

@@ -4,6 +4,7 @@ import { advanceReader, type LoggedEvent, readEvents } from "../../src/platform/
 import { LogHorizon } from "../../src/platform/log_horizon.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
+import { rewriteLog } from "../support/events.ts";
 
 const READER = "jobs";
 const PATIENCE_MS = 20_000;
@@ -189,8 +190,10 @@ Deno.test("Reading by user and by aggregate gives only theirs, within the bounds
     const [user, other] = [crypto.randomUUID(), crypto.randomUUID()];
     await append(sql, 3, "a");
     await append(sql, 3, "b");
-    await sql`update events set user_id = ${user} where sequence = 2`;
-    await sql`update events set user_id = ${other} where sequence = 3`;
+    await rewriteLog(sql, async (tx) => {
+      await tx`update events set user_id = ${user} where sequence = 2`;
+      await tx`update events set user_id = ${other} where sequence = 3`;
+    });
     const positions = async (filter: object) =>
       (await readEvents(sql, { after: 0, upTo: 6, limit: 10, ...filter })).map(({ position }) => position);
     assertEquals(await positions({}), [1, 2, 3, 4, 5, 6]);

@@ -5,6 +5,7 @@ import { openDatabase, type Sql } from "../../src/platform/db.ts";
 import { type LoggedEvent, readEvents } from "../../src/platform/event_log.ts";
 import { LogHorizon } from "../../src/platform/log_horizon.ts";
 import { testDatabase } from "../support/database.ts";
+import { rewriteLog } from "../support/events.ts";
 
 const PATIENCE_MS = 20_000;
 
@@ -289,7 +290,7 @@ Deno.test("A process that starts before any reader takes a long log in one call,
       insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
       select 'test.happened', 1, 'test', 'many', n, 'system:test', '{}', now() from generate_series(1, 25000) as n`;
     assertEquals(await new LogHorizon(sql).settled(), 25_000);
-    await writers`delete from events where position in (5, 9999, 10001, 20000)`;
+    await rewriteLog(sql, (tx) => tx`delete from events where position in (5, 9999, 10001, 20000)`);
     await settlesAt(new LogHorizon(sql), 25_000);
   });
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { EVENT_TYPES } from "../../src/events/mod.ts";
-import type { Sql } from "../../src/platform/db.ts";
+import { type Sql, transaction, type Tx } from "../../src/platform/db.ts";
 
 const CHUNK = 1000;
 
@@ -44,4 +44,12 @@ export async function assertEventsValid(sql: Sql): Promise<Record<string, number
     if (events.length < CHUNK) return counts;
     after = events.at(-1)!.position;
   }
+}
+
+/** Does with the log what nobody may: no trigger is in the way of `work`. */
+export async function rewriteLog(sql: Sql, work: (tx: Tx) => Promise<unknown>): Promise<void> {
+  await transaction(sql, async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    await work(tx);
+  });
 }

@@ -1,4 +1,5 @@
 import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import { chained } from "../../events/mod.ts";
 import type { Invariant } from "./invariant.ts";
 
 const common = { severity: "broken", table: "events" } as const;
@@ -16,6 +17,29 @@ const things = (sql: Sql | Tx): Fragment =>
 
 /** What must hold of the log. */
 export const EVENT_INVARIANTS: readonly Invariant[] = [
+  {
+    ...common,
+    table: "event_seals",
+    name: "sealed_events_are_as_they_were",
+    holds:
+      "The events of the 20 latest seals, and of 20 others taken at random, are those that were sealed, none more and none less.",
+    broken: (sql) =>
+      sql`
+      select s.position::text as id,
+             format('the events after %s up to %s are not those that were sealed', s.since, s.position) as what
+      from (
+        (select * from event_seals order by position desc limit 20)
+        union
+        (select * from event_seals order by random() limit 20)
+      ) s
+      left join event_seals before on before.position = s.since
+      cross join lateral (
+        select count(*) as events, ${chained(sql, sql`before.hash`)} as hash
+        from events e where e.position > s.since and e.position <= s.position
+      ) found
+      where (found.events, found.hash) is distinct from (s.events::bigint, s.hash)
+        or (s.since > 0 and before.position is null)`,
+  },
   {
     ...common,
     name: "events_have_no_gap",
@@ -50,7 +74,8 @@ export const EVENT_INVARIANTS: readonly Invariant[] = [
     table: "orders",
     name: "orders_are_their_last_event",
     holds: "One event of an order tells its version, with its statuses, and none tells a later one.",
-    // Each order counts 1, its telling event -1; only what is narrow is grouped.
+    // Each order counts 1, its telling event -1; only what is narrow is grouped. Joined by uuid, of which the planner knows
+    // that it is unique: it hashes the orders then, and not gigabytes of events.
     broken: (sql) =>
       sql`
       select id::text, 'the log does not end with its version and statuses' as what
@@ -58,7 +83,7 @@ export const EVENT_INVARIANTS: readonly Invariant[] = [
         select id, 1 as count from orders
         union all
         select o.id, case when (e.data->>'version')::int > o.version then 1 else -1 end
-        from orders o join events e on e.aggregate_type = 'order' and e.aggregate_id = o.id::text
+        from orders o join events e on e.aggregate_type = 'order' and e.aggregate_id::uuid = o.id
         where e.type <> 'order.processed' and case
           when (e.data->>'version')::int = o.version then (o.status, o.payment_status, o.fulfilment_status) =
             (e.data->>'status', e.data->>'payment_status', e.data->>'fulfilment_status')

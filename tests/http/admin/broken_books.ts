@@ -28,6 +28,11 @@ const event = `(select max(position) from events)`;
 
 /** What breaks it, by the invariant's name; several things where it says several. */
 export const BROKEN_BOOKS: Record<string, string | string[]> = {
+  sealed_events_are_as_they_were: [
+    `insert into event_seals (position, since, events, hash) select max(position), 0, count(*), sha256('') from events`,
+    `insert into event_seals (position, since, events, hash)
+     select 2, 1, 1, sha256(string_agg(sha256(convert_to(data::text, 'UTF8')), '')) from events where position = 2`,
+  ],
   stock_levels_are_sums_of_movements: "update stock_levels set on_hand = on_hand + 1 where sku = 'A'",
   stock_is_never_negative: "update stock_levels set on_hand = -1 where sku = 'A'",
   reserved_stock_is_wanted: "update stock_levels set reserved = reserved + 1 where sku = 'B'",
@@ -97,6 +102,12 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     `delete from ledger where order_id = ${order("paid")} and kind = 'sale'`,
     `delete from ledger where order_id = ${order("pending")}`,
     `delete from ledger where order_id = ${order("cancelled")} and kind = 'cancellation'`,
+    `update ledger set revenue = revenue - 1, tax = tax + 1 where order_id = ${
+      order("refunded_and_cancelled")
+    } and kind = 'cancellation'`,
+    `update ledger set refunds = refunds - 1, tax = tax + 1 where order_id = ${
+      order("refunded_and_cancelled")
+    } and kind = 'refund'`,
     `update orders set status = 'CANCELLED' where id = ${order("pending")}`,
     `update ledger set order_id = '${ID}5' where order_id = ${order("pending")}`,
   ],

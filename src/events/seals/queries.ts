@@ -1,0 +1,65 @@
+import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+
+/** A link of the chain over the log. */
+export interface Seal {
+  /** The last event that it covers. */
+  position: number;
+  /** The last event that the seal before covers; 0 for the first. */
+  since: number;
+  /** How many events it covers. */
+  events: number;
+  /** SHA-256 of the seal before and of these events, in hexadecimal. */
+  hash: string;
+  sealed_at: string;
+}
+
+const sealColumns = (sql: Sql | Tx): Fragment =>
+  sql`position, since, events, encode(hash, 'hex') as hash, sealed_at`;
+
+/**
+ * SHA-256 of one event, all of it, as the text of a JSON array; its table is called `e`. The order and the spelling of the
+ * fields must never change.
+ */
+const digest = (sql: Sql | Tx): Fragment =>
+  sql`sha256(convert_to(jsonb_build_array(
+    e.position, e.id, e.type, e.version, e.aggregate_type, e.aggregate_id, e.sequence, e.user_id, e.actor, e.request_id,
+    e.traceparent, e.data, (extract(epoch from e.occurred_at) * 1000000)::bigint
+  )::text, 'UTF8'))`;
+
+/** What a stretch of events makes of the seal before: `before` is its hash, null for the first. */
+export const chained = (sql: Sql | Tx, before: Fragment): Fragment =>
+  sql`sha256(coalesce(${before}, ''::bytea) || string_agg(${digest(sql)}, ''::bytea order by e.position))`;
+
+/**
+ * Seals the next events, `limit` of them at the most and none behind `upTo`. Undefined where there are none, or where
+ * somebody else has just sealed them.
+ */
+export async function insertSeal(sql: Sql, upTo: number, limit: number): Promise<Seal | undefined> {
+  const [seal] = await sql<Seal[]>`
+    with last as materialized (
+      select position, hash from event_seals order by position desc limit 1
+    ), e as materialized (
+      select * from events
+      where position > coalesce((select position from last), 0) and position <= ${upTo}
+      order by position limit ${limit}
+    )
+    insert into event_seals (position, since, events, hash)
+    select max(e.position), coalesce((select position from last), 0), count(*), ${
+    chained(sql, sql`(select hash from last)`)
+  }
+    from e having count(*) > 0
+    on conflict do nothing
+    returning ${sealColumns(sql)}`;
+  return seal;
+}
+
+/** Seals, the latest first, `limit + 1` of them before `beforePosition`. */
+export async function listSealRows(
+  sql: Sql,
+  { beforePosition, limit }: { beforePosition?: number; limit: number },
+): Promise<Seal[]> {
+  return await sql<Seal[]>`
+    select ${sealColumns(sql)} from event_seals
+    ${beforePosition === undefined ? sql`` : sql`where position < ${beforePosition}`}
+    order by position desc limit ${limit + 1}`;
+}

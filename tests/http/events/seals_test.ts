@@ -1,0 +1,103 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { systemCtx } from "../../../src/deps.ts";
+import { listSealRows } from "../../../src/events/seals/queries.ts";
+import { sealLog } from "../../../src/events/mod.ts";
+import { startTestApp, type TestApp } from "../../support/app.ts";
+import { rewriteLog } from "../../support/events.ts";
+import { addProduct, assertBooksBalance, place, startAnother } from "../../support/orders.ts";
+import { HANDLERS } from "../../../workers/handlers.ts";
+
+const seals = async (app: TestApp) => (await listSealRows(app.deps.sql, { limit: 1000 })).toReversed();
+
+/** A shop whose log was sealed three times, and goes on. */
+async function sealedShop() {
+  const app = await startTestApp();
+  const ctx = systemCtx(app.deps, "events.seal");
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  for (let round = 0; round < 3; round++) {
+    await place(app, user, { [sku]: 1 });
+    await place(app, user, { [sku]: 1 });
+    assert((await sealLog(ctx)).seal);
+  }
+  await place(app, user, { [sku]: 1 });
+  return { app, ctx, user };
+}
+
+Deno.test("Seals cover the log without a gap, each event once, and there is none for nothing", async () => {
+  const { app, ctx } = await sealedShop();
+  await using _ = app;
+  await HANDLERS["events.seal"].alone(ctx, {}, new AbortController().signal);
+  assertEquals(await sealLog(ctx), { seal: undefined, mayBeMore: false });
+  const chain = await seals(app);
+  assertEquals(chain.length, 4);
+  assertEquals(chain.map(({ since }) => since), [0, ...chain.slice(0, -1).map(({ position }) => position)]);
+  const [log] = await app.deps.sql`select max(position) as last, count(*)::int as events from events`;
+  assertEquals(chain.at(-1)!.position, log!.last);
+  assertEquals(chain.reduce((sum, { events }) => sum + events, 0), log!.events);
+  assertEquals(new Set(chain.map(({ hash }) => hash)).size, 4);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Several who seal at once make one chain", async () => {
+  await using app = await startTestApp();
+  await using other = await startAnother(app);
+  const { sku } = await addProduct(app);
+  const user = await app.user();
+  for (let round = 0; round < 10; round++) {
+    await place(app, user, { [sku]: 1 });
+    const made = await Promise.all(
+      [app.deps, other.deps, app.deps, other.deps].map((deps) => sealLog(systemCtx(deps, "events.seal"))),
+    );
+    assertEquals(made.filter(({ seal }) => seal).length, 1);
+  }
+  assertEquals((await seals(app)).length, 10);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Whatever is done to a sealed event, with whatever rights, is found", async () => {
+  for (
+    const [statement, broken] of [
+      [`update events set data = jsonb_set(data, '{total_price}', '1') where position = $at`, 2],
+      [`update events set actor = 'user:somebody-else' where position = $at`, 2],
+      [`update events set occurred_at = occurred_at - interval '1 millisecond' where position = $at`, 2],
+      [`update events set request_id = null where position = $at`, 2],
+      [`delete from events where position = $at`, 2],
+      // Who makes a seal fit again breaks the next one.
+      [
+        `update event_seals set hash = sha256('') where position = (select min(position) from event_seals)`,
+        2,
+      ],
+      [`delete from event_seals where position = (select min(position) from event_seals)`, 1],
+    ] as const
+  ) {
+    const { app } = await sealedShop();
+    await using _ = app;
+    await assertBooksBalance(app.deps.sql);
+    const [, second] = await seals(app);
+    await rewriteLog(app.deps.sql, (tx) => tx.unsafe(statement.replace("$at", String(second!.position))));
+    const staff = await app.user("staff");
+    const { body } = await app.request("GET", "/v1/admin/invariants", { token: staff.token });
+    const found = body.invariants.find(({ name }: { name: string }) =>
+      name === "sealed_events_are_as_they_were"
+    );
+    assert(found.breaks >= 1 && found.breaks <= broken, `${statement}: ${found.breaks}`);
+    assertEquals(body.ok, false);
+  }
+});
+
+Deno.test("A seal is never changed or taken back by an honest hand, and staff can copy it", async () => {
+  const { app, user } = await sealedShop();
+  await using _ = app;
+  const { sql } = app.deps;
+  await assertRejects(() => sql`update event_seals set events = events + 1`, Error, "never changed");
+  await assertRejects(() => sql`delete from event_seals`, Error, "never changed");
+  const staff = await app.user("staff");
+  const page = (token: string, query = "") => app.request("GET", `/v1/admin/event-seals${query}`, { token });
+  const { body } = await page(staff.token);
+  assertEquals(body.data, (await seals(app)).toReversed().map((seal) => ({ ...seal })));
+  const first = await page(staff.token, "?limit=2");
+  const rest = await page(staff.token, `?limit=2&cursor=${first.body.next_cursor}`);
+  assertEquals([...first.body.data, ...rest.body.data], body.data);
+  assertEquals((await page(user.token)).status, 403);
+});
