@@ -136,6 +136,7 @@ A first order, to paste into another terminal:
     -d password=first-order-47-lanterns | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
   ORDER=$(curl -s $API/orders -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
     -H 'Idempotency-Key: my-first-order' -d '{"items":[{"sku":"MUG-BLUE","quantity":2}],"currency":"EUR",
+    "shipping_option":"parcel-de",
     "ship_to":{"name":"Ada Lovelace","lines":["Hauptstr. 1"],"city":"Berlin","postal_code":"10115","country":"DE"}}' \\
     | sed 's/^{"id":"\\([^"]*\\)".*/\\1/')
   curl -s $API/orders/$ORDER -H "Authorization: Bearer $TOKEN"; echo

@@ -557,6 +557,28 @@ export type TradeScheduleSummary = {
              */
             basis: 'goods' | 'goods_and_shipping';
         } | null;
+        /**
+         * A flat duty instead of that by rates on consignments of little value; null: there is none
+         */
+        low_value?: {
+            /**
+             * Up to and including this; of more the duty is by its rates
+             */
+            up_to: {
+                /**
+                 * In minor units of the currency
+                 */
+                amount: number;
+                /**
+                 * What is compared with it: the value of the goods alone, or with their shipping
+                 */
+                basis: 'goods' | 'goods_and_shipping';
+            };
+            /**
+             * For each 6-digit HS subheading in the consignment, whatever the quantity, in minor units of the schedule's currency
+             */
+            per_subheading: number;
+        } | null;
     };
     tax: {
         name: string;
@@ -608,6 +630,10 @@ export type TradeScheduleSummary = {
              */
             basis: 'goods' | 'goods_and_shipping';
         } | null;
+        /**
+         * What it is charged on where the seller collects it; null: on `base`
+         */
+        seller_base?: Array<'goods' | 'shipping' | 'duty'> | null;
         /**
          * The name of that rule
          */
@@ -682,6 +708,28 @@ export type NewTradeSchedule = {
              */
             basis: 'goods' | 'goods_and_shipping';
         } | null;
+        /**
+         * A flat duty instead of that by rates on consignments of little value; null: there is none
+         */
+        low_value?: {
+            /**
+             * Up to and including this; of more the duty is by its rates
+             */
+            up_to: {
+                /**
+                 * In minor units of the currency
+                 */
+                amount: number;
+                /**
+                 * What is compared with it: the value of the goods alone, or with their shipping
+                 */
+                basis: 'goods' | 'goods_and_shipping';
+            };
+            /**
+             * For each 6-digit HS subheading in the consignment, whatever the quantity, in minor units of the schedule's currency
+             */
+            per_subheading: number;
+        } | null;
     };
     tax: {
         name: string;
@@ -733,6 +781,10 @@ export type NewTradeSchedule = {
              */
             basis: 'goods' | 'goods_and_shipping';
         } | null;
+        /**
+         * What it is charged on where the seller collects it; null: on `base`
+         */
+        seller_base?: Array<'goods' | 'shipping' | 'duty'> | null;
         /**
          * The name of that rule
          */
@@ -830,6 +882,28 @@ export type TradeSchedule = {
              */
             basis: 'goods' | 'goods_and_shipping';
         } | null;
+        /**
+         * A flat duty instead of that by rates on consignments of little value; null: there is none
+         */
+        low_value?: {
+            /**
+             * Up to and including this; of more the duty is by its rates
+             */
+            up_to: {
+                /**
+                 * In minor units of the currency
+                 */
+                amount: number;
+                /**
+                 * What is compared with it: the value of the goods alone, or with their shipping
+                 */
+                basis: 'goods' | 'goods_and_shipping';
+            };
+            /**
+             * For each 6-digit HS subheading in the consignment, whatever the quantity, in minor units of the schedule's currency
+             */
+            per_subheading: number;
+        } | null;
     };
     tax: {
         name: string;
@@ -881,6 +955,10 @@ export type TradeSchedule = {
              */
             basis: 'goods' | 'goods_and_shipping';
         } | null;
+        /**
+         * What it is charged on where the seller collects it; null: on `base`
+         */
+        seller_base?: Array<'goods' | 'shipping' | 'duty'> | null;
         /**
          * The name of that rule
          */
@@ -1525,6 +1603,9 @@ export type QuoteExplanation = {
      * Which rule said so, in words
      */
     rule: string;
+    /**
+     * A fraction, "1.50 EUR/kg" or "3.00 EUR/item"
+     */
     rate: string | null;
     /**
      * What the rate was applied to
@@ -1882,6 +1963,14 @@ export type PlaceOrder = {
      */
     currency: string;
     ship_to: Address;
+    /**
+     * `code` of one of `GET /v1/shipping-options`. With it the order costs what a quote would: shipping, duty and tax are added, and goods that may not go there are refused. Customers must name one where the shop keeps schedules of duty and tax; staff's orders cost their lines alone without it
+     */
+    shipping_option?: string;
+    /**
+     * With `shipping_option`; DDP unless said
+     */
+    incoterm?: 'DAP' | 'DDP';
     note?: string;
     /**
      * Up to 50 keys with text values, kept for the caller
@@ -2497,6 +2586,26 @@ export type OutboxEntry = {
     error: string | null;
     created_at: string;
     dead_at: string | null;
+};
+
+export type EventSeal = {
+    /**
+     * Of the last event that it covers
+     */
+    position: number;
+    /**
+     * Of the last event that the seal before covers; 0 for the first
+     */
+    since: number;
+    /**
+     * How many it covers
+     */
+    events: number;
+    /**
+     * SHA-256 of the seal before and of these events, in hexadecimal
+     */
+    hash: string;
+    sealed_at: string;
 };
 
 export type WebhookEndpointWithSecret = WebhookEndpoint & {
@@ -8654,6 +8763,66 @@ export type DiscardOutboxEntryResponses = {
 };
 
 export type DiscardOutboxEntryResponse = DiscardOutboxEntryResponses[keyof DiscardOutboxEntryResponses];
+
+export type ListEventSealsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/admin/event-seals';
+};
+
+export type ListEventSealsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListEventSealsError = ListEventSealsErrors[keyof ListEventSealsErrors];
+
+export type ListEventSealsResponses = {
+    /**
+     * One page, the latest first.
+     */
+    200: {
+        data: Array<EventSeal>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListEventSealsResponse = ListEventSealsResponses[keyof ListEventSealsResponses];
 
 export type ListWebhookEndpointsData = {
     body?: never;

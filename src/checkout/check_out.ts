@@ -8,8 +8,8 @@ import { actorName, type Ctx } from "../platform/ctx.ts";
 import { isGuardBroken } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
-import { estimateCart } from "../quotes/mod.ts";
-import { orderOf, type QuotedCost } from "./order_of.ts";
+import { estimateCart, type QuoteData } from "../quotes/mod.ts";
+import { orderOf } from "./order_of.ts";
 import { type CheckoutFacts, type CheckoutQuestion, findCheckoutFacts, FROM_QUOTES } from "./queries.ts";
 import type { CheckoutBody } from "./schemas.ts";
 
@@ -34,7 +34,7 @@ export async function checkOut(
   const { actor } = ctx;
   if (actor.kind !== "user") throw notFound("cart");
   const { cartId, checkout } = input;
-  if (checkout.payment) await getProvider(ctx, checkout.payment.provider);
+  if (checkout.payment) getProvider(ctx, checkout.payment.provider);
   const { readFacts, commit } = deskOf(ctx.sql);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const facts = await readFacts({ cartId, quoteId: checkout.quote_id, userId: actor.userId, idempotency });
@@ -89,7 +89,7 @@ async function resume(ctx: Ctx, first: Order): Promise<{ order: Order; payment: 
 }
 
 /** @throws not_found, quote_not_open with the order that used it, or with what the cart would cost now */
-async function requireOpenQuote(ctx: Ctx, cartId: string, facts: CheckoutFacts): Promise<QuotedCost> {
+async function requireOpenQuote(ctx: Ctx, cartId: string, facts: CheckoutFacts): Promise<QuoteData> {
   const { quote, cart, ownerActive } = facts;
   const isOwn = ctx.actor.kind === "user" && quote?.data.user_id === ctx.actor.userId;
   if (!quote || !cart || !isOwn || !ownerActive) throw notFound("quote of this cart");
@@ -118,7 +118,7 @@ async function requireOpenQuote(ctx: Ctx, cartId: string, facts: CheckoutFacts):
 }
 
 /** What the same would cost now, or why it cannot be had any more. */
-async function presentCost(ctx: Ctx, cartId: string, quote: QuotedCost) {
+async function presentCost(ctx: Ctx, cartId: string, quote: QuoteData) {
   const { destination, incoterm, shipping, total_price, currency } = quote;
   try {
     const ask = { destination, incoterm, shipping_option: shipping.code };
@@ -130,7 +130,7 @@ async function presentCost(ctx: Ctx, cartId: string, quote: QuotedCost) {
   }
 }
 
-function refuseInput({ destination, consignee_id }: QuotedCost, { ship_to, consignee }: Checkout): void {
+function refuseInput({ destination, consignee_id }: QuoteData, { ship_to, consignee }: Checkout): void {
   const errors = [];
   if (ship_to.country !== destination) {
     errors.push({

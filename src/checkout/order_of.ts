@@ -1,13 +1,10 @@
-import { type NewOrder, newOrder, type Order } from "../orders/mod.ts";
+import { landedItem, type NewOrder, newOrder, type Order } from "../orders/mod.ts";
 import type { Actor } from "../platform/ctx.ts";
 import type { QuoteData } from "../quotes/mod.ts";
 
-/** A quote without its explanation, which binds nobody. */
-export type QuotedCost = Omit<QuoteData, "explanation">;
-
 /** The order as a quote says it, to the minor unit. Pure. */
 export function orderOf(
-  quote: QuotedCost,
+  quote: QuoteData,
   now: Date,
   expiresAfterMs: number,
   actor: Actor,
@@ -16,10 +13,7 @@ export function orderOf(
   return newOrder(now, actor, {
     user_id: quote.user_id,
     currency: quote.currency,
-    items: quote.lines.map(({ duty_on_delivery: _, tax_on_delivery: __, ...line }) => ({
-      ...line,
-      list_price: null,
-    })),
+    items: quote.lines.map((line) => landedItem(line)),
     ship_to,
     note: note ?? null,
     metadata: metadata ?? {},

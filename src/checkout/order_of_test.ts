@@ -8,7 +8,8 @@ import { splitRefund } from "../payments/refund.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { newId } from "../platform/id.ts";
 import { landedCost } from "../trade/mod.ts";
-import { orderOf, type QuotedCost } from "./order_of.ts";
+import type { QuoteData } from "../quotes/mod.ts";
+import { orderOf } from "./order_of.ts";
 
 const NOW = new Date("2026-01-31T12:00:00.000Z");
 const BUYER: Actor = { kind: "user", userId: newId(), role: "customer" };
@@ -17,7 +18,7 @@ const SHIP_TO = { name: "Ada", lines: ["1 High St"], city: "Leeds", country: "GB
 /** The order of any consignment's quote. */
 const orders = consignments.map(({ input, facts }) => {
   const cost = landedCost(input, facts);
-  const quote: QuotedCost = {
+  const quote: QuoteData = {
     ...cost,
     id: newId(),
     cart_id: newId(),

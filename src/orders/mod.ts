@@ -7,6 +7,7 @@ export { captureOf, type LedgerTransaction, refundOf, type RefundParts } from ".
 export { findRefundable } from "./ledger/queries.ts";
 export { type NewOrder, newOrder, type Order, type OrderItem } from "./order.ts";
 export { commitOrders } from "./place_order.ts";
+export { landedItem } from "./pricing.ts";
 export { processOrders } from "./process_orders.ts";
 export { findOrder, lockOrder, lockOrdersWithItems, type PlacedOrder } from "./queries.ts";
 export { OrderSchema, ShipTo } from "./schemas.ts";

@@ -2,6 +2,8 @@ import type { z } from "@hono/zod-openapi";
 import { type Actor, actorName, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
+import type { TradeProduct } from "../trade/mod.ts";
+import { type LandedFacts, priceByList, priceLanded, type WantedLine } from "./pricing.ts";
 import type { OrderSchema, PlaceOrderBody } from "./schemas.ts";
 import { withState } from "./state.ts";
 
@@ -34,8 +36,6 @@ export const FULFILMENT_STATUSES = [
   "PARTIALLY_RETURNED",
   "RETURNED",
 ] as const;
-/** Incoterms 2020: who pays duty and taxes at the border, the seller (DDP) or whoever receives the goods (DAP). */
-export const INCOTERMS = ["DAP", "DDP"] as const;
 
 /** How a list can be sorted. */
 export const SORTS = ["-created_at", "created_at", "-placed_at", "placed_at"] as const;
@@ -50,17 +50,9 @@ export type OrderItem = Order["items"][number];
 export type PlaceOrder = z.infer<typeof PlaceOrderBody>;
 
 /** What the database knew of a product when the order was placed. */
-export interface ProductFacts {
-  id: string;
-  sku: string;
-  name: string;
+export interface ProductFacts extends TradeProduct {
   status: "draft" | "active" | "archived";
-  /** List prices in minor units, by currency. */
-  prices: Record<string, number>;
   available: number;
-  hs_code: string | null;
-  country_of_origin: string | null;
-  weight_grams: number | null;
 }
 
 /** Everything a decision needs. */
@@ -71,11 +63,14 @@ export interface PlacingFacts {
   ownerActive: boolean;
   /** The order that has this external reference already. */
   takenBy?: string;
+  /** Does the shop keep schedules of duty and tax? */
+  keepsSchedules: boolean;
 }
 
 /**
  * Makes the order that `input` asks for, still without a number. Pure: the same facts give the same order.
  *
+ * @param landed needed where {@link isLanded} says so
  * @throws forbidden, order_refused, insufficient_stock, reference_taken; each names every line at fault
  */
 export function draftOrder(
@@ -84,37 +79,26 @@ export function draftOrder(
   actor: Actor,
   input: PlaceOrder,
   facts: PlacingFacts,
+  landed?: LandedFacts,
 ): Order {
   refuseStaffFields(actor, input);
   refuseHeader(now, input, facts);
   const refusals: FieldError[] = [];
-  const items: OrderItem[] = [];
+  const wanted: WantedLine[] = [];
   input.items.forEach((item, index) => {
-    const product = item.sku === undefined ? facts.byId.get(item.product_id!) : facts.bySku.get(item.sku);
-    const refusal = refuseLine(product, item, input.currency, `/items/${index}`);
-    if (refusal) return void refusals.push(refusal);
-    const { id: product_id, sku, name, prices, hs_code, country_of_origin, weight_grams } = product!;
-    const listPrice = prices[input.currency] ?? null;
-    const unit_price = item.unit_price ?? listPrice!;
-    items.push({
-      line: index + 1,
-      product_id,
-      sku,
-      name,
-      quantity: item.quantity,
-      unit_price,
-      list_price: unit_price === listPrice ? null : listPrice,
-      line_total: unit_price * item.quantity,
-      shipping_amount: 0,
-      duty_amount: 0,
-      tax_amount: 0,
-      hs_code,
-      country_of_origin,
-      weight_grams,
-    });
+    const product = productOf(facts, item);
+    const refusal = refuseLine(product, item, `/items/${index}`);
+    if (refusal) refusals.push(refusal);
+    else {wanted.push({
+        line: index + 1,
+        product: product!,
+        quantity: item.quantity,
+        unitPrice: item.unit_price,
+      });}
   });
-  if (refusals.length === 0) refusals.push(...refuseAmounts(items));
-  const shortages = findShortages(items, facts.bySku);
+  const priced = landed ? priceLanded(input, wanted, landed) : priceByList(input.currency, wanted);
+  refusals.push(...priced.refusals);
+  const shortages = findShortages(wanted);
   if (refusals.length > 0) throw refused([...refusals, ...shortages]);
   if (shortages.length > 0) throw insufficientStock(shortages);
 
@@ -122,14 +106,24 @@ export function draftOrder(
   return newOrder(now, actor, {
     user_id: ownerOf(actor, input),
     currency: input.currency,
-    items,
+    items: priced.items!,
     ship_to: input.ship_to,
+    incoterm: landed && (input.incoterm ?? "DDP"),
+    shipping_option: input.shipping_option,
     note: input.note ?? null,
     metadata: input.metadata ?? {},
     external_reference: input.external_reference ?? null,
     placed_at: input.placed_at === undefined ? time : new Date(input.placed_at).toISOString(),
     expires_at: input.placed_at === undefined ? new Date(now.getTime() + expiresAfterMs).toISOString() : null,
   });
+}
+
+/** The product that a line names, if there is one. */
+export function productOf(
+  { bySku, byId }: Pick<PlacingFacts, "bySku" | "byId">,
+  { sku, product_id }: PlaceOrder["items"][number],
+): ProductFacts | undefined {
+  return sku === undefined ? byId.get(product_id!) : bySku.get(sku);
 }
 
 /** What is decided about an order before it is one. */
@@ -238,7 +232,6 @@ function refuseHeader(now: Date, input: PlaceOrder, facts: PlacingFacts): void {
 function refuseLine(
   product: ProductFacts | undefined,
   item: PlaceOrder["items"][number],
-  currency: string,
   pointer: string,
 ): FieldError | undefined {
   const named = item.sku === undefined ? { product_id: item.product_id } : { sku: item.sku };
@@ -254,44 +247,23 @@ function refuseLine(
   if (product.status === "archived") {
     return { pointer, code: "product_archived", message: `${product.sku} is not sold any more.`, ...named };
   }
-  if (product.prices[currency] === undefined && item.unit_price === undefined) {
-    return {
-      pointer,
-      code: "no_price",
-      message: `${product.sku} has no price in ${currency}.`,
-      ...named,
-      currency,
-    };
-  }
-}
-
-/** Sums beyond 2^53 would lose cents. */
-function refuseAmounts(items: OrderItem[]): FieldError[] {
-  let sum = 0;
-  for (const item of items) {
-    sum += item.line_total;
-    if (!Number.isSafeInteger(item.line_total) || !Number.isSafeInteger(sum)) {
-      return [{
-        pointer: `/items/${item.line - 1}`,
-        code: "amount_too_large",
-        message: "The total is too large.",
-      }];
-    }
-  }
-  return [];
 }
 
 /** However many lines name a SKU, it is one demand. */
-function findShortages(items: OrderItem[], bySku: PlacingFacts["bySku"]): FieldError[] {
+function findShortages(wanted: readonly WantedLine[]): FieldError[] {
   const requested = new Map<string, number>();
-  for (const { sku, quantity } of items) requested.set(sku, (requested.get(sku) ?? 0) + quantity);
-  return items.filter(({ sku }) => requested.get(sku)! > bySku.get(sku)!.available).map(({ sku, line }) => ({
+  for (const { product: { sku }, quantity } of wanted) {
+    requested.set(sku, (requested.get(sku) ?? 0) + quantity);
+  }
+  return wanted.filter(({ product: { sku, available } }) => requested.get(sku)! > available).map((
+    { product: { sku, available }, line },
+  ) => ({
     pointer: `/items/${line - 1}/quantity`,
     code: "insufficient_stock",
-    message: `${bySku.get(sku)!.available} of ${sku} are available.`,
+    message: `${available} of ${sku} are available.`,
     sku,
     requested: requested.get(sku)!,
-    available: bySku.get(sku)!.available,
+    available,
   }));
 }
 

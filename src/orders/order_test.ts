@@ -21,6 +21,7 @@ function product(sku: string, known: Partial<ProductFacts> = {}): ProductFacts {
     status: "active",
     prices: { EUR: 100 },
     available: 10,
+    category: null,
     hs_code: null,
     country_of_origin: null,
     weight_grams: null,
@@ -33,6 +34,7 @@ function facts(products: ProductFacts[], known: Partial<PlacingFacts> = {}): Pla
     bySku: new Map(products.map((each) => [each.sku, each])),
     byId: new Map(products.map((each) => [each.id, each])),
     ownerActive: true,
+    keepsSchedules: false,
     ...known,
   };
 }
@@ -161,8 +163,8 @@ Deno.test("A refusal names every line at fault, each with its own reason", () =>
     "/items/0 product_archived",
     "/items/2/product_id unknown_product",
     "/items/3/sku unknown_product",
-    "/items/4 no_price",
     "/items/6/sku unknown_product",
+    "/items/4 no_price",
     "/items/5/quantity insufficient_stock",
   ]);
   assertEquals(error.errors.at(-1)!.available, 2);

@@ -4,14 +4,17 @@ import { commitGroup } from "../platform/commit_group.ts";
 import { type Sql, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
+import { readTradeFacts } from "../trade/mod.ts";
 import {
   draftOrder,
   type Order,
   ownerOf,
   type PlaceOrder,
   type PlacingFacts,
+  productOf,
   referenceTaken,
 } from "./order.ts";
+import { isLanded } from "./pricing.ts";
 import {
   findPlacingFacts,
   type FirstAnswer,
@@ -24,8 +27,9 @@ import {
 const MAX_ATTEMPTS = 5;
 
 /**
- * Takes an order: reads the facts in one round trip, decides, and commits in one more. Stock is reserved, the
- * events are written and the key is remembered with it, or nothing is.
+ * Takes an order: reads the facts in one round trip (and the law of its destination, where that has a say in its price),
+ * decides, and commits in one more. Stock is reserved, the events are written and the key is remembered with it, or
+ * nothing is.
  *
  * @throws order_refused and insufficient_stock name every line at fault; forbidden, reference_taken,
  *   idempotency_key_reused, idempotency_in_progress
@@ -40,7 +44,7 @@ export async function placeOrder(
     const { answer, ...facts } = await readFacts({ input, ownerId: ownerOf(ctx.actor, input), idempotency });
     if (answer && !answer.same) throw keyReused();
     if (answer) return { value: answer.order, replayed: true };
-    const order = draftOrder(ctx.clock.now(), ctx.config.orderExpirationMs, ctx.actor, input, facts);
+    const order = await draft(ctx, input, facts);
     try {
       const number = await commit({
         order,
@@ -60,6 +64,24 @@ export async function placeOrder(
   throw new AppError("unavailable", "The stock of these products is changing too fast. Try again.", {
     retryAfterSeconds: 1,
   });
+}
+
+/** Reads the law of the destination only for an order that it prices. */
+async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<Order> {
+  const { actor, config } = ctx;
+  const now = ctx.clock.now();
+  if (!isLanded(actor, input, facts.keepsSchedules)) {
+    return draftOrder(now, config.orderExpirationMs, actor, input, facts);
+  }
+  const products = input.items.flatMap((item) => productOf(facts, item) ?? []);
+  const trade = await readTradeFacts(ctx.sql, {
+    destination: input.ship_to.country,
+    on: input.placed_at === undefined ? now : new Date(input.placed_at),
+    currencies: [input.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
+    products,
+  });
+  const landed = { trade, shipFrom: config.shipFromCountry };
+  return draftOrder(now, config.orderExpirationMs, actor, input, facts, landed);
 }
 
 interface Question {
@@ -95,6 +117,7 @@ async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answ
     bySku,
     byId,
     ownerActive: owners.has(ownerId),
+    keepsSchedules: found.keepsSchedules,
     takenBy: input.external_reference === undefined ? undefined : references.get(input.external_reference),
     answer: idempotency ? answers.get(idempotency)! : null,
   }));

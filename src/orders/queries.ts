@@ -24,6 +24,8 @@ export interface FactsWanted {
 export interface FactsFound {
   products: ProductFacts[];
   owners: string[];
+  /** Does the shop keep schedules of duty and tax? */
+  keepsSchedules: boolean;
   /** Order id by external reference. */
   references: Record<string, string>;
   /** In the order of `keys`. */
@@ -36,7 +38,7 @@ export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<F
   const [found] = await sql<FactsFound[]>`
     select
       (select coalesce(json_agg(found), '[]') from (
-        select p.id, p.sku, p.name, p.status, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
+        select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
                (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
         from products p join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
         where ${
@@ -46,6 +48,7 @@ export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<F
   }) found) as products,
       (select coalesce(json_agg(id), '[]') from users
         where id = any(${ownerIds}::uuid[]) and disabled_at is null) as owners,
+      exists (select from trade_schedules) as "keepsSchedules",
       ${references.length === 0 ? sql`'{}'::json` : findReferences(sql, references)} as references,
       ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
   return found!;
@@ -183,8 +186,8 @@ export async function insertOrders(
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
       select ${orderCreated.type}, ${orderCreated.version}::smallint, ${orderCreated.aggregate}, c.id::text, 1,
-             c.user_id, c.actor, c.request_id, c.traceparent, ('{"number":' || to_json(placed.number) || ',' || substr(c.data::text, 2))::jsonb,
-             c.created_at
+             c.user_id, c.actor, c.request_id, c.traceparent,
+             ('{"number":' || to_json(placed.number) || ',' || substr(c.data::text, 2))::jsonb, c.created_at
       from placed join claimed c on c.id = placed.id
     )${origin === "basket" ? sql`` : origin.also(sql)}
     select id, number from placed`;
@@ -232,11 +235,11 @@ export async function lockOrdersWithItems(tx: Tx, ids: string[]): Promise<Order[
   } from orders o where o.id = any(${ids}::uuid[]) order by o.id for no key update of o`;
 }
 
-/** Unpaid orders whose time is over, the oldest first, locked; without those that somebody else holds. */
+/** Orders that are not paid in full and whose time is over, the oldest first, locked; without those that somebody else holds. */
 export async function lockDueOrders(tx: Tx, now: Date, limit: number): Promise<Order[]> {
   return await tx<Order[]>`
     select ${orderColumns(tx)} from orders o
-    where o.status = 'PENDING' and o.expires_at <= ${now} and o.amount_refunded = 0
+    where o.status = 'PENDING' and o.expires_at <= ${now}
     order by o.expires_at limit ${limit} for no key update of o skip locked`;
 }
 

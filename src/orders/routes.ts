@@ -41,12 +41,14 @@ orderRoutes.openapi(
     summary: "Place an order",
     description:
       "Reserves the stock and fixes prices and names as of this moment. A refusal names every line at fault: unknown " +
-      "or archived product, no price in the currency (422), or not enough in stock, with what is available (409).",
+      "or archived product, no price in the currency (422), or not enough in stock, with what is available (409). " +
+      "Where the shop keeps schedules of duty and tax, a customer's order costs what a quote would: name a shipping option.",
     request: {
       body: json(PlaceOrderBody, "What, in which currency, where to.", {
         items: [{ sku: "MUG-BLUE", quantity: 2 }],
         currency: "EUR",
         ship_to: EXAMPLE.ship_to,
+        shipping_option: "standard",
       }),
     },
     responses: { 201: json(OrderSchema, "The order, PENDING.", EXAMPLE) },

@@ -1,9 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { Amount, Country, Currency, Id, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
+import { Amount, Country, Currency, Id, Incoterm, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
 import { cursor, Limit } from "../http/pagination.ts";
 import {
   FULFILMENT_STATUSES,
-  INCOTERMS,
   MAX_LINES,
   MAX_QUANTITY,
   ORDER_STATUSES,
@@ -88,7 +87,7 @@ export const OrderSchema = z.object({
   quote_id: Id.nullable().openapi({
     description: "The quote that it took at its word: there is the working",
   }),
-  incoterm: z.enum(INCOTERMS).nullable().openapi({
+  incoterm: Incoterm.nullable().openapi({
     description: "DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed",
   }),
   shipping_option: z.string().nullable(),
@@ -126,6 +125,14 @@ export const PlaceOrderBody = z.strictObject({
   }),
   currency: Currency,
   ship_to: ShipTo,
+  shipping_option: text(1, 40).optional().openapi({
+    description:
+      "`code` of one of `GET /v1/shipping-options`. With it the order costs what a quote would: shipping, duty and tax are " +
+      "added, and goods that may not go there are refused. Customers must name one where the shop keeps schedules of duty " +
+      "and tax; staff's orders cost their lines alone without it",
+    example: "standard",
+  }),
+  incoterm: Incoterm.optional().openapi({ description: "With `shipping_option`; DDP unless said" }),
   note: text(0, 2000).optional(),
   metadata: Metadata.optional(),
   user_id: Id.optional().openapi({ description: "Staff only: whose order it is" }),

@@ -1,6 +1,5 @@
 /** Complaints 1 to 7: stock that is sold twice, carts that are stuck, money without an order. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { providersOf, useProviders } from "../../src/payments/charge.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { Shopper, unitsOf } from "../http/carts/shopper.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
@@ -23,6 +22,7 @@ import {
   bankMessage,
   letWorkerCatchUp,
   MINUTE_MS,
+  payThrough,
   postWebhook,
   readPayment,
   sandboxOf,
@@ -58,7 +58,10 @@ Deno.test("Complaint 1 (vendure #1738, #3508): no unit is promised twice between
   assertEquals(tally(offers), { 201: 5, "409 insufficient_stock": 15 });
   const { on_hand, reserved, available } = await levelOf(app, sku);
   assertEquals([on_hand, reserved, available], [5, 5, 0]);
-  assertEquals(tally([await tryToPlace(app, users[0]!, { [sku]: 1 })]), { "409 insufficient_stock": 1 });
+  assertEquals(
+    tally([await tryToPlace(app, users[0]!, { [sku]: 1 }, { more: { shipping_option: "standard" } })]),
+    { "409 insufficient_stock": 1 },
+  );
 
   const paid = await Promise.all(
     offers.flatMap(({ status, body }, i) =>
@@ -79,7 +82,7 @@ Deno.test("Complaint 2 (medusa #16502, #16569): units are counted over all lines
 
   const order = await app.request("POST", "/v1/orders", {
     token: user.token,
-    body: { ...orderBody({}), items: twoLines },
+    body: { ...orderBody({}, { shipping_option: "standard" }), items: twoLines },
   });
   assertEquals([order.status, order.body.code, order.body.errors[0].available], [
     409,
@@ -102,10 +105,10 @@ Deno.test("Complaint 3 (medusa #12790, #13301; vendure #3065): whatever is charg
   await using shop = await startPaidShop();
   const { app, user, checkOut, pass } = shop;
   const { databaseUrl } = app.deps.config;
-  const { sandbox } = await providersOf(app.deps);
+  const sandbox = sandboxOf(app);
   const known: unknown[] = [];
   const watched: typeof sandbox = {
-    ...sandbox!,
+    ...sandbox,
     async charge(request, signal) {
       known.push(
         ...await withConnection(databaseUrl, (stranger) =>
@@ -113,10 +116,10 @@ Deno.test("Complaint 3 (medusa #12790, #13301; vendure #3065): whatever is charg
           select o.id, o.status, p.status as payment from payments p join orders o on o.id = p.order_id
           where p.id = ${request.id}`),
       );
-      return await sandbox!.charge(request, signal);
+      return await sandbox.charge(request, signal);
     },
   };
-  useProviders(app.deps.sql, { byName: new Map([["sandbox", watched]]), sandbox });
+  payThrough(app, watched);
 
   const { order, payment } = await checkOut("tok_timeout_after_charge");
   assertEquals(known.map((row) => ({ ...row as object })), [
@@ -132,7 +135,7 @@ Deno.test("Complaint 3 (medusa #12790, #13301; vendure #3065): whatever is charg
   // Webhook and return page come to the same verb, too late to do anything.
   await postWebhook(
     app,
-    await bankMessage(app, (await readPayment(app, user, payment.id)).provider_reference),
+    bankMessage(app, (await readPayment(app, user, payment.id)).provider_reference),
   );
   assertEquals((await letWorkerCatchUp(app)).failures, []);
   await app.request("POST", `/v1/payments/${payment.id}/refresh`, { token: user.token });
@@ -147,8 +150,8 @@ Deno.test("Complaint 4 (spree #9265; medusa #4798): webhook, return page and a r
   const { quote } = await quoted(app, user, { [sku]: 3 });
   const card = { payment: { provider: "sandbox", payment_method: "tok_3ds" } };
   const { body: { order, payment } } = await tryCheckOut(app, user, quote, card, "pay");
-  await (await sandboxOf(app)).confirmAction(payment.provider_reference, "success");
-  const message = await bankMessage(app, payment.provider_reference, "evt_1");
+  await sandboxOf(app).confirmAction(payment.provider_reference, "success");
+  const message = bankMessage(app, payment.provider_reference, "evt_1");
 
   const refresh = () => app.request("POST", `/v1/payments/${payment.id}/refresh`, { token: user.token });
   const answers = await Promise.all([

@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { useProviders } from "../../src/payments/charge.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
 import type { Sandbox } from "../../src/payments/providers/sandbox.ts";
 import { startTestApp, TEST_SECRET, type TestApp, type TestUser } from "../support/app.ts";
@@ -12,6 +11,7 @@ import {
   letRetriesBeDue,
   letWorkerCatchUp,
   MINUTE_MS,
+  payThrough,
   postWebhook,
   sandboxOf,
   sweep,
@@ -108,7 +108,7 @@ async function tellOfAll(app: TestApp, next: () => number): Promise<void> {
     Array.from({ length: 1 + Math.floor(next() * 3) }, (_, n) => ({ reference, id: `evt_${i}_${n % 2}` }))
   );
   for (const { reference, id } of told.toSorted(() => next() - 0.5)) {
-    await postWebhook(app, await bankMessage(app, reference, id));
+    await postWebhook(app, bankMessage(app, reference, id));
   }
 }
 
@@ -159,9 +159,8 @@ Deno.test(`${FAULTS} orders whose bank fails, or whose process ends, at any mome
   await using app = shop.app;
   const { user, staff, sku } = shop;
   const next = random(20_261_120);
-  const sandbox = await sandboxOf(app);
-  const bank = new TroubledBank(sandbox, next);
-  useProviders(app.deps.sql, { byName: new Map([["sandbox", bank.provider()]]), sandbox });
+  const bank = new TroubledBank(sandboxOf(app), next);
+  payThrough(app, bank.provider());
 
   const again = async (call: () => Promise<{ status: number }>) => {
     if ((await call()).status >= 500 && next() < 0.5) await call();
@@ -235,7 +234,9 @@ Deno.test(`${KILLS} processes that are killed while they charge and refund: what
       // Whoever was cut off knows nothing.
       return await fetch(`${process.url}${path}`, request).then((answer) => answer.text(), () => undefined);
     };
-    const orders = await Promise.all(Array.from({ length: 24 }, () => place(app, user, { [sku]: 1 })));
+    const orders = await Promise.all(
+      Array.from({ length: 24 }, () => place(app, user, { [sku]: 1 })),
+    );
     for (const { id } of orders.slice(12)) {
       assertEquals((await tryToPay(app, user, id)).body.status, "captured");
     }

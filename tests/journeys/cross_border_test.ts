@@ -222,7 +222,7 @@ async function passTheBanksCheck(
     `https://shop.example/thanks?payment_id=${payment.id}`,
   ]);
 
-  const message = await bankMessage(app, payment.provider_reference!);
+  const message = bankMessage(app, payment.provider_reference!);
   const post = (body: string) =>
     fetch(`${url}/v1/payment-webhooks/sandbox`, { method: "POST", headers: message.headers, body });
   const forged = await post(message.body.replace("updated", "settled"));

@@ -108,7 +108,7 @@ Deno.test("Many units of what is dear are refused, and never counted beyond what
   assertEquals((await levelOf(app, sku)).reserved, 0);
 });
 
-Deno.test("What was quoted for one country does not go to another, neither before nor after checkout", async () => {
+Deno.test("What was priced for one country does not go to another, neither before nor after it is ordered", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, sku } = shop;
   const { quote } = await quoted(app, user, { [sku]: 1 });
@@ -122,7 +122,9 @@ Deno.test("What was quoted for one country does not go to another, neither befor
   }
   const nextDoor = { ...ADA_IN_LEEDS, lines: ["2 High St"] };
   assertEquals((await patch(app, user, order.id, { ship_to: nextDoor })).body.ship_to, nextDoor);
-  const plain = await place(app, user, { [sku]: 1 }, { ship_to: inBerlin });
+  const priced = await place(app, user, { [sku]: 1 }, { ship_to: inBerlin, shipping_option: "standard" });
+  assertEquals((await patch(app, user, priced.id, { ship_to: ADA_IN_LEEDS })).status, 422);
+  const plain = await place(app, staff, { [sku]: 1 }, { ship_to: inBerlin, user_id: user.id });
   assertEquals((await patch(app, user, plain.id, { ship_to: ADA_IN_LEEDS })).status, 200);
 });
 

@@ -60,7 +60,7 @@ export async function makeWorld(app: TestApp): Promise<World> {
   ]);
   await openBorders(app);
   const product = await addExport(app, { stock: 100_000 });
-  const order = await place(app, owner, { [product.sku]: 1 });
+  const order = await place(app, owner, { [product.sku]: 1 }, { shipping_option: "standard" });
   const { id: endpointId } = await made(app, staff, "/v1/webhook-endpoints", {
     url: PUBLIC_URL,
     event_types: ["*"],

@@ -5,7 +5,7 @@ import type { Stage } from "./stage.ts";
 
 /** How often a customer asks for a new quote because the one before is not open any more. */
 const MAX_QUOTES = 5;
-const SHIP_TO = {
+export const SHIP_TO = {
   name: "Ada Lovelace",
   lines: ["1 High St"],
   city: "Leeds",

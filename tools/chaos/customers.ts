@@ -3,11 +3,10 @@
 import { loadConfig } from "../../src/config.ts";
 import { openAccessTokens } from "../../src/identity/mod.ts";
 import { clientOf, newShopping, type Shopping } from "./client.ts";
-import { goTheWholeWay } from "./checkouts.ts";
+import { goTheWholeWay, SHIP_TO } from "./checkouts.ts";
 import { pause, type Stage } from "./stage.ts";
 
 const CLIENTS = 24;
-const SHIP_TO = { name: "Ada", lines: ["Hauptstr. 1"], city: "Berlin", postal_code: "10115", country: "DE" };
 
 /**
  * Places so many orders in about so long. Every other one goes the whole way from a cart to its payment; of the rest every
@@ -39,7 +38,7 @@ export async function shop(
         await goTheWholeWay({ stage, shopping, ask, token, staffToken: staff, turn: (turn - 1) / 2, items });
         continue;
       }
-      const body = { items, currency: "EUR", ship_to: SHIP_TO };
+      const body = { items, currency: "EUR", ship_to: SHIP_TO, shipping_option: "standard" };
       const { body: order } = await ask({ token, path: "/v1/orders", body, key: `chaos-${turn}` });
       if (!order) continue;
       shopping.placed.push(order.id);

@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { useProviders } from "../../../src/payments/charge.ts";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import type { TestApp } from "../../support/app.ts";
 import { assertBooksBalance, eventsOf, patch, read } from "../../support/orders.ts";
@@ -9,6 +8,7 @@ import {
   capture,
   letWorkerCatchUp,
   MINUTE_MS,
+  payThrough,
   postWebhook,
   readPayment,
   sandboxOf,
@@ -33,8 +33,8 @@ const standing = ({ status, payment_status, amount_authorised, amount_due }: Rec
 ];
 
 /** From now on the bank captures, and its answer is lost. */
-async function loseCaptures(app: TestApp): Promise<void> {
-  const sandbox = await sandboxOf(app);
+function loseCaptures(app: TestApp): void {
+  const sandbox = sandboxOf(app);
   const losing = {
     ...sandbox,
     capture: async (...args: Parameters<typeof sandbox.capture>) => {
@@ -42,7 +42,7 @@ async function loseCaptures(app: TestApp): Promise<void> {
       throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
     },
   };
-  useProviders(app.deps.sql, { byName: new Map([["sandbox", losing]]), sandbox });
+  payThrough(app, losing);
 }
 
 Deno.test("What is reserved is captured in parts, and the order says at each step what is paid and what is due", async () => {
@@ -129,18 +129,18 @@ Deno.test("A capture whose answer was lost holds up others, and is finished by t
     await using shop = await startPaidShop();
     const { app, user, staff, checkOut, pass } = shop;
     const { order, payment } = await checkOut("tok_success", MANUAL);
-    const sandbox = await sandboxOf(app);
-    await loseCaptures(app);
+    const sandbox = sandboxOf(app);
+    loseCaptures(app);
     const lost = await capture(app, staff, payment.id, 2000);
     assertEquals([lost.status, lost.body.code], [503, "provider_unavailable"]);
     const second = await capture(app, staff, payment.id, 500);
     assertEquals([second.status, second.body.errors[0].code], [422, "capture_under_way"]);
     if (webhookFirst) {
-      await postWebhook(app, await bankMessage(app, payment.provider_reference));
+      await postWebhook(app, bankMessage(app, payment.provider_reference));
       assertEquals((await letWorkerCatchUp(app)).failures, []);
       assertEquals((await readPayment(app, user, payment.id)).amount_captured, 2000);
     }
-    useProviders(app.deps.sql, { byName: new Map([["sandbox", sandbox]]), sandbox });
+    payThrough(app, sandbox);
     await pass(MINUTE_MS);
     await sweep(app);
     assertEquals(amountsOf(await readPayment(app, user, payment.id)), ["authorised", TOTAL, 2000]);
@@ -159,7 +159,7 @@ Deno.test("What the bank refuses to capture is refused, and leaves nothing in do
   await using shop = await startPaidShop();
   const { app, staff, checkOut } = shop;
   const { payment } = await checkOut("tok_success", MANUAL);
-  const sandbox = await sandboxOf(app);
+  const sandbox = sandboxOf(app);
   const { signal } = new AbortController();
   await sandbox.void({ id: payment.id, reference: payment.provider_reference }, signal);
   const { status, body } = await capture(app, staff, payment.id);

@@ -165,16 +165,16 @@ Deno.test("Only staff refund; owners read their refunds, and others learn nothin
 Deno.test("Money that staff recorded goes back by their own hands: the refund is recorded, and no provider asked", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, sku } = shop;
-  const order = await place(app, user, { [sku]: 2 });
+  const order = await place(app, user, { [sku]: 2 }, { shipping_option: "standard" });
   assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
   const { body } = await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 1 }] });
   assertEquals([body.status, body.payment_id, body.amount, body.next_attempt_at], [
     "succeeded",
     null,
-    1499,
+    1799, // 14.99 and 20 % of it; shipping stays
     null,
   ]);
-  assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PARTIALLY_REFUNDED", 1499, 0]);
+  assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PARTIALLY_REFUNDED", 1799, 0]);
   assertEquals(await typesOf(app, "refund", body.id), ["refund.created", "refund.succeeded"]);
   const elsewhere = await tryToRefund(app, staff, order.id, { amount: 1, payment_id: newId() });
   assertEquals([elsewhere.status, elsewhere.body.errors[0].pointer], [422, "/payment_id"]);

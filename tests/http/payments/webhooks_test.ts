@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { useProviders } from "../../../src/payments/charge.ts";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import type { TestApp } from "../../support/app.ts";
 import { assertBooksBalance, eventsOf, read } from "../../support/orders.ts";
@@ -9,6 +8,7 @@ import {
   letRetriesBeDue,
   letWorkerCatchUp,
   MINUTE_MS,
+  payThrough,
   postWebhook,
   readPayment,
   sandboxOf,
@@ -25,7 +25,7 @@ Deno.test("A webhook is believed only if its signature fits every byte of it, an
   await using shop = await startPaidShop();
   const { app, checkOut, pass } = shop;
   const { payment } = await checkOut("tok_3ds");
-  const message = await bankMessage(app, payment.provider_reference);
+  const message = bankMessage(app, payment.provider_reference);
   const bad = [
     { ...message, body: message.body.replace("updated", "captured") },
     { ...message, body: ` ${message.body}` },
@@ -40,7 +40,7 @@ Deno.test("A webhook is believed only if its signature fits every byte of it, an
   await pass(5 * MINUTE_MS + 1000);
   assertEquals((await postWebhook(app, message)).body.code, "invalid_signature", "it is too old");
   assertEquals(await remembered(app), []);
-  const fresh = await bankMessage(app, payment.provider_reference);
+  const fresh = bankMessage(app, payment.provider_reference);
   assertEquals((await postWebhook(app, fresh)).body, { received: true });
   const unknown = await postWebhook(app, fresh, "bitbank");
   assertEquals([unknown.status, unknown.body.code], [404, "not_found"]);
@@ -67,8 +67,8 @@ Deno.test("A webhook that comes again is worked on once, and answered like the f
   await using shop = await startPaidShop();
   const { app, user, checkOut } = shop;
   const { order, payment } = await checkOut("tok_3ds");
-  await (await sandboxOf(app)).confirmAction(payment.provider_reference, "success");
-  const message = await bankMessage(app, payment.provider_reference, "evt_1");
+  await sandboxOf(app).confirmAction(payment.provider_reference, "success");
+  const message = bankMessage(app, payment.provider_reference, "evt_1");
   for (let i = 0; i < 5; i++) assertEquals((await postWebhook(app, message)).body, { received: true });
   assertEquals(await remembered(app), [["evt_1", false]]);
   assertEquals(
@@ -80,7 +80,7 @@ Deno.test("A webhook that comes again is worked on once, and answered like the f
   assertEquals(await remembered(app), [["evt_1", true]]);
   assertEquals((await readPayment(app, user, payment.id)).status, "captured");
   await postWebhook(app, message);
-  await postWebhook(app, await bankMessage(app, payment.provider_reference, "evt_2"));
+  await postWebhook(app, bankMessage(app, payment.provider_reference, "evt_2"));
   assertEquals((await letWorkerCatchUp(app)).done, 1);
   assertEquals(await typesOf(app, "payment", payment.id), [
     "payment.created",
@@ -99,7 +99,7 @@ Deno.test("The customer's return and the webhook may come in either order, and t
     const { payment } = await checkOut("tok_3ds", { return_url: "https://shop.example/thanks" });
     await app.request("POST", payment.redirect_url, { form: { outcome: "success" } });
     for (const step of order.split(", ")) {
-      if (step === "webhook") await postWebhook(app, await bankMessage(app, payment.provider_reference));
+      if (step === "webhook") await postWebhook(app, bankMessage(app, payment.provider_reference));
       if (step === "job") assertEquals((await letWorkerCatchUp(app)).failures, []);
       if (step === "return") {
         const { body } = await app.request("POST", `/v1/payments/${payment.id}/refresh`, {
@@ -125,7 +125,7 @@ Deno.test("A webhook that is faster than the charge's own answer waits, and is w
   const { payment } = await checkOut("tok_timeout_after_charge");
   assertEquals([payment.status, payment.provider_reference], ["created", null]);
   const [charge] = await app.deps.sql`select reference from sandbox_charges`;
-  await postWebhook(app, await bankMessage(app, charge!.reference, "evt_early"));
+  await postWebhook(app, bankMessage(app, charge!.reference, "evt_early"));
   const early = await letWorkerCatchUp(app);
   assertEquals([early.done, early.failures.length], [0, 1]);
   assertEquals(await remembered(app), [["evt_early", false]]);
@@ -141,14 +141,14 @@ Deno.test("A webhook whose provider does not say how the payment stands is worke
   await using shop = await startPaidShop();
   const { app, user, checkOut } = shop;
   const { payment } = await checkOut("tok_3ds");
-  const sandbox = await sandboxOf(app);
+  const sandbox = sandboxOf(app);
   await sandbox.confirmAction(payment.provider_reference, "success");
   const mute = {
     ...sandbox,
     find: () => Promise.reject(new ProviderError("unknown", "timeout", "The bank did not answer in time.")),
   };
-  useProviders(app.deps.sql, { byName: new Map([["sandbox", mute]]), sandbox });
-  await postWebhook(app, await bankMessage(app, payment.provider_reference, "evt_1"));
+  payThrough(app, mute);
+  await postWebhook(app, bankMessage(app, payment.provider_reference, "evt_1"));
   const first = await letWorkerCatchUp(app);
   assertEquals([first.done, first.failures.length], [0, 1]);
   assertEquals(await remembered(app), [["evt_1", false]]);
@@ -158,7 +158,7 @@ Deno.test("A webhook whose provider does not say how the payment stands is worke
     [200, "requires_action"],
     "a customer is not made to wait",
   );
-  useProviders(app.deps.sql, { byName: new Map([["sandbox", sandbox]]), sandbox });
+  payThrough(app, sandbox);
   await letRetriesBeDue(app);
   assertEquals(await letWorkerCatchUp(app), { done: 1, failures: [] });
   assertEquals((await readPayment(app, user, payment.id)).status, "captured");

@@ -8,7 +8,7 @@ Deno.test("Only what was shipped can be returned, and no unit twice; the refusal
   const { app, owner, staff, order } = shop;
   await using _ = app;
   const { sku } = await addProduct(app);
-  const unpaid = await place(app, owner, { [sku]: 2 });
+  const unpaid = await place(app, staff, { [sku]: 2 }, { user_id: owner.id });
   assertEquals((await ask(app, owner, unpaid.id, 1)).body.errors[0].returnable, 0);
   await patch(app, staff, unpaid.id, { status: "PAID" });
   await app.request("POST", `/v1/orders/${unpaid.id}/shipments`, {

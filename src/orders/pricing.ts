@@ -1,0 +1,156 @@
+import { type Actor, isStaff } from "../platform/ctx.ts";
+import { AppError, type FieldError } from "../platform/errors.ts";
+import { landedCost, type TradeFacts } from "../trade/mod.ts";
+import type { OrderItem, PlaceOrder, ProductFacts } from "./order.ts";
+
+/** A line whose product is sold. */
+export interface WantedLine {
+  /** Counted from 1, as the caller wrote them. */
+  line: number;
+  product: ProductFacts;
+  quantity: number;
+  /** What staff agreed on instead of the list price. */
+  unitPrice?: number;
+}
+
+/** What trade knows of an order's goods and destination, and where they are sent from. */
+export interface LandedFacts {
+  trade: TradeFacts;
+  shipFrom: string;
+}
+
+/** The lines with their amounts, or everything that is against them. */
+export type Priced = { items: OrderItem[]; refusals: [] } | { items?: undefined; refusals: FieldError[] };
+
+/**
+ * Does an order cost what a quote would, with shipping, duty and tax? Whoever names a shipping option asks for that, and
+ * customers of a shop that keeps schedules cannot order otherwise, or they would pass by what a checkout makes them pay.
+ */
+export function isLanded(
+  actor: Actor,
+  { shipping_option, incoterm }: PlaceOrder,
+  keepsSchedules: boolean,
+): boolean {
+  return shipping_option !== undefined || incoterm !== undefined || (keepsSchedules && !isStaff(actor));
+}
+
+/** The lines at their list prices, or at those that staff agreed on, and nothing else. Pure. */
+export function priceByList(currency: string, wanted: readonly WantedLine[]): Priced {
+  const refusals: FieldError[] = [];
+  let sum = 0;
+  const items = wanted.map(({ line, product, quantity, unitPrice }): OrderItem => {
+    const unit_price = unitPrice ?? product.prices[currency];
+    const pointer = `/items/${line - 1}`;
+    const line_total = (unit_price ?? 0) * quantity;
+    sum += line_total;
+    if (unit_price === undefined) {
+      const { sku } = product;
+      refusals.push({
+        pointer,
+        code: "no_price",
+        message: `${sku} has no price in ${currency}.`,
+        sku,
+        currency,
+      });
+    } else if (!Number.isSafeInteger(line_total) || !Number.isSafeInteger(sum)) {
+      // Sums beyond 2^53 would lose cents.
+      refusals.push({ pointer, code: "amount_too_large", message: "The total is too large." });
+    }
+    const { id, sku, name, hs_code, country_of_origin, weight_grams } = product;
+    return {
+      line,
+      product_id: id,
+      sku,
+      name,
+      quantity,
+      unit_price: unit_price ?? 0,
+      list_price: otherListPrice(product, currency, unit_price),
+      line_total,
+      shipping_amount: 0,
+      duty_amount: 0,
+      tax_amount: 0,
+      hs_code,
+      country_of_origin,
+      weight_grams,
+    };
+  });
+  return refusals.length > 0 ? { refusals } : { items, refusals: [] };
+}
+
+/** The lines as a quote would price them. Pure. */
+export function priceLanded(
+  { currency, ship_to, incoterm, shipping_option }: PlaceOrder,
+  wanted: readonly WantedLine[],
+  { trade, shipFrom }: LandedFacts,
+): Priced {
+  if (shipping_option === undefined) return { refusals: [optionNeeded(trade)] };
+  if (wanted.length === 0) return { refusals: [] };
+  try {
+    const { lines, consignee_id } = landedCost({
+      destination: ship_to.country,
+      shipFrom,
+      currency,
+      incoterm: incoterm ?? "DDP",
+      shippingOption: shipping_option,
+      lines: wanted.map(({ product, quantity, unitPrice }) => ({
+        product: unitPrice === undefined ? product : { ...product, prices: { [currency]: unitPrice } },
+        quantity,
+      })),
+    }, trade);
+    if (consignee_id?.required) return { refusals: [consigneeNeeded(ship_to.country, consignee_id.name)] };
+    const items = lines.map((line, index) =>
+      landedItem(line, otherListPrice(wanted[index]!.product, currency, line.unit_price))
+    );
+    return { items, refusals: [] };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return {
+      refusals: error.errors.map((each) => ({ ...each, pointer: inOrder(each.pointer, wanted) })),
+    };
+  }
+}
+
+/** An order's line of a quote's: what is due on delivery is none of the order's. */
+export function landedItem(
+  { duty_on_delivery: _, tax_on_delivery: __, ...line }: ReturnType<typeof landedCost>["lines"][number],
+  list_price: number | null = null,
+): OrderItem {
+  return { ...line, list_price };
+}
+
+/** The list price, where another one is charged. */
+function otherListPrice(
+  { prices }: ProductFacts,
+  currency: string,
+  unitPrice: number | undefined,
+): number | null {
+  const listPrice = prices[currency] ?? null;
+  return unitPrice === listPrice ? null : listPrice;
+}
+
+/** A pointer into what was asked of trade, as one into the order's body. */
+function inOrder(pointer: string, wanted: readonly WantedLine[]): string {
+  if (pointer === "/destination") return "/ship_to/country";
+  return pointer.replace(/^\/items\/(\d+)/, (_, index) => `/items/${wanted[Number(index)]!.line - 1}`);
+}
+
+function optionNeeded({ shippingOptions }: TradeFacts): FieldError {
+  const available = shippingOptions.map(({ code }) => code);
+  return {
+    pointer: "/shipping_option",
+    code: "required",
+    message: available.length > 0
+      ? `must be one of ${available.join(", ")}, as shipping, duty and tax are a part of the price`
+      : "is needed, as shipping, duty and tax are a part of the price, but no option delivers there",
+    available,
+  };
+}
+
+function consigneeNeeded(country: string, what: string): FieldError {
+  return {
+    pointer: "/ship_to/country",
+    code: "consignee_needed",
+    message:
+      `Customs of ${country} need a record of the consignee (${what}): order by the checkout of a cart.`,
+  };
+}

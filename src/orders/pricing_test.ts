@@ -1,0 +1,131 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { consignments } from "../../tests/support/consignments.ts";
+import type { Actor } from "../platform/ctx.ts";
+import { AppError } from "../platform/errors.ts";
+import { newId } from "../platform/id.ts";
+import { landedCost } from "../trade/mod.ts";
+import { draftOrder, type PlaceOrder, type ProductFacts } from "./order.ts";
+import { isLanded } from "./pricing.ts";
+
+const NOW = new Date("2026-01-31T12:00:00.000Z");
+const HALF_AN_HOUR_MS = 1_800_000;
+const CUSTOMER: Actor = { kind: "user", userId: newId(), role: "customer" };
+const STAFF: Actor = { kind: "user", userId: newId(), role: "staff" };
+
+/** Any consignment as a call of POST /orders. */
+const baskets = consignments.map(({ input, facts }) => {
+  const products = input.lines.map(({ product }, index): ProductFacts => ({
+    ...product,
+    sku: `${product.sku}-${index}`,
+    status: "active",
+    available: 50,
+  }));
+  const ask: PlaceOrder = {
+    items: products.map(({ sku }, index) => ({ sku, quantity: input.lines[index]!.quantity })),
+    currency: input.currency,
+    ship_to: { name: "Ada", lines: ["1 High St"], city: "Town", country: input.destination },
+    incoterm: input.incoterm,
+    shipping_option: input.shippingOption,
+  };
+  const known = {
+    bySku: new Map(products.map((product) => [product.sku, product])),
+    byId: new Map(),
+    ownerActive: true,
+    keepsSchedules: true,
+  };
+  return { input, ask, known, landed: { trade: facts, shipFrom: input.shipFrom } };
+});
+
+Deno.test("For all goods and laws an order costs to the minor unit what a quote for it would", () => {
+  fc.assert(
+    fc.property(baskets, ({ input, ask, known, landed }) => {
+      const quote = landedCost(input, landed.trade);
+      const order = draftOrder(NOW, HALF_AN_HOUR_MS, CUSTOMER, ask, known, landed);
+      for (const total of ["subtotal", "shipping_total", "duty_total", "tax_total", "total_price"] as const) {
+        assertEquals(order[total], quote[total], total);
+      }
+      order.items.forEach((item, index) => {
+        const { duty_on_delivery: _, tax_on_delivery: __, sku: ___, ...line } = quote.lines[index]!;
+        const { list_price: ____, sku: _____, ...charged } = item;
+        assertEquals(charged, line);
+      });
+      assertEquals([order.incoterm, order.shipping_option], [input.incoterm, input.shippingOption]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("Staff's own unit price is what duty and tax are charged on, beside the list price", () => {
+  fc.assert(
+    fc.property(baskets, fc.nat(100_000), ({ input, ask, known, landed }, unit_price) => {
+      const items = ask.items.map((item) => ({ ...item, unit_price }));
+      const order = draftOrder(
+        NOW,
+        HALF_AN_HOUR_MS,
+        STAFF,
+        { ...ask, items, user_id: newId() },
+        known,
+        landed,
+      );
+      const lines = input.lines.map(({ product, quantity }) => ({
+        product: { ...product, prices: { [input.currency]: unit_price } },
+        quantity,
+      }));
+      assertEquals(order.total_price, landedCost({ ...input, lines }, landed.trade).total_price);
+      order.items.forEach(({ list_price }, index) => {
+        const listed = input.lines[index]!.product.prices[input.currency] ?? null;
+        assertEquals(list_price, listed === unit_price ? null : listed);
+      });
+    }),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("What trade holds against an order is told with what else is wrong, by the order's own fields", () => {
+  const { ask, known, landed } = fc.sample(baskets, { numRuns: 1, seed: 7 })[0]!;
+  const [first] = ask.items;
+  const { hs_code } = known.bySku.get(first!.sku!)!;
+  const restriction = {
+    hs_prefix: hs_code,
+    category: null,
+    verdict: "forbidden" as const,
+    reason: "None of it",
+  };
+  const { rules, ...schedule } = landed.trade.schedule!;
+  const forbidden = { ...schedule, rules: { ...rules, restrictions: [restriction] } };
+  const error: AppError = assertThrows(
+    () =>
+      draftOrder(
+        NOW,
+        HALF_AN_HOUR_MS,
+        CUSTOMER,
+        { ...ask, items: [{ sku: "UNHEARD", quantity: 1 }, { ...first!, quantity: 51 }] },
+        known,
+        { ...landed, trade: { ...landed.trade, schedule: forbidden } },
+      ),
+    AppError,
+  );
+  assertEquals(error.code, "order_refused");
+  assertEquals(error.errors.map(({ pointer, code }) => `${pointer} ${code}`), [
+    "/items/0/sku unknown_product",
+    "/items/1 restricted",
+    "/items/1/quantity insufficient_stock",
+  ]);
+});
+
+Deno.test("Trade prices whatever names a shipping option or an incoterm, and customers' orders where schedules are kept", () => {
+  const plain = { items: [], currency: "EUR", ship_to: { name: "", lines: [], city: "", country: "DE" } };
+  const asked = { ...plain, shipping_option: "post" };
+  const table = [
+    [CUSTOMER, plain, false, false],
+    [CUSTOMER, plain, true, true],
+    [CUSTOMER, asked, false, true],
+    [STAFF, plain, true, false],
+    [STAFF, asked, true, true],
+    [STAFF, { ...plain, incoterm: "DAP" as const }, false, true],
+  ] as const;
+  for (const [actor, input, keepsSchedules, expected] of table) {
+    assertEquals(isLanded(actor, { ...input, items: [] }, keepsSchedules), expected);
+  }
+});

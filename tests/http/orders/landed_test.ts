@@ -1,0 +1,115 @@
+import { assertEquals } from "@std/assert";
+import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
+import { ADA_IN_LEEDS, addExport, openBorders, quoted } from "../../support/checkout.ts";
+import { assertEventsValid } from "../../support/events.ts";
+import {
+  addProduct,
+  assertBooksBalance,
+  orderBody,
+  patch,
+  SHIP_TO,
+  tryToPlace,
+} from "../../support/orders.ts";
+
+async function startShop() {
+  const app = await startTestApp();
+  await openBorders(app);
+  return { app, user: await app.user() };
+}
+
+const toLeeds = (quantities: Record<string, number>, more: Record<string, unknown> = {}) =>
+  orderBody(quantities, { ship_to: ADA_IN_LEEDS, shipping_option: "standard", ...more });
+
+const order = (app: TestApp, { token }: TestUser, body: object) =>
+  app.request("POST", "/v1/orders", { token, body });
+
+Deno.test("An order without a cart costs what a quote says, line by line, and its books say so", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const [mug, bowl] = [await addExport(app), await addExport(app, { prices: { EUR: 999 } })];
+  const quantities = { [mug.sku]: 3, [bowl.sku]: 1 };
+  const { quote } = await quoted(app, user, quantities);
+  const { status, body } = await order(app, user, toLeeds(quantities));
+  assertEquals(status, 201, JSON.stringify(body));
+  for (const total of ["subtotal", "shipping_total", "duty_total", "tax_total", "total_price"]) {
+    assertEquals(body[total], quote[total], total);
+  }
+  assertEquals([body.incoterm, body.shipping_option, body.quote_id], ["DDP", "standard", null]);
+  assertEquals(body.amount_due, quote.total_price);
+  await assertBooksBalance(app.deps.sql);
+  await assertEventsValid(app.deps.sql);
+});
+
+Deno.test("Delivered at place, duty and tax are no part of the order", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const { sku } = await addExport(app);
+  const { body } = await order(app, user, toLeeds({ [sku]: 1 }, { incoterm: "DAP" }));
+  assertEquals([body.incoterm, body.duty_total, body.tax_total, body.shipping_total], ["DAP", 0, 0, 500]);
+});
+
+Deno.test("Customers of a shop that keeps schedules cannot order past shipping, duty and tax", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const { sku } = await addExport(app);
+  const without = await order(app, user, orderBody({ [sku]: 1 }, { ship_to: ADA_IN_LEEDS }));
+  assertEquals([without.status, without.body.code], [422, "order_refused"]);
+  const [{ pointer, code, available }] = without.body.errors;
+  assertEquals([pointer, code, available], ["/shipping_option", "required", ["standard"]]);
+
+  const unknown = await order(app, user, toLeeds({ [sku]: 1 }, { ship_to: { ...SHIP_TO, country: "BR" } }));
+  assertEquals(unknown.body.errors.map(({ pointer, code }: Record<string, string>) => `${pointer} ${code}`), [
+    "/ship_to/country destination_not_served",
+    "/shipping_option shipping_not_available",
+  ]);
+});
+
+Deno.test("What may not go there is not sold there, with the law's reason", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const gun = await addExport(app);
+  await app.deps.sql`update products set hs_code = '930320' where id = ${gun.id}`;
+  const { status, body } = await order(app, user, toLeeds({ [gun.sku]: 1 }));
+  const [{ pointer, code, reason }] = body.errors;
+  assertEquals([status, pointer, code, reason], [422, "/items/0", "restricted", "No firearms"]);
+});
+
+Deno.test("Where customs want a consignee's record, an order has to come from a checkout", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const { sku } = await addExport(app);
+  const { body } = await order(app, user, toLeeds({ [sku]: 1 }, { ship_to: { ...SHIP_TO, country: "KR" } }));
+  assertEquals([body.errors[0].pointer, body.errors[0].code], ["/ship_to/country", "consignee_needed"]);
+});
+
+Deno.test("Staff's orders cost their lines alone, unless they name a shipping option", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const staff = await app.user("staff");
+  const { sku } = await addExport(app, { prices: { EUR: 1000 } });
+  const more = { ship_to: ADA_IN_LEEDS, user_id: user.id };
+  const plain = await order(app, staff, orderBody({ [sku]: 1 }, more));
+  assertEquals([plain.body.total_price, plain.body.incoterm], [1000, null], JSON.stringify(plain.body));
+  const items = [{ sku, quantity: 1, unit_price: 800 }];
+  // Duty 10 % of 13.00, VAT 20 % of 14.30.
+  const agreed = await order(app, staff, { ...toLeeds({}, more), items });
+  assertEquals(agreed.body.total_price, 800 + 500 + 130 + 286, JSON.stringify(agreed.body));
+  assertEquals([agreed.body.items[0].unit_price, agreed.body.items[0].list_price], [800, 1000]);
+});
+
+Deno.test("In a shop without schedules an order costs its lines", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app, { prices: { EUR: 1000 } });
+  const { status, body } = await tryToPlace(app, user, { [sku]: 2 });
+  assertEquals([status, body.total_price, body.shipping_option], [201, 2000, null]);
+});
+
+Deno.test("An order priced for one country cannot be sent to another", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const { sku } = await addExport(app);
+  const { body } = await order(app, user, toLeeds({ [sku]: 1 }));
+  const answer = await patch(app, user, body.id, { ship_to: SHIP_TO });
+  assertEquals([answer.status, answer.body.errors[0].pointer], [422, "/ship_to/country"]);
+});
