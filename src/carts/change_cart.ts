@@ -58,17 +58,15 @@ export async function removeItem(
   }));
 }
 
-/** Gives a cart up: it expires now. Doing so again changes nothing. @throws not_found, version_mismatch, cart_closed */
-export async function giveUpCart(ctx: Ctx, { id, token, expectedVersion }: Target): Promise<Cart> {
-  return await transaction(ctx.sql, async (tx) => {
-    const before = await lockCart(tx, id, accessToUse(ctx.actor, token));
-    if (!before) throw notFound("cart");
-    if (before.status === "expired") return before;
-    requireOpen(before, expectedVersion);
-    const { cart, changes } = closeCart(ctx.clock.now(), before, { status: "expired" });
-    await writeCarts(tx, ctx, [{ cart, event: cartExpired, data: { ...cart, changes } }]);
-    return cart;
-  });
+/** Ends a cart now. One that has ended this way stays as it is. @throws not_found, version_mismatch, cart_closed */
+export async function endCart(tx: Tx, ctx: Ctx, { id, token, expectedVersion }: Target): Promise<Cart> {
+  const before = await lockCart(tx, id, accessToUse(ctx.actor, token));
+  if (!before) throw notFound("cart");
+  if (before.status === "expired") return before;
+  requireOpen(before, expectedVersion);
+  const { cart, changes } = closeCart(ctx.clock.now(), before, { status: "expired" });
+  await writeCarts(tx, ctx, [{ cart, event: cartExpired, data: { ...cart, changes } }]);
+  return cart;
 }
 
 /** Makes the cart what it is to be, from what it is and from the products in it and of the asked SKUs. Pure. */

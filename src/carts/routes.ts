@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
-import { addItem, giveUpCart, patchCart, removeItem, setItem } from "./change_cart.ts";
+import { addItem, patchCart, removeItem, setItem } from "./change_cart.ts";
 import { createCart } from "./create_cart.ts";
 import { getCart } from "./get_cart.ts";
 import { listCarts } from "./list_carts.ts";
@@ -163,24 +163,6 @@ cartRoutes.openapi(
   async (c) => {
     const change = c.req.valid("json");
     return answer(c, await patchCart(c.get("ctx"), { ...target(c, c.req.valid("param").id), change }));
-  },
-);
-
-cartRoutes.openapi(
-  endpoint({ policy: "public", conditional: true, errors: ["not_found", "cart_closed"] }, {
-    method: "delete",
-    path: "/v1/carts/{id}",
-    operationId: "giveUpCart",
-    tags,
-    summary: "Give a cart up",
-    description: `It expires now. Repeating it changes nothing. ${WHO}`,
-    request: { params: CartParam, headers: TokenHeader },
-    responses: { 204: { description: "It has expired." } },
-  }),
-  async (c) => {
-    const cart = await giveUpCart(c.get("ctx"), target(c, c.req.valid("param").id));
-    isUnchanged(c, cart.version);
-    return c.body(null, 204);
   },
 );
 

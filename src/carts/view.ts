@@ -91,7 +91,12 @@ function findProblems(
     findings.push({ code: "short", message: `${available} of ${sku} are available.`, available });
   }
   if (to === undefined) {
-    findings.push({ code: "no_price", message: `${sku} has no price in ${currency}.`, currency });
+    findings.push({
+      code: "no_price",
+      message:
+        `${sku} has no price in ${currency}: a quote converts another where there is an exchange rate.`,
+      currency,
+    });
   } else if (from !== null && from !== to) {
     findings.push({
       code: "price_changed",

@@ -1,4 +1,4 @@
 export { adjustStock } from "./adjust_stock.ts";
 export { DEFAULT_LOCATION } from "./level.ts";
 export { inventoryUpdated } from "./events.ts";
-export { moveStock, type StockHolder, stockMoves } from "./queries.ts";
+export { lockLevels, moveStock, type StockHolder, stockMoves } from "./queries.ts";

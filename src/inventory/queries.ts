@@ -148,6 +148,13 @@ export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
     )`;
 }
 
+/** Holds the levels of these SKUs until the transaction ends, in their order: for who moves them in several steps. */
+export async function lockLevels(tx: Tx, skus: string[]): Promise<void> {
+  await tx`
+    select from stock_levels where sku = any(${skus}::text[]) and location = ${DEFAULT_LOCATION}
+    order by sku for no key update`;
+}
+
 /** Whose stock moves: an order's, or what a quote holds. */
 export interface StockHolder {
   order_id?: string;

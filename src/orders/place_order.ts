@@ -1,7 +1,7 @@
-import { actorName, type Ctx } from "../platform/ctx.ts";
+import { actorName, type Ctx, isStaff } from "../platform/ctx.ts";
 import { grouped, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
-import { type Sql, violates } from "../platform/db.ts";
+import { type Sql, sqlState, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import { readTradeFacts } from "../trade/mod.ts";
@@ -58,7 +58,8 @@ export async function placeOrder(
     } catch (error) {
       if (violates(error, "order_references_key")) throw referenceTaken(null);
       // Somebody took the stock in between: read again, so that the refusal names the lines that are short now.
-      if (!violates(error, "stock_levels_available_check")) throw idempotency ? inProgress(error) : error;
+      const isOvertaken = violates(error, "stock_levels_available_check") || sqlState(error) === "40P01";
+      if (!isOvertaken) throw idempotency ? inProgress(error) : error;
     }
   }
   throw new AppError("unavailable", "The stock of these products is changing too fast. Try again.", {
@@ -76,7 +77,8 @@ async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<
   const products = input.items.flatMap((item) => productOf(facts, item) ?? []);
   const trade = await readTradeFacts(ctx.sql, {
     destination: input.ship_to.country,
-    on: input.placed_at === undefined ? now : new Date(input.placed_at),
+    // Only staff may say when it was placed: others are refused for it.
+    on: isStaff(actor) && input.placed_at !== undefined ? new Date(input.placed_at) : now,
     currencies: [input.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
     products,
   });

@@ -1,6 +1,16 @@
 import { data as currencies } from "currency-codes";
 
-const DIGITS = new Map(currencies.map(({ code, digits }) => [code, digits]));
+/** Codes of ISO 4217 that stand for no money: for tests, and for transactions without any. */
+const NO_MONEY = ["XTS", "XXX"];
+const DIGITS = new Map(
+  currencies.filter(({ code }) => !NO_MONEY.includes(code)).map(({ code, digits }) => [code, digits]),
+);
+
+/**
+ * The most that an order may cost, in minor units: ten billion euros, say. Sums over thousands of such orders are still
+ * numbers that JSON and JavaScript hold exactly (2^53).
+ */
+export const MAX_TOTAL = 1_000_000_000_000;
 
 /** A number without loss: `n / d`, with d above 0. */
 export interface Rational {

@@ -76,7 +76,7 @@ export function destinationOf(cart: QuotedCart, ask: AskQuote): string {
   throw quoteRefused([{
     pointer: "/destination",
     code: "required",
-    message: "is needed here, as the cart has none",
+    message: "the destination is needed, as the cart has none",
   }]);
 }
 

@@ -1,3 +1,4 @@
+import { lockLevels } from "../inventory/mod.ts";
 import { grouped, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
@@ -85,7 +86,11 @@ async function replaceQuote(ctx: Ctx, decided: DecidedQuote): Promise<boolean> {
     const before = await lockCartAndQuote(tx, decided.quote.cart_id);
     // A call with the same key may have been first: its quote is the cart's, and stays.
     if (decided.idempotency && await findAnswer(tx, decided.idempotency)) return false;
-    if (before) await releaseQuotes(tx, ctx, [before], "superseded");
+    if (before) {
+      // What it lets go of and what it takes, in one order with everybody else.
+      await lockLevels(tx, [...before.items, ...decided.quote.lines].map(({ sku }) => sku));
+      await releaseQuotes(tx, ctx, [before], "superseded");
+    }
     const [written] = await insertQuotes(tx, [decided]);
     return written!;
   });

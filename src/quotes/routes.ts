@@ -1,5 +1,8 @@
+import { TokenHeader } from "../carts/mod.ts";
+import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { EXAMPLE_QUOTE } from "./example.ts";
+import { giveUpCart } from "./give_up_cart.ts";
 import { getQuote } from "./get_quote.ts";
 import { quoteCart } from "./quote_cart.ts";
 import { CartParam, QuoteBody, QuoteParam, QuoteSchema } from "./schemas.ts";
@@ -38,6 +41,30 @@ quoteRoutes.openapi(
     const quote = markReplay(c, await quoteCart(c.get("ctx"), input, c.get("idempotency")));
     c.header("Location", `/v1/quotes/${quote.id}`);
     return c.json(quote, 201);
+  },
+);
+
+quoteRoutes.openapi(
+  endpoint({ policy: "public", conditional: true, errors: ["not_found", "cart_closed"] }, {
+    method: "delete",
+    path: "/v1/carts/{id}",
+    operationId: "giveUpCart",
+    tags: ["Carts"],
+    summary: "Give a cart up",
+    description:
+      "It expires now, and its quote with it: the stock is free again. Repeating it changes nothing. By its user, or by " +
+      "whoever shows a guest's token in `Cart-Token`.",
+    request: { params: CartParam, headers: TokenHeader },
+    responses: { 204: { description: "It has expired." } },
+  }),
+  async (c) => {
+    const target = {
+      id: c.req.valid("param").id,
+      token: c.req.header("Cart-Token"),
+      expectedVersion: expectedVersion(c),
+    };
+    isUnchanged(c, await giveUpCart(c.get("ctx"), target));
+    return c.body(null, 204);
   },
 );
 

@@ -1,5 +1,5 @@
 import type { FieldError } from "../platform/errors.ts";
-import { whole } from "../platform/money.ts";
+import { MAX_TOTAL, whole } from "../platform/money.ts";
 import { type Charge, noCharge } from "./charge.ts";
 import { exchangeAmount } from "./convert.ts";
 import { isDomestic } from "./customs_territory.ts";
@@ -203,7 +203,7 @@ function chargeTax(item: Item, before: Omit<Charges, "tax">, consignment: Consig
   return taxCharge(amounts, taxRateOf(item, schedule)!, schedule, { domestic, sellerCollects });
 }
 
-/** Refuses sums from 2^53 on: each line that is too large by itself, else the whole. */
+/** Refuses sums beyond {@link MAX_TOTAL}: each line that is too large by itself, else the whole. */
 function refuseSums(charges: Charges[]): FieldError[] {
   const sums = charges.map((line) => sumOf(Object.values(line)));
   const lines = sums.flatMap((sum, index) => isTooLarge(sum) ? [`/items/${index}`] : []);
@@ -212,7 +212,7 @@ function refuseSums(charges: Charges[]): FieldError[] {
 }
 
 function isTooLarge(amount: bigint): boolean {
-  return amount > BigInt(Number.MAX_SAFE_INTEGER);
+  return amount > BigInt(MAX_TOTAL);
 }
 
 function sumOf(charges: Charge[]): bigint {

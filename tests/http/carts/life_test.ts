@@ -299,7 +299,7 @@ Deno.test("Garbage is refused with the name of what is wrong, and changes nothin
     ["PUT", `/${id}/items/${sku}`, { quantity: 1, sku }, "/sku"],
     ["PUT", `/${id}/items/%20`, { quantity: 1 }, "path/sku"],
     ["POST", `/${id}/items`, { sku, quantity: -1 }, "/quantity"],
-    ["POST", `/${id}/items`, [], "/"],
+    ["POST", `/${id}/items`, [], ""],
     ["GET", "/not-a-uuid", undefined, "path/id"],
   ];
   for (const [method, path, body, pointer] of bodies) {

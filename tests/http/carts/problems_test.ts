@@ -89,7 +89,7 @@ Deno.test("Without a price in the cart's currency a line counts for nothing, and
     code: "no_price",
     sku: euro.sku,
     pointer: "/items/1",
-    message: `${euro.sku} has no price in USD.`,
+    message: `${euro.sku} has no price in USD: a quote converts another where there is an exchange rate.`,
     currency: "USD",
   }]);
   const { body } = await guest.patch(cart.id, { currency: "EUR" });

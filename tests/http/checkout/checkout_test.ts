@@ -243,3 +243,13 @@ Deno.test("Goods that may not go there are refused with the reason, and hold not
   ]);
   assertEquals(await held(app, "GUN"), 0);
 });
+
+Deno.test("What is wrong with the payment of a checkout is said of its own field", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const { sku } = await addExport(app);
+  const { quote } = await quoted(app, user, { [sku]: 1 });
+  const payment = { provider: "paypal", payment_method: "tok_success" };
+  const { status, body } = await tryCheckOut(app, user, quote, { payment });
+  assertEquals([status, body.code, body.errors[0].pointer], [422, "payment_refused", "/payment/provider"]);
+});

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp } from "../../support/app.ts";
-import { addExport, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
-import { assertBooksBalance, levelOf } from "../../support/orders.ts";
+import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
+import { assertBooksBalance, levelOf, place } from "../../support/orders.ts";
 
 Deno.test("The same request for a newer quote, several times at once, gives one quote, and it can be used", async () => {
   await using app = await startTestApp();
@@ -48,4 +48,51 @@ Deno.test("The same request for a cart's first quote, several times at once, giv
   assertEquals(new Set(answers.map(({ body }) => body.id)).size, 1);
   assertEquals((await levelOf(app, sku)).reserved, 3);
   await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A cart that is given up lets go of what its quote held, and the quote is over", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 3 });
+  const { cart, quote } = await quoted(app, user, { [sku]: 2 });
+  for (let again = 0; again < 2; again++) {
+    const { status } = await app.request("DELETE", `/v1/carts/${cart.id}`, { token: user.token });
+    assertEquals(status, 204);
+  }
+  assertEquals((await levelOf(app, sku)).reserved, 0);
+  const { body } = await app.request("GET", `/v1/quotes/${quote.id}`, { token: user.token });
+  assertEquals(body.status, "expired");
+  assertEquals((await tryCheckOut(app, user, quote)).status, 409);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Carts that are quoted again beside orders of the same goods keep nobody waiting for each other", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const users = await Promise.all(Array.from({ length: 6 }, () => app.user()));
+  const [a, b] = [
+    await addExport(app, { sku: "AAA", stock: 10_000 }),
+    await addExport(app, { sku: "BBB", stock: 10_000 }),
+  ];
+  for (let round = 0; round < 8; round++) {
+    const carts = await Promise.all(users.map(async (user) => {
+      const { cart } = await quoted(app, user, { [b.sku]: 1 });
+      const added = { sku: a.sku, quantity: 1 };
+      await app.request("POST", `/v1/carts/${cart.id}/items`, { token: user.token, body: added });
+      return cart;
+    }));
+    const answers = await Promise.all(users.flatMap((user, i) => [
+      askQuote(app, user, carts[i]!.id),
+      place(app, user, { [a.sku]: 1, [b.sku]: 1 }, { shipping_option: "standard" }),
+    ]));
+    assertEquals(answers.map(({ status }) => status), users.flatMap(() => [201, "PENDING"]));
+  }
+  await assertBooksBalance(app.deps.sql);
+  const deadlocks = async () => {
+    const [row] = await app.deps.sql`
+      select deadlocks::int from pg_stat_database where datname = current_database()`;
+    return row!.deadlocks;
+  };
+  assertEquals(await deadlocks(), 0);
 });
