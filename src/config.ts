@@ -106,7 +106,7 @@ export interface Config {
   port: number;
   databaseUrl: string;
   databasePoolSize: number;
-  /** Undefined: cache and rate limits run in this process. */
+  /** Undefined: nothing is cached, and each process counts requests by itself. */
   redis?: { kind: "tcp"; url: string } | { kind: "http"; url: string; token: string };
   /** The first signs; all verify. */
   signingKeys: SigningKey[];

@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import type { BreakerState } from "./breaker.ts";
 import {
   type Bucket,
@@ -12,7 +11,7 @@ import { Redis, type RedisOptions, type RedisTarget } from "./redis.ts";
 
 export type { Bucket, Verdict } from "./limiter.ts";
 
-/** BYPASS: the cache could not be asked, or its value may be older than what this process wrote. Do not fill it. */
+/** BYPASS: there is no cache to ask, or its value may be older than what this process wrote. Do not fill it. */
 export type CacheRead = { status: "HIT"; value: string } | { status: "MISS" } | { status: "BYPASS" };
 
 /** Running totals since the process started. */
@@ -57,9 +56,9 @@ export interface Cache {
   close(): Promise<void>;
 }
 
-/** Opens the cache: in Redis, or in this process if there is none, where other processes don't share it. */
+/** Opens the cache in Redis; without one nothing is cached, and requests are counted in this process. */
 export async function openCache(target?: RedisTarget, options?: RedisOptions): Promise<Cache> {
-  return target ? new RedisCache(await Redis.open(target, options)) : new LocalCache();
+  return target ? new RedisCache(await Redis.open(target, options)) : new NoCache();
 }
 
 /** A value's text in Redis begins with its version, where no value can fake it, and ends with the value. */
@@ -247,39 +246,29 @@ class Unsettled {
   }
 }
 
-/** What the values in this process may take, in characters. */
-const MAX_LOCAL_SIZE = 32 * 1024 * 1024;
-
-class LocalCache implements Cache {
+/**
+ * A process without Redis counts requests by itself, and keeps no values: the worker and other API processes change what
+ * it reads, and could not tell it.
+ */
+class NoCache implements Cache {
   readonly counters = { hits: 0, misses: 0, bypasses: 0, failures: 0 };
   readonly #buckets = new LocalBuckets();
-  readonly #values = new LRUCache<string, { version: number; value?: string }>({
-    maxSize: MAX_LOCAL_SIZE,
-    sizeCalculation: ({ value }, key) => key.length + (value?.length ?? 0) + 1,
-    ttlResolution: 0,
-  });
 
   async admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
     const verdict = this.#buckets.take(buckets);
     return key === undefined || !verdict.allowed ? { verdict } : { verdict, cached: await this.get(key) };
   }
 
-  get(key: string): Promise<CacheRead> {
-    const value = this.#values.get(key)?.value;
-    if (value === undefined) this.counters.misses++;
-    else this.counters.hits++;
-    return Promise.resolve(value === undefined ? { status: "MISS" } : { status: "HIT", value });
+  get(_key: string): Promise<CacheRead> {
+    this.counters.bypasses++;
+    return Promise.resolve({ status: "BYPASS" });
   }
 
-  put(key: string, version: number, value: string, ttlMs: number): Promise<void> {
-    const known = this.#values.get(key);
-    if (!known || known.version <= version) this.#values.set(key, { version, value }, { ttl: ttlMs });
+  put(): Promise<void> {
     return Promise.resolve();
   }
 
-  drop(key: string, version: number, ttlMs: number): Promise<void> {
-    const known = this.#values.get(key);
-    if (!known || known.version < version) this.#values.set(key, { version }, { ttl: ttlMs });
+  drop(): Promise<void> {
     return Promise.resolve();
   }
 
@@ -288,7 +277,6 @@ class LocalCache implements Cache {
   }
 
   close(): Promise<void> {
-    this.#values.clear();
     return Promise.resolve();
   }
 }

@@ -1,3 +1,4 @@
+import { testWithRedis } from "../support/database.ts";
 import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
 import { openDatabase } from "../../src/platform/db.ts";
@@ -86,41 +87,44 @@ Deno.test("When every connection is cut under load answers are right or 503, and
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("While the database is away every call answers 503 but cached orders are read, and afterwards all is well", async () => {
-  let wire: Wire;
-  await using app = await startTestApp({}, (config) => {
-    const url = new URL(config.databaseUrl);
-    wire = new Wire(Number(url.port || 5432));
-    url.host = `127.0.0.1:${wire.port}`;
-    return { sql: openDatabase({ ...config, databaseUrl: url.href }) };
-  });
-  const [user, staff] = [await app.user(), await app.user("staff")];
-  const { sku } = await addProduct(app);
-  const order = await place(app, user, { [sku]: 1 });
-  await read(app, user, order.id);
-  const calls: [string, string, string, unknown?][] = [
-    ["POST", "/orders", user.token, orderBody({ [sku]: 1 })],
-    ["PATCH", `/orders/${order.id}`, user.token, { note: "x" }],
-    ["POST", `/orders/${order.id}/cancellation`, user.token],
-    ["GET", "/orders", user.token],
-    ["GET", "/orders", staff.token],
-    ["GET", `/orders/${order.id}/timeline`, user.token],
-    ["POST", `/inventory/${sku}/adjustments`, staff.token, { delta: 1, reason: "x" }],
-    ["GET", `/inventory/${sku}`, user.token],
-  ];
-  for (let outage = 0; outage < 3; outage++) {
-    await wire!.cut();
-    for (const [method, path, token, body] of calls) {
-      const answer = await app.request(method, path, { token, body });
-      assertEquals([answer.status, answer.body.code], [503, "unavailable"], `${method} ${path}`);
+testWithRedis(
+  "While the database is away every call answers 503 but cached orders are read, and afterwards all is well",
+  async () => {
+    let wire: Wire;
+    await using app = await startTestApp({}, (config) => {
+      const url = new URL(config.databaseUrl);
+      wire = new Wire(Number(url.port || 5432));
+      url.host = `127.0.0.1:${wire.port}`;
+      return { sql: openDatabase({ ...config, databaseUrl: url.href }) };
+    });
+    const [user, staff] = [await app.user(), await app.user("staff")];
+    const { sku } = await addProduct(app);
+    const order = await place(app, user, { [sku]: 1 });
+    await read(app, user, order.id);
+    const calls: [string, string, string, unknown?][] = [
+      ["POST", "/orders", user.token, orderBody({ [sku]: 1 })],
+      ["PATCH", `/orders/${order.id}`, user.token, { note: "x" }],
+      ["POST", `/orders/${order.id}/cancellation`, user.token],
+      ["GET", "/orders", user.token],
+      ["GET", "/orders", staff.token],
+      ["GET", `/orders/${order.id}/timeline`, user.token],
+      ["POST", `/inventory/${sku}/adjustments`, staff.token, { delta: 1, reason: "x" }],
+      ["GET", `/inventory/${sku}`, user.token],
+    ];
+    for (let outage = 0; outage < 3; outage++) {
+      await wire!.cut();
+      for (const [method, path, token, body] of calls) {
+        const answer = await app.request(method, path, { token, body });
+        assertEquals([answer.status, answer.body.code], [503, "unavailable"], `${method} ${path}`);
+      }
+      const cached = await read(app, user, order.id);
+      assertEquals([cached.status, cached.headers.get("X-Cache-Status")], [200, "HIT"]);
+      wire!.mend();
+      assertEquals((await patch(app, user, order.id, { note: `back ${outage}` })).status, 200);
+      assertEquals((await tryToPlace(app, user, { [sku]: 1 })).status, 201);
+      assertEquals((await app.request("GET", "/orders", { token: staff.token })).status, 200);
     }
-    const cached = await read(app, user, order.id);
-    assertEquals([cached.status, cached.headers.get("X-Cache-Status")], [200, "HIT"]);
-    wire!.mend();
-    assertEquals((await patch(app, user, order.id, { note: `back ${outage}` })).status, 200);
-    assertEquals((await tryToPlace(app, user, { [sku]: 1 })).status, 201);
-    assertEquals((await app.request("GET", "/orders", { token: staff.token })).status, 200);
-  }
-  await assertBooksBalance(app.deps.sql);
-  await wire![Symbol.asyncDispose]();
-});
+    await assertBooksBalance(app.deps.sql);
+    await wire![Symbol.asyncDispose]();
+  },
+);

@@ -38,7 +38,7 @@ async function withRedis(test: (redis: RespConnection, url: string) => Promise<v
 const PATIENT = { timeoutMs: 5000 };
 
 const transports: Record<string, (test: Test) => Promise<void>> = {
-  async "in this process"(test) {
+  async "without Redis"(test) {
     const cache = await openCache();
     await test({ cache, other: cache }).finally(() => cache.close());
   },
@@ -62,7 +62,7 @@ const transports: Record<string, (test: Test) => Promise<void>> = {
 
 function test(name: string, body: Test, only: string[] = Object.keys(transports)): void {
   for (const transport of only) {
-    const ignore = transport !== "in this process" && !redisUrl && !redisOnPath;
+    const ignore = transport !== "without Redis" && !redisUrl && !redisOnPath;
     Deno.test({ name: `${transport}: ${name}`, ignore, fn: () => transports[transport]!(body) });
   }
 }
@@ -90,13 +90,13 @@ test("a value reads back as the very text that was written", async ({ cache, oth
     assertEquals(await other.get(key), { status: "HIT", value: text });
     assertEquals((await other.admit([bucket(1)], key)).cached, { status: "HIT", value: text });
   }
-});
+}, REDIS_ONLY);
 
 test("a key that was never written is a miss", async ({ cache }) => {
   assertEquals(await cache.get(newKey()), { status: "MISS" });
   assertEquals((await cache.admit([bucket(1)], newKey())).cached, { status: "MISS" });
   assertEquals((await cache.admit([bucket(1)])).cached, undefined);
-});
+}, REDIS_ONLY);
 
 test("an older version never replaces a newer one, whoever writes last", async ({ cache, other }) => {
   const key = newKey();
@@ -107,35 +107,39 @@ test("an older version never replaces a newer one, whoever writes last", async (
   assertEquals(await cache.get(key), { status: "HIT", value: '"ten again"' });
   await other.put(key, 11, '"eleven"', HOUR_MS);
   assertEquals(await cache.get(key), { status: "HIT", value: '"eleven"' });
-});
+}, REDIS_ONLY);
 
-test("1,000 random interleavings of writers and readers end at the newest version and never go back", async ({ cache, other }) => {
-  const both = [cache, other];
-  const versions = [1, 2, 9, 10, 11, 100];
-  const shuffled = () => [...versions].sort(() => Math.random() - 0.5);
-  const race = async () => {
-    const key = newKey();
-    let newestWritten = 0;
-    const write = async (version: number) => {
-      await delay(Math.random() * 3);
-      await both[version % 2]!.put(key, version, String(version), HOUR_MS);
-      newestWritten = Math.max(newestWritten, version);
+test(
+  "1,000 random interleavings of writers and readers end at the newest version and never go back",
+  async ({ cache, other }) => {
+    const both = [cache, other];
+    const versions = [1, 2, 9, 10, 11, 100];
+    const shuffled = () => [...versions].sort(() => Math.random() - 0.5);
+    const race = async () => {
+      const key = newKey();
+      let newestWritten = 0;
+      const write = async (version: number) => {
+        await delay(Math.random() * 3);
+        await both[version % 2]!.put(key, version, String(version), HOUR_MS);
+        newestWritten = Math.max(newestWritten, version);
+      };
+      const read = async () => {
+        for (let i = 0; i < 4; i++) {
+          await delay(Math.random());
+          const atLeast = newestWritten;
+          const found = await both[i % 2]!.get(key);
+          if (found.status === "HIT") {
+            assert(Number(found.value) >= atLeast, `read ${found.value} after ${atLeast}`);
+          } else assertEquals([found.status, atLeast], ["MISS", 0]);
+        }
+      };
+      await Promise.all([...shuffled().map(write), read()]);
+      assertEquals(await cache.get(key), { status: "HIT", value: "100" });
     };
-    const read = async () => {
-      for (let i = 0; i < 4; i++) {
-        await delay(Math.random());
-        const atLeast = newestWritten;
-        const found = await both[i % 2]!.get(key);
-        if (found.status === "HIT") {
-          assert(Number(found.value) >= atLeast, `read ${found.value} after ${atLeast}`);
-        } else assertEquals([found.status, atLeast], ["MISS", 0]);
-      }
-    };
-    await Promise.all([...shuffled().map(write), read()]);
-    assertEquals(await cache.get(key), { status: "HIT", value: "100" });
-  };
-  for (let round = 0; round < 20; round++) await Promise.all(Array.from({ length: 50 }, race));
-});
+    for (let round = 0; round < 20; round++) await Promise.all(Array.from({ length: 50 }, race));
+  },
+  REDIS_ONLY,
+);
 
 test("what stands in a value cannot pass for its version", async ({ cache, other }) => {
   const key = newKey();
@@ -144,7 +148,7 @@ test("what stands in a value cannot pass for its version", async ({ cache, other
   assertEquals(await cache.get(key), { status: "HIT", value: '"second"' });
   await other.put(key, 1, '{"version":99}', HOUR_MS);
   assertEquals(await cache.get(key), { status: "HIT", value: '"second"' });
-});
+}, REDIS_ONLY);
 
 test("a dropped value is gone, and no version before the drop comes back", async ({ cache, other }) => {
   const key = newKey();
@@ -161,14 +165,14 @@ test("a dropped value is gone, and no version before the drop comes back", async
     { status: "HIT", value: '"fourth"' },
     "this version is not an older one",
   );
-});
+}, REDIS_ONLY);
 
 test("a value is gone when its time is over", async ({ cache }) => {
   const key = newKey();
   await cache.put(key, 1, '"short"', 50);
   await delay(60);
   assertEquals(await cache.get(key), { status: "MISS" });
-});
+}, REDIS_ONLY);
 
 test(
   "Redis keeps a value under its very key, as JSON with its version, for its time to live",
@@ -268,12 +272,12 @@ test("a refused request reads nothing", async ({ cache }) => {
   const one = bucket(1);
   assertEquals((await cache.admit([one], key)).cached, { status: "HIT", value: "1" });
   assertEquals((await cache.admit([one], key)).cached, undefined);
-});
+}, REDIS_ONLY);
 
 test("without buckets everything passes", async ({ cache }) => {
   const { verdict, cached } = await cache.admit([], newKey());
   assertEquals([verdict.allowed, verdict.retryAfterMs, cached], [true, 0, { status: "MISS" }]);
-});
+}, REDIS_ONLY);
 
 test("an emptied bucket leaves nothing behind in Redis", async ({ cache, redis }) => {
   const one = bucket(4, 200);
@@ -305,7 +309,7 @@ test("the counters tell hits from misses", async ({ cache }) => {
   await cache.get(key);
   await cache.admit([bucket(1)], key);
   assertEquals(cache.counters, { hits: 2, misses: 1, bypasses: 0, failures: 0 });
-});
+}, REDIS_ONLY);
 
 test("health says that Redis is up and how fast", async ({ cache }) => {
   const health = await cache.health();
@@ -315,4 +319,11 @@ test("health says that Redis is up and how fast", async ({ cache }) => {
 
 test("health says that there is no Redis to ask", async ({ cache }) => {
   assertEquals(await cache.health(), { status: "in_process" });
-}, ["in this process"]);
+}, ["without Redis"]);
+
+test("nothing is kept, as others could not say that it has changed", async ({ cache }) => {
+  const key = newKey();
+  await cache.put(key, 1, '"old"', HOUR_MS);
+  assertEquals(await cache.get(key), { status: "BYPASS" });
+  assertEquals((await cache.admit([bucket(1)], key)).cached, { status: "BYPASS" });
+}, ["without Redis"]);

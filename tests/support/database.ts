@@ -25,6 +25,11 @@ export const redisMissing: string | undefined = Deno.env.get("TEST_REDIS_URL")
   ? undefined
   : Deno.env.get("TEST_REDIS_MISSING") ?? "not run by `deno task test`";
 
+/** A test of what there is only with a Redis. */
+export function testWithRedis(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, ignore: Boolean(redisMissing), fn });
+}
+
 /**
  * Clones the run's migrated template: some 20 ms. (The default strategy, wal_log: file_copy is 3 ms faster on the
  * embedded server, but makes a server with fsync write a checkpoint for each clone.)

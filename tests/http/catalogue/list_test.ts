@@ -1,3 +1,4 @@
+import { testWithRedis } from "../../support/database.ts";
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
@@ -174,35 +175,38 @@ Deno.test("a search finds words wherever they stand, and the beginning of the la
   assertEquals(skus(await list(app, { q: "mug", category: "Kitchen", sort: "name" })), ["MUG-BLUE"]);
 });
 
-Deno.test("a list is cached by what it asks for, however it is written, and by nothing else", async () => {
-  await using app = await startTestApp();
-  const { token } = await app.user("staff");
-  await create(app, token, { sku: "MUG" });
-  const read = async (query: string, token?: string) => {
-    const answer = await app.request("GET", `/v1/products${query}`, { token });
-    assertEquals(answer.status, 200);
-    return [answer.headers.get("X-Cache-Status"), answer.body.data.length];
-  };
-  assertEquals(await read(""), ["MISS", 1]);
-  for (
-    const same of [
-      "",
-      "?",
-      "?limit=20",
-      "?sort=-created_at&limit=20",
-      "?limit=20&sort=-created_at&status=active",
-    ]
-  ) {
-    assertEquals(await read(same), ["HIT", 1], same);
-    assertEquals(await read(same, token), ["HIT", 1], same);
-  }
-  assertEquals(await read("?limit=21"), ["MISS", 1]);
-  assertEquals(await read("?q=cup"), ["MISS", 0]);
-  assertEquals(await read("?q=cup"), ["HIT", 0]);
-  assertEquals(await read("?q=%20cup%20"), ["HIT", 0]);
-  assertEquals(await read("?status=any", token), ["MISS", 1]);
-  assertEquals(await read("?status=any", token), ["HIT", 1]);
-  const refused = await app.request("GET", "/v1/products?status=any");
-  assertEquals([refused.status, refused.body.data], [401, undefined]);
-  assertNotEquals(refused.headers.get("X-Cache-Status"), "HIT");
-});
+testWithRedis(
+  "a list is cached by what it asks for, however it is written, and by nothing else",
+  async () => {
+    await using app = await startTestApp();
+    const { token } = await app.user("staff");
+    await create(app, token, { sku: "MUG" });
+    const read = async (query: string, token?: string) => {
+      const answer = await app.request("GET", `/v1/products${query}`, { token });
+      assertEquals(answer.status, 200);
+      return [answer.headers.get("X-Cache-Status"), answer.body.data.length];
+    };
+    assertEquals(await read(""), ["MISS", 1]);
+    for (
+      const same of [
+        "",
+        "?",
+        "?limit=20",
+        "?sort=-created_at&limit=20",
+        "?limit=20&sort=-created_at&status=active",
+      ]
+    ) {
+      assertEquals(await read(same), ["HIT", 1], same);
+      assertEquals(await read(same, token), ["HIT", 1], same);
+    }
+    assertEquals(await read("?limit=21"), ["MISS", 1]);
+    assertEquals(await read("?q=cup"), ["MISS", 0]);
+    assertEquals(await read("?q=cup"), ["HIT", 0]);
+    assertEquals(await read("?q=%20cup%20"), ["HIT", 0]);
+    assertEquals(await read("?status=any", token), ["MISS", 1]);
+    assertEquals(await read("?status=any", token), ["HIT", 1]);
+    const refused = await app.request("GET", "/v1/products?status=any");
+    assertEquals([refused.status, refused.body.data], [401, undefined]);
+    assertNotEquals(refused.headers.get("X-Cache-Status"), "HIT");
+  },
+);

@@ -2,26 +2,32 @@ import { assert, assertEquals } from "@std/assert";
 import { Redis } from "ioredis";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
-import { redisMissing } from "../../support/database.ts";
+import { redisMissing, testWithRedis } from "../../support/database.ts";
 import { at, create } from "./products.ts";
 
-Deno.test("a product is read by id, in either case, or SKU, and the second time from the cache", async () => {
-  await using app = await startTestApp();
-  const { token } = await app.user("staff");
-  const product = await create(app, token, { sku: "A/b.c_d-1", prices: [{ currency: "EUR", amount: 1 }] });
-  for (const ref of [product.id, "A/b.c_d-1"]) {
-    for (const status of ["MISS", "HIT"]) {
-      const answer = await app.request("GET", at(ref));
-      assertEquals([answer.status, answer.headers.get("X-Cache-Status")], [200, status]);
-      assertEquals(answer.body, product);
-      assertEquals(answer.headers.get("ETag"), '"1"');
+testWithRedis(
+  "a product is read by id, in either case, or SKU, and the second time from the cache",
+  async () => {
+    await using app = await startTestApp();
+    const { token } = await app.user("staff");
+    const product = await create(app, token, { sku: "A/b.c_d-1", prices: [{ currency: "EUR", amount: 1 }] });
+    for (const ref of [product.id, "A/b.c_d-1"]) {
+      for (const status of ["MISS", "HIT"]) {
+        const answer = await app.request("GET", at(ref));
+        assertEquals([answer.status, answer.headers.get("X-Cache-Status")], [200, status]);
+        assertEquals(answer.body, product);
+        assertEquals(answer.headers.get("ETag"), '"1"');
+      }
     }
-  }
-  assertEquals((await app.request("GET", at(product.id.toUpperCase()))).headers.get("X-Cache-Status"), "HIT");
-  for (const prefix of ["", "/api"]) {
-    assertEquals((await app.request("GET", `${prefix}/products/A%2Fb.c_d-1/`)).body, product);
-  }
-});
+    assertEquals(
+      (await app.request("GET", at(product.id.toUpperCase()))).headers.get("X-Cache-Status"),
+      "HIT",
+    );
+    for (const prefix of ["", "/api"]) {
+      assertEquals((await app.request("GET", `${prefix}/products/A%2Fb.c_d-1/`)).body, product);
+    }
+  },
+);
 
 Deno.test({
   name: "a product is kept in Redis for 300 s and a list for 60 s",

@@ -1,3 +1,4 @@
+import { testWithRedis } from "../../support/database.ts";
 import { assertEquals } from "@std/assert";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import {
@@ -201,7 +202,7 @@ Deno.test("A key makes an adjustment safe to repeat, also twenty times at once",
   );
 });
 
-Deno.test("Levels are cached, and an adjustment is seen at once", async () => {
+testWithRedis("Levels are cached, and an adjustment is seen at once", async () => {
   await using app = await startTestApp();
   const [staff, user] = [await app.user("staff"), await app.user()];
   const { sku } = await addProduct(app, { stock: 10 });
@@ -226,29 +227,32 @@ Deno.test("Levels are cached, and an adjustment is seen at once", async () => {
   assertEquals(known.status, 304);
 });
 
-Deno.test("The low-stock list holds what is at or below its threshold, in the order of SKUs", async () => {
-  await using app = await startTestApp();
-  const [staff, user] = [await app.user("staff"), await app.user()];
-  const threshold = (sku: string, low_stock_threshold: number | null) =>
-    app.request("PATCH", `/inventory/${sku}`, { token: staff.token, body: { low_stock_threshold } });
-  const list = (query: string) => app.request("GET", `/inventory?${query}`, { token: staff.token });
-  for (const [sku, stock] of Object.entries({ "A-1": 5, "A-2": 6, "A-3": 50, "B-1": 0 })) {
-    await addProduct(app, { sku, stock });
-  }
-  for (const sku of ["A-1", "A-2"]) await threshold(sku, 5);
-  await threshold("A-3", 0);
-  const skus = ({ body }: Answer) => body.data.map(({ sku }: { sku: string }) => sku);
-  assertEquals(skus(await list("low_stock=true&limit=99")), ["A-1"]);
-  await place(app, user, { "A-2": 1 });
-  assertEquals(skus(await list("low_stock=true&limit=98")), ["A-1", "A-2"]);
-  assertEquals(skus(await list("low_stock=false")), ["A-1", "A-2", "A-3", "B-1"]);
-  assertEquals(skus(await list("sku_prefix=A-")), ["A-1", "A-2", "A-3"]);
-  const first = await list("limit=3");
-  assertEquals([cacheStatus(first), skus(first)], ["MISS", ["A-1", "A-2", "A-3"]]);
-  assertEquals(cacheStatus(await list("limit=3")), "HIT");
-  const second = await list(`limit=3&cursor=${first.body.next_cursor}`);
-  assertEquals([skus(second), second.body.next_cursor], [["B-1"], null]);
-});
+testWithRedis(
+  "The low-stock list holds what is at or below its threshold, in the order of SKUs",
+  async () => {
+    await using app = await startTestApp();
+    const [staff, user] = [await app.user("staff"), await app.user()];
+    const threshold = (sku: string, low_stock_threshold: number | null) =>
+      app.request("PATCH", `/inventory/${sku}`, { token: staff.token, body: { low_stock_threshold } });
+    const list = (query: string) => app.request("GET", `/inventory?${query}`, { token: staff.token });
+    for (const [sku, stock] of Object.entries({ "A-1": 5, "A-2": 6, "A-3": 50, "B-1": 0 })) {
+      await addProduct(app, { sku, stock });
+    }
+    for (const sku of ["A-1", "A-2"]) await threshold(sku, 5);
+    await threshold("A-3", 0);
+    const skus = ({ body }: Answer) => body.data.map(({ sku }: { sku: string }) => sku);
+    assertEquals(skus(await list("low_stock=true&limit=99")), ["A-1"]);
+    await place(app, user, { "A-2": 1 });
+    assertEquals(skus(await list("low_stock=true&limit=98")), ["A-1", "A-2"]);
+    assertEquals(skus(await list("low_stock=false")), ["A-1", "A-2", "A-3", "B-1"]);
+    assertEquals(skus(await list("sku_prefix=A-")), ["A-1", "A-2", "A-3"]);
+    const first = await list("limit=3");
+    assertEquals([cacheStatus(first), skus(first)], ["MISS", ["A-1", "A-2", "A-3"]]);
+    assertEquals(cacheStatus(await list("limit=3")), "HIT");
+    const second = await list(`limit=3&cursor=${first.body.next_cursor}`);
+    assertEquals([skus(second), second.body.next_cursor], [["B-1"], null]);
+  },
+);
 
 Deno.test("A threshold is set under If-Match, counts as a version and can be taken away", async () => {
   await using app = await startTestApp();
