@@ -4,8 +4,9 @@ import { transaction } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import { failedState, getProvider } from "./charge.ts";
+import { failedState } from "./charge.ts";
 import { getPayment } from "./create_payment.ts";
+import { getProvider } from "./get_provider.ts";
 import { isOver, nextCheck, openAmount, paymentRefused, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import {

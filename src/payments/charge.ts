@@ -1,23 +1,10 @@
 import type { Ctx } from "../platform/ctx.ts";
-import { AppError } from "../platform/errors.ts";
+import { bookForeignRefund } from "./foreign_refund.ts";
+import { getProvider } from "./get_provider.ts";
 import type { StoredPayment } from "./payment.ts";
-import { type PaymentProvider, ProviderError } from "./providers/provider.ts";
+import { ProviderError } from "./providers/provider.ts";
 import { recordCharge } from "./record_charge.ts";
-
-/** @throws payment_refused where there is no such provider */
-export function getProvider({ providers: { byName } }: Ctx, name: string): PaymentProvider {
-  const provider = byName.get(name);
-  if (provider) return provider;
-  const known = [...byName.keys()];
-  throw new AppError("payment_refused", "There is no such payment provider.", {
-    errors: [{
-      pointer: "/provider",
-      code: "unknown_provider",
-      message: known.length > 0 ? `must be ${known.join(" or ")}` : "none is set up",
-      providers: known,
-    }],
-  });
-}
+import { countFailedRefunds } from "./refund_queries.ts";
 
 /**
  * Asks the provider to charge a stored payment, and records what it says. A charge that was not answered stays `created`
@@ -44,7 +31,8 @@ export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<S
 }
 
 /**
- * Asks the provider how a payment stands, and records it. Undefined where the provider never heard of it.
+ * Asks the provider how a payment stands, and records it, also what went back without us. Undefined where the provider
+ * never heard of it.
  *
  * @throws ProviderError
  */
@@ -55,8 +43,14 @@ export async function askAboutPayment(
 ): Promise<StoredPayment | undefined> {
   const provider = getProvider(ctx, payment.provider);
   const { id, provider_reference: reference } = payment;
+  // What was not captured yet had nothing to be refunded.
+  const failedRefunds = payment.amount_captured > 0 ? await countFailedRefunds(ctx.sql, id) : 0;
   const state = await provider.find({ id, reference }, signal);
-  return state && await recordCharge(ctx, payment, state);
+  if (!state) return undefined;
+  const recorded = await recordCharge(ctx, payment, state);
+  const known = recorded.amount_refunded + recorded.amount_refunding;
+  if (state.amountRefunded <= known) return recorded;
+  return await bookForeignRefund(ctx, recorded, { amountRefunded: state.amountRefunded, failedRefunds });
 }
 
 /** What a provider that refused it, or never heard of it, would say. */

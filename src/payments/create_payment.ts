@@ -4,8 +4,9 @@ import { transaction } from "../platform/db.ts";
 import { notFound } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import { askAboutPayment, chargePayment, getProvider } from "./charge.ts";
+import { askAboutPayment, chargePayment } from "./charge.ts";
 import { paymentCreated } from "./events.ts";
+import { getProvider } from "./get_provider.ts";
 import {
   type AskPayment,
   newPayment,

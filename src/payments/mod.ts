@@ -1,6 +1,7 @@
-export { chargePayment, getProvider } from "./charge.ts";
+export { chargePayment } from "./charge.ts";
 export { checkDuePayments } from "./check_payments.ts";
 export { PAYMENT_EVENTS, paymentStray, refundSucceeded } from "./events.ts";
+export { getProvider } from "./get_provider.ts";
 export { checkPayments, handleWebhook, settleOrder } from "./jobs.ts";
 export { newPayment, type Payment, paymentView, type StoredPayment } from "./payment.ts";
 export { deleteOldWebhooks, findPayment, insertPaymentsAlso, listPayments } from "./queries.ts";

@@ -44,7 +44,9 @@ export function newPayment(ctx: Ctx, order: Order, ask: AskPayment, promised = 0
     throw paymentRefused({
       pointer: "",
       code: "nothing_due",
-      message: `Nothing is to be paid for an order that is ${order.status} with ${due} due.`,
+      message: promised > 0 && order.status === "PENDING"
+        ? `Other payments under way cover all that is due (${promised}): capture or void them first.`
+        : `Nothing is to be paid for an order that is ${order.status} with ${due} due.`,
       amount_due: due,
     });
   }

@@ -32,6 +32,13 @@ export async function listDueRefunds(sql: Sql, now: Date, limit: number): Promis
     where status = 'pending' and next_attempt_at <= ${now} order by next_attempt_at limit ${limit}`;
 }
 
+/** How many refunds of a payment have failed for good: it only grows. */
+export async function countFailedRefunds(sql: Sql | Tx, paymentId: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from refunds where payment_id = ${paymentId} and status = 'failed'`;
+  return row!.count;
+}
+
 export async function insertRefund(tx: Tx, ctx: Ctx, refund: Refund): Promise<void> {
   await tx`insert into refunds ${
     tx({ ...refund, items: tx.json(refund.items), actor: actorName(ctx.actor) } as never)

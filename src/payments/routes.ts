@@ -167,7 +167,9 @@ paymentRoutes.openapi(
     description:
       "All that was paid, an amount, or units of lines with their duty and tax to the minor unit. Never more than was " +
       "captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays " +
-      "`pending`, and it is asked again, with the same key, until it does.",
+      "`pending`, and it is asked again, with the same key, until it does.\n\nUnits that have not left yet are refunded " +
+      "first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order " +
+      "whose units were all cancelled ends REFUNDED. Refunds of amounts and of returns cancel nothing.",
     request: {
       params: OrderParam,
       body: json(RefundBody, "What, and why.", {

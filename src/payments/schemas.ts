@@ -19,7 +19,13 @@ const Provider = z.string().regex(/^[a-z_]{1,40}$/, "must be the name of a payme
 export const PaymentBody = z.strictObject({
   provider: Provider,
   payment_method: text(1, 255).openapi({
-    description: "The provider's own token of what to charge; never a card number",
+    description:
+      "The provider's own token of what to charge; never a card number. The sandbox does what the token says: " +
+      "`tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and " +
+      "`tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until " +
+      "the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; " +
+      "`tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it " +
+      "succeeds; `tok_refund_refused`: each refund is refused",
     example: "tok_success",
   }),
   amount: z.int().min(1).optional().openapi({ description: "What is due unless said", example: 2998 }),
@@ -117,6 +123,16 @@ export const RefundList = z.object({ data: z.array(RefundSchema) }).openapi("Ref
 
 export const SettledCharge = z.object({ reference: z.string(), status: z.enum(CHARGE_STATUSES) })
   .openapi("SettledCharge");
+
+export const BankRefundBody = z.strictObject({
+  amount: z.int().min(1).optional().openapi({ description: "All that is left at the bank unless said" }),
+}).openapi("NewSandboxRefund");
+
+export const RefundedCharge = z.object({
+  reference: z.string(),
+  amount_captured: Amount,
+  amount_refunded: Amount,
+}).openapi("RefundedCharge");
 
 export const OrderParam = z.object({ id: Id });
 export const PaymentParam = z.object({ id: Id });

@@ -1,9 +1,18 @@
-import { booked, changingOrder, lockOrder, type Order, refundOf, writeOrders } from "../orders/mod.ts";
+import {
+  booked,
+  cancelUnits,
+  changingOrder,
+  lockOrder,
+  type Order,
+  refundOf,
+  writeOrders,
+} from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
-import { getProvider } from "./charge.ts";
 import { paymentRefunded, refundFailed, refundSucceeded } from "./events.ts";
+import { getProvider } from "./get_provider.ts";
+import { noteWebhook } from "./note_webhook.ts";
 import { paymentView, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { findPayment, lockPayments, updatePayments } from "./queries.ts";
@@ -25,12 +34,25 @@ export async function sendRefund(ctx: Ctx, refund: Refund): Promise<Refund> {
   if (refund.status !== "pending" || refund.payment_id === null) return refund;
   const payment = (await findPayment(ctx.sql, refund.payment_id))!;
   const said = await askProvider(ctx, payment, refund);
-  return await changingOrder(ctx, async (tx, written) => {
+  const settled = await changingOrder(ctx, async (tx, written) => {
     const order = (await lockOrder(tx, refund.order_id))!;
     const [payment] = await lockPayments(tx, [refund.payment_id!]);
     const before = (await lockRefund(tx, refund.id))!;
     if (before.status !== "pending") return before;
-    return await settleRefund(tx, ctx, order, payment, before, said, written);
+    const settled = await settleRefund(tx, ctx, order, payment, before, said, written);
+    if (settled.status !== "pending") await askAgain(tx, ctx, payment!, settled);
+    return settled;
+  });
+  ctx.jobs.announce();
+  return settled;
+}
+
+/** While ours was under way, what somebody refunded at the provider itself could not be told from it. */
+async function askAgain(tx: Tx, ctx: Ctx, { id, provider }: StoredPayment, refund: Refund): Promise<void> {
+  await noteWebhook(tx, ctx, provider, {
+    id: `refund-${refund.id}`,
+    type: `refund.${refund.status}`,
+    paymentId: id,
   });
 }
 
@@ -50,7 +72,7 @@ async function askProvider(ctx: Ctx, payment: StoredPayment, refund: Refund): Pr
   }
 }
 
-/** Records how a refund ended, or that it did not: its row, its payment's amounts, the ledger, the events. */
+/** Records how a refund ended, or that it did not: its row, its payment's amounts, the order and its ledger, the events. */
 export async function settleRefund(
   tx: Tx,
   ctx: Ctx,
@@ -90,7 +112,9 @@ export async function settleRefund(
       refund_id: refund.id,
       reason: refund.reason,
     });
-    const write = booked(ctx, order, [transaction]);
+    // What comes back has left; other refunds of units take first what has not.
+    const cancelled = refund.return_id === null ? await cancelUnits(tx, order, refund.items) : {};
+    const write = booked(ctx, order, [transaction], cancelled);
     written(write.order);
     await writeOrders(tx, ctx, [write]);
   }

@@ -2,8 +2,8 @@ import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import { askAboutPayment } from "./charge.ts";
-import { handleWebhook } from "./jobs.ts";
-import { endWebhook, findPayment, findPaymentByReference, findWebhook, insertWebhook } from "./queries.ts";
+import { noteWebhook } from "./note_webhook.ts";
+import { endWebhook, findPayment, findPaymentByReference, findWebhook } from "./queries.ts";
 
 /**
  * Takes what a provider tells: verified over its raw bytes and its time, remembered once, and answered before anything is
@@ -21,12 +21,7 @@ export async function receiveWebhook(
   if (!event) {
     throw new AppError("invalid_signature", "The signature does not fit the body, or is too old.");
   }
-  const { id: event_id, type, reference, paymentId: payment_id } = event;
-  await transaction(ctx.sql, async (tx) => {
-    const payload = { type, reference, payment_id };
-    const isNew = await insertWebhook(tx, ctx, { provider: provider.name, event_id, payload });
-    if (isNew) await ctx.jobs.enqueue(tx, handleWebhook, [{ provider: provider.name, event_id }]);
-  });
+  await transaction(ctx.sql, (tx) => noteWebhook(tx, ctx, provider.name, event));
   ctx.jobs.announce();
 }
 

@@ -103,6 +103,19 @@ export function payThrough({ deps }: TestApp, provider: PaymentProvider): void {
   deps.providers = { ...deps.providers, byName: new Map([["sandbox", provider]]) };
 }
 
+/** Somebody refunds a charge at the bank itself, which tells of it: all that is left unless said. */
+export function refundAtBank(
+  app: TestApp,
+  staff: TestUser,
+  reference: string,
+  amount?: number,
+): Promise<Answer> {
+  return app.request("POST", `/v1/sandbox/charges/${reference}/refund`, {
+    token: staff.token,
+    ...amount !== undefined && { body: { amount } },
+  });
+}
+
 /** A message of the sandbox's bank, as it would be posted. */
 export function bankMessage(app: TestApp, reference: string, id?: string) {
   return sandboxOf(app).signWebhook({ id, type: "charge.updated", reference }, app.deps.clock.now());

@@ -25,6 +25,13 @@ export interface Sandbox extends PaymentProvider {
   confirmAction(reference: string, outcome: "success" | "fail"): Promise<ChargeState | undefined>;
   /** The bank makes up its mind about a `tok_late`; answered as it stands where it had. */
   settle(reference: string): Promise<ChargeState | undefined>;
+  /**
+   * Somebody gives money back at the bank itself, and the shop knows nothing of it: all that is left unless said.
+   * Undefined if there never was such a charge.
+   *
+   * @throws ProviderError for more than is left
+   */
+  refundAtBank(reference: string, amount?: number): Promise<ChargeState | undefined>;
   /** A message as the bank would send it to `/v1/payment-webhooks/sandbox`. The same `id` again makes a repeat. */
   signWebhook(event: { id?: string; type: string; reference: string }, now: Date): SandboxWebhook;
 }
@@ -121,6 +128,7 @@ export function createSandbox(sql: Sql, secret: string): Sandbox {
       const found = await findChargeByReference(sql, reference);
       return found && await decide({ reference, from: "processing", ...paid(found) });
     },
+    refundAtBank: (reference, amount) => refundAtBank(sql, reference, amount),
   };
 }
 
@@ -220,6 +228,15 @@ async function failAtFirst(sql: Sql, chargeId: string, refundId: string): Promis
   if (await countFailedRefunds(sql, { chargeId, refundId }) >= FAILING_REFUNDS) return;
   await insertFailedRefund(sql, { id: newId(), chargeId, refundId });
   throw new ProviderError("unknown", "api_error", "The bank answered with an error.");
+}
+
+async function refundAtBank(sql: Sql, charge: string, asked?: number): Promise<ChargeState | undefined> {
+  const found = await findChargeByReference(sql, charge);
+  if (!found) return undefined;
+  const amount = asked ?? found.amount_captured - found.amount_refunded;
+  if (amount === 0) return stateOf(found);
+  const refund = { id: newId(), charge, amount, currency: found.currency, reference: `refund_${newId()}` };
+  return stateOf(await doOnce(sql, refund, "refund", () => refundCharge(sql, refund, [])));
 }
 
 /** What is captured stays reserved; what is not, only while it may still be captured. */

@@ -207,7 +207,7 @@ function refundState({ id, status, failure_reason }: Stripe.Refund) {
 function stateOf(intent: Stripe.PaymentIntent): ChargeState {
   const { id, currency, amount_received, amount_capturable, latest_charge, last_payment_error } = intent;
   const ours = (amount: number) => fromStripeAmount(amount, currency);
-  const refunded = typeof latest_charge === "object" ? latest_charge?.amount_refunded ?? 0 : 0;
+  const refunded = typeof latest_charge === "object" && latest_charge ? refundedOf(latest_charge) : 0;
   const status = statusOf(intent);
   const redirectUrl = intent.next_action?.redirect_to_url?.url;
   return {
@@ -219,6 +219,11 @@ function stateOf(intent: Stripe.PaymentIntent): ChargeState {
     ...status === "requires_action" && redirectUrl && { redirectUrl },
     ...status === "failed" && { failure: failureOf(last_payment_error ?? {}) },
   };
+}
+
+/** Stripe counts what a capture or a void let go of as refunded too: that was never ours to give back. */
+function refundedOf({ amount, amount_captured, amount_refunded }: Stripe.Charge): number {
+  return Math.max(0, amount_refunded - (amount - amount_captured));
 }
 
 function statusOf({ id, status }: Stripe.PaymentIntent): ChargeState["status"] {

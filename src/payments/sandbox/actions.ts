@@ -1,8 +1,9 @@
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
-import type { ChargeState } from "../providers/provider.ts";
+import { type ChargeState, ProviderError } from "../providers/provider.ts";
 import type { Sandbox, SandboxAction } from "../providers/sandbox.ts";
 import { findPaymentByReference } from "../queries.ts";
+import { refundRefused } from "../refund.ts";
 import { receiveWebhook } from "../webhooks.ts";
 
 /** What the sandbox calls its charges. */
@@ -22,8 +23,8 @@ export async function getAction(ctx: Ctx, reference: string): Promise<SandboxAct
 }
 
 /**
- * The customer passes the check or refuses it; once decided it stays. As with other banks, the shop is told by the page
- * that the customer comes back to.
+ * The customer passes the check or refuses it; once decided it stays. The shop is told by the page that the customer comes
+ * back to, if they do, and by webhook.
  *
  * @returns the check, and where the customer goes next with the payment's id; null: the payment named no address
  * @throws not_found
@@ -36,6 +37,7 @@ export async function confirmAction(
   const sandbox = getSandbox(ctx, reference);
   await getAction(ctx, reference);
   await sandbox.confirmAction(reference, outcome);
+  await sendWebhook(ctx, sandbox, "charge.confirmed", reference);
   const action = await getAction(ctx, reference);
   const payment = await findPaymentByReference(ctx.sql, sandbox.name, reference);
   if (action.returnUrl === null) return { action, next: null };
@@ -52,11 +54,35 @@ export async function settleCharge(
   const sandbox = getSandbox(ctx, reference);
   const state = await sandbox.settle(reference);
   if (!state) throw notFound("charge");
-  const { body, headers } = sandbox.signWebhook({ type: "charge.settled", reference }, ctx.clock.now());
+  await sendWebhook(ctx, sandbox, "charge.settled", reference);
+  return { reference, status: state.status };
+}
+
+/**
+ * Somebody refunds a charge at the bank, as in a provider's dashboard, and the bank tells us by webhook.
+ *
+ * @throws not_found, refund_refused for more than the bank has left
+ */
+export async function refundAtBank(
+  ctx: Ctx,
+  reference: string,
+  amount: number | undefined,
+): Promise<{ reference: string; amount_captured: number; amount_refunded: number }> {
+  const sandbox = getSandbox(ctx, reference);
+  const state = await sandbox.refundAtBank(reference, amount).catch((error) => {
+    if (!(error instanceof ProviderError)) throw error;
+    throw refundRefused([{ pointer: "/amount", code: error.code, message: error.message }]);
+  });
+  if (!state) throw notFound("charge");
+  await sendWebhook(ctx, sandbox, "charge.refunded", reference);
+  return { reference, amount_captured: state.amountCaptured, amount_refunded: state.amountRefunded };
+}
+
+async function sendWebhook(ctx: Ctx, sandbox: Sandbox, type: string, reference: string): Promise<void> {
+  const { body, headers } = sandbox.signWebhook({ type, reference }, ctx.clock.now());
   await receiveWebhook(ctx, {
     provider: sandbox.name,
     body: new TextEncoder().encode(body),
     headers: new Headers(headers),
   });
-  return { reference, status: state.status };
 }

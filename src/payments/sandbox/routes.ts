@@ -3,9 +3,9 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { gate } from "../../http/gate.ts";
 import { type AppEnv, endpoint, json, router } from "../../http/router.ts";
 import { AppError } from "../../platform/errors.ts";
-import { confirmAction, getAction, settleCharge } from "./actions.ts";
+import { confirmAction, getAction, refundAtBank, settleCharge } from "./actions.ts";
 import { actionPage, contentSecurityPolicy, donePage } from "./page.ts";
-import { SettledCharge } from "../schemas.ts";
+import { BankRefundBody, RefundedCharge, SettledCharge } from "../schemas.ts";
 
 const FORM = "application/x-www-form-urlencoded";
 const ACTION_PATH = "/sandbox/3ds/:reference";
@@ -56,6 +56,13 @@ function outcomeOf({ outcome }: Record<string, unknown>): "success" | "fail" {
   });
 }
 
+const ChargeParam = z.object({
+  reference: z.string().min(1).max(255).openapi({
+    description: "What the bank calls the charge",
+    example: "sandbox_0192f0c1",
+  }),
+});
+
 /** What only a bank of one's own can be told. */
 export const sandboxRoutes = router();
 
@@ -69,14 +76,7 @@ sandboxRoutes.openapi(
     description:
       "For `tok_late`: the charge is captured, or authorised where captures are manual, and the sandbox's bank sends its " +
       "signed webhook. Again, it changes nothing. Not found where the sandbox is not enabled.",
-    request: {
-      params: z.object({
-        reference: z.string().min(1).max(255).openapi({
-          description: "What the bank calls the charge",
-          example: "sandbox_0192f0c1",
-        }),
-      }),
-    },
+    request: { params: ChargeParam },
     responses: {
       200: json(SettledCharge, "How the charge stands at the bank.", {
         reference: "sandbox_0192f0c1",
@@ -85,4 +85,32 @@ sandboxRoutes.openapi(
     },
   }),
   async (c) => c.json(await settleCharge(c.get("ctx"), c.req.valid("param").reference), 200),
+);
+
+sandboxRoutes.openapi(
+  endpoint({ policy: "staff", errors: ["not_found", "refund_refused"] }, {
+    method: "post",
+    path: "/v1/sandbox/charges/{reference}/refund",
+    operationId: "refundSandboxCharge",
+    tags: ["Payments"],
+    summary: "Sandbox: refund a charge at the bank",
+    description:
+      "As somebody would in a provider's dashboard: the sandbox's bank gives the money back, so much more with each call, " +
+      "and sends its signed webhook; then the refund is found and booked. Not found where the sandbox is not enabled.",
+    request: {
+      params: ChargeParam,
+      body: { ...json(BankRefundBody, "How much.", { amount: 1000 }), required: false },
+    },
+    responses: {
+      200: json(RefundedCharge, "How the charge stands at the bank.", {
+        reference: "sandbox_0192f0c1",
+        amount_captured: 2998,
+        amount_refunded: 1000,
+      }),
+    },
+  }),
+  async (c) => {
+    const { amount } = c.req.valid("json");
+    return c.json(await refundAtBank(c.get("ctx"), c.req.valid("param").reference, amount), 200);
+  },
 );

@@ -378,6 +378,7 @@ Deno.test("An order that was paid twice gives one payment back, and what is refu
     await pass(5 * MINUTE_MS);
     await sweep(app);
   }
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
   const { body } = await read(app, user, order.id);
   assertEquals([body.status, body.amount_due, body.amount_paid], ["PAID", 0, 2 * TOTAL]);
   assertEquals(body.amount_refunded, TOTAL + part.body.amount);

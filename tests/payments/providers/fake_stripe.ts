@@ -57,10 +57,23 @@ export function paymentIntent(change: Record<string, unknown> = {}): Record<stri
     capture_method: "automatic",
     currency: "eur",
     last_payment_error: null,
-    latest_charge: { id: "ch_1", object: "charge", amount_refunded: 0 },
+    latest_charge: stripeCharge(),
     metadata: {},
     next_action: null,
     status: "succeeded",
+    ...change,
+  };
+}
+
+/** The charge of such an intent: captured whole, unless `change` says otherwise. */
+export function stripeCharge(change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id: "ch_1",
+    object: "charge",
+    amount: 10_000,
+    amount_captured: 10_000,
+    amount_refunded: 0,
+    payment_intent: "pi_1",
     ...change,
   };
 }

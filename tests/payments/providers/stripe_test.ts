@@ -3,7 +3,7 @@ import Stripe from "stripe";
 import { type ChargeRequest, ProviderError } from "../../../src/payments/providers/provider.ts";
 import { createStripe } from "../../../src/payments/providers/stripe.ts";
 import { firstIdAt, newId } from "../../../src/platform/id.ts";
-import { type FakeStripe, paymentIntent, startFakeStripe } from "./fake_stripe.ts";
+import { type FakeStripe, paymentIntent, startFakeStripe, stripeCharge } from "./fake_stripe.ts";
 
 const WEBHOOK_SECRET = "whsec_test_only";
 const NOW = new Date("2030-01-01T12:00:00Z");
@@ -84,8 +84,8 @@ test("without a way back a redirect is refused beforehand", async (stripe, fake)
 });
 
 test("amounts go out and come back as Stripe counts the currency", async (stripe, fake) => {
-  const charge = { id: "ch_1", object: "charge", amount_refunded: 200 };
-  fake.nextJson(paymentIntent({ amount: 500, amount_received: 500, currency: "isk", latest_charge: charge }));
+  const latest_charge = stripeCharge({ amount: 500, amount_captured: 500, amount_refunded: 200 });
+  fake.nextJson(paymentIntent({ amount: 500, amount_received: 500, currency: "isk", latest_charge }));
   const state = await stripe.charge(request({ amount: 5, currency: "ISK" }), signal);
   assertEquals(fake.requests[0]!.params.amount, "500");
   assertEquals([state.amountAuthorised, state.amountCaptured, state.amountRefunded], [5, 5, 2]);
@@ -231,12 +231,29 @@ test(
 test(
   "a charge is found by its reference, with what was refunded; of none there is nothing",
   async (stripe, fake) => {
-    fake.nextJson(paymentIntent({ latest_charge: { id: "ch_1", object: "charge", amount_refunded: 2_500 } }));
+    fake.nextJson(paymentIntent({ latest_charge: stripeCharge({ amount_refunded: 2_500 }) }));
     assertEquals((await stripe.find({ id: newId(), reference: "pi_1" }, signal))?.amountRefunded, 2_500);
     assertEquals(fake.requests[0]!.path, "/v1/payment_intents/pi_1");
     assertEquals(fake.requests[0]!.params["expand[0]"], "latest_charge");
     fake.nextError(404, { type: "invalid_request_error", code: "resource_missing" });
     assertEquals(await stripe.find({ id: newId(), reference: "pi_2" }, signal), undefined);
+  },
+);
+
+test(
+  "what a capture or a void let go of is not refunded, though Stripe counts it so",
+  async (stripe, fake) => {
+    const refunded = async (amount_received: number, amount_refunded: number) => {
+      const latest_charge = stripeCharge({ amount_captured: amount_received, amount_refunded });
+      const status = amount_received === 0 ? "canceled" : "succeeded";
+      fake.nextJson(paymentIntent({ amount_received, status, latest_charge }));
+      return (await stripe.find({ id: newId(), reference: "pi_1" }, signal))?.amountRefunded;
+    };
+    assertEquals(await refunded(4_000, 6_000), 0);
+    assertEquals(await refunded(4_000, 7_500), 1_500);
+    assertEquals(await refunded(4_000, 10_000), 4_000);
+    assertEquals(await refunded(0, 10_000), 0);
+    assertEquals(await refunded(4_000, 0), 0);
   },
 );
 
@@ -364,6 +381,7 @@ Deno.test("stripe: a webhook is believed within five minutes, and names the inte
   };
   const event = { id: "evt_1", type: "some.event", reference: "pi_1" };
   assertEquals(await verify({ object: "payment_intent", id: "pi_1" }), event);
+  assertEquals(await verify({ object: "charge", id: "ch_1", payment_intent: "pi_1" }), event);
   assertEquals(await verify({ object: "refund", id: "re_1", payment_intent: "pi_1" }), event);
   assertEquals(await verify({ object: "dispute", id: "dp_1", payment_intent: { id: "pi_1" } }), event);
   assertEquals((await verify({ object: "charge", id: "ch_1", payment_intent: null }))?.reference, undefined);
