@@ -22,6 +22,7 @@ function item(line: number, known: Partial<Order["items"][number]> = {}): Order[
     sku: `SKU-${line}`,
     name: `Product of line ${line}`,
     quantity,
+    cancelled: 0,
     unit_price,
     list_price: null,
     line_total: unit_price * quantity,

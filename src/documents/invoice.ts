@@ -116,7 +116,7 @@ export function draftInvoice(
       { label: "Tax", amount: amount(order.tax_total) },
     ],
     total: formatAmount(order.total_price, currency),
-    units: String(order.units),
+    units: String(order.items.reduce((sum, { quantity }) => sum + quantity, 0)),
     netWeight: weights.includes(undefined)
       ? undefined
       : kilograms(weights.reduce<number>((sum, grams) => sum + grams!, 0)),

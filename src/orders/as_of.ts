@@ -2,7 +2,7 @@ import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { orderCreated, orderProcessed } from "./events.ts";
 import { mayRead } from "./get_order.ts";
-import type { Order } from "./order.ts";
+import type { Order, OrderItem } from "./order.ts";
 import { listOrderStates } from "./queries.ts";
 import { orderView } from "./view.ts";
 
@@ -18,11 +18,19 @@ export function foldOrder(events: readonly OrderEvent[]): Order | undefined {
   for (const { type, data } of events) {
     if (type === orderCreated.type) order = data as Order;
     else if (order && type !== orderProcessed.type) {
-      const { changes: _, ...header } = data;
-      order = { ...order, ...header };
+      const { changes: _, cancelled_units, ...header } = data;
+      order = { ...order, ...header, items: withCancelled(order.items, cancelled_units as CancelledUnits) };
     }
   }
   return order && orderView(order);
+}
+
+/** All cancelled units of an order, as its events tell them. */
+type CancelledUnits = { line: number; quantity: number }[] | undefined;
+
+function withCancelled(items: OrderItem[], units: CancelledUnits = []): OrderItem[] {
+  const byLine = new Map(units.map(({ line, quantity }) => [line, quantity]));
+  return items.map((item) => ({ ...item, cancelled: byLine.get(item.line) ?? 0 }));
 }
 
 /** The order as it was at a time, from the log. @throws not_found, also for one that was placed later */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "@hono/zod-openapi";
-import type { Actor } from "../platform/ctx.ts";
+import { type Actor, isStaff } from "../platform/ctx.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { AppError } from "../platform/errors.ts";
 import {
@@ -71,11 +71,11 @@ export function changeOrder(
         },
       );
     }
-    if (before.incoterm !== null && input.ship_to.country !== before.ship_to.country) {
+    if (input.ship_to.country !== before.ship_to.country && (before.incoterm !== null || !isStaff(actor))) {
       throw invalid(
         "/ship_to/country",
-        `must be ${before.ship_to.country}, for which shipping, duty and taxes were charged; for another country cancel ` +
-          "the order and place another",
+        `must be ${before.ship_to.country}, for which this was ordered; for another country cancel the order and place ` +
+          "another",
       );
     }
     order.ship_to = input.ship_to;
@@ -101,7 +101,10 @@ function refuseByBooks(order: Order, to: OrderStatus): void {
     });
   };
   if (to === "CANCELLED" && order.units_shipped > 0) {
-    refuse("A part of this order has been shipped.", "Refund what was not: POST /v1/orders/{id}/refunds");
+    refuse(
+      "A part of this order has been shipped.",
+      "Refund the units that were not: POST /v1/orders/{id}/refunds with items",
+    );
   }
   if (to === "REFUNDED" && order.amount_paid === 0) {
     refuse("Nothing was paid for this order.", "Cancel it instead: there is nothing to refund.");

@@ -48,6 +48,19 @@ export async function cancelOrder(
     id: input.id,
     expectedVersion: input.expectedVersion,
     change: { status: "CANCELLED", cancel_reason: input.reason },
+  }).catch(refuseCancellation);
+}
+
+/** Throws the refusal of a status as one of a call whose body names none. */
+function refuseCancellation(error: unknown): never {
+  if (!(error instanceof AppError) || error.code !== "invalid_transition") throw error;
+  const { code, message, errors } = error;
+  throw new AppError(code, message, {
+    errors: errors.map(({ allowed, ...each }) => ({
+      ...each,
+      pointer: "",
+      message: allowed ? message : each.message,
+    })),
   });
 }
 

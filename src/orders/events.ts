@@ -7,8 +7,15 @@ import { ChangesSchema } from "../platform/changes.ts";
 /** The whole order, as it was first answered. */
 export const orderCreated = defineEvent("order.created", 1, "order", "An order was placed.", OrderSchema);
 
-/** The order without its items, which never change, and what changed. Replaying these over the first gives the row. */
+/**
+ * The order without its items, of which nothing but cancelled units ever changes, and what changed. Replaying these over the
+ * first gives the row.
+ */
 const Changed = OrderSchema.omit({ items: true }).extend({
+  cancelled_units: z.array(z.object({ line: z.int(), quantity: z.int() })).optional().openapi({
+    description:
+      "All units that were refunded before they were shipped, by line; left out where there are none",
+  }),
   changes: ChangesSchema,
 });
 

@@ -22,6 +22,7 @@ export const EXAMPLE_ORDER: Order = {
     sku: "MUG-BLUE",
     name: "Blue mug",
     quantity: 2,
+    cancelled: 0,
     unit_price: 1499,
     list_price: null,
     line_total: 2998,

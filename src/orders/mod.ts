@@ -11,6 +11,7 @@ export { landedItem } from "./pricing.ts";
 export { processOrders } from "./process_orders.ts";
 export { findOrder, lockOrder, lockOrdersWithItems, type PlacedOrder } from "./queries.ts";
 export { OrderSchema, ShipTo } from "./schemas.ts";
+export { cancelUnits } from "./shipments/cancel_units.ts";
 export { shipmentCreated, shipmentUpdated } from "./shipments/events.ts";
 export { findShipment } from "./shipments/queries.ts";
 export type { Shipment } from "./shipments/shipment.ts";

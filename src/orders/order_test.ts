@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { Actor } from "../platform/ctx.ts";
+import { MAX_TOTAL } from "../platform/money.ts";
 import { AppError } from "../platform/errors.ts";
 import { exampleOrder } from "../../tests/support/example_order.ts";
 import { draftOrder, newOrder, type PlaceOrder, type PlacingFacts, type ProductFacts } from "./order.ts";
@@ -81,6 +82,7 @@ Deno.test("An order is drafted with the names and prices of the moment, unpaid, 
         sku: "A",
         name: "Name of A",
         quantity: 2,
+        cancelled: 0,
         unit_price: 100,
         list_price: null,
         line_total: 200,
@@ -97,6 +99,7 @@ Deno.test("An order is drafted with the names and prices of the moment, unpaid, 
         sku: "B",
         name: "Name of B",
         quantity: 1,
+        cancelled: 0,
         unit_price: 250,
         list_price: null,
         line_total: 250,
@@ -316,10 +319,10 @@ Deno.test("The system must say whose order it is", () => {
   assertEquals([order.user_id, order.placed_by], [OWNER, "system:import"]);
 });
 
-Deno.test("A total that numbers cannot hold exactly is refused at the line that goes beyond it", () => {
-  const known = facts([product("A", { prices: { EUR: Number.MAX_SAFE_INTEGER } }), product("B")]);
+Deno.test("A total that is too large to be summed over many orders is refused at the line that goes beyond it", () => {
+  const known = facts([product("A", { prices: { EUR: MAX_TOTAL } }), product("B")]);
   const one = draft(ask([{ sku: "A", quantity: 1 }]), known);
-  assertEquals(one.total_price, Number.MAX_SAFE_INTEGER);
+  assertEquals(one.total_price, MAX_TOTAL);
   const byProduct = refusal(ask([{ sku: "B", quantity: 1 }, { sku: "A", quantity: 2 }]), known);
   assertEquals(pointers(byProduct), ["/items/1 amount_too_large"]);
   const bySum = refusal(ask([{ sku: "A", quantity: 1 }, { sku: "B", quantity: 1 }]), known);
@@ -342,7 +345,7 @@ const lines = fc.array(
 Deno.test("For all orders the total is the sum of the lines, and each line is price times quantity", () => {
   fc.assert(fc.property(
     lines,
-    fc.array(fc.integer({ min: 0, max: 100_000_000 }), { minLength: SKUS.length, maxLength: SKUS.length }),
+    fc.array(fc.integer({ min: 0, max: 10_000 }), { minLength: SKUS.length, maxLength: SKUS.length }),
     (items, prices) => {
       const known = facts(
         SKUS.map((sku, i) => product(sku, { prices: { EUR: prices[i]! }, available: Infinity })),

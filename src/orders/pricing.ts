@@ -1,5 +1,6 @@
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
+import { MAX_TOTAL } from "../platform/money.ts";
 import { landedCost, type TradeFacts } from "../trade/mod.ts";
 import type { OrderItem, PlaceOrder, ProductFacts } from "./order.ts";
 
@@ -52,8 +53,7 @@ export function priceByList(currency: string, wanted: readonly WantedLine[]): Pr
         sku,
         currency,
       });
-    } else if (!Number.isSafeInteger(line_total) || !Number.isSafeInteger(sum)) {
-      // Sums beyond 2^53 would lose cents.
+    } else if (sum > MAX_TOTAL) {
       refusals.push({ pointer, code: "amount_too_large", message: "The total is too large." });
     }
     const { id, sku, name, hs_code, country_of_origin, weight_grams } = product;
@@ -63,6 +63,7 @@ export function priceByList(currency: string, wanted: readonly WantedLine[]): Pr
       sku,
       name,
       quantity,
+      cancelled: 0,
       unit_price: unit_price ?? 0,
       list_price: otherListPrice(product, currency, unit_price),
       line_total,
@@ -115,7 +116,7 @@ export function landedItem(
   { duty_on_delivery: _, tax_on_delivery: __, ...line }: ReturnType<typeof landedCost>["lines"][number],
   list_price: number | null = null,
 ): OrderItem {
-  return { ...line, list_price };
+  return { ...line, cancelled: 0, list_price };
 }
 
 /** The list price, where another one is charged. */
@@ -136,12 +137,13 @@ function inOrder(pointer: string, wanted: readonly WantedLine[]): string {
 
 function optionNeeded({ shippingOptions }: TradeFacts): FieldError {
   const available = shippingOptions.map(({ code }) => code);
+  const why = "as shipping, duty and tax are a part of the price";
   return {
     pointer: "/shipping_option",
     code: "required",
     message: available.length > 0
-      ? `must be one of ${available.join(", ")}, as shipping, duty and tax are a part of the price`
-      : "is needed, as shipping, duty and tax are a part of the price, but no option delivers there",
+      ? `a shipping option is needed, one of ${available.join(", ")}, ${why}`
+      : `a shipping option is needed, ${why}, but none delivers there`,
     available,
   };
 }

@@ -1,6 +1,6 @@
 import { DEFAULT_LOCATION, type StockHolder, stockMoves } from "../inventory/mod.ts";
 import { claimQuotes } from "../quotes/mod.ts";
-import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import { type Fragment, pipelined, type Sql, type Tx } from "../platform/db.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import { orderCreated, orderProcessed } from "./events.ts";
 import type { Order, ProductFacts } from "./order.ts";
@@ -24,7 +24,7 @@ export interface FactsWanted {
 export interface FactsFound {
   products: ProductFacts[];
   owners: string[];
-  /** Does the shop keep schedules of duty and tax? */
+  /** Does the shop keep schedules of duty and tax, of which any is in force? */
   keepsSchedules: boolean;
   /** Order id by external reference. */
   references: Record<string, string>;
@@ -48,7 +48,8 @@ export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<F
   }) found) as products,
       (select coalesce(json_agg(id), '[]') from users
         where id = any(${ownerIds}::uuid[]) and disabled_at is null) as owners,
-      exists (select from trade_schedules) as "keepsSchedules",
+      exists (
+        select from trade_schedules where effective_from <= (now() at time zone 'UTC')::date) as "keepsSchedules",
       ${references.length === 0 ? sql`'{}'::json` : findReferences(sql, references)} as references,
       ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
   return found!;
@@ -205,20 +206,22 @@ export const orderColumns = (sql: Sql | Tx): Fragment =>
     o.updated_at, o.expires_at, o.cancelled_at, o.cancel_reason, o.version,
     (select json_agg(json_build_object(
        'line', i.line, 'product_id', i.product_id, 'sku', i.sku, 'name', i.name, 'quantity', i.quantity,
-       'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
+       'cancelled', i.cancelled, 'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
        'shipping_amount', i.shipping_amount, 'duty_amount', i.duty_amount, 'tax_amount', i.tax_amount,
        'hs_code', i.hs_code, 'country_of_origin', i.country_of_origin, 'weight_grams', i.weight_grams) order by i.line)
      from order_items i where i.order_id = o.id) as items`;
 
-export async function findOrder(sql: Sql, id: string): Promise<Order | undefined> {
+export async function findOrder(sql: Sql | Tx, id: string): Promise<Order | undefined> {
   const [order] = await sql<Order[]>`select ${orderColumns(sql)} from orders o where o.id = ${id}`;
   return order;
 }
 
-/** Holds the order's row until the transaction ends: changes of one order come one after the other. */
+/**
+ * Holds the order's row until the transaction ends: changes of one order come one after the other. Reads it after it was had:
+ * a statement that waits for a row sees the lines as they were before it waited.
+ */
 export async function lockOrder(tx: Tx, id: string): Promise<Order | undefined> {
-  const [order] = await tx<Order[]>`
-    select ${orderColumns(tx)} from orders o where o.id = ${id} for no key update of o`;
+  const [_, order] = await pipelined([lockOrders(tx, [id]), findOrder(tx, id)]);
   return order;
 }
 
@@ -227,20 +230,24 @@ export async function lockOrders(tx: Tx, ids: string[]): Promise<void> {
   await tx`select id from orders where id = any(${ids}::uuid[]) order by id for no key update`;
 }
 
-/** The same, and reads them. */
+/** The same, and then reads them. */
 export async function lockOrdersWithItems(tx: Tx, ids: string[]): Promise<Order[]> {
+  const [_, orders] = await pipelined([lockOrders(tx, ids), listOrdersById(tx, ids)]);
+  return orders;
+}
+
+async function listOrdersById(tx: Tx, ids: string[]): Promise<Order[]> {
   return await tx<Order[]>`
-    select ${
-    orderColumns(tx)
-  } from orders o where o.id = any(${ids}::uuid[]) order by o.id for no key update of o`;
+    select ${orderColumns(tx)} from orders o where o.id = any(${ids}::uuid[]) order by o.id`;
 }
 
 /** Orders that are not paid in full and whose time is over, the oldest first, locked; without those that somebody else holds. */
 export async function lockDueOrders(tx: Tx, now: Date, limit: number): Promise<Order[]> {
-  return await tx<Order[]>`
-    select ${orderColumns(tx)} from orders o
-    where o.status = 'PENDING' and o.expires_at <= ${now}
-    order by o.expires_at limit ${limit} for no key update of o skip locked`;
+  const due = await tx<{ id: string }[]>`
+    select id from orders
+    where status = 'PENDING' and expires_at <= ${now}
+    order by expires_at limit ${limit} for no key update skip locked`;
+  return due.length === 0 ? [] : await listOrdersById(tx, due.map(({ id }) => id));
 }
 
 /** What screening compares: an order's own amounts, the sums of its lines, and what the ledger holds for it. */
@@ -258,7 +265,7 @@ export interface ScreeningFacts {
   /** The same with the shipping, duty and tax of the lines. */
   sum_with_charges: number;
   units: number;
-  /** Units that have not left yet. */
+  /** Units that are still to leave. */
   unshipped: number;
   /** Units that its movements, or those of its quote, reserved and neither released nor shipped. */
   held: number;
@@ -276,9 +283,9 @@ export async function findScreeningFacts(tx: Tx, ids: string[]): Promise<Screeni
            coalesce(own.held, 0) + coalesce(quoted.held, 0) as held, log.processed, log.traceparent
     from orders o
     cross join lateral (
-      select coalesce(sum(line_total), 0)::bigint as sum_of_lines, coalesce(sum(quantity), 0)::bigint as units,
+      select coalesce(sum(line_total), 0)::bigint as sum_of_lines, coalesce(sum(quantity - cancelled), 0)::bigint as units,
              coalesce(sum(line_total + shipping_amount + duty_amount + tax_amount), 0)::bigint as sum_with_charges,
-             coalesce(sum(quantity - shipped), 0)::bigint as unshipped
+             coalesce(sum(quantity - cancelled - shipped), 0)::bigint as unshipped
       from order_items where order_id = o.id
     ) lines
     cross join lateral (
@@ -302,17 +309,29 @@ export async function updateOrders(tx: Tx, orders: Order[]): Promise<void> {
     update orders o
     set status = n.status, payment_status = n.payment_status, fulfilment_status = n.fulfilment_status,
         amount_authorised = n.amount_authorised, amount_paid = n.amount_paid, amount_refunded = n.amount_refunded,
-        amount_due = n.amount_due, units_shipped = n.units_shipped, units_delivered = n.units_delivered,
+        amount_due = n.amount_due, units = n.units, units_shipped = n.units_shipped, units_delivered = n.units_delivered,
         units_returned = n.units_returned, ship_to = n.ship_to, note = n.note, metadata = n.metadata,
         expires_at = n.expires_at, cancelled_at = n.cancelled_at, cancel_reason = n.cancel_reason,
         updated_at = n.updated_at, version = n.version
     from json_to_recordset(${tx.json(orders.map(({ items: _, ...header }) => header) as never)}::json) as n (
       id uuid, status text, payment_status text, fulfilment_status text, amount_authorised bigint, amount_paid bigint,
-      amount_refunded bigint, amount_due bigint, units_shipped int, units_delivered int, units_returned int,
+      amount_refunded bigint, amount_due bigint, units int, units_shipped int, units_delivered int, units_returned int,
       ship_to jsonb, note text, metadata jsonb, expires_at timestamptz, cancelled_at timestamptz, cancel_reason text,
       updated_at timestamptz, version int
     )
     where o.id = n.id`;
+}
+
+/** Writes how many units of lines are cancelled, of orders whose rows are locked; a CHECK refuses those that have left. */
+export async function updateCancelled(
+  tx: Tx,
+  lines: { order_id: string; line: number; cancelled: number }[],
+): Promise<void> {
+  if (lines.length === 0) return;
+  await tx`
+    update order_items i set cancelled = n.cancelled
+    from json_to_recordset(${tx.json(lines)}::json) as n (order_id uuid, line smallint, cancelled int)
+    where i.order_id = n.order_id and i.line = n.line`;
 }
 
 /** A row of the log about one order. */
@@ -351,13 +370,13 @@ export async function listOrderStates(
     order by sequence`;
 }
 
-/** What has not left yet of orders whose rows are locked, as stock that they hold. */
+/** What is still to leave of orders whose rows are locked, as stock that they hold. */
 export async function listUnshipped(tx: Tx, orders: Order[]): Promise<StockHolder[]> {
   if (orders.length === 0) return [];
   return await tx<StockHolder[]>`
     select o.id as order_id, o.user_id,
-           json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity - i.shipped)) as items
-    from orders o join order_items i on i.order_id = o.id and i.quantity > i.shipped
+           json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity - i.cancelled - i.shipped)) as items
+    from orders o join order_items i on i.order_id = o.id and i.quantity > i.cancelled + i.shipped
     where o.id = any(${orders.map(({ id }) => id)}::uuid[])
     group by o.id order by o.id`;
 }

@@ -153,7 +153,8 @@ orderRoutes.openapi(
     tags,
     summary: "Cancel an order",
     description:
-      "Frees its stock. Owners while it is PENDING, staff until it ships. Repeating it changes nothing.",
+      "Frees its stock. Owners while it is PENDING, staff until it ships. Repeating it changes nothing. What was paid " +
+      "through a provider goes back by itself a little later.",
     request: {
       params: OrderParam,
       body: {

@@ -37,6 +37,10 @@ const ItemSchema = z.object({
   sku: Sku,
   name: z.string().openapi({ description: "As it was called when the order was placed" }),
   quantity: z.int(),
+  cancelled: z.int().openapi({
+    description: "Refunded before they were shipped: not sent any more",
+    example: 0,
+  }),
   unit_price: Amount,
   list_price: Amount.nullable().openapi({
     description: "The price list's, where staff charged another unit price",
@@ -80,7 +84,7 @@ export const OrderSchema = z.object({
     description: "What is still to be paid, by the ledger; negative: what is owed to the customer",
     example: 2998,
   }),
-  units: z.int().openapi({ description: "Of all lines", example: 2 }),
+  units: z.int().openapi({ description: "Of all lines, without those that were cancelled", example: 2 }),
   units_shipped: z.int().openapi({ example: 0 }),
   units_delivered: z.int().openapi({ example: 0 }),
   units_returned: z.int().openapi({ example: 0 }),
@@ -148,7 +152,9 @@ export const ChangeOrderBody = z.strictObject({
   note: text(0, 2000).nullable().optional(),
   metadata: z.record(text(1, 40), text(0, 500).nullable()).optional()
     .openapi({ description: "Merged into what is there; null removes a key (RFC 7396)" }),
-  ship_to: ShipTo.optional().openapi({ description: "Only while PENDING" }),
+  ship_to: ShipTo.optional().openapi({
+    description: "Only while PENDING; to another country only by staff, and never once it was priced for one",
+  }),
   cancel_reason: text(1, 500).optional().openapi({ description: "With status CANCELLED" }),
 }).openapi("ChangeOrder");
 

@@ -17,7 +17,10 @@ export function withState(order: Order): Order {
 function statusOf(order: Order): OrderStatus {
   const { status, amount_paid, amount_refunded, amount_due, units, units_shipped, units_delivered } = order;
   if (status === "CANCELLED" || status === "EXPIRED" || status === "REFUNDED") return status;
-  if (amount_paid > 0 && amount_refunded === amount_paid) return "REFUNDED";
+  // Where only a part was paid and went back, the rest is still due: whoever pays it may, or it expires.
+  if (amount_paid > 0 && amount_refunded === amount_paid && amount_due <= 0) return "REFUNDED";
+  // All of the goods were given back before any left, though not all of the money.
+  if (units === 0) return amount_due <= 0 ? "REFUNDED" : "PENDING";
   if (units_shipped === units) return units_delivered === units ? "DELIVERED" : "SHIPPED";
   if (units_shipped > 0) return "PROCESSING";
   if (amount_due <= 0) return status === "PROCESSING" ? "PROCESSING" : "PAID";

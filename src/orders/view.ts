@@ -16,6 +16,8 @@ export function orderView(order: Order): Order {
       sku: item.sku,
       name: item.name,
       quantity: item.quantity,
+      // What was kept or told of before units could be cancelled lacks it.
+      cancelled: item.cancelled ?? 0,
       unit_price: item.unit_price,
       list_price: item.list_price,
       line_total: item.line_total,

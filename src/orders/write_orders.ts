@@ -9,7 +9,7 @@ import { eventOfChange } from "./events.ts";
 import { afterTransaction, type LedgerTransaction } from "./ledger/entries.ts";
 import { insertTransactions } from "./ledger/queries.ts";
 import type { Order } from "./order.ts";
-import { listUnshipped, updateOrders } from "./queries.ts";
+import { listUnshipped, updateCancelled, updateOrders } from "./queries.ts";
 import { withState } from "./state.ts";
 
 /** A change of an order whose row is locked: as it was, as it will be, and what its ledger books for that. */
@@ -21,16 +21,18 @@ export interface OrderWrite {
   by?: Author;
 }
 
-/** Writes changed orders: rows, ledger, stock that is free again, events. @throws Error where row and ledger would differ */
+/**
+ * Writes changed orders: rows, cancelled units, ledger, stock that is free again, events.
+ *
+ * @throws Error where row and ledger would differ
+ */
 export async function writeOrders(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
   if (writes.length === 0) return;
-  const freed = writes.filter(({ before, order }) =>
-    holdsStock(before) && !holdsStock(order) && !isShipped(order)
-  );
+  await updateCancelled(tx, writes.flatMap(newlyCancelled));
   await pipelined([
     updateOrders(tx, writes.map(({ order }) => order)),
     bookTransactions(tx, ctx, writes),
-    freeStock(tx, ctx, freed.map(({ order }) => order)),
+    freeStock(tx, ctx, writes),
     appendEvents(tx, ctx, writes.map(eventOf)),
   ]);
 }
@@ -49,13 +51,38 @@ async function bookTransactions(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise
   }
 }
 
-async function freeStock(tx: Tx, ctx: Ctx, orders: Order[]): Promise<void> {
-  if (orders.length > 0) await moveStock(tx, ctx, "release", await listUnshipped(tx, orders));
+/**
+ * Frees the stock of cancelled units, and of orders that ended all that has not left. In one move: levels are locked in the
+ * order of their SKUs.
+ */
+async function freeStock(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
+  const held = writes.filter(({ before }) => holdsStock(before));
+  const cancelled = held.map((write) => {
+    const { id: order_id, user_id } = write.order;
+    return { order_id, user_id, items: newlyCancelled(write) };
+  });
+  const ended = held.filter(({ order }) => !holdsStock(order) && !isShipped(order));
+  const unshipped = await listUnshipped(tx, ended.map(({ order }) => order));
+  await moveStock(tx, ctx, "release", [...cancelled, ...unshipped]);
+}
+
+/** The lines of which more units are cancelled than were: how many in all, and as `quantity` how many more. */
+function newlyCancelled({ before, order }: OrderWrite) {
+  return order.items.map(({ line, sku, cancelled }, index) => ({
+    order_id: order.id,
+    line,
+    sku,
+    cancelled,
+    quantity: cancelled - before.items[index]!.cancelled,
+  })).filter(({ quantity }) => quantity > 0);
 }
 
 function eventOf({ before, order, by }: OrderWrite): NewEvent {
-  const { items: _, ...header } = order;
-  const { version: __, updated_at: ___, ...changes } = changesBetween(before, order);
+  const header = headerOf(order);
+  const { version: _, updated_at: __, ...changes } = changesBetween(
+    { cancelled_units: [], ...headerOf(before) },
+    header,
+  );
   return {
     event: eventOfChange(before.status, order.status),
     aggregateId: order.id,
@@ -65,10 +92,17 @@ function eventOf({ before, order, by }: OrderWrite): NewEvent {
   };
 }
 
+/** The order as its later events tell it: of its items only what can change. */
+function headerOf({ items, ...header }: Order): Omit<Order, "items"> & { cancelled_units?: object[] } {
+  const cancelled_units = items.filter(({ cancelled }) => cancelled > 0)
+    .map(({ line, cancelled: quantity }) => ({ line, quantity }));
+  return cancelled_units.length > 0 ? { ...header, cancelled_units } : header;
+}
+
 /**
  * Books transactions on an order whose row the caller holds, and lets its statuses follow.
  *
- * @param more what else of it changes: units that left or came back, what is authorised
+ * @param more what else of it changes: units that left, came back or are cancelled, what is authorised
  * @returns the order as it is then; the caller remembers it after the commit
  */
 export function booked(
@@ -82,7 +116,7 @@ export function booked(
 }
 
 /** Is what has not left yet promised to this order? */
-function holdsStock({ status }: Order): boolean {
+export function holdsStock({ status }: Order): boolean {
   return status === "PENDING" || status === "PAID" || status === "PROCESSING";
 }
 

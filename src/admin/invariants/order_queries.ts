@@ -27,14 +27,15 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
     ...common,
     name: "orders_are_sums_of_their_lines",
     holds:
-      "An order's subtotal, shipping, duty, tax, units, and units shipped and returned are the sums of its lines'.",
+      "An order's subtotal, shipping, duty, tax, units that are not cancelled, and units shipped and returned are the sums " +
+      "of its lines'.",
     broken: (sql) =>
       sql`
       select coalesce(o.id, i.order_id)::text as id,
              format('%s: subtotal %s with %s units, lines %s with %s', o.number, o.subtotal, o.units, i.goods, i.units) as what
       from orders o full join (
         select order_id, sum(line_total) as goods, sum(shipping_amount) as shipping, sum(duty_amount) as duty,
-               sum(tax_amount) as tax, sum(quantity) as units, sum(shipped) as shipped, sum(returned) as returned
+               sum(tax_amount) as tax, sum(quantity - cancelled) as units, sum(shipped) as shipped, sum(returned) as returned
         from order_items group by order_id
       ) i on i.order_id = o.id
       where (o.subtotal, o.shipping_total, o.duty_total, o.tax_total, o.units, o.units_shipped, o.units_returned)
@@ -88,6 +89,30 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
   },
   {
     ...common,
+    table: "order_items",
+    name: "cancelled_lines_were_refunded",
+    holds:
+      "Cancelled units of a line were refunded, and of a line of which units are still to be sent all that were refunded " +
+      "without a return are cancelled.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id,
+             format('line %s: %s units cancelled, %s refunded', line, sum(cancelled), sum(refunded)) as what
+      from (
+        select order_id, line, cancelled, 0 as refunded from order_items where cancelled <> 0
+        union all
+        select r.order_id, item.line, 0, item.quantity
+        from refunds r, jsonb_to_recordset(r.items) as item (line smallint, quantity int)
+        where r.status = 'succeeded' and r.return_id is null
+      ) both_sides
+      group by order_id, line
+      having sum(cancelled) > sum(refunded) or (sum(cancelled) < sum(refunded) and exists (
+        select from order_items i join orders o on o.id = i.order_id
+        where i.order_id = both_sides.order_id and i.line = both_sides.line and i.quantity > i.cancelled + i.shipped
+          and o.status in ('PENDING', 'PAID', 'PROCESSING')))`,
+  },
+  {
+    ...common,
     name: "order_status_follows",
     holds:
       "An order's status is what its money and its goods make it; only ending and beginning it are decisions.",
@@ -95,9 +120,10 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
       sql`
       select id::text, format('%s is %s', number, status) as what from orders
       where status not in ('CANCELLED', 'EXPIRED') and case
-        when amount_paid > 0 and amount_refunded = amount_paid then status <> 'REFUNDED'
+        when amount_paid > 0 and amount_refunded = amount_paid and amount_due <= 0 then status <> 'REFUNDED'
         -- Final: money that arrives afterwards goes back again.
         when status = 'REFUNDED' then amount_refunded = 0 or amount_due > 0
+        when units = 0 then status <> case when amount_due <= 0 then 'REFUNDED' else 'PENDING' end
         when units_delivered = units then status <> 'DELIVERED'
         when units_shipped = units then status <> 'SHIPPED'
         when units_shipped > 0 then status <> 'PROCESSING'
@@ -129,12 +155,12 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
       sql`
       select id::text, format('%s is %s', number, fulfilment_status) as what from orders
       where fulfilment_status <> case
+        when units_shipped = 0 then 'UNFULFILLED'
         when units_returned = units then 'RETURNED'
         when units_returned > 0 then 'PARTIALLY_RETURNED'
         when units_delivered = units then 'DELIVERED'
         when units_shipped = units then 'SHIPPED'
-        when units_shipped > 0 then 'PARTIALLY_SHIPPED'
-        else 'UNFULFILLED' end`,
+        else 'PARTIALLY_SHIPPED' end`,
   },
   {
     ...common,

@@ -39,7 +39,7 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
       from (
         select sku, reserved, 0 as wanted from stock_levels
         union all
-        select i.sku, 0, i.quantity - i.shipped from order_items i join orders o on o.id = i.order_id
+        select i.sku, 0, i.quantity - i.cancelled - i.shipped from order_items i join orders o on o.id = i.order_id
         where o.status in ('PENDING', 'PAID', 'PROCESSING')
         union all
         select line.sku, 0, line.quantity
@@ -66,7 +66,8 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
         where m.quote_id is not null and m.order_id is null and q.order_id is not null
         union all
         select i.order_id, i.sku,
-               case when o.status in ('PENDING', 'PAID', 'PROCESSING') then i.shipped - i.quantity else 0 end, -i.shipped
+               case when o.status in ('PENDING', 'PAID', 'PROCESSING') then i.shipped + i.cancelled - i.quantity else 0 end,
+               -i.shipped
         from order_items i join orders o on o.id = i.order_id
       ) both_sides
       group by order_id, sku having sum(held) <> 0 or sum(shipped) <> 0`,

@@ -23,11 +23,11 @@ export async function listShipments(sql: Sql | Tx, orderId: string): Promise<Shi
     select ${shipmentColumns(sql)} from shipments s where s.order_id = ${orderId} order by s.id`;
 }
 
-/** What of an order has not left yet, by line. The caller holds the order's row. */
+/** What of an order is still to leave, by line. The caller holds the order's row. */
 export async function listUnshippedLines(tx: Tx, orderId: string): Promise<LineUnits[]> {
   return await tx<LineUnits[]>`
-    select line, sku, quantity - shipped as quantity from order_items
-    where order_id = ${orderId} and quantity > shipped order by line`;
+    select line, sku, quantity - cancelled - shipped as quantity from order_items
+    where order_id = ${orderId} and quantity > cancelled + shipped order by line`;
 }
 
 /** Writes a shipment and counts its units on the order's lines; a CHECK refuses more than there are. */

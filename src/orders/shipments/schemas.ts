@@ -31,7 +31,7 @@ const details = {
 
 export const ShipBody = z.strictObject({
   items: z.array(ShipmentItem).min(1).max(MAX_LINES).optional().openapi({
-    description: "What leaves, by line; left out: all that has not left yet",
+    description: "What leaves, by line; left out: all that is still to leave",
   }),
   ...z.strictObject(details).partial().shape,
 }).openapi("NewShipment");

@@ -93,6 +93,22 @@ function refuseItem(
   };
 }
 
+/** The order without units of its lines: as many as are asked for, but none that has left. Pure. */
+export function withoutUnits(
+  { items, units }: Order,
+  unshipped: readonly LineUnits[],
+  wanted: readonly Shipment["items"][number][],
+): Pick<Order, "items" | "units"> {
+  const dropped = new Map(unshipped.map(({ line, quantity: left }) => {
+    const asked = wanted.find((item) => item.line === line)?.quantity ?? 0;
+    return [line, Math.min(asked, left)];
+  }));
+  return {
+    items: items.map((item) => ({ ...item, cancelled: item.cancelled + (dropped.get(item.line) ?? 0) })),
+    units: [...dropped.values()].reduce((left, quantity) => left - quantity, units),
+  };
+}
+
 /** The shipment after a change; one that arrives does so now. Pure: what changes nothing gives an equal shipment. */
 export function changedShipment(
   now: Date,

@@ -9,6 +9,7 @@ import {
   type LineUnits,
   refuseUnlessShippable,
   type Shipment,
+  withoutUnits,
 } from "./shipment.ts";
 
 const NOW = new Date("2026-02-01T09:00:00.000Z");
@@ -29,6 +30,16 @@ const SHIPMENT: Shipment = {
 /** Line 1 has one unit and line 2 has two. */
 const ORDER = exampleOrder();
 const ALL: LineUnits[] = [{ line: 1, sku: "SKU-1", quantity: 1 }, { line: 2, sku: "SKU-2", quantity: 2 }];
+
+Deno.test("Of units that are cancelled none has left; the order wants so many less, of these lines", () => {
+  const { items, units } = withoutUnits(ORDER, [{ line: 2, sku: "SKU-2", quantity: 1 }], [
+    { line: 1, quantity: 1 },
+    { line: 2, quantity: 2 },
+  ]);
+  assertEquals([items.map(({ cancelled }) => cancelled), units], [[0, 1], 2]);
+  const again = withoutUnits({ ...ORDER, items, units }, ALL, [{ line: 2, quantity: 1 }]);
+  assertEquals([again.items.map(({ cancelled }) => cancelled), again.units], [[0, 2], 1]);
+});
 
 Deno.test("Goods leave an order while it is PAID or PROCESSING, and never otherwise", () => {
   for (const status of ORDER_STATUSES) {

@@ -29,7 +29,7 @@ export async function shipItems(
   return shipment;
 }
 
-/** Sends all that has not left yet. */
+/** Sends all that is still to leave. */
 export async function shipRest(tx: Tx, ctx: Ctx, order: Order): Promise<void> {
   await shipItems(tx, ctx, order, await listUnshippedLines(tx, order.id));
 }

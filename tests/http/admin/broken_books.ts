@@ -59,6 +59,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   orders_are_sums_of_their_lines: [
     `update order_items set tax_amount = 1 where order_id = ${order("paid")} and line = 1`,
     `update orders set units = units + 1 where id = ${order("pending")}`,
+    `update order_items set cancelled = 0 where order_id = ${order("partly_cancelled")}`,
     `update orders set units_returned = 1 where id = ${order("delivered")}`,
     `delete from order_items where order_id = ${order("pending")}`,
     `update order_items set order_id = '${ID}5' where order_id = ${order("pending")}`,
@@ -70,6 +71,10 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   returned_lines_are_in_returns: `update order_items set returned = 1 where order_id = ${
     order("delivered")
   } and line = 1`,
+  cancelled_lines_were_refunded: [
+    `update order_items set cancelled = 1 where order_id = ${order("paid")} and line = 1`,
+    `update order_items set cancelled = 0 where order_id = ${order("partly_cancelled")} and line = 1`,
+  ],
   order_status_follows: `update orders set status = 'PENDING' where id = ${order("shipped")}`,
   order_payment_status_follows: `update orders set payment_status = 'AUTHORISED' where id = ${
     order("pending")

@@ -104,6 +104,12 @@ Deno.test("Owners cancel while an order is PENDING, staff until it ships", async
   for (const status of ["PAID", "PROCESSING", "SHIPPED"]) await patch(app, staff, shipped.id, { status });
   const tooLate = await cancel(app, staff, shipped.id);
   assertEquals([tooLate.status, tooLate.body.code], [409, "invalid_transition"]);
+  const message = "An order that is SHIPPED cannot become CANCELLED.";
+  assertEquals(
+    tooLate.body.errors,
+    [{ pointer: "", code: "invalid_transition", message }],
+    "the body has no status",
+  );
 });
 
 Deno.test("If-Match holds for cancellations too", async () => {

@@ -9,6 +9,7 @@ import { transaction } from "../../../src/platform/db.ts";
 import { startTestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { addProduct, assertBooksBalance, eventsOf, patch, place, SHIP_TO } from "../../support/orders.ts";
+import { tryToRefund } from "../../support/payments.ts";
 
 const ORDERS_AT_ONCE = 25;
 const RUNS = 12;
@@ -42,6 +43,14 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("ship" as const), quantity: fc.integer({ min: 1, max: 2 }) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("refund" as const),
+      line: fc.integer({ min: 1, max: 2 }),
+      quantity: fc.integer({ min: 1, max: 2 }),
+    }),
+  },
 );
 /** What happens to one order, and whether it is one that can expire. */
 const life = fc.record({
@@ -50,7 +59,7 @@ const life = fc.record({
   steps: fc.array(step, { maxLength: 8 }),
 });
 
-Deno.test("Folding all events of an order gives exactly its row, after any changes, shipments, cancellation, expiry and screening", async () => {
+Deno.test("Folding all events of an order gives exactly its row, after any changes, shipments, refunds of units, cancellation, expiry and screening", async () => {
   let now = Date.now();
   await using app = await startTestApp(
     { ORDER_EXPIRATION_MINUTES: "1" },
@@ -85,6 +94,11 @@ Deno.test("Folding all events of an order gives exactly its row, after any chang
               body: { items: [{ line: 1, quantity: next.quantity }] },
             });
             return assert([201, 409, 422].includes(status), JSON.stringify(body));
+          }
+          if (next.kind === "refund") {
+            const { line, quantity } = next;
+            const { status, body } = await tryToRefund(app, staff, id, { items: [{ line, quantity }] });
+            return assert([201, 422].includes(status), JSON.stringify(body));
           }
           const user = next.byStaff ? staff : owner;
           const { status, body } = next.kind === "patch"
