@@ -14,6 +14,11 @@ import { prepareDatabase } from "./prepare_database.ts";
 import { startServices } from "./services.ts";
 
 const READY_POLL_MS = 50;
+/** Commercial invoices name one. */
+const DEMO_SELLER = {
+  SELLER_NAME: "Waybill Demo Shop",
+  SELLER_ADDRESS: "Musterstraße 1 | 20457 Hamburg | Germany",
+};
 
 readEnvFile();
 const dataDir = Deno.env.get("DATA_DIR") || ".data";
@@ -29,7 +34,7 @@ const services = await startServices({ purpose: "dev", env: Deno.env.toObject() 
 try {
   const env = {
     ...localSettings(dataDir),
-    ...Deno.env.toObject(),
+    ...ownSettings(),
     PORT: port,
     DATABASE_URL: services.databaseUrl,
   };
@@ -106,7 +111,13 @@ function localSettings(directory: string): Record<string, string> {
     };
     Deno.writeTextFileSync(file, JSON.stringify(settings, null, 2), { mode: 0o600 });
   }
-  return { APP_ENV: "local", LOG_FORMAT: "text", ...JSON.parse(Deno.readTextFileSync(file)) };
+  const seller = Deno.env.get("SELLER_NAME") || Deno.env.get("SELLER_ADDRESS") ? {} : DEMO_SELLER;
+  return { APP_ENV: "local", LOG_FORMAT: "text", ...seller, ...JSON.parse(Deno.readTextFileSync(file)) };
+}
+
+/** What the environment says; what is empty there, as in a copy of .env.example, says nothing. */
+function ownSettings(): Record<string, string> {
+  return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([, value]) => value !== ""));
 }
 
 function refuseTakenPort(port: number): void {

@@ -57,7 +57,7 @@ export type Problem = {
      */
     errors?: Array<{
         /**
-         * JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.
+         * JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.
          */
         pointer: string;
         code: string;
@@ -1715,7 +1715,7 @@ export type Order = {
      */
     amount_due: number;
     /**
-     * Of all lines
+     * Of all lines, without those that were cancelled
      */
     units: number;
     units_shipped: number;
@@ -1770,6 +1770,10 @@ export type OrderItem = {
      */
     name: string;
     quantity: number;
+    /**
+     * Refunded before they were shipped: not sent any more
+     */
+    cancelled: number;
     /**
      * In minor units of the currency
      */
@@ -1899,7 +1903,7 @@ export type Checkout = {
          */
         provider: string;
         /**
-         * The provider's own token of what to charge; never a card number
+         * The provider's own token of what to charge; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
          */
         payment_method: string;
         /**
@@ -2095,7 +2099,7 @@ export type Shipment = {
 
 export type NewShipment = {
     /**
-     * What leaves, by line; left out: all that has not left yet
+     * What leaves, by line; left out: all that is still to leave
      */
     items?: Array<{
         /**
@@ -2222,7 +2226,7 @@ export type NewPayment = {
      */
     provider: string;
     /**
-     * The provider's own token of what to charge; never a card number
+     * The provider's own token of what to charge; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
      */
     payment_method: string;
     /**
@@ -2342,6 +2346,25 @@ export type RefundList = {
 export type SettledCharge = {
     reference: string;
     status: 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
+};
+
+export type RefundedCharge = {
+    reference: string;
+    /**
+     * In minor units of the currency
+     */
+    amount_captured: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_refunded: number;
+};
+
+export type NewSandboxRefund = {
+    /**
+     * All that is left at the bank unless said
+     */
+    amount?: number;
 };
 
 export type Return = {
@@ -7913,6 +7936,75 @@ export type SettleSandboxChargeResponses = {
 };
 
 export type SettleSandboxChargeResponse = SettleSandboxChargeResponses[keyof SettleSandboxChargeResponses];
+
+export type RefundSandboxChargeData = {
+    /**
+     * How much.
+     */
+    body?: NewSandboxRefund;
+    path: {
+        /**
+         * What the bank calls the charge
+         */
+        reference: string;
+    };
+    query?: never;
+    url: '/v1/sandbox/charges/{reference}/refund';
+};
+
+export type RefundSandboxChargeErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `refund_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RefundSandboxChargeError = RefundSandboxChargeErrors[keyof RefundSandboxChargeErrors];
+
+export type RefundSandboxChargeResponses = {
+    /**
+     * How the charge stands at the bank.
+     */
+    200: RefundedCharge;
+};
+
+export type RefundSandboxChargeResponse = RefundSandboxChargeResponses[keyof RefundSandboxChargeResponses];
 
 export type ListOrderReturnsData = {
     body?: never;

@@ -34,7 +34,7 @@ export async function checkOut(
   const { actor } = ctx;
   if (actor.kind !== "user") throw notFound("cart");
   const { cartId, checkout } = input;
-  if (checkout.payment) getProvider(ctx, checkout.payment.provider);
+  if (checkout.payment) inPayment(() => getProvider(ctx, checkout.payment!.provider));
   const { readFacts, commit } = deskOf(ctx.sql);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const facts = await readFacts({ cartId, quoteId: checkout.quote_id, userId: actor.userId, idempotency });
@@ -44,7 +44,7 @@ export async function checkOut(
     refuseInput(quote, checkout);
     const draft = orderOf(quote, ctx.clock.now(), ctx.config.orderExpirationMs, actor, checkout);
     const payment = checkout.payment && draft.amount_due > 0
-      ? newPayment(ctx, draft, checkout.payment)
+      ? inPayment(() => newPayment(ctx, draft, checkout.payment!))
       : undefined;
     const consignee = checkout.consignee &&
       await sealConsignee(ctx.config.consigneeKeys, draft.id, checkout.consignee);
@@ -127,6 +127,17 @@ async function presentCost(ctx: Ctx, cartId: string, quote: QuoteData) {
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { quoted_total: total_price, new_total: null, currency, refusal: error.message };
+  }
+}
+
+/** What is wrong with a payment is said of the body's `payment`. */
+function inPayment<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const errors = error.errors.map((each) => ({ ...each, pointer: `/payment${each.pointer}` }));
+    throw new AppError(error.code, error.message, { errors });
   }
 }
 

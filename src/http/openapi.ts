@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { HEADERS } from "./headers.ts";
 import type { AppEnv } from "./router.ts";
 
 const DESCRIPTION = `The order backend for shops that sell across borders.
@@ -19,6 +20,9 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
     bearerFormat: "JWT",
     description: "An access token from POST /v1/token",
   });
+  for (const [name, header] of Object.entries(HEADERS)) {
+    app.openAPIRegistry.registerComponent("headers", name, header);
+  }
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {

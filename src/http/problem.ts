@@ -5,6 +5,10 @@ import { isUnavailable, sqlState } from "../platform/db.ts";
 import { AppError, ERROR_STATUS, type ErrorCode, type FieldError } from "../platform/errors.ts";
 import { errorFields } from "../platform/log.ts";
 import type { AppEnv } from "./router.ts";
+import { IS_REQUIRED, wordIssue } from "./wording.ts";
+
+// For all schemas of the process, the settings' among them; a schema's own message comes first.
+z.config({ localeError: wordIssue });
 
 const TITLES: Record<number, string> = {
   400: "Bad Request",
@@ -35,7 +39,7 @@ export const ProblemSchema = z.object({
   }),
   errors: z.array(z.looseObject({
     pointer: z.string().openapi({
-      description: "JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.",
+      description: "JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.",
       example: "/items/0/sku",
     }),
     code: z.string(),
@@ -157,18 +161,31 @@ const TARGET_PREFIX: Record<Target, string> = {
 const MAX_FIELD_ERRORS = 100;
 const MAX_SEGMENT_LENGTH = 200;
 
-/** Turns what zod found into the problem's `errors`, one for each field, the first hundred. */
-export function fieldErrors(error: z.ZodError, target: Target): FieldError[] {
+/**
+ * Turns what zod found into the problem's `errors`, one for each field, the first hundred.
+ *
+ * @param sent the value that was refused, to tell a number that is missing from one that is none
+ */
+export function fieldErrors(error: z.ZodError, target: Target, sent?: unknown): FieldError[] {
   return error.issues.slice(0, MAX_FIELD_ERRORS).flatMap(closestBranch).flatMap((issue) => {
     const path = issue.code === "unrecognized_keys"
       ? issue.keys.slice(0, MAX_FIELD_ERRORS).map((key) => [...issue.path, key])
       : [issue.path];
     return path.map((segments) => ({
-      pointer: `${TARGET_PREFIX[target]}/${segments.map((s) => escapeSegment(String(s))).join("/")}`,
-      code: issue.code === "custom" ? "invalid" : issue.code,
-      message: issue.code === "unrecognized_keys" ? "There is no such field." : issue.message,
+      pointer: TARGET_PREFIX[target] +
+        segments.map((segment) => `/${escapeSegment(String(segment))}`).join(""),
+      ...isLeftOut(issue, sent) ? { code: "required", message: IS_REQUIRED } : {
+        code: issue.code === "custom" ? "invalid" : issue.code,
+        message: issue.code === "unrecognized_keys" ? "There is no such field." : issue.message,
+      },
     }));
   }).slice(0, MAX_FIELD_ERRORS);
+}
+
+function isLeftOut({ code, path }: z.core.$ZodIssue, sent: unknown): boolean {
+  if (sent === undefined || code === "custom") return false;
+  // deno-lint-ignore no-explicit-any
+  return path.reduce((value: any, segment) => value?.[segment], sent) === undefined;
 }
 
 function escapeSegment(segment: string): string {
@@ -176,16 +193,15 @@ function escapeSegment(segment: string): string {
 }
 
 /** The hook that every router gives to zod-openapi: a failed validation is a 422 that names each field. */
-export function onInvalid(result: { success: boolean; target?: string; error?: unknown }): void {
+export function onInvalid(
+  result: { success: boolean; data?: unknown; target?: string; error?: unknown },
+): void {
   if (result.success) return;
-  const errors = fieldErrors(result.error as z.ZodError, (result.target ?? "json") as Target);
-  throw new AppError(
-    "invalid_request",
-    `The request is not valid: ${errors[0]?.pointer} ${errors[0]?.message}`,
-    {
-      errors,
-    },
-  );
+  const errors = fieldErrors(result.error as z.ZodError, (result.target ?? "json") as Target, result.data);
+  const [{ pointer, message }] = errors as [FieldError];
+  throw new AppError("invalid_request", `The request is not valid: ${pointer || "the body"} ${message}`, {
+    errors,
+  });
 }
 
 /** Of a union's branches the one that fits best, by the number of things wrong: its errors say more than "invalid". */

@@ -7,6 +7,7 @@ import type { Actor, Ctx } from "../platform/ctx.ts";
 import type { ErrorCode } from "../platform/errors.ts";
 import type { Idempotency, Outcome } from "../platform/idempotency.ts";
 import { gate } from "./gate.ts";
+import { withHeaders } from "./headers.ts";
 import { onInvalid, problemResponses } from "./problem.ts";
 
 export interface AppEnv {
@@ -63,7 +64,7 @@ export function router(): OpenAPIHono<AppEnv> {
 
 /**
  * A route of the API: like `createRoute`, with a policy that cannot be left out, the gate that enforces it, and
- * every error that it can answer in the OpenAPI document.
+ * every error that it can answer in the OpenAPI document, with the headers of each answer.
  */
 export function endpoint<
   P extends string,
@@ -95,7 +96,10 @@ export function endpoint<
       ...options.idempotent ? [{ ...IDEMPOTENCY_KEY, required: options.idempotent === "required" }] : [],
       ...options.conditional ? [IF_MATCH] : [],
     ],
-    responses: { ...config.responses, ...problemResponses(errors) },
+    responses: withHeaders(options, {
+      ...config,
+      responses: { ...config.responses, ...problemResponses(errors) },
+    }),
     "x-policy": options.policy,
     middleware: gate(
       options,

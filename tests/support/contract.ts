@@ -1,6 +1,7 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { normalisePath } from "../../src/http/request.ts";
+import { HEADERS } from "../../src/http/headers.ts";
 import type { Answer } from "./app.ts";
 
 // deno-lint-ignore no-explicit-any
@@ -8,7 +9,7 @@ type Document = any;
 
 const validators = new Map<string, ValidateFunction | null>();
 
-/** Fails the test if an answer is not one that the OpenAPI document declares, in status, media type or shape. */
+/** Fails the test if an answer is not one that the OpenAPI document declares, in status, headers, media type or shape. */
 export function checkResponse(document: Document, method: string, path: string, answer: Answer): void {
   const concrete = normalisePath(new Request(`http://waybill.test${path}`));
   const template = findTemplate(document, method, concrete);
@@ -25,6 +26,10 @@ export function checkResponse(document: Document, method: string, path: string, 
         JSON.stringify(answer.body)
       }`,
     );
+  }
+  const wrong = wrongHeaders(document, declared.headers, answer.headers);
+  if (wrong.length > 0) {
+    throw new Error(`${method} ${template} answered ${answer.status}: ${wrong.join("; ")}`);
   }
   const mediaType = answer.headers.get("Content-Type")?.split(";")[0];
   if (!mediaType || !declared.content) return;
@@ -49,6 +54,15 @@ export function checkResponse(document: Document, method: string, path: string, 
       }`,
     );
   }
+}
+
+/** A declared header that must be there is there, and none is there of those that are declared elsewhere only. */
+function wrongHeaders(document: Document, declared: Document, sent: Headers): string[] {
+  if (!declared) return [];
+  return Object.keys(HEADERS).flatMap((name) => {
+    if (sent.has(name)) return declared[name] ? [] : [`${name} is there and not declared`];
+    return declared[name] && document.components.headers[name].required ? [`there is no ${name}`] : [];
+  });
 }
 
 function findTemplate(document: Document, method: string, path: string): string | undefined {
