@@ -1,30 +1,36 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Deps } from "../../src/deps.ts";
+import { openCache } from "../../src/platform/cache.ts";
 import { readOn } from "../../workers/log_follower.ts";
 import { startTestApp } from "../support/app.ts";
+import { testWithRedis } from "../support/database.ts";
 import { addProduct, patch, place, read, startAnother } from "../support/orders.ts";
-
-/** Each process has a cache of its own, so what another one changes is not told to it. */
-const OWN_CACHES = { REDIS_URL: "" };
 
 async function readToEnd(deps: Deps, reader: string): Promise<void> {
   while (await readOn(deps, reader) > 0);
 }
 
-Deno.test("An order that was changed without a word to the cache leaves it, also if the worker dies before its commit", async () => {
-  await using app = await startTestApp(OWN_CACHES);
-  await using other = await startAnother(app);
-  const user = await app.user();
-  const { sku } = await addProduct(app);
-  const { id } = await place(app, user, { [sku]: 1 });
-  await read(app, user, id);
-  await readToEnd(app.deps, "jobs");
-  assertEquals((await patch(other, user, id, { status: "CANCELLED" })).status, 200);
-  assertEquals((await read(app, user, id)).body.status, "PENDING", "the cache has the older one");
-  app.deps.jobs.enqueue = () => Promise.reject(new Error("killed"));
-  await assertRejects(() => readOn(app.deps, "jobs"), Error, "killed");
-  assertEquals((await read(app, user, id)).body.status, "CANCELLED");
-});
+testWithRedis(
+  "An order that was changed without a word to the cache leaves it, also if the worker dies before its commit",
+  async () => {
+    await using app = await startTestApp();
+    await using other = await startAnother(app);
+    // As if it had been killed between its commit and its word to the cache.
+    const told = other.deps.cache;
+    Object.assign(other.deps, { cache: await openCache() });
+    const user = await app.user();
+    const { sku } = await addProduct(app);
+    const { id } = await place(app, user, { [sku]: 1 });
+    await read(app, user, id);
+    await readToEnd(app.deps, "jobs");
+    assertEquals((await patch(other, user, id, { status: "CANCELLED" })).status, 200);
+    assertEquals((await read(app, user, id)).body.status, "PENDING", "the cache has the older one");
+    app.deps.jobs.enqueue = () => Promise.reject(new Error("killed"));
+    await assertRejects(() => readOn(app.deps, "jobs"), Error, "killed");
+    assertEquals((await read(app, user, id)).body.status, "CANCELLED");
+    Object.assign(other.deps, { cache: told });
+  },
+);
 
 Deno.test("Workers are woken where there are new jobs, and let be where there are none", async () => {
   await using app = await startTestApp();
