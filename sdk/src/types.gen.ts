@@ -1880,6 +1880,9 @@ export type Payment = {
      * What the provider calls it
      */
     provider_reference: string | null;
+    /**
+     * Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages
+     */
     redirect_url: string | null;
     failure_code: string | null;
     failure_message: string | null;

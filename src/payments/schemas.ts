@@ -55,7 +55,10 @@ export const PaymentSchema = z.object({
   amount_refunding: Amount.openapi({ description: "Refunds under way" }),
   amount_refunded: Amount,
   provider_reference: z.string().nullable().openapi({ description: "What the provider calls it" }),
-  redirect_url: z.string().nullable(),
+  redirect_url: z.string().nullable().openapi({
+    description:
+      "Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages",
+  }),
   failure_code: z.string().nullable().openapi({ example: "card_declined" }),
   failure_message: z.string().nullable(),
   version: z.int(),
