@@ -1,4 +1,3 @@
-import { expireDueCarts } from "../src/carts/mod.ts";
 import { sealLog } from "../src/events/mod.ts";
 import { expireDueOrders, processOrders } from "../src/orders/mod.ts";
 import { sendNotification } from "../src/notifications/mod.ts";
@@ -10,7 +9,7 @@ import type { Tx } from "../src/platform/db.ts";
 import { deleteExpiredKeys } from "../src/platform/idempotency.ts";
 import { deleteExpiredTickets } from "../src/realtime/mod.ts";
 import { checkDuePayments, deleteOldWebhooks, settleMoney, workOnWebhook } from "../src/payments/mod.ts";
-import { expireDueQuotes } from "../src/quotes/mod.ts";
+import { expireDueCarts, expireDueQuotes } from "../src/quotes/mod.ts";
 import { deleteOldDeliveries, deliver } from "../src/webhooks/mod.ts";
 import type { z } from "@hono/zod-openapi";
 

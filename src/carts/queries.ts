@@ -70,15 +70,11 @@ export async function lockLatestCart(tx: Tx, userId: string, currency: string): 
   return cart;
 }
 
-/**
- * Open carts whose time is over, the oldest first, locked; without those that somebody else holds, and those whose
- * quote still binds: they come once that is over.
- */
+/** Open carts whose time is over, the oldest first, locked; without those that somebody else holds. */
 export async function lockDueCarts(tx: Tx, now: Date, limit: number): Promise<Cart[]> {
   return await tx<Cart[]>`
     select ${cartColumns(tx)} from carts c
     where c.status = 'open' and c.expires_at > '-infinity' and c.expires_at <= ${now}
-      and not exists (select from quotes q where q.cart_id = c.id and q.status = 'open')
     order by c.expires_at limit ${limit} for no key update skip locked`;
 }
 

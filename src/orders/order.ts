@@ -88,13 +88,9 @@ export function draftOrder(
   input.items.forEach((item, index) => {
     const product = productOf(facts, item);
     const refusal = refuseLine(product, item, `/items/${index}`);
-    if (refusal) refusals.push(refusal);
-    else {wanted.push({
-        line: index + 1,
-        product: product!,
-        quantity: item.quantity,
-        unitPrice: item.unit_price,
-      });}
+    if (refusal) return void refusals.push(refusal);
+    const { quantity, unit_price: unitPrice } = item;
+    wanted.push({ line: index + 1, product: product!, quantity, unitPrice });
   });
   const priced = landed ? priceLanded(input, wanted, landed) : priceByList(input.currency, wanted);
   refusals.push(...priced.refusals);

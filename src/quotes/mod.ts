@@ -1,4 +1,5 @@
 export { quoteCreated, quoteReleased } from "./events.ts";
+export { expireDueCarts } from "./end_carts.ts";
 export { expireQuotes } from "./jobs.ts";
 export { claimQuotes, quoteData } from "./queries.ts";
 export type { Quote, QuoteData } from "./quote.ts";

@@ -176,9 +176,15 @@ const heldColumns = (sql: Sql | Tx): Fragment =>
 /** Holds a cart and its open quote until the transaction ends. */
 export async function lockCartAndQuote(tx: Tx, cartId: string): Promise<HeldQuote | undefined> {
   await tx`select id from carts where id = ${cartId} for no key update`;
-  const [quote] = await tx<HeldQuote[]>`
-    select ${heldColumns(tx)} from quotes q where cart_id = ${cartId} and status = 'open' for no key update`;
-  return quote;
+  return (await lockOpenQuotes(tx, [cartId]))[0];
+}
+
+/** Holds the open quotes of carts whose rows the caller holds. */
+export async function lockOpenQuotes(tx: Tx, cartIds: string[]): Promise<HeldQuote[]> {
+  if (cartIds.length === 0) return [];
+  return await tx<HeldQuote[]>`
+    select ${heldColumns(tx)} from quotes q
+    where cart_id = any(${cartIds}::uuid[]) and status = 'open' order by id for no key update`;
 }
 
 /** Open quotes whose time is over, the oldest first, locked; without those that somebody else holds. */

@@ -14,6 +14,7 @@ export async function releaseQuotes(
   quotes: HeldQuote[],
   status: "expired" | "superseded",
 ): Promise<void> {
+  if (quotes.length === 0) return;
   await closeQuotes(tx, quotes.map(({ id }) => id), status);
   await moveStock(
     tx,
@@ -42,7 +43,7 @@ export async function releaseQuotes(
 export async function expireDueQuotes(ctx: Ctx): Promise<{ expired: number; mayBeMore: boolean }> {
   const expired = await transaction(ctx.sql, async (tx) => {
     const due = await lockDueQuotes(tx, ctx.clock.now(), AT_ONCE);
-    if (due.length > 0) await releaseQuotes(tx, ctx, due, "expired");
+    await releaseQuotes(tx, ctx, due, "expired");
     return due.length;
   });
   ctx.bell.ring("waybill_events");

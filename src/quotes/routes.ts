@@ -2,7 +2,7 @@ import { TokenHeader } from "../carts/mod.ts";
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { EXAMPLE_QUOTE } from "./example.ts";
-import { giveUpCart } from "./give_up_cart.ts";
+import { giveUpCart } from "./end_carts.ts";
 import { getQuote } from "./get_quote.ts";
 import { quoteCart } from "./quote_cart.ts";
 import { CartParam, QuoteBody, QuoteParam, QuoteSchema } from "./schemas.ts";

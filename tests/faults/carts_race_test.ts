@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { expireDueCarts } from "../../src/carts/mod.ts";
+import { expireDueCarts } from "../../src/quotes/mod.ts";
 import { systemCtx } from "../../src/deps.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { Shopper, unitsOf } from "../http/carts/shopper.ts";

@@ -7,36 +7,39 @@ import { addProduct, type TestProduct } from "./orders.ts";
 /** A test's day, before any schedule of it could be outdated. */
 const SINCE = "2026-01-01";
 
+/** A made-up law of a destination, ready to be imported: 10 % duty on goods and shipping, 20 % VAT on all of it. */
+export function lawOf(destination: string, known: object = {}) {
+  return ScheduleBody.parse({
+    destination,
+    effective_from: SINCE,
+    source: `Law of ${destination}`,
+    currency: "EUR",
+    customs_territory: destination,
+    duty: { valuation: "cif", de_minimis: null },
+    tax: {
+      name: "VAT",
+      rates: [{ rate: "0.2" }],
+      base: ["goods", "shipping", "duty"],
+      de_minimis: null,
+      collected_by_seller_up_to: null,
+      scheme: null,
+    },
+    restrictions: [{ hs_prefix: "9303", verdict: "forbidden", reason: "No firearms" }],
+    consignee_id: null,
+    duty_rates: [{ hs_prefix: "", ad_valorem: "0.1" }],
+    ...known,
+  });
+}
+
 /**
  * Writes down the law of two made-up days: GB takes 10 % duty on goods and shipping and 20 % VAT on all of it, in GBP;
  * DE, where goods are sent from, 19 % VAT. `standard` delivers up to 20 kg for 5.00 EUR.
  */
 export async function openBorders(app: TestApp): Promise<void> {
   const ctx = systemCtx(app.deps, "test");
-  const schedule = (destination: string, known: object) =>
-    ScheduleBody.parse({
-      destination,
-      effective_from: SINCE,
-      source: `Law of ${destination}`,
-      currency: "EUR",
-      customs_territory: destination,
-      duty: { valuation: "cif", de_minimis: null },
-      tax: {
-        name: "VAT",
-        rates: [{ rate: "0.2" }],
-        base: ["goods", "shipping", "duty"],
-        de_minimis: null,
-        collected_by_seller_up_to: null,
-        scheme: null,
-      },
-      restrictions: [{ hs_prefix: "9303", verdict: "forbidden", reason: "No firearms" }],
-      consignee_id: null,
-      duty_rates: [{ hs_prefix: "", ad_valorem: "0.1" }],
-      ...known,
-    });
-  await importSchedule(ctx, schedule("GB", {}));
-  await importSchedule(ctx, schedule("DE", { customs_territory: "EU" }));
-  await importSchedule(ctx, schedule("KR", { consignee_id: { required: true, name: "PCCC" } }));
+  await importSchedule(ctx, lawOf("GB"));
+  await importSchedule(ctx, lawOf("DE", { customs_territory: "EU" }));
+  await importSchedule(ctx, lawOf("KR", { consignee_id: { required: true, name: "PCCC" } }));
   const { code, ...option } = {
     code: "standard",
     name: "Standard",

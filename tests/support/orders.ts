@@ -167,6 +167,11 @@ export async function eventsOf({ deps: { sql } }: TestApp, aggregate: string, id
     where aggregate_type = ${aggregate} and aggregate_id = ${id} order by sequence`;
 }
 
+/** What happened to a thing, by the types of its events. */
+export async function typesOf(...of: Parameters<typeof eventsOf>): Promise<string[]> {
+  return (await eventsOf(...of)).map(({ type }) => type);
+}
+
 /** How many answers there were of each status, `409 insufficient_stock` where there is a code. */
 export function tally(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};

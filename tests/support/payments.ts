@@ -181,3 +181,8 @@ export async function findBankDifferences({ deps: { sql } }: TestApp) {
 export async function assertBankAgrees(app: TestApp): Promise<void> {
   assertEquals([...await findBankDifferences(app)], []);
 }
+
+/** How an order stands with its money. */
+export function standing({ status, payment_status, amount_refunded, amount_due }: Record<string, unknown>) {
+  return [status, payment_status, amount_refunded, amount_due];
+}

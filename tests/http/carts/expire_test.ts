@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
-import { expireDueCarts } from "../../../src/carts/mod.ts";
+import { expireDueCarts } from "../../../src/quotes/mod.ts";
 import { startTestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { addProduct, eventsOf } from "../../support/orders.ts";

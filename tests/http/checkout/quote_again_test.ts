@@ -1,3 +1,5 @@
+import { systemCtx } from "../../../src/deps.ts";
+import { expireDueCarts } from "../../../src/quotes/mod.ts";
 import { assertEquals } from "@std/assert";
 import { startTestApp } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
@@ -65,6 +67,18 @@ Deno.test("A cart that is given up lets go of what its quote held, and the quote
   assertEquals(body.status, "expired");
   assertEquals((await tryCheckOut(app, user, quote)).status, 409);
   await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A cart that expires takes its quote along, whose stock is free again", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const { sku } = await addExport(app, { stock: 3 });
+  const { cart, quote } = await quoted(app, await app.user(), { [sku]: 2 });
+  await app.deps.sql`update carts set expires_at = now() - interval '1 minute' where id = ${cart.id}`;
+  assertEquals((await expireDueCarts(systemCtx(app.deps, "carts.expire"))).expired, 1);
+  assertEquals((await levelOf(app, sku)).reserved, 0);
+  const [row] = await app.deps.sql`select status from quotes where id = ${quote.id}`;
+  assertEquals(row!.status, "expired");
 });
 
 Deno.test("Carts that are quoted again beside orders of the same goods keep nobody waiting for each other", async () => {

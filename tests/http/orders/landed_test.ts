@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
-import { importSchedule, ScheduleBody } from "../../../src/trade/mod.ts";
+import { importSchedule } from "../../../src/trade/mod.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
-import { ADA_IN_LEEDS, addExport, openBorders, quoted } from "../../support/checkout.ts";
+import { ADA_IN_LEEDS, addExport, lawOf, openBorders, quoted } from "../../support/checkout.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import {
   addProduct,
@@ -110,28 +110,12 @@ Deno.test("In a shop without schedules an order costs its lines", async () => {
 
 /** A law of GB that takes nothing, from this day on. */
 async function freeTrade(app: TestApp, effective_from: string) {
-  await importSchedule(
-    systemCtx(app.deps, "test"),
-    ScheduleBody.parse({
-      destination: "GB",
-      effective_from,
-      source: "Free trade",
-      currency: "EUR",
-      customs_territory: "GB",
-      duty: { valuation: "cif", de_minimis: null },
-      tax: {
-        name: "VAT",
-        rates: [],
-        base: ["goods"],
-        de_minimis: null,
-        collected_by_seller_up_to: null,
-        scheme: null,
-      },
-      restrictions: [],
-      consignee_id: null,
-      duty_rates: [{ hs_prefix: "", ad_valorem: "0" }],
-    }),
-  );
+  const law = lawOf("GB", {
+    effective_from,
+    duty_rates: [{ hs_prefix: "", ad_valorem: "0" }],
+    restrictions: [],
+  });
+  await importSchedule(systemCtx(app.deps, "test"), { ...law, tax: { ...law.tax, rates: [] } });
 }
 
 Deno.test("Orders of different days that are placed at once cost each what the law of its day says", async () => {

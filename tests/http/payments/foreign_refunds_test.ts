@@ -5,7 +5,7 @@ import { workOnWebhook } from "../../../src/payments/mod.ts";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import { paymentIntent, startFakeStripe, stripeCharge } from "../../payments/providers/fake_stripe.ts";
 import type { TestApp } from "../../support/app.ts";
-import { assertBooksBalance, eventsOf, patch, read, startAnother } from "../../support/orders.ts";
+import { assertBooksBalance, patch, read, startAnother, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
   bankMessage,
@@ -18,6 +18,7 @@ import {
   readPayment,
   refundAtBank,
   sandboxOf,
+  standing,
   startPaidShop,
   sweep,
   TOTAL,
@@ -26,13 +27,6 @@ import {
 } from "../../support/payments.ts";
 import { doOutsideJobs } from "../../support/worker.ts";
 
-const typesOf = async (...of: Parameters<typeof eventsOf>) => (await eventsOf(...of)).map(({ type }) => type);
-const standing = ({ status, payment_status, amount_refunded, amount_due }: Record<string, unknown>) => [
-  status,
-  payment_status,
-  amount_refunded,
-  amount_due,
-];
 const FOREIGN = "Refunded at the payment provider";
 
 async function refundsOf(app: TestApp, orderId: string) {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { quoted, tryCheckOut } from "../../support/checkout.ts";
-import { assertBooksBalance, eventsOf, levelOf, patch, place, read } from "../../support/orders.ts";
+import { assertBooksBalance, levelOf, patch, place, read, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
   DAY_MS,
@@ -15,8 +15,6 @@ import {
   TOTAL,
   tryToPay,
 } from "../../support/payments.ts";
-
-const typesOf = async (...of: Parameters<typeof eventsOf>) => (await eventsOf(...of)).map(({ type }) => type);
 
 Deno.test("Each token of the sandbox ends as it says, and the order says where its money stands", async () => {
   await using shop = await startPaidShop();

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { chargePayment, findPayment } from "../../../src/payments/mod.ts";
 import { newId } from "../../../src/platform/id.ts";
-import { assertBooksBalance, eventsOf, patch, place, read } from "../../support/orders.ts";
+import { assertBooksBalance, patch, place, read, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
   capture,
@@ -11,6 +11,7 @@ import {
   letWorkerCatchUp,
   MINUTE_MS,
   readPayment,
+  standing,
   startPaidShop,
   sweep,
   TOTAL,
@@ -18,13 +19,6 @@ import {
   tryToRefund,
 } from "../../support/payments.ts";
 
-const typesOf = async (...of: Parameters<typeof eventsOf>) => (await eventsOf(...of)).map(({ type }) => type);
-const standing = ({ status, payment_status, amount_refunded, amount_due }: Record<string, unknown>) => [
-  status,
-  payment_status,
-  amount_refunded,
-  amount_due,
-];
 const partsOf = (refund: Record<string, unknown>) => [
   refund.amount,
   refund.goods_amount,

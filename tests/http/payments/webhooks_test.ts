@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import type { TestApp } from "../../support/app.ts";
-import { assertBooksBalance, eventsOf, read } from "../../support/orders.ts";
+import { assertBooksBalance, read, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
   bankMessage,
@@ -15,7 +15,6 @@ import {
   startPaidShop,
 } from "../../support/payments.ts";
 
-const typesOf = async (...of: Parameters<typeof eventsOf>) => (await eventsOf(...of)).map(({ type }) => type);
 const remembered = async ({ deps: { sql } }: TestApp) =>
   (await sql`select event_id, processed_at is not null as done from payment_webhooks order by event_id`).map((
     { event_id, done },
