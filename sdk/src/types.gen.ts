@@ -1511,7 +1511,7 @@ export type Quote = {
     /**
      * How each amount came to be. Those that are `collected` sum to total_price, the others to what is due on delivery
      */
-    explanation: Array<QuoteExplanation>;
+    explanation: Array<PriceExplanation>;
     /**
      * The number that customs there want to know of whoever receives the goods
      */
@@ -1585,9 +1585,9 @@ export type QuoteLine = {
     tax_on_delivery: number;
 };
 
-export type QuoteExplanation = {
+export type PriceExplanation = {
     /**
-     * Of the quote; null: the consignment as a whole
+     * Counted from 1; null: the consignment as a whole
      */
     line: number | null;
     kind: 'goods' | 'shipping' | 'duty' | 'tax';
@@ -2044,6 +2044,29 @@ export type OrderTimeline = {
             };
         };
     }>;
+};
+
+export type OrderExplanation = {
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * UUID
+     */
+    quote_id: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In minor units of the currency
+     */
+    total_price: number;
+    /**
+     * Those that are `collected` sum to total_price; the others were due on delivery
+     */
+    explanation: Array<PriceExplanation>;
 };
 
 export type Consignee = {
@@ -6746,6 +6769,56 @@ export type GetOrderTimelineResponses = {
 };
 
 export type GetOrderTimelineResponse = GetOrderTimelineResponses[keyof GetOrderTimelineResponses];
+
+export type ExplainOrderData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/explanation';
+};
+
+export type ExplainOrderErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ExplainOrderError = ExplainOrderErrors[keyof ExplainOrderErrors];
+
+export type ExplainOrderResponses = {
+    /**
+     * The explanation.
+     */
+    200: OrderExplanation;
+};
+
+export type ExplainOrderResponse = ExplainOrderResponses[keyof ExplainOrderResponses];
 
 export type GetConsigneeData = {
     body?: never;

@@ -1,11 +1,23 @@
 import { z } from "@hono/zod-openapi";
 import { defineEvent } from "../platform/events.ts";
 import type { OrderStatus } from "./order.ts";
+import { ExplanationSchema } from "../trade/mod.ts";
 import { OrderSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";
 
 /** The whole order, as it was first answered. */
-export const orderCreated = defineEvent("order.created", 1, "order", "An order was placed.", OrderSchema);
+export const orderCreated = defineEvent(
+  "order.created",
+  1,
+  "order",
+  "An order was placed.",
+  OrderSchema.extend({
+    explanation: z.array(ExplanationSchema).optional().openapi({
+      description:
+        "How each amount came to be, where shipping, duty and tax are a part of the price and no quote explains it",
+    }),
+  }),
+);
 
 /**
  * The order without its items, of which nothing but cancelled units ever changes, and what changed. Replaying these over the

@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { type Actor, actorName, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
-import type { TradeProduct } from "../trade/mod.ts";
+import type { ExplanationEntry, TradeProduct } from "../trade/mod.ts";
 import { type LandedFacts, priceByList, priceLanded, type WantedLine } from "./pricing.ts";
 import type { OrderSchema, PlaceOrderBody } from "./schemas.ts";
 import { withState } from "./state.ts";
@@ -67,8 +67,15 @@ export interface PlacingFacts {
   keepsSchedules: boolean;
 }
 
+/** An order that was decided on, still without a number. */
+export interface OrderDraft {
+  order: Order;
+  /** How its price came to be, where trade had a say in it. */
+  explanation?: ExplanationEntry[];
+}
+
 /**
- * Makes the order that `input` asks for, still without a number. Pure: the same facts give the same order.
+ * Makes the order that `input` asks for. Pure: the same facts give the same order.
  *
  * @param landed needed where {@link isLanded} says so
  * @throws forbidden, order_refused, insufficient_stock, reference_taken; each names every line at fault
@@ -80,7 +87,7 @@ export function draftOrder(
   input: PlaceOrder,
   facts: PlacingFacts,
   landed?: LandedFacts,
-): Order {
+): OrderDraft {
   refuseStaffFields(actor, input);
   refuseHeader(now, input, facts);
   const refusals: FieldError[] = [];
@@ -99,7 +106,7 @@ export function draftOrder(
   if (shortages.length > 0) throw insufficientStock(shortages);
 
   const time = now.toISOString();
-  return newOrder(now, actor, {
+  const order = newOrder(now, actor, {
     user_id: ownerOf(actor, input),
     currency: input.currency,
     items: priced.items!,
@@ -112,6 +119,7 @@ export function draftOrder(
     placed_at: input.placed_at === undefined ? time : new Date(input.placed_at).toISOString(),
     expires_at: input.placed_at === undefined ? new Date(now.getTime() + expiresAfterMs).toISOString() : null,
   });
+  return { order, explanation: priced.explanation };
 }
 
 /** The product that a line names, if there is one. */

@@ -45,7 +45,7 @@ function ask(items: PlaceOrder["items"], more: Partial<PlaceOrder> = {}): PlaceO
 }
 
 const draft = (input: PlaceOrder, known: PlacingFacts, actor: Actor = CUSTOMER) =>
-  draftOrder(NOW, HALF_AN_HOUR_MS, actor, input, known);
+  draftOrder(NOW, HALF_AN_HOUR_MS, actor, input, known).order;
 
 function refusal(input: PlaceOrder, known: PlacingFacts, actor: Actor = CUSTOMER): AppError {
   return assertThrows(() => draft(input, known, actor), AppError);

@@ -8,6 +8,7 @@ import { readTradeFacts } from "../trade/mod.ts";
 import {
   draftOrder,
   type Order,
+  type OrderDraft,
   ownerOf,
   type PlaceOrder,
   type PlacingFacts,
@@ -44,10 +45,11 @@ export async function placeOrder(
     const { answer, ...facts } = await readFacts({ input, ownerId: ownerOf(ctx.actor, input), idempotency });
     if (answer && !answer.same) throw keyReused();
     if (answer) return { value: answer.order, replayed: true };
-    const order = await draft(ctx, input, facts);
+    const { order, explanation } = await draft(ctx, input, facts);
     try {
       const number = await commit({
         order,
+        explanation,
         actor: actorName(ctx.actor),
         requestId: ctx.requestId,
         traceparent: ctx.traceparent,
@@ -68,7 +70,7 @@ export async function placeOrder(
 }
 
 /** Reads the law of the destination only for an order that it prices. */
-async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<Order> {
+async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<OrderDraft> {
   const { actor, config } = ctx;
   const now = ctx.clock.now();
   if (!isLanded(actor, input, facts.keepsSchedules)) {

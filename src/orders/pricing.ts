@@ -1,7 +1,7 @@
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { MAX_TOTAL } from "../platform/money.ts";
-import { landedCost, type TradeFacts } from "../trade/mod.ts";
+import { type ExplanationEntry, landedCost, type TradeFacts } from "../trade/mod.ts";
 import type { OrderItem, PlaceOrder, ProductFacts } from "./order.ts";
 
 /** A line whose product is sold. */
@@ -20,8 +20,10 @@ export interface LandedFacts {
   shipFrom: string;
 }
 
-/** The lines with their amounts, or everything that is against them. */
-export type Priced = { items: OrderItem[]; refusals: [] } | { items?: undefined; refusals: FieldError[] };
+/** The lines with their amounts and how these came to be where trade had a say in them; or everything that is against them. */
+export type Priced =
+  | { items: OrderItem[]; explanation?: ExplanationEntry[]; refusals: [] }
+  | { items?: undefined; explanation?: undefined; refusals: FieldError[] };
 
 /**
  * Does an order cost what a quote would, with shipping, duty and tax? Whoever names a shipping option asks for that, and
@@ -87,22 +89,23 @@ export function priceLanded(
   if (shipping_option === undefined) return { refusals: [optionNeeded(trade)] };
   if (wanted.length === 0) return { refusals: [] };
   try {
-    const { lines, consignee_id } = landedCost({
+    const { lines, explanation, consignee_id } = landedCost({
       destination: ship_to.country,
       shipFrom,
       currency,
       incoterm: incoterm ?? "DDP",
       shippingOption: shipping_option,
       lines: wanted.map(({ product, quantity, unitPrice }) => ({
-        product: unitPrice === undefined ? product : { ...product, prices: { [currency]: unitPrice } },
+        product,
         quantity,
+        agreedPrice: unitPrice,
       })),
     }, trade);
     if (consignee_id?.required) return { refusals: [consigneeNeeded(ship_to.country, consignee_id.name)] };
     const items = lines.map((line, index) =>
       landedItem(line, otherListPrice(wanted[index]!.product, currency, line.unit_price))
     );
-    return { items, refusals: [] };
+    return { items, explanation, refusals: [] };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return {

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { consignments } from "../../tests/support/consignments.ts";
 import type { Actor } from "../platform/ctx.ts";
@@ -41,7 +41,7 @@ Deno.test("For all goods and laws an order costs to the minor unit what a quote 
   fc.assert(
     fc.property(baskets, ({ input, ask, known, landed }) => {
       const quote = landedCost(input, landed.trade);
-      const order = draftOrder(NOW, HALF_AN_HOUR_MS, CUSTOMER, ask, known, landed);
+      const { order, explanation } = draftOrder(NOW, HALF_AN_HOUR_MS, CUSTOMER, ask, known, landed);
       for (const total of ["subtotal", "shipping_total", "duty_total", "tax_total", "total_price"] as const) {
         assertEquals(order[total], quote[total], total);
       }
@@ -51,6 +51,7 @@ Deno.test("For all goods and laws an order costs to the minor unit what a quote 
         assertEquals(charged, line);
       });
       assertEquals([order.incoterm, order.shipping_option], [input.incoterm, input.shippingOption]);
+      assertEquals(explanation, quote.explanation);
     }),
     { numRuns: 500 },
   );
@@ -60,7 +61,7 @@ Deno.test("Staff's own unit price is what duty and tax are charged on, beside th
   fc.assert(
     fc.property(baskets, fc.nat(100_000), ({ input, ask, known, landed }, unit_price) => {
       const items = ask.items.map((item) => ({ ...item, unit_price }));
-      const order = draftOrder(
+      const { order, explanation } = draftOrder(
         NOW,
         HALF_AN_HOUR_MS,
         STAFF,
@@ -73,6 +74,9 @@ Deno.test("Staff's own unit price is what duty and tax are charged on, beside th
         quantity,
       }));
       assertEquals(order.total_price, landedCost({ ...input, lines }, landed.trade).total_price);
+      for (const { kind, rule } of explanation!) {
+        if (kind === "goods") assertMatch(rule, /, the agreed price$/);
+      }
       order.items.forEach(({ list_price }, index) => {
         const listed = input.lines[index]!.product.prices[input.currency] ?? null;
         assertEquals(list_price, listed === unit_price ? null : listed);

@@ -3,7 +3,8 @@ import { claimQuotes } from "../quotes/mod.ts";
 import { type Fragment, pipelined, type Sql, type Tx } from "../platform/db.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import { orderCreated, orderProcessed } from "./events.ts";
-import type { Order, ProductFacts } from "./order.ts";
+import type { ExplanationEntry } from "../trade/mod.ts";
+import type { Order, OrderDraft, ProductFacts } from "./order.ts";
 
 /** An answer that was given to a key before, and whether it was to this very request. */
 export interface FirstAnswer {
@@ -76,8 +77,7 @@ function findAnswers(sql: Sql, keys: Idempotency[]): Fragment {
 }
 
 /** An order that was decided on, and who placed it how. */
-export interface PlacedOrder {
-  order: Order;
+export interface PlacedOrder extends OrderDraft {
   actor: string;
   requestId: string;
   traceparent?: string;
@@ -106,9 +106,9 @@ export async function insertOrders(
   origin: Origin = "basket",
 ): Promise<(string | undefined)[]> {
   const input = placed.map((
-    { order: { number: _, ...data }, actor, requestId, traceparent, idempotency, also },
+    { order: { number: _, ...order }, explanation, actor, requestId, traceparent, idempotency, also },
   ) => ({
-    data,
+    data: { ...order, explanation },
     also,
     actor,
     request_id: requestId,
@@ -349,6 +349,14 @@ export async function listOrderEvents(sql: Sql, orderId: string): Promise<OrderE
     from events
     where aggregate_type = 'order' and aggregate_id = ${orderId}
     order by sequence`;
+}
+
+/** How the price of an order came to be that was placed without a quote; undefined where trade had no say in it. */
+export async function findExplanation(sql: Sql, orderId: string): Promise<ExplanationEntry[] | undefined> {
+  const [row] = await sql<{ explanation: ExplanationEntry[] | null }[]>`
+    select data->'explanation' as explanation from events
+    where aggregate_type = 'order' and aggregate_id = ${orderId} and sequence = 1`;
+  return row?.explanation ?? undefined;
 }
 
 /** The events that make up an order as it was at a time: its first, and the last one until then that has its header. */

@@ -4,6 +4,7 @@ import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts"
 import { EXAMPLE_ORDER as EXAMPLE } from "./example.ts";
 import { getOrderAsOf } from "./as_of.ts";
 import { cancelOrder, patchOrder } from "./change_order.ts";
+import { explainGoods, explainOrder } from "./explain_order.ts";
 import { getOrder, getOrderTimeline, orderKey } from "./get_order.ts";
 import type { Order } from "./order.ts";
 import { listOrders } from "./list_orders.ts";
@@ -12,6 +13,7 @@ import {
   CancelBody,
   ChangeOrderBody,
   ListQuery,
+  OrderExplanationSchema,
   OrderParam,
   OrderQuery,
   OrderSchema,
@@ -200,4 +202,28 @@ orderRoutes.openapi(
     },
   }),
   async (c) => c.json({ data: await getOrderTimeline(c.get("ctx"), c.req.valid("param").id) }, 200),
+);
+
+orderRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found"] }, {
+    method: "get",
+    path: "/v1/orders/{id}/explanation",
+    operationId: "explainOrder",
+    tags,
+    summary: "How did an order's price come to be?",
+    description:
+      "Every amount of every line as it was when the order was placed: which price, rate and rule made it, and how it was " +
+      "rounded. An order of a quote is explained as the quote was.",
+    request: { params: OrderParam },
+    responses: {
+      200: json(OrderExplanationSchema, "The explanation.", {
+        order_id: EXAMPLE.id,
+        quote_id: EXAMPLE.quote_id,
+        currency: EXAMPLE.currency,
+        total_price: EXAMPLE.total_price,
+        explanation: explainGoods(EXAMPLE),
+      }),
+    },
+  }),
+  async (c) => c.json(await explainOrder(c.get("ctx"), c.req.valid("param").id), 200),
 );

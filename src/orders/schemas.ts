@@ -10,6 +10,7 @@ import {
   SORTS,
 } from "./order.ts";
 import { ChangesSchema } from "../platform/changes.ts";
+import { ExplanationSchema } from "../trade/mod.ts";
 
 export const ShipTo = z.strictObject({
   name: text(1, 200).openapi({ example: "Ada Lovelace" }),
@@ -192,6 +193,16 @@ export const ListQuery = z.strictObject({
   limit: Limit,
 });
 export const UserOrdersQuery = ListQuery.omit({ user_id: true });
+
+export const OrderExplanationSchema = z.object({
+  order_id: Id,
+  quote_id: Id.nullable(),
+  currency: Currency,
+  total_price: Amount,
+  explanation: z.array(ExplanationSchema).openapi({
+    description: "Those that are `collected` sum to total_price; the others were due on delivery",
+  }),
+}).openapi("OrderExplanation");
 
 export const TimelineSchema = z.object({
   data: z.array(z.object({

@@ -1,7 +1,7 @@
 export { quoteCreated, quoteReleased } from "./events.ts";
 export { expireDueCarts } from "./end_carts.ts";
 export { expireQuotes } from "./jobs.ts";
-export { claimQuotes, quoteData } from "./queries.ts";
+export { claimQuotes, findQuote, quoteData } from "./queries.ts";
 export type { Quote, QuoteData } from "./quote.ts";
 export { estimateCart } from "./quote_cart.ts";
 export { expireDueQuotes } from "./release_quotes.ts";

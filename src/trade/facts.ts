@@ -68,7 +68,8 @@ export interface LandedCostInput {
   currency: string;
   incoterm: Incoterm;
   shippingOption: string;
-  lines: { product: TradeProduct; quantity: number }[];
+  /** `agreedPrice`: what a piece costs instead of its list price, in minor units of `currency`. */
+  lines: { product: TradeProduct; quantity: number; agreedPrice?: number }[];
 }
 
 /** Incoterms 2020: DDP, the seller pays duty and taxes; DAP, whoever receives the goods does. */
@@ -79,7 +80,7 @@ export interface ExplanationEntry {
   /** The line it belongs to, counted from 1; null for the consignment as a whole. */
   line: number | null;
   kind: "goods" | "shipping" | "duty" | "tax";
-  /** In minor units of the quote's currency. */
+  /** In minor units of the currency that is charged. */
   amount: number;
   /** Part of the total; otherwise due on delivery (DAP). */
   collected: boolean;
@@ -87,9 +88,9 @@ export interface ExplanationEntry {
   rule: string;
   /** The rate as it was applied: "0.12", "1.50 EUR/kg", "3.00 EUR/item"; null where none was. */
   rate: string | null;
-  /** What it was applied to, in minor units of the quote's currency; null where that says nothing. */
+  /** What it was applied to, in minor units of the currency that is charged; null where that says nothing. */
   basis: number | null;
-  /** The exchange rate that was used, units of the quote's currency for one of the other, with its day and source. */
+  /** The exchange rate that was used, units of the currency that is charged for one of the other, with its day and source. */
   exchange: { from: string; to: string; rate: string; as_of: string; source: string } | null;
   /** How it was rounded: "exact", "half_even", "largest_remainder". */
   rounding: "exact" | "half_even" | "largest_remainder";

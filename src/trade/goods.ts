@@ -7,8 +7,8 @@ import type { ReferenceRate, TradeProduct } from "./facts.ts";
 export interface UnitPrice {
   amount: bigint;
   rounding: Charge["rounding"];
-  /** The list price it was taken from, and the exchange if that is in another currency. */
-  listed: { currency: string; amount: number };
+  /** The list price it was taken from, and the exchange if that is in another currency; null: it was agreed on. */
+  listed: { currency: string; amount: number } | null;
   exchange: Exchange | null;
 }
 
@@ -31,18 +31,25 @@ export function findUnitPrice(
 /** The price of a line: the unit price, rounded once, times the quantity. */
 export function goodsCharge(price: UnitPrice, quantity: number, currency: string): Charge {
   const { amount, rounding, listed, exchange } = price;
-  const converted = exchange
-    ? `, converted from ${formatAmount(listed.amount, listed.currency)} a piece`
-    : ", the list price";
+  const origin = !listed
+    ? "the agreed price"
+    : exchange
+    ? `converted from ${formatAmount(listed.amount, listed.currency)} a piece`
+    : "the list price";
   return {
     amount: amount * BigInt(quantity),
-    rule: `${quantity} × ${formatAmount(amount, currency)}${converted}`,
+    rule: `${quantity} × ${formatAmount(amount, currency)}, ${origin}`,
     rate: null,
     basis: null,
     exchange,
     rounding,
     source: null,
   };
+}
+
+/** A price that was agreed on, whatever the product's list price. */
+export function agreedUnitPrice(amount: number): UnitPrice {
+  return { ...roundOnce(whole(amount)), listed: null, exchange: null };
 }
 
 function pricesInOrder(product: TradeProduct, currency: string): { currency: string; amount: number }[] {

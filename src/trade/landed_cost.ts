@@ -14,7 +14,7 @@ import type {
   TradeProduct,
 } from "./facts.ts";
 import { flatDutyCharges } from "./flat_duty.ts";
-import { findUnitPrice, goodsCharge, type UnitPrice } from "./goods.ts";
+import { agreedUnitPrice, findUnitPrice, goodsCharge, type UnitPrice } from "./goods.ts";
 import * as refuse from "./refusals.ts";
 import { chooseShipping, type Shipping, shippingCharges } from "./shipping.ts";
 import { findTaxRate, taxCharge, taxFreeCharge } from "./tax.ts";
@@ -67,12 +67,14 @@ function gather(
   facts: TradeFacts,
 ): { consignment: Consignment; refusals: FieldError[] } {
   const { schedule } = facts;
-  const items = input.lines.map(({ product, quantity }, index) => ({
+  const items = input.lines.map(({ product, quantity, agreedPrice }, index) => ({
     index,
     product,
     quantity,
     hsCode: facts.hsCodes[product.id] ?? product.hs_code,
-    price: findUnitPrice(product, input.currency, facts.rates),
+    price: agreedPrice === undefined
+      ? findUnitPrice(product, input.currency, facts.rates)
+      : agreedUnitPrice(agreedPrice),
   }));
   const { shipping, refusal } = chooseShipping(input, facts);
   const value = { currency: input.currency, goods: sumGoods(items), shipping: shipping?.price };

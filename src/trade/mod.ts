@@ -5,11 +5,11 @@ export {
   shippingOptionUpdated,
   tradeScheduleCreated,
 } from "./events.ts";
-export type { TradeFacts, TradeProduct } from "./facts.ts";
+export type { ExplanationEntry, TradeFacts, TradeProduct } from "./facts.ts";
 export { importRates } from "./import_rates.ts";
 export { importSchedule } from "./import_schedule.ts";
 export { landedCost } from "./landed_cost.ts";
 export { listSchedules } from "./list_schedules.ts";
 export { putShippingOption } from "./shipping_options/put_shipping_option.ts";
 export { readTradeFacts } from "./read_trade_facts.ts";
-export { ScheduleBody, ShippingOptionBody } from "./schemas.ts";
+export { ExplanationSchema, ScheduleBody, ShippingOptionBody } from "./schemas.ts";

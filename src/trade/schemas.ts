@@ -301,3 +301,29 @@ export const OfferSchema = z.object({
   max_days: shippingOption.max_days,
 }).openapi("ShippingOffer");
 export const OfferPage = pageSchema(OfferSchema).openapi("ShippingOfferPage");
+
+/** One amount of a price and how it came to be. */
+export const ExplanationSchema = z.object({
+  line: z.int().nullable().openapi({ description: "Counted from 1; null: the consignment as a whole" }),
+  kind: z.enum(["goods", "shipping", "duty", "tax"]),
+  amount: Amount,
+  collected: z.boolean().openapi({ description: "Part of the total; otherwise due on delivery" }),
+  rule: z.string().openapi({
+    description: "Which rule said so, in words",
+    example: "VAT 19 % of goods, shipping and duty",
+  }),
+  rate: z.string().nullable().openapi({
+    description: 'A fraction, "1.50 EUR/kg" or "3.00 EUR/item"',
+    example: "0.19",
+  }),
+  basis: Amount.nullable().openapi({ description: "What the rate was applied to" }),
+  exchange: z.object({
+    from: Currency,
+    to: Currency,
+    rate: z.string().openapi({ description: "Units of `to` for one of `from`", example: "1.1623" }),
+    as_of: z.string().openapi({ example: "2026-11-20" }),
+    source: z.string().openapi({ example: "ECB" }),
+  }).nullable(),
+  rounding: z.enum(["exact", "half_even", "largest_remainder"]),
+  source: z.string().nullable().openapi({ description: "Where the rule is written" }),
+}).openapi("PriceExplanation");
