@@ -1978,6 +1978,7 @@ export type PlaceOrder = {
      * With `shipping_option`; DDP unless said
      */
     incoterm?: 'DAP' | 'DDP';
+    consignee?: RecordConsignee & unknown;
     note?: string;
     /**
      * Up to 50 keys with text values, kept for the caller

@@ -55,7 +55,8 @@ export async function checkOut(
         requestId: ctx.requestId,
         traceparent: ctx.traceparent,
         idempotency,
-        also: { payment: payment && { ...payment, told: paymentView(payment) }, consignee },
+        consignee,
+        also: { payment: payment && { ...payment, told: paymentView(payment) } },
       });
       if (number === undefined) continue; // another call with this key was first: its answer is there now
       const order = { ...draft, number };

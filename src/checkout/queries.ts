@@ -1,4 +1,3 @@
-import { insertConsignees } from "../consignees/mod.ts";
 import type { Order } from "../orders/mod.ts";
 import { insertPaymentsAlso } from "../payments/mod.ts";
 import type { Sql } from "../platform/db.ts";
@@ -58,5 +57,5 @@ export async function findCheckoutFacts(
   }));
 }
 
-/** What the statement that makes orders of quotes writes beside them: their payments and consignees. */
-export const FROM_QUOTES = { also: (sql: Sql) => sql`${insertPaymentsAlso(sql)}${insertConsignees(sql)}` };
+/** What the statement that makes orders of quotes writes beside them: their payments. */
+export const FROM_QUOTES = { also: insertPaymentsAlso };

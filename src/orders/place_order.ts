@@ -5,6 +5,7 @@ import { type Sql, sqlState, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import { readTradeFacts } from "../trade/mod.ts";
+import { sealConsignee } from "../consignees/mod.ts";
 import {
   draftOrder,
   type Order,
@@ -46,10 +47,13 @@ export async function placeOrder(
     if (answer && !answer.same) throw keyReused();
     if (answer) return { value: answer.order, replayed: true };
     const { order, explanation } = await draft(ctx, input, facts);
+    const consignee = input.consignee &&
+      await sealConsignee(ctx.config.consigneeKeys, order.id, input.consignee);
     try {
       const number = await commit({
         order,
         explanation,
+        consignee,
         actor: actorName(ctx.actor),
         requestId: ctx.requestId,
         traceparent: ctx.traceparent,

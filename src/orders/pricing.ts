@@ -82,7 +82,7 @@ export function priceByList(currency: string, wanted: readonly WantedLine[]): Pr
 
 /** The lines as a quote would price them. Pure. */
 export function priceLanded(
-  { currency, ship_to, incoterm, shipping_option }: PlaceOrder,
+  { currency, ship_to, incoterm, shipping_option, consignee }: PlaceOrder,
   wanted: readonly WantedLine[],
   { trade, shipFrom }: LandedFacts,
 ): Priced {
@@ -101,7 +101,9 @@ export function priceLanded(
         agreedPrice: unitPrice,
       })),
     }, trade);
-    if (consignee_id?.required) return { refusals: [consigneeNeeded(ship_to.country, consignee_id.name)] };
+    if (consignee_id?.required && !consignee) {
+      return { refusals: [consigneeNeeded(ship_to.country, consignee_id.name)] };
+    }
     const items = lines.map((line, index) =>
       landedItem(line, otherListPrice(wanted[index]!.product, currency, line.unit_price))
     );
@@ -153,9 +155,8 @@ function optionNeeded({ shippingOptions }: TradeFacts): FieldError {
 
 function consigneeNeeded(country: string, what: string): FieldError {
   return {
-    pointer: "/ship_to/country",
-    code: "consignee_needed",
-    message:
-      `Customs of ${country} need a record of the consignee (${what}): order by the checkout of a cart.`,
+    pointer: "/consignee",
+    code: "required",
+    message: `is needed by customs of ${country}: ${what}`,
   };
 }

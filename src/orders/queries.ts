@@ -1,4 +1,5 @@
 import { DEFAULT_LOCATION, type StockHolder, stockMoves } from "../inventory/mod.ts";
+import { insertConsignees, type SealedConsignee } from "../consignees/mod.ts";
 import { claimQuotes } from "../quotes/mod.ts";
 import { type Fragment, pipelined, type Sql, type Tx } from "../platform/db.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
@@ -82,6 +83,7 @@ export interface PlacedOrder extends OrderDraft {
   requestId: string;
   traceparent?: string;
   idempotency?: Idempotency;
+  consignee?: SealedConsignee;
   /** What `also` writes with it. */
   also?: unknown;
 }
@@ -106,9 +108,19 @@ export async function insertOrders(
   origin: Origin = "basket",
 ): Promise<(string | undefined)[]> {
   const input = placed.map((
-    { order: { number: _, ...order }, explanation, actor, requestId, traceparent, idempotency, also },
+    {
+      order: { number: _, ...order },
+      explanation,
+      actor,
+      requestId,
+      traceparent,
+      idempotency,
+      consignee,
+      also,
+    },
   ) => ({
     data: { ...order, explanation },
+    consignee,
     also,
     actor,
     request_id: requestId,
@@ -120,9 +132,10 @@ export async function insertOrders(
   }));
   const rows = await sql<{ id: string; number: string }[]>`
     with input as materialized (
-      select i.data, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
+      select i.data, i.consignee, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
       from json_to_recordset(${sql.json(input as never)}::json) as i (
-        data json, also json, actor text, request_id text, traceparent text, key_actor text, route text, key text, request_hash text
+        data json, consignee json, also json, actor text, request_id text, traceparent text, key_actor text, route text,
+        key text, request_hash text
       ), json_to_record(i.data) as o (
         id uuid, user_id uuid, status text, payment_status text, currency text, items json, subtotal bigint,
         shipping_total bigint, duty_total bigint, tax_total bigint, total_price bigint, amount_due bigint, units int,
@@ -190,7 +203,9 @@ export async function insertOrders(
              c.user_id, c.actor, c.request_id, c.traceparent,
              ('{"number":' || to_json(placed.number) || ',' || substr(c.data::text, 2))::jsonb, c.created_at
       from placed join claimed c on c.id = placed.id
-    )${origin === "basket" ? sql`` : origin.also(sql)}
+    )${origin === "basket" ? sql`` : origin.also(sql)}${
+    placed.some(({ consignee }) => consignee) ? insertConsignees(sql) : sql``
+  }
     select id, number from placed`;
   const numbers = new Map(rows.map(({ id, number }) => [id, number]));
   return placed.map(({ order }) => numbers.get(order.id));

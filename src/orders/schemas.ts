@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { Amount, Country, Currency, Id, Incoterm, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
+import { ConsigneeBody } from "../consignees/mod.ts";
 import { cursor, Limit } from "../http/pagination.ts";
 import {
   FULFILMENT_STATUSES,
@@ -138,6 +139,9 @@ export const PlaceOrderBody = z.strictObject({
     example: "standard",
   }),
   incoterm: Incoterm.optional().openapi({ description: "With `shipping_option`; DDP unless said" }),
+  consignee: ConsigneeBody.optional().openapi({
+    description: "Who receives the goods, where customs of the destination want to know; kept encrypted",
+  }),
   note: text(0, 2000).optional(),
   metadata: Metadata.optional(),
   user_id: Id.optional().openapi({ description: "Staff only: whose order it is" }),

@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { insertConsignees, sealConsignee } from "../../../src/consignees/mod.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
-import { addProduct, eventsOf, place } from "../../support/orders.ts";
+import { addProduct, eventsOf, orderBody, place } from "../../support/orders.ts";
 import { CONSIGNEE, consigneePath, invoicePath } from "./support.ts";
 
 const MASKED = { id_type: "PCCC", masked_name: "H*** G******", masked_id: "*********9012" };
@@ -154,35 +153,25 @@ Deno.test("no line of the log holds a name or a number, whether recording went w
   }
 });
 
-Deno.test("orders that bring a consignee have it with its event from the statement that places them", async () => {
+Deno.test("of orders that are placed at the same moment, each has the consignee that it brings, with its event", async () => {
   await using app = await startTestApp();
-  const { sql, config } = app.deps;
   const owner = await app.user();
   await addProduct(app, { sku: "MUG" });
-  const orders = [];
-  for (let i = 0; i < 3; i++) orders.push(await place(app, owner, { MUG: 1 }));
-  const [having, without, nothing] = orders.map(({ id }) => id as string);
-  const consignee = await sealConsignee(config.consigneeKeys, having!, CONSIGNEE);
-  const claimed = [
-    { id: having, also: { consignee } },
-    { id: without, also: { consignee: null } },
-    { id: nothing, also: null },
-    { id: newId(), also: { consignee } },
-  ].map((order) => ({ ...order, user_id: owner.id, created_at: "2026-01-31T12:00:00.000Z" }));
-  await sql`
-    with claimed as materialized (
-      select *, 'user:x' as actor, 'request' as request_id, null::text as traceparent
-      from json_to_recordset(${sql.json(claimed as never)}::json) as c (
-        id uuid, also json, user_id uuid, created_at timestamptz)
-    ), placed as (
-      select id from orders where id in (select id from claimed)
-    )${insertConsignees(sql)}
-    select 1`;
-  const { body } = await app.request("GET", consigneePath(having!), { token: owner.token });
-  assertEquals([body.masked_name, body.created_at], [MASKED.masked_name, "2026-01-31T12:00:00.000Z"]);
-  for (const id of [without!, nothing!]) {
-    assertEquals((await app.request("GET", consigneePath(id), { token: owner.token })).status, 404);
+  const bring = [CONSIGNEE, undefined, { ...CONSIGNEE, id_type: "ARC" }, undefined];
+  const placed = await Promise.all(
+    bring.map((consignee) =>
+      app.request("POST", "/v1/orders", { token: owner.token, body: orderBody({ MUG: 1 }, { consignee }) })
+    ),
+  );
+  for (const [i, { status, body: { id } }] of placed.entries()) {
+    assertEquals(status, 201);
+    const events = await eventsOf(app, "consignee", id);
+    const { body } = await app.request("GET", consigneePath(id), { token: owner.token });
+    if (!bring[i]) assertEquals([body.code, events], ["not_found", []]);
+    else {
+      const { id_type } = bring[i];
+      assertEquals([body.id_type, body.masked_name], [id_type, MASKED.masked_name]);
+      assertEquals(events.map(({ data }) => data), [{ order_id: id, id_type, user_id: owner.id }]);
+    }
   }
-  const [event, ...others] = await eventsOf(app, "consignee", having!);
-  assertEquals([event!.data, others], [{ order_id: having, id_type: "PCCC", user_id: owner.id }, []]);
 });

@@ -77,12 +77,24 @@ Deno.test("What may not go there is not sold there, with the law's reason", asyn
   assertEquals([status, pointer, code, reason], [422, "/items/0", "restricted", "No firearms"]);
 });
 
-Deno.test("Where customs want a consignee's record, an order has to come from a checkout", async () => {
+Deno.test("Where customs want a consignee's record, an order needs one, which is kept encrypted beside it", async () => {
   const { app, user } = await startShop();
   await using _ = app;
   const { sku } = await addExport(app);
-  const { body } = await order(app, user, toLeeds({ [sku]: 1 }, { ship_to: { ...SHIP_TO, country: "KR" } }));
-  assertEquals([body.errors[0].pointer, body.errors[0].code], ["/ship_to/country", "consignee_needed"]);
+  const body = toLeeds({ [sku]: 1 }, { ship_to: { ...SHIP_TO, country: "KR" } });
+  const without = await order(app, user, body);
+  const [{ pointer, code, message }] = without.body.errors;
+  assertEquals([pointer, code, message], ["/consignee", "required", "is needed by customs of KR: PCCC"]);
+
+  const consignee = { name: "Hong Gildong", id_type: "PCCC", id_number: "P123456789012" };
+  const { status, body: placed } = await order(app, user, { ...body, consignee });
+  assertEquals(status, 201, JSON.stringify(placed));
+  const path = `/v1/orders/${placed.id}/consignee`;
+  const { body: kept } = await app.request("GET", path, { token: user.token });
+  assertEquals([kept.masked_name, kept.masked_id], ["H*** G******", "*********9012"]);
+  const told = await app.deps.sql`select data::text as data from events where aggregate_id = ${placed.id}`;
+  assertEquals(told.filter(({ data }) => data.includes("P123456789012") || data.includes("Gildong")), []);
+  await assertEventsValid(app.deps.sql);
 });
 
 Deno.test("Staff's orders cost their lines alone, unless they name a shipping option", async () => {
