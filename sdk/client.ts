@@ -1,6 +1,8 @@
-import { createClient, createConfig } from "./src/client/index.ts";
-import { type Problem, Waybill } from "./src/index.ts";
+import { errorOf } from "./error.ts";
 import { retryingFetch } from "./retry.ts";
+import { type Client, createClient, createConfig } from "./src/client/index.ts";
+import { Waybill } from "./src/index.ts";
+import { lastingStreams } from "./stream.ts";
 
 export interface WaybillOptions {
   /** Where Waybill answers, such as `https://orders.example.com`. */
@@ -15,22 +17,36 @@ export interface WaybillOptions {
 
 /**
  * A client for one Waybill server and one caller. What the server answers comes back as `{ data }` or, for a refusal,
- * as `{ error }`, a typed problem; a server that cannot be reached makes the call throw.
+ * as `{ error }`, a `WaybillError`; a server that cannot be reached makes the call throw. Neither comes back with a 304
+ * to `If-None-Match`: `response.status` tells.
  */
 export function createWaybill({ baseUrl, token, retries = 3, fetch }: WaybillOptions): Waybill {
+  const send = retryingFetch(retries, fetch);
   const client = createClient(createConfig({
     baseUrl: baseUrl.replace(/\/+$/, ""),
     auth: typeof token === "function" ? async () => await token() : token,
-    fetch: retryingFetch(retries, fetch),
+    fetch: send,
     bodySerializer,
     // Node asks for this where a body is a stream.
     ...{ duplex: "half" },
   }));
   client.interceptors.error.use((error, response) => {
     if (!response) throw error;
-    return isProblem(error) ? error : unknownProblem(response, error);
+    return errorOf(response, error);
   });
+  client.get = revalidating(client.get);
+  client.sse.get = lastingStreams(client.sse.get, send);
   return new Waybill({ client });
+}
+
+/** Not Modified is no error: the caller, who asked for it, has the data. */
+function revalidating(get: Client["get"]): Client["get"] {
+  return (async (options: Parameters<Client["get"]>[0]) => {
+    const result = await get({ ...options, throwOnError: false });
+    if (result.response?.status === 304) return { ...result, data: undefined, error: undefined };
+    if (options.throwOnError && result.error !== undefined) throw result.error;
+    return result;
+  }) as Client["get"];
 }
 
 /** Text, bytes and streams (bulk imports) go out as they are; all else as JSON. */
@@ -38,21 +54,4 @@ function bodySerializer(body: unknown): unknown {
   const raw = typeof body === "string" || body instanceof Blob || body instanceof ReadableStream ||
     body instanceof ArrayBuffer || ArrayBuffer.isView(body);
   return raw ? body : JSON.stringify(body);
-}
-
-function isProblem(error: unknown): error is Problem {
-  return typeof error === "object" && error !== null && "code" in error && "status" in error;
-}
-
-/** For an answer that is not Waybill's: that of a proxy before it, say. */
-function unknownProblem(response: Response, body: unknown): Problem {
-  return {
-    type: "about:blank",
-    title: response.statusText || `Status ${response.status}`,
-    status: response.status,
-    detail: typeof body === "string" && body !== "" ? body : "The answer is not one of Waybill's.",
-    instance: new URL(response.url || "http://unknown/").pathname,
-    code: "unknown" as Problem["code"],
-    request_id: response.headers.get("X-Request-Id") ?? "",
-  };
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { createWaybill } from "./mod.ts";
+import { createWaybill, WaybillError } from "./mod.ts";
 
 /** A client of a server that gives this answer, and what it was sent. */
 function client(answer: Response | Error, token?: string | (() => string | undefined)) {
@@ -54,7 +54,38 @@ Deno.test("a refusal comes back as the problem that the server told", async () =
   const { data, error } = await waybill.getOrder({ path: { id: "1" } });
   assertEquals(data, undefined);
   assertEquals(error?.code, "not_found");
-  assertEquals(error, problem);
+  assertEquals({ ...error }, { name: "WaybillError", ...problem });
+});
+
+Deno.test("a refusal is an error that says what happened, thrown or not", async () => {
+  const errors = [{ pointer: "/items", code: "required", message: "is required" }];
+  const problem = { code: "invalid_request", status: 422, detail: "The request is not valid.", errors };
+  const { waybill } = client(Response.json(problem, { status: 422 }));
+  const { error } = await waybill.getOrder({ path: { id: "1" } });
+  const thrown = await client(Response.json(problem, { status: 422 })).waybill
+    .getOrder({ path: { id: "1" }, throwOnError: true }).catch((error) => error);
+  for (const each of [error, thrown]) {
+    assertEquals([each instanceof Error, each instanceof WaybillError], [true, true]);
+    assertEquals(String(each), "WaybillError: 422 invalid_request: The request is not valid.");
+    assertEquals([each.code, each.errors], ["invalid_request", errors]);
+  }
+});
+
+Deno.test("what has not changed is no error: no data, and the status 304", async () => {
+  const unchanged = () => new Response(null, { status: 304, headers: { "ETag": '"3"' } });
+  const call = { path: { id: "1" }, headers: { "If-None-Match": '"3"' } };
+  const { waybill, requests } = client(unchanged());
+  const { data, error, response } = await waybill.getOrder(call);
+  assertEquals([data, error, response?.status], [undefined, undefined, 304]);
+  assertEquals(response?.headers.get("ETag"), '"3"');
+  assertEquals(requests[0]!.headers.get("If-None-Match"), '"3"');
+  const throwing = await client(unchanged()).waybill.getOrder({ ...call, throwOnError: true });
+  assertEquals([throwing.data as unknown, throwing.response.status], [undefined, 304]);
+});
+
+Deno.test("there is no method for the WebSocket, which fetch cannot open", () => {
+  assertEquals("openEventSocket" in client(new Response()).waybill, false);
+  assertEquals("streamEvents" in client(new Response()).waybill, true);
 });
 
 Deno.test("what is not Waybill's answer comes back as a problem too", async () => {
@@ -62,7 +93,11 @@ Deno.test("what is not Waybill's answer comes back as a problem too", async () =
     new Response("<h1>Bad Gateway</h1>", { status: 502, statusText: "Bad Gateway" }),
   );
   const { error } = await waybill.getOrder({ path: { id: "1" } });
-  assertEquals([error?.status, error?.code, error?.detail], [502, "unknown", "<h1>Bad Gateway</h1>"]);
+  assertEquals([error?.status, error?.code as string, error?.detail], [
+    502,
+    "unknown",
+    "<h1>Bad Gateway</h1>",
+  ]);
 });
 
 Deno.test("a server that cannot be reached makes the call throw", async () => {

@@ -6,13 +6,13 @@ if (!node) console.log("sdk/node_test.ts: there is no `node` on the PATH, so the
 
 /** What a program in Node does: one call that is answered, one that is refused, one with a streamed body. */
 const PROGRAM = `
-  import { createWaybill } from "./mod.js";
+  import { createWaybill, WaybillError } from "./mod.js";
   const waybill = createWaybill({ baseUrl: process.argv[2], token: "t" });
   const { data } = await waybill.getHealth();
   const { error } = await waybill.getOrder({ path: { id: "1" } });
   const body = new Blob(["line"]).stream();
   const streamed = await waybill.placeOrder({ body });
-  console.log(JSON.stringify([data.status, error.code, streamed.data.received]));
+  console.log(JSON.stringify([data.status, error instanceof WaybillError && error.code, streamed.data.received]));
 `;
 
 Deno.test({

@@ -61,7 +61,8 @@ function backoff(attempt: number): number {
   return FIRST_WAIT_MS * 2 ** attempt * (0.5 + Math.random());
 }
 
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
+/** Waits so long. @throws the signal's reason as soon as it is aborted */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const onAbort = () => {

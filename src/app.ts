@@ -165,9 +165,9 @@ export function openApiDocument() {
   return describeApi(app);
 }
 
-/** A caller's own request id is kept if it is a sensible token, so that one id follows a request through systems. */
+/** A caller's own request id is kept if it is safe in logs and headers: one id follows a request through systems. */
 function requestIdOf(sent: string | undefined): string {
-  return sent && /^[\w.:-]{8,64}$/.test(sent) ? sent : crypto.randomUUID();
+  return sent && /^[\w.:/+=@-]{1,128}$/.test(sent) ? sent : crypto.randomUUID();
 }
 
 function methodTable(routes: { method: string; path: string }[]): (path: string) => string[] {

@@ -50,7 +50,7 @@ if (import.meta.main) {
   const { json } = flags();
   const databaseUrl = Deno.env.get("DATABASE_URL");
   if (!databaseUrl) {
-    console.error(USAGE);
+    console.error(`DATABASE_URL is missing: it is neither in the environment nor in .env.\n${USAGE}`);
     Deno.exit(2);
   }
   try {

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.ts';
 import { type Client, type ClientMeta, type Options as Options2, type RequestResult, type ServerSentEventsResult, type TDataShape, urlSearchParamsBodySerializer } from './client/index.ts';
-import type { AddCartItemData, AddCartItemErrors, AddCartItemResponses, AdjustStockData, AdjustStockErrors, AdjustStockResponses, CancelJobData, CancelJobErrors, CancelJobResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CapturePaymentData, CapturePaymentErrors, CapturePaymentResponses, ChangeCartData, ChangeCartErrors, ChangeCartResponses, ChangeMeData, ChangeMeErrors, ChangeMeResponses, ChangeOrderData, ChangeOrderErrors, ChangeOrderResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeProductData, ChangeProductErrors, ChangeProductResponses, ChangeReturnData, ChangeReturnErrors, ChangeReturnResponses, ChangeShipmentData, ChangeShipmentErrors, ChangeShipmentResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, ChangeWebhookEndpointData, ChangeWebhookEndpointErrors, ChangeWebhookEndpointResponses, CheckOutData, CheckOutErrors, CheckOutResponses, CreateCartData, CreateCartErrors, CreateCartResponses, CreatePasswordTokenData, CreatePasswordTokenErrors, CreatePasswordTokenResponses, CreatePaymentData, CreatePaymentErrors, CreatePaymentResponses, CreateProductData, CreateProductErrors, CreateProductResponses, CreateStreamTicketData, CreateStreamTicketErrors, CreateStreamTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DiscardOutboxEntryData, DiscardOutboxEntryErrors, DiscardOutboxEntryResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, GetCartData, GetCartErrors, GetCartResponses, GetCommercialInvoiceData, GetCommercialInvoiceErrors, GetCommercialInvoiceResponses, GetConsigneeData, GetConsigneeErrors, GetConsigneeResponses, GetDetailedHealthData, GetDetailedHealthErrors, GetDetailedHealthResponses, GetHealthData, GetHealthResponses, GetHsCodeOverrideData, GetHsCodeOverrideErrors, GetHsCodeOverrideResponses, GetInvariantsData, GetInvariantsErrors, GetInvariantsResponses, GetJobData, GetJobErrors, GetJobResponses, GetLedgerReportData, GetLedgerReportErrors, GetLedgerReportResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetNotificationData, GetNotificationErrors, GetNotificationResponses, GetOrderData, GetOrderErrors, GetOrderLedgerData, GetOrderLedgerErrors, GetOrderLedgerResponses, GetOrderResponses, GetOrderTimelineData, GetOrderTimelineErrors, GetOrderTimelineResponses, GetPaymentData, GetPaymentErrors, GetPaymentResponses, GetProductData, GetProductErrors, GetProductResponses, GetQuoteData, GetQuoteErrors, GetQuoteResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetRefundData, GetRefundErrors, GetRefundResponses, GetReturnData, GetReturnErrors, GetReturnResponses, GetShipmentData, GetShipmentErrors, GetShipmentResponses, GetShippingOptionData, GetShippingOptionErrors, GetShippingOptionResponses, GetStockLevelData, GetStockLevelErrors, GetStockLevelResponses, GetTradeScheduleData, GetTradeScheduleErrors, GetTradeScheduleResponses, GetUserData, GetUserErrors, GetUserResponses, GetWebhookDeliveryData, GetWebhookDeliveryErrors, GetWebhookDeliveryResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, GiveUpCartData, GiveUpCartErrors, GiveUpCartResponses, ImportExchangeRatesData, ImportExchangeRatesErrors, ImportExchangeRatesResponses, ImportProductsData, ImportProductsErrors, ImportProductsResponses, ImportTradeScheduleData, ImportTradeScheduleErrors, ImportTradeScheduleResponses, ListCartsData, ListCartsErrors, ListCartsResponses, ListEventsData, ListEventSealsData, ListEventSealsErrors, ListEventSealsResponses, ListEventsErrors, ListEventsResponses, ListExchangeRateHistoryData, ListExchangeRateHistoryErrors, ListExchangeRateHistoryResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListHsCodeOverridesData, ListHsCodeOverridesErrors, ListHsCodeOverridesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListNotificationsData, ListNotificationsErrors, ListNotificationsResponses, ListOrderReturnsData, ListOrderReturnsErrors, ListOrderReturnsResponses, ListOrdersData, ListOrdersErrors, ListOrderShipmentsData, ListOrderShipmentsErrors, ListOrderShipmentsResponses, ListOrdersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListPaymentsData, ListPaymentsErrors, ListPaymentsResponses, ListProductsData, ListProductsErrors, ListProductsResponses, ListQueuesData, ListQueuesErrors, ListQueuesResponses, ListRefundsData, ListRefundsErrors, ListRefundsResponses, ListReturnsData, ListReturnsErrors, ListReturnsResponses, ListShippingOffersData, ListShippingOffersErrors, ListShippingOffersResponses, ListStockLevelsData, ListStockLevelsErrors, ListStockLevelsResponses, ListStockMovementsData, ListStockMovementsErrors, ListStockMovementsResponses, ListTradeSchedulesData, ListTradeSchedulesErrors, ListTradeSchedulesResponses, ListUserOrdersData, ListUserOrdersErrors, ListUserOrdersResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, LookUpDutyRateData, LookUpDutyRateErrors, LookUpDutyRateResponses, MergeCartData, MergeCartErrors, MergeCartResponses, OpenEventSocketData, OpenEventSocketErrors, OverrideHsCodeData, OverrideHsCodeErrors, OverrideHsCodeResponses, PingWebhookEndpointData, PingWebhookEndpointErrors, PingWebhookEndpointResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, PutShippingOptionData, PutShippingOptionErrors, PutShippingOptionResponses, QuoteCartData, QuoteCartErrors, QuoteCartResponses, ReceivePaymentWebhookData, ReceivePaymentWebhookErrors, ReceivePaymentWebhookResponses, ReceiveReturnData, ReceiveReturnErrors, ReceiveReturnResponses, RecordConsigneeData, RecordConsigneeErrors, RecordConsigneeResponses, RedeliverWebhookData, RedeliverWebhookErrors, RedeliverWebhookResponses, RefreshPaymentData, RefreshPaymentErrors, RefreshPaymentResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RefundReturnData, RefundReturnErrors, RefundReturnResponses, RefundSandboxChargeData, RefundSandboxChargeErrors, RefundSandboxChargeResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveCartItemData, RemoveCartItemErrors, RemoveCartItemResponses, RemoveHsCodeOverrideData, RemoveHsCodeOverrideErrors, RemoveHsCodeOverrideResponses, ReplayOutboxEntryData, ReplayOutboxEntryErrors, ReplayOutboxEntryResponses, RequestReturnData, RequestReturnErrors, RequestReturnResponses, RetryJobData, RetryJobErrors, RetryJobResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SetCartItemData, SetCartItemErrors, SetCartItemResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetStockThresholdData, SetStockThresholdErrors, SetStockThresholdResponses, SettleSandboxChargeData, SettleSandboxChargeErrors, SettleSandboxChargeResponses, ShipOrderData, ShipOrderErrors, ShipOrderResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, VoidPaymentData, VoidPaymentErrors, VoidPaymentResponses, WithdrawShippingOptionData, WithdrawShippingOptionErrors, WithdrawShippingOptionResponses } from './types.gen.ts';
+import type { AddCartItemData, AddCartItemErrors, AddCartItemResponses, AdjustStockData, AdjustStockErrors, AdjustStockResponses, CancelJobData, CancelJobErrors, CancelJobResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CapturePaymentData, CapturePaymentErrors, CapturePaymentResponses, ChangeCartData, ChangeCartErrors, ChangeCartResponses, ChangeMeData, ChangeMeErrors, ChangeMeResponses, ChangeOrderData, ChangeOrderErrors, ChangeOrderResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeProductData, ChangeProductErrors, ChangeProductResponses, ChangeReturnData, ChangeReturnErrors, ChangeReturnResponses, ChangeShipmentData, ChangeShipmentErrors, ChangeShipmentResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, ChangeWebhookEndpointData, ChangeWebhookEndpointErrors, ChangeWebhookEndpointResponses, CheckOutData, CheckOutErrors, CheckOutResponses, CreateCartData, CreateCartErrors, CreateCartResponses, CreatePasswordTokenData, CreatePasswordTokenErrors, CreatePasswordTokenResponses, CreatePaymentData, CreatePaymentErrors, CreatePaymentResponses, CreateProductData, CreateProductErrors, CreateProductResponses, CreateStreamTicketData, CreateStreamTicketErrors, CreateStreamTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DiscardOutboxEntryData, DiscardOutboxEntryErrors, DiscardOutboxEntryResponses, EstimateCartData, EstimateCartErrors, EstimateCartResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, GetCartData, GetCartErrors, GetCartResponses, GetCommercialInvoiceData, GetCommercialInvoiceErrors, GetCommercialInvoiceResponses, GetConsigneeData, GetConsigneeErrors, GetConsigneeResponses, GetDetailedHealthData, GetDetailedHealthErrors, GetDetailedHealthResponses, GetHealthData, GetHealthResponses, GetHsCodeOverrideData, GetHsCodeOverrideErrors, GetHsCodeOverrideResponses, GetInvariantsData, GetInvariantsErrors, GetInvariantsResponses, GetJobData, GetJobErrors, GetJobResponses, GetLedgerReportData, GetLedgerReportErrors, GetLedgerReportResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetNotificationData, GetNotificationErrors, GetNotificationResponses, GetOrderData, GetOrderErrors, GetOrderLedgerData, GetOrderLedgerErrors, GetOrderLedgerResponses, GetOrderResponses, GetOrderTimelineData, GetOrderTimelineErrors, GetOrderTimelineResponses, GetPaymentData, GetPaymentErrors, GetPaymentResponses, GetProductData, GetProductErrors, GetProductResponses, GetQuoteData, GetQuoteErrors, GetQuoteResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetRefundData, GetRefundErrors, GetRefundResponses, GetReturnData, GetReturnErrors, GetReturnResponses, GetShipmentData, GetShipmentErrors, GetShipmentResponses, GetShippingOptionData, GetShippingOptionErrors, GetShippingOptionResponses, GetStockLevelData, GetStockLevelErrors, GetStockLevelResponses, GetTradeScheduleData, GetTradeScheduleErrors, GetTradeScheduleResponses, GetUserData, GetUserErrors, GetUserResponses, GetWebhookDeliveryData, GetWebhookDeliveryErrors, GetWebhookDeliveryResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, GiveUpCartData, GiveUpCartErrors, GiveUpCartResponses, ImportExchangeRatesData, ImportExchangeRatesErrors, ImportExchangeRatesResponses, ImportProductsData, ImportProductsErrors, ImportProductsResponses, ImportTradeScheduleData, ImportTradeScheduleErrors, ImportTradeScheduleResponses, ListAllPaymentsData, ListAllPaymentsErrors, ListAllPaymentsResponses, ListAllRefundsData, ListAllRefundsErrors, ListAllRefundsResponses, ListCartsData, ListCartsErrors, ListCartsResponses, ListEventsData, ListEventSealsData, ListEventSealsErrors, ListEventSealsResponses, ListEventsErrors, ListEventsResponses, ListExchangeRateHistoryData, ListExchangeRateHistoryErrors, ListExchangeRateHistoryResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListHsCodeOverridesData, ListHsCodeOverridesErrors, ListHsCodeOverridesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListNotificationsData, ListNotificationsErrors, ListNotificationsResponses, ListOrderReturnsData, ListOrderReturnsErrors, ListOrderReturnsResponses, ListOrdersData, ListOrdersErrors, ListOrderShipmentsData, ListOrderShipmentsErrors, ListOrderShipmentsResponses, ListOrdersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListPaymentsData, ListPaymentsErrors, ListPaymentsResponses, ListProductsData, ListProductsErrors, ListProductsResponses, ListQueuesData, ListQueuesErrors, ListQueuesResponses, ListRefundsData, ListRefundsErrors, ListRefundsResponses, ListReturnsData, ListReturnsErrors, ListReturnsResponses, ListShipmentsData, ListShipmentsErrors, ListShipmentsResponses, ListShippingOffersData, ListShippingOffersErrors, ListShippingOffersResponses, ListStockLevelsData, ListStockLevelsErrors, ListStockLevelsResponses, ListStockMovementsData, ListStockMovementsErrors, ListStockMovementsResponses, ListTradeSchedulesData, ListTradeSchedulesErrors, ListTradeSchedulesResponses, ListUserOrdersData, ListUserOrdersErrors, ListUserOrdersResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, LookUpDutyRateData, LookUpDutyRateErrors, LookUpDutyRateResponses, MergeCartData, MergeCartErrors, MergeCartResponses, OverrideHsCodeData, OverrideHsCodeErrors, OverrideHsCodeResponses, PingWebhookEndpointData, PingWebhookEndpointErrors, PingWebhookEndpointResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, PutShippingOptionData, PutShippingOptionErrors, PutShippingOptionResponses, QuoteCartData, QuoteCartErrors, QuoteCartResponses, ReceivePaymentWebhookData, ReceivePaymentWebhookErrors, ReceivePaymentWebhookResponses, ReceiveReturnData, ReceiveReturnErrors, ReceiveReturnResponses, RecordConsigneeData, RecordConsigneeErrors, RecordConsigneeResponses, RedeliverWebhookData, RedeliverWebhookErrors, RedeliverWebhookResponses, RefreshPaymentData, RefreshPaymentErrors, RefreshPaymentResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RefundReturnData, RefundReturnErrors, RefundReturnResponses, RefundSandboxChargeData, RefundSandboxChargeErrors, RefundSandboxChargeResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveCartItemData, RemoveCartItemErrors, RemoveCartItemResponses, RemoveHsCodeOverrideData, RemoveHsCodeOverrideErrors, RemoveHsCodeOverrideResponses, ReplayOutboxEntryData, ReplayOutboxEntryErrors, ReplayOutboxEntryResponses, RequestReturnData, RequestReturnErrors, RequestReturnResponses, RetryJobData, RetryJobErrors, RetryJobResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SetCartItemData, SetCartItemErrors, SetCartItemResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetStockThresholdData, SetStockThresholdErrors, SetStockThresholdResponses, SettleSandboxChargeData, SettleSandboxChargeErrors, SettleSandboxChargeResponses, ShipOrderData, ShipOrderErrors, ShipOrderResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, VoidPaymentData, VoidPaymentErrors, VoidPaymentResponses, WithdrawShippingOptionData, WithdrawShippingOptionErrors, WithdrawShippingOptionResponses } from './types.gen.ts';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -798,6 +798,19 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
+     * What would this cart cost by each shipping option?
+     *
+     * As quotes would say it now, but nothing is held and nothing binds: for choosing between options, destinations and incoterms. Options that do not take the cart are left out; where none does, a refusal says why. Also for guests, who show their cart's token.
+     */
+    public estimateCart<ThrowOnError extends boolean = false>(options: Options<EstimateCartData, ThrowOnError>): RequestResult<EstimateCartResponses, EstimateCartErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<EstimateCartResponses, EstimateCartErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/carts/{id}/estimates',
+            ...options
+        });
+    }
+    
+    /**
      * Read a quote
      *
      * With its explanation, and what became of it: it stays readable for good.
@@ -1017,6 +1030,19 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
+     * List all shipments
+     *
+     * Newest first; all filters must hold. `status=shipped` are those on their way, `tracking_number` finds the one that a carrier speaks of.
+     */
+    public listShipments<ThrowOnError extends boolean = false>(options?: Options<ListShipmentsData, ThrowOnError>): RequestResult<ListShipmentsResponses, ListShipmentsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListShipmentsResponses, ListShipmentsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/shipments',
+            ...options
+        });
+    }
+    
+    /**
      * Read a shipment
      *
      * What left together, by which carrier, and whether it arrived.
@@ -1089,6 +1115,8 @@ export class Waybill extends HeyApiClient {
      * Pay for an order
      *
      * The payment is stored, then charged. A declined card is an answer, not an error: `status` is `failed`. Where the provider does not answer, `status` stays `created` and the provider is asked again by itself.
+     *
+     * What payments under way may bring in is not asked for twice: the refusal (422) says in `errors` what is `payable` beside them, and which `payments` they are. To pay in another way, as when the customer has closed the 3-D Secure page, void them first.
      */
     public createPayment<ThrowOnError extends boolean = false>(options: Options<CreatePaymentData, ThrowOnError>): RequestResult<CreatePaymentResponses, CreatePaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreatePaymentResponses, CreatePaymentErrors, ThrowOnError>({
@@ -1099,6 +1127,19 @@ export class Waybill extends HeyApiClient {
                 'Content-Type': 'application/json',
                 ...options.headers
             }
+        });
+    }
+    
+    /**
+     * List all payments
+     *
+     * Newest first; all filters must hold. `status=authorised` are those to be captured or voided, `provider_reference` finds the one that a provider's report names.
+     */
+    public listAllPayments<ThrowOnError extends boolean = false>(options?: Options<ListAllPaymentsData, ThrowOnError>): RequestResult<ListAllPaymentsResponses, ListAllPaymentsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListAllPaymentsResponses, ListAllPaymentsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/payments',
+            ...options
         });
     }
     
@@ -1146,9 +1187,9 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
-     * Let go of what is reserved
+     * Let go of a payment
      *
-     * Repeating it changes nothing.
+     * Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the payment says what has come of it. One that its provider has not heard of may be on its way for a minute (503); then it is `failed` with the code `voided`. Repeating it changes nothing.
      */
     public voidPayment<ThrowOnError extends boolean = false>(options: Options<VoidPaymentData, ThrowOnError>): RequestResult<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError>({
@@ -1187,6 +1228,19 @@ export class Waybill extends HeyApiClient {
                 'Content-Type': 'application/json',
                 ...options.headers
             }
+        });
+    }
+    
+    /**
+     * List all refunds
+     *
+     * Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those that their provider has not answered to.
+     */
+    public listAllRefunds<ThrowOnError extends boolean = false>(options?: Options<ListAllRefundsData, ThrowOnError>): RequestResult<ListAllRefundsResponses, ListAllRefundsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListAllRefundsResponses, ListAllRefundsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/refunds',
+            ...options
         });
     }
     
@@ -1280,9 +1334,9 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
-     * List all returns
+     * List returns
      *
-     * Newest first. `status=requested` are those to be decided, `status=approved` those on their way.
+     * Those of your own orders, newest first; staff see everyone's. `status=requested` are those to be decided, `status=approved` those on their way.
      */
     public listReturns<ThrowOnError extends boolean = false>(options?: Options<ListReturnsData, ThrowOnError>): RequestResult<ListReturnsResponses, ListReturnsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListReturnsResponses, ListReturnsErrors, ThrowOnError>({
@@ -1325,7 +1379,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Record what came back
      *
-     * Once, of an approved return; fewer units than were asked for are fine, and the others can be returned later. Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well.
+     * Once, of an approved return; fewer units than were asked for are fine, and the others can be returned later. Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well, as by POST /v1/returns/{id}/refund.
      */
     public receiveReturn<ThrowOnError extends boolean = false>(options: Options<ReceiveReturnData, ThrowOnError>): RequestResult<ReceiveReturnResponses, ReceiveReturnErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ReceiveReturnResponses, ReceiveReturnErrors, ThrowOnError>({
@@ -1343,6 +1397,8 @@ export class Waybill extends HeyApiClient {
      * Refund what came back
      *
      * The goods of the units that were received, with their duty and tax to the minor unit. Once; again, with a new key, where `refund.status` is `failed`. Where the provider does not answer it stays `pending`, and the provider is asked until it does.
+     *
+     * Units of which all of their line was refunded before are not refunded again: where that leaves nothing to give, the return is `refunded` with `refund` null. Where a part of a line was, nobody knows whether what came back are those units: the refusal says how many are left, and `items` says how many are to be refunded.
      */
     public refundReturn<ThrowOnError extends boolean = false>(options: Options<RefundReturnData, ThrowOnError>): RequestResult<RefundReturnResponses, RefundReturnErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RefundReturnResponses, RefundReturnErrors, ThrowOnError>({
@@ -1609,25 +1665,21 @@ export class Waybill extends HeyApiClient {
     /**
      * Follow events live (Server-Sent Events)
      *
-     * Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its account loses its rights, and when more than 1,000 events or 1 MiB wait for a client that reads too slowly. At most 20 streams for each user. `id` is the event's position, `event` its type, `data` the event as JSON. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the stream has come.
+     * Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its account loses its rights, and when more than 1,000 events or 1 MiB wait for a client that reads too slowly. At most 20 streams for each user. `id` is the event's position, `event` its type, `data` the event as JSON, which the answer's schema and example show. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the stream has come.
+     *
+     * ```
+     * id: 1043
+     * event: order.created
+     * data: {"id":"0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11", …}
+     *
+     * : heartbeat
+     * id: 1050
+     * ```
      */
     public streamEvents<ThrowOnError extends boolean = false>(options?: Options<StreamEventsData, ThrowOnError, StreamEventsResponse>): Promise<ServerSentEventsResult<StreamEventsResponses>> {
         return (options?.client ?? this.client).sse.get<StreamEventsResponses, StreamEventsErrors, ThrowOnError>({
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/events/stream',
-            ...options
-        });
-    }
-    
-    /**
-     * Follow events live (WebSocket)
-     *
-     * Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its account loses its rights, and when more than 1,000 events or 1 MiB wait for a client that reads too slowly. At most 20 streams for each user. Text frames with JSON: `{"type":"event","event":…}`, `{"type":"heartbeat","position":1050}` at the beginning and every 15 seconds, `{"type":"error","code":…,"detail":…}`. The client may send `{"action":"ping"}`. Closed with 1008 (token, rights, or over 100 frames in 10 seconds), 1009 (a frame over 64 KiB), 1012 (restart) or 1013 (too slow).
-     */
-    public openEventSocket<ThrowOnError extends boolean = false>(options?: Options<OpenEventSocketData, ThrowOnError>): RequestResult<unknown, OpenEventSocketErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<unknown, OpenEventSocketErrors, ThrowOnError>({
-            security: [{ scheme: 'bearer', type: 'http' }],
-            url: '/v1/events/socket',
             ...options
         });
     }

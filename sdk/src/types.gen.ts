@@ -49,9 +49,9 @@ export type Problem = {
      */
     instance: string;
     /**
-     * What went wrong, for a program to act on.
+     * What went wrong, for a program to act on. New codes come without a new version of the API: take one that you do not know for what its `status` says.
      */
-    code: string;
+    code: 'malformed_json' | 'invalid_client_request' | 'invalid_signature' | 'unauthenticated' | 'invalid_credentials' | 'invalid_grant' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'email_taken' | 'sku_taken' | 'reference_taken' | 'insufficient_stock' | 'stock_changed' | 'invalid_transition' | 'quote_not_open' | 'cart_closed' | 'document_incomplete' | 'idempotency_in_progress' | 'last_admin' | 'version_mismatch' | 'payload_too_large' | 'unsupported_media_type' | 'invalid_request' | 'order_refused' | 'cart_refused' | 'shipment_refused' | 'refund_refused' | 'return_refused' | 'payment_refused' | 'quote_refused' | 'weak_password' | 'unsupported_grant_type' | 'idempotency_key_reused' | 'rate_limited' | 'internal' | 'unavailable' | 'provider_unavailable';
     /**
      * Each thing that is wrong, where there is more to say than `detail`.
      */
@@ -1576,6 +1576,10 @@ export type QuoteLine = {
      */
     tax_amount: number;
     /**
+     * Of `tax_amount`, what is on the shipping
+     */
+    shipping_tax_amount: number;
+    /**
      * Paid by whoever receives it
      */
     duty_on_delivery: number;
@@ -1647,6 +1651,73 @@ export type NewQuote = {
      * `code` of one of `GET /v1/shipping-options`
      */
     shipping_option: string;
+};
+
+export type EstimateList = {
+    /**
+     * The cheapest at the door first
+     */
+    data: Array<Estimate>;
+};
+
+export type Estimate = {
+    /**
+     * To ask a quote with
+     */
+    shipping_option: string;
+    shipping_name: string;
+    /**
+     * On the way
+     */
+    min_days: number | null;
+    /**
+     * On the way
+     */
+    max_days: number | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string;
+    /**
+     * Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery
+     */
+    incoterm: 'DAP' | 'DDP';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * Of all goods together
+     */
+    weight_grams: number;
+    /**
+     * In minor units of the currency
+     */
+    subtotal: number;
+    /**
+     * In minor units of the currency
+     */
+    shipping_total: number;
+    /**
+     * In minor units of the currency
+     */
+    duty_total: number;
+    /**
+     * In minor units of the currency
+     */
+    tax_total: number;
+    /**
+     * What a quote would have checkout charge
+     */
+    total_price: number;
+    /**
+     * In minor units of the currency
+     */
+    duty_on_delivery: number;
+    /**
+     * In minor units of the currency
+     */
+    tax_on_delivery: number;
 };
 
 export type CheckoutResult = {
@@ -1737,14 +1808,14 @@ export type Order = {
     };
     external_reference: string | null;
     /**
-     * Who placed it: `user:<id>`, which for staff is not `user_id`
+     * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
      */
     placed_by: string;
     placed_at: string;
     created_at: string;
     updated_at: string;
     /**
-     * Unpaid by then, it expires; null for back-dated imports
+     * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
      */
     expires_at: string | null;
     cancelled_at: string | null;
@@ -1798,6 +1869,10 @@ export type OrderItem = {
      * Tax that was collected for it
      */
     tax_amount: number;
+    /**
+     * Of `tax_amount`, what is on the shipping; null: not known of orders from before this was kept
+     */
+    shipping_tax_amount: number | null;
     /**
      * As the destination classifies it
      */
@@ -1924,7 +1999,7 @@ export type Checkout = {
      */
     note?: string;
     /**
-     * Up to 50 keys with text values, kept for the caller
+     * Up to 50 keys with text values. The cart's are not taken over
      */
     metadata?: {
         [key: string]: string;
@@ -2075,9 +2150,6 @@ export type Consignee = {
      * UUID
      */
     order_id: string;
-    /**
-     * Which number it is, as the destination calls it: PCCC (Korea), CPF (Brazil), resident id (China)
-     */
     id_type: string;
     /**
      * All but the initials is covered
@@ -2299,15 +2371,19 @@ export type Refund = {
      */
     return_id: string | null;
     /**
+     * Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has succeeded, and fails with it
+     */
+    follows: string | null;
+    /**
      * ISO 4217 code
      */
     currency: string;
     /**
-     * In minor units of the currency
+     * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
      */
     amount: number;
     /**
-     * In minor units of the currency
+     * What of it is taken off the goods sold, net of duty and tax
      */
     goods_amount: number;
     /**
@@ -2425,7 +2501,7 @@ export type Return = {
     reason: string;
     staff_note: string | null;
     /**
-     * The refund of what came back, as it stands now. One that `failed` can be asked for again.
+     * The refund of what came back, as it stands now. One that `failed` can be asked for again. Null for one that is `refunded`: what came back had been refunded before, or was not to be
      */
     refund: {
         /**
@@ -2441,7 +2517,7 @@ export type Return = {
          */
         currency: string;
         /**
-         * In minor units of the currency
+         * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
          */
         amount: number;
     } | null;
@@ -2511,6 +2587,16 @@ export type ReturnReceipt = {
 };
 
 export type ReturnRefund = {
+    /**
+     * The units to be refunded, where those are not all that came back; none: `[]`
+     */
+    items?: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        quantity: number;
+    }>;
     /**
      * The units' share of the shipping goes back too, and its tax
      */
@@ -3199,6 +3285,12 @@ export type RevokeTokenResponses = {
 
 export type GetMeData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/v1/me';
@@ -3500,6 +3592,12 @@ export type CreateUserResponse = CreateUserResponses[keyof CreateUserResponses];
 
 export type GetUserData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -3907,6 +4005,12 @@ export type CreateProductResponse = CreateProductResponses[keyof CreateProductRe
 
 export type GetProductData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * The product's id or SKU; a slash in a SKU is sent as `%2F`
@@ -4092,6 +4196,12 @@ export type ImportProductsResponse = ImportProductsResponses[keyof ImportProduct
 
 export type GetStockLevelData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Stock keeping unit
@@ -5118,7 +5228,7 @@ export type ListShippingOffersData = {
         /**
          * Of all goods together
          */
-        weight_grams?: number | null;
+        weight_grams: number;
         /**
          * `next_cursor` of the page before
          */
@@ -5231,6 +5341,12 @@ export type WithdrawShippingOptionResponse = WithdrawShippingOptionResponses[key
 
 export type GetShippingOptionData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * What quotes name it by
@@ -6088,6 +6204,75 @@ export type QuoteCartResponses = {
 
 export type QuoteCartResponse = QuoteCartResponses[keyof QuoteCartResponses];
 
+export type EstimateCartData = {
+    body?: never;
+    headers?: {
+        /**
+         * A guest's key to the cart
+         */
+        'Cart-Token'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Where to; the cart's destination unless said
+         */
+        destination?: string;
+        /**
+         * Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery
+         */
+        incoterm?: 'DAP' | 'DDP';
+    };
+    url: '/v1/carts/{id}/estimates';
+};
+
+export type EstimateCartErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `insufficient_stock`, `cart_closed`
+     */
+    409: Problem;
+    /**
+     * Unprocessable Content: `quote_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type EstimateCartError = EstimateCartErrors[keyof EstimateCartErrors];
+
+export type EstimateCartResponses = {
+    /**
+     * The estimates.
+     */
+    200: EstimateList;
+};
+
+export type EstimateCartResponse = EstimateCartResponses[keyof EstimateCartResponses];
+
 export type GetQuoteData = {
     body?: never;
     path: {
@@ -6502,6 +6687,12 @@ export type ListUserOrdersResponse = ListUserOrdersResponses[keyof ListUserOrder
 
 export type GetOrderData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -6942,6 +7133,12 @@ export type RecordConsigneeResponse = RecordConsigneeResponses[keyof RecordConsi
 
 export type GetCommercialInvoiceData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -7125,8 +7322,94 @@ export type ShipOrderResponses = {
 
 export type ShipOrderResponse = ShipOrderResponses[keyof ShipOrderResponses];
 
+export type ListShipmentsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only shipments in this status
+         */
+        status?: 'shipped' | 'delivered';
+        /**
+         * Only those of this order
+         */
+        order_id?: string;
+        /**
+         * Only those that their carrier knows by this number
+         */
+        tracking_number?: string;
+        /**
+         * `shipped_at` this time or later
+         */
+        created_from?: string;
+        /**
+         * `shipped_at` before this time
+         */
+        created_to?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/shipments';
+};
+
+export type ListShipmentsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListShipmentsError = ListShipmentsErrors[keyof ListShipmentsErrors];
+
+export type ListShipmentsResponses = {
+    /**
+     * One page.
+     */
+    200: {
+        data: Array<Shipment>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListShipmentsResponse = ListShipmentsResponses[keyof ListShipmentsResponses];
+
 export type GetShipmentData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -7483,8 +7766,98 @@ export type CreatePaymentResponses = {
 
 export type CreatePaymentResponse = CreatePaymentResponses[keyof CreatePaymentResponses];
 
+export type ListAllPaymentsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only payments in this status
+         */
+        status?: 'created' | 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
+        /**
+         * The name of a payment provider
+         */
+        provider?: string;
+        /**
+         * The payment that its provider calls so
+         */
+        provider_reference?: string;
+        /**
+         * Only those of this order
+         */
+        order_id?: string;
+        /**
+         * Created at this time or later
+         */
+        created_from?: string;
+        /**
+         * Created before this time
+         */
+        created_to?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/payments';
+};
+
+export type ListAllPaymentsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListAllPaymentsError = ListAllPaymentsErrors[keyof ListAllPaymentsErrors];
+
+export type ListAllPaymentsResponses = {
+    /**
+     * One page.
+     */
+    200: {
+        data: Array<Payment>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListAllPaymentsResponse = ListAllPaymentsResponses[keyof ListAllPaymentsResponses];
+
 export type GetPaymentData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -7680,10 +8053,6 @@ export type VoidPaymentErrors = {
      */
     401: Problem;
     /**
-     * Forbidden: `forbidden`
-     */
-    403: Problem;
-    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -7845,8 +8214,94 @@ export type RefundOrderResponses = {
 
 export type RefundOrderResponse = RefundOrderResponses[keyof RefundOrderResponses];
 
+export type ListAllRefundsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only refunds in this status
+         */
+        status?: 'pending' | 'succeeded' | 'failed';
+        /**
+         * Only those that go back through this payment
+         */
+        payment_id?: string;
+        /**
+         * Only those of this order
+         */
+        order_id?: string;
+        /**
+         * Created at this time or later
+         */
+        created_from?: string;
+        /**
+         * Created before this time
+         */
+        created_to?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
+    url: '/v1/refunds';
+};
+
+export type ListAllRefundsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListAllRefundsError = ListAllRefundsErrors[keyof ListAllRefundsErrors];
+
+export type ListAllRefundsResponses = {
+    /**
+     * One page.
+     */
+    200: {
+        data: Array<Refund>;
+        /**
+         * Pass it as `cursor` for the next page; null on the last
+         */
+        next_cursor: string | null;
+    };
+};
+
+export type ListAllRefundsResponse = ListAllRefundsResponses[keyof ListAllRefundsResponses];
+
 export type GetRefundData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -8216,6 +8671,10 @@ export type ListReturnsData = {
          * Only returns in this status
          */
         status?: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
+        /**
+         * Of whose orders; customers only ever see their own
+         */
+        user_id?: string;
         /**
          * `next_cursor` of the page before
          */
@@ -9173,6 +9632,12 @@ export type DeleteWebhookEndpointResponse = DeleteWebhookEndpointResponses[keyof
 
 export type GetWebhookEndpointData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -9308,7 +9773,7 @@ export type RotateWebhookSecretData = {
     /**
      * How long both sign.
      */
-    body: WebhookSecretRotation;
+    body?: WebhookSecretRotation;
     path: {
         /**
          * UUID
@@ -9704,61 +10169,12 @@ export type StreamEventsError = StreamEventsErrors[keyof StreamEventsErrors];
 
 export type StreamEventsResponses = {
     /**
-     * The stream.
+     * The stream: `data` of each of its events.
      */
-    200: string;
+    200: Event;
 };
 
 export type StreamEventsResponse = StreamEventsResponses[keyof StreamEventsResponses];
-
-export type OpenEventSocketData = {
-    body?: never;
-    path?: never;
-    query?: {
-        /**
-         * Begin behind this position, the last `id` that you had. Left out: from now on.
-         */
-        after?: number;
-        /**
-         * Only these types, with commas between them; `order.*` stands for all that begin so.
-         */
-        type?: string;
-        /**
-         * Instead of an Authorization header, for browsers. From POST /v1/events/tickets; good once.
-         */
-        ticket?: string;
-    };
-    url: '/v1/events/socket';
-};
-
-export type OpenEventSocketErrors = {
-    /**
-     * Unauthorized: `unauthenticated`
-     */
-    401: Problem;
-    /**
-     * Forbidden: `forbidden`
-     */
-    403: Problem;
-    /**
-     * Unprocessable Content: `invalid_request`
-     */
-    422: Problem;
-    /**
-     * Too Many Requests: `rate_limited`
-     */
-    429: Problem;
-    /**
-     * Internal Server Error: `internal`
-     */
-    500: Problem;
-    /**
-     * Service Unavailable: `unavailable`
-     */
-    503: Problem;
-};
-
-export type OpenEventSocketError = OpenEventSocketErrors[keyof OpenEventSocketErrors];
 
 export type ListQueuesData = {
     body?: never;

@@ -1,9 +1,18 @@
+import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { AppError } from "../platform/errors.ts";
 
 /** Sets `ETag`; true when the caller has this version already (`If-None-Match`), so that a 304 will do. */
 export function isUnchanged(c: Context, version: number): boolean {
-  const tag = `"${version}"`;
+  return isKnown(c, `"${version}"`);
+}
+
+/** Like `isUnchanged`, for what also changes without a new version: its tag is made of all that is answered. */
+export function isSame(c: Context, answer: object): boolean {
+  return isKnown(c, `"${createHash("sha256").update(JSON.stringify(answer)).digest("base64url")}"`);
+}
+
+function isKnown(c: Context, tag: string): boolean {
   c.set("etag", tag);
   const known = c.req.header("If-None-Match");
   return known !== undefined && known.split(",").some((each) => each.trim().replace(/^W\//, "") === tag);

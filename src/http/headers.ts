@@ -1,11 +1,12 @@
-import type { RouteConfig } from "@hono/zod-openapi";
+import { type RouteConfig, z } from "@hono/zod-openapi";
 import type { EndpointOptions } from "./router.ts";
 
 /** The headers of answers, as components of the OpenAPI document. */
 export const HEADERS = {
   "X-Request-Id": {
     required: true,
-    description: "Names this request in the log: your own, if you sent one, or a new one",
+    description:
+      "Names this request in the log: your own, if you sent 1 to 128 of `A–Z a–z 0–9 _ . : / + = @ -`, or a new one",
     schema: { type: "string" as const },
     example: "0b0f5a52-6c1f-4f0e-9d5c-2f6f3a1f9a11",
   },
@@ -27,7 +28,8 @@ export const HEADERS = {
     example: 1,
   },
   "ETag": {
-    description: "The version of the resource, where it has any, for `If-Match` and `If-None-Match`",
+    required: true,
+    description: "Names what the resource is now, for `If-Match` and `If-None-Match` where a call takes them",
     schema: { type: "string" as const },
     example: '"3"',
   },
@@ -36,40 +38,95 @@ export const HEADERS = {
     schema: { type: "string" as const, enum: ["true"] },
   },
   "Location": {
-    description: "Where the new resource is, if it has an address of its own",
+    required: true,
+    description: "Where the new resource can be read",
     schema: { type: "string" as const, format: "uri-reference" },
   },
 };
 
+// deno-lint-ignore no-explicit-any -- the document is JSON, and its types know of references everywhere
+type Json = any;
 type Name = keyof typeof HEADERS;
 type Route = Pick<RouteConfig, "method" | "path" | "responses">;
 
-/** The responses of a route with the headers that each may have. */
+/** The responses of a route with the headers that each has; `addLocations` adds one more. */
 export function withHeaders(options: EndpointOptions, route: Route): RouteConfig["responses"] {
   return Object.fromEntries(
     Object.entries(route.responses).map(([status, response]) => {
-      const headers = headersOf(options, route, Number(status)).map((name) => [
-        name,
-        { $ref: `#/components/headers/${name}` },
-      ]);
+      const headers = headersOf(options, route, Number(status)).map((name) => [name, refTo(name)]);
       return [status, { ...response, headers: Object.fromEntries(headers) }];
     }),
   );
 }
 
-function headersOf(options: EndpointOptions, { method, path, responses }: Route, status: number): Name[] {
+/** Whether a call answers 304 to those who have its answer already. */
+export function isRevalidated({ responses }: Pick<RouteConfig, "responses">): boolean {
+  return "304" in responses;
+}
+
+function headersOf(options: EndpointOptions, route: Route, status: number): Name[] {
   if (status === 101) return []; // the answer to an upgrade is Deno's own
   const done = status < 400;
   const idempotent = Boolean(options.idempotent);
-  const isOne = method !== "get" || path.endsWith("}") || "304" in responses;
   const has: Record<Name, boolean> = {
     "X-Request-Id": true,
     "RateLimit": true,
     "RateLimit-Policy": true,
     "Retry-After": status === 429 || status === 503 || (status === 409 && idempotent),
-    "ETag": done && isOne,
+    "ETag": done && isTagged(options, route, status),
     "Idempotency-Replayed": done && idempotent,
-    "Location": status === 201 || status === 202,
+    "Location": false,
   };
   return (Object.keys(has) as Name[]).filter((name) => has[name]);
+}
+
+/**
+ * What counts its changes has an `ETag`, and what can be revalidated or changed conditionally. What a POST made and gave
+ * no id is no resource, though it may answer with one: an adjustment of stock, say.
+ */
+function isTagged({ conditional }: EndpointOptions, { method, responses }: Route, status: number): boolean {
+  if (conditional || isRevalidated({ responses })) return true;
+  const schema = (responses[status] as Json).content?.["application/json"]?.schema;
+  if (!(schema instanceof z.ZodObject) || !("version" in schema.shape)) return false;
+  return method !== "post" || status !== 201 || "id" in schema.shape;
+}
+
+/**
+ * Declares `Location` where a POST makes something with an address of its own: its answer, or a part of it, has an id,
+ * and it is not the very thing that the POST was made below, as when goods of a return are received.
+ */
+export function addLocations({ paths, components }: Json): void {
+  for (const [path, methods] of Object.entries<Json>(paths)) {
+    for (const status of ["201", "202"]) {
+      const made = methods.post?.responses[status];
+      const schema = made?.content?.["application/json"]?.schema;
+      if (!schema || !hasId(components, schema)) continue;
+      const above = paths[path.slice(0, path.lastIndexOf("/"))]?.get?.responses["200"];
+      const read = above?.content?.["application/json"]?.schema;
+      if (!read || !isPartOf(components, schema, read)) made.headers.Location = refTo("Location");
+    }
+  }
+}
+
+function hasId(components: Json, schema: Json): boolean {
+  const shape = (each: Json): Json => propertiesOf(components, each);
+  return [schema, ...Object.values(shape(schema))].some((part) => "id" in shape(part));
+}
+
+function isPartOf(components: Json, schema: Json, whole: Json): boolean {
+  const { allOf = [] } = resolved(components, whole);
+  return [whole, ...allOf].some(({ $ref }) => $ref !== undefined && $ref === schema.$ref);
+}
+
+function propertiesOf(components: Json, schema: Json): Json {
+  const { properties = {}, allOf = [] } = resolved(components, schema);
+  return Object.assign({}, properties, ...allOf.map((each: Json) => propertiesOf(components, each)));
+}
+
+function resolved({ schemas }: Json, schema: Json): Json {
+  return schema.$ref ? schemas[schema.$ref.split("/").pop()] : schema;
+}
+
+function refTo(name: Name) {
+  return { $ref: `#/components/headers/${name}` };
 }

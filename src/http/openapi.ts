@@ -1,5 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { HEADERS } from "./headers.ts";
+import { addLocations, HEADERS } from "./headers.ts";
 import type { AppEnv } from "./router.ts";
 
 const DESCRIPTION = `The order backend for shops that sell across borders.
@@ -8,7 +8,7 @@ const DESCRIPTION = `The order backend for shops that sell across borders.
 **Money** is integer minor units beside an ISO 4217 currency; **times** are RFC 3339 in UTC.
 **Creating calls** take \`Idempotency-Key\`: repeat them safely for 24 hours.
 **Lists** answer \`{ data, next_cursor }\`; pass \`next_cursor\` as \`cursor\` for the next page.
-**Changes** honour \`If-Match\` with the resource's \`ETag\`.
+**Changes** honour \`If-Match\` with the resource's \`ETag\`; reads with \`If-None-Match\` answer 304 if nothing is new.
 **Errors** are \`application/problem+json\` (RFC 9457) with a \`code\` for programs and \`errors\` that point at each field.
 The \`/v1\` prefix is optional.`;
 
@@ -53,6 +53,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       { name: "Operations", description: "Is it up?" },
     ],
   });
+  addLocations(document);
   app.get("/openapi.json", (c) => c.json(document));
   return document;
 }

@@ -33,8 +33,10 @@ export const ProblemSchema = z.object({
   status: z.int().openapi({ example: 404 }),
   detail: z.string().openapi({ description: "What went wrong, for a person to read." }),
   instance: z.string().openapi({ description: "The path that was asked for." }),
-  code: z.string().openapi({
-    description: "What went wrong, for a program to act on.",
+  code: z.enum(Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]]).openapi({
+    description:
+      "What went wrong, for a program to act on. New codes come without a new version of the API: take one that you do " +
+      "not know for what its `status` says.",
     example: "not_found",
   }),
   errors: z.array(z.looseObject({
@@ -199,9 +201,8 @@ export function onInvalid(
   if (result.success) return;
   const errors = fieldErrors(result.error as z.ZodError, (result.target ?? "json") as Target, result.data);
   const [{ pointer, message }] = errors as [FieldError];
-  throw new AppError("invalid_request", `The request is not valid: ${pointer || "the body"} ${message}`, {
-    errors,
-  });
+  const what = pointer === "" ? "The body is not valid" : `The request is not valid at ${pointer}`;
+  throw new AppError("invalid_request", `${what}: ${message}`, { errors });
 }
 
 /** Of a union's branches the one that fits best, by the number of things wrong: its errors say more than "invalid". */

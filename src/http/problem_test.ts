@@ -118,5 +118,5 @@ Deno.test("The whole body has the empty pointer (RFC 6901), and the problem's te
     () => onInvalid({ ...schema.safeParse([]), data: [], target: "json" }),
     AppError,
   );
-  assertEquals(message, "The request is not valid: the body must be an object");
+  assertEquals(message, "The body is not valid: must be an object");
 });

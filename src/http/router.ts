@@ -7,7 +7,7 @@ import type { Actor, Ctx } from "../platform/ctx.ts";
 import type { ErrorCode } from "../platform/errors.ts";
 import type { Idempotency, Outcome } from "../platform/idempotency.ts";
 import { gate } from "./gate.ts";
-import { withHeaders } from "./headers.ts";
+import { isRevalidated, withHeaders } from "./headers.ts";
 import { onInvalid, problemResponses } from "./problem.ts";
 
 export interface AppEnv {
@@ -95,6 +95,7 @@ export function endpoint<
     parameters: [
       ...options.idempotent ? [{ ...IDEMPOTENCY_KEY, required: options.idempotent === "required" }] : [],
       ...options.conditional ? [IF_MATCH] : [],
+      ...isRevalidated(config) ? [IF_NONE_MATCH] : [],
     ],
     responses: withHeaders(options, {
       ...config,
@@ -129,6 +130,13 @@ const IF_MATCH = {
   in: "header" as const,
   schema: { type: "string" as const },
   description: "The `ETag` of the version that you mean to change; another version answers 412.",
+};
+
+const IF_NONE_MATCH = {
+  name: "If-None-Match",
+  in: "header" as const,
+  schema: { type: "string" as const },
+  description: "The `ETag` of what you have already; if it is still so, the answer is 304 and no more.",
 };
 
 /** A JSON body or answer for a route's declaration. */

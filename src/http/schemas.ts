@@ -1,10 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { iso31661 } from "iso-3166";
+import { COUNTRIES } from "../config.ts";
 import { isCurrency } from "../platform/money.ts";
-
-const COUNTRIES = new Set(
-  iso31661.filter((entry) => entry.state === "assigned").map((entry) => entry.alpha2),
-);
 
 /** Text that PostgreSQL and JSON can hold: no NUL, no half of a surrogate pair. Outer white space is cut off. */
 export function text(min: number, max: number) {

@@ -3,7 +3,7 @@ import { type AppEnv, endpoint, type EndpointOptions, json, router } from "../ht
 import { ACCESS_TOKEN_SECONDS } from "../identity/mod.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
-import { StreamHeaders, StreamQuery, TicketSchema } from "./schemas.ts";
+import { StreamedEvent, StreamHeaders, StreamQuery, TicketSchema } from "./schemas.ts";
 import { SocketStream } from "./socket.ts";
 import { EventStream } from "./stream.ts";
 import type { Subscription } from "./subscriber.ts";
@@ -20,9 +20,8 @@ const WHAT_COMES =
   "after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its " +
   "account loses its rights, and when more than 1,000 events or 1 MiB wait for a client that reads too slowly. At most " +
   "20 streams for each user. ";
-const STREAM_EXAMPLE =
-  'retry: 1000\nid: 1042\n\nid: 1043\nevent: order.created\ndata: {"id":"0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11", …}\n\n' +
-  ": heartbeat\nid: 1050\n\n";
+const FRAMES =
+  '```\nid: 1043\nevent: order.created\ndata: {"id":"0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11", …}\n\n: heartbeat\nid: 1050\n```';
 
 export const realtimeRoutes = router();
 
@@ -54,13 +53,14 @@ realtimeRoutes.openapi(
     tags,
     summary: "Follow events live (Server-Sent Events)",
     description: WHAT_COMES +
-      "`id` is the event's position, `event` its type, `data` the event as JSON. Every 15 seconds there is a comment " +
-      "as a sign of life, and an `id` without data that says how far the stream has come.",
+      "`id` is the event's position, `event` its type, `data` the event as JSON, which the answer's schema and example " +
+      "show. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the " +
+      "stream has come.\n\n" + FRAMES,
     request: { query: StreamQuery, headers: StreamHeaders },
     responses: {
       200: {
-        description: "The stream.",
-        content: { "text/event-stream": { schema: { type: "string" }, example: STREAM_EXAMPLE } },
+        description: "The stream: `data` of each of its events.",
+        content: { "text/event-stream": StreamedEvent },
       },
     },
   }),

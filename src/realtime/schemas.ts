@@ -49,3 +49,19 @@ export const TicketSchema = z.object({
   }),
   expires_at: Timestamp,
 }).openapi("StreamTicket");
+
+/** What the `data` of a stream's events is: by name, since it is the event of GET /v1/events. */
+export const StreamedEvent = {
+  schema: { $ref: "#/components/schemas/Event" },
+  example: {
+    id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
+    position: 1043,
+    type: "order.created",
+    version: 1,
+    aggregate: { type: "order", id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c12" },
+    sequence: 1,
+    occurred_at: "2026-01-31T12:00:01.000Z",
+    actor: "customer",
+    data: { number: "WB-100001", currency: "EUR", total_price: 2998 },
+  },
+};

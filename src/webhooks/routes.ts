@@ -195,7 +195,7 @@ webhookRoutes.openapi(
       "one. A rotation within it ends the overlap of the one before. 0 ends the old secret at once.",
     request: {
       params: EndpointParam,
-      body: json(RotationBody, "How long both sign.", { overlap_hours: 24 }),
+      body: { ...json(RotationBody, "How long both sign.", { overlap_hours: 24 }), required: false },
     },
     responses: {
       200: json(EndpointWithSecretSchema, "The endpoint, with its new secret.", {
@@ -206,7 +206,8 @@ webhookRoutes.openapi(
     },
   }),
   async (c) => {
-    const { overlap_hours } = c.req.valid("json");
+    // A body that was left out is not parsed, and so has no defaults.
+    const { overlap_hours } = RotationBody.parse(c.req.valid("json"));
     const rotated = await rotateSecret(c.get("ctx"), c.req.valid("param").id, overlap_hours);
     isUnchanged(c, rotated.version);
     return c.json(rotated, 200);

@@ -54,9 +54,12 @@ Deno.test("verify ends with 0 where all holds, with 0 and a warning where staff 
   assertEquals(invariants.length > 40, true);
 });
 
-Deno.test("verify ends with 2 where it cannot look: no server, no such flag", async () => {
+Deno.test("verify ends with 2 where it cannot look: no server, no such flag, no DATABASE_URL", async () => {
   const away = await verify("postgres://postgres@127.0.0.1:1/waybill");
   assertEquals([away.code, away.out], [2, ""]);
   assertStringIncludes(away.error, "Could not look");
   assertEquals((await verify("postgres://postgres@127.0.0.1:1/waybill", "--quick")).code, 2);
+  const unset = await verify("");
+  assertEquals(unset.code, 2);
+  assertStringIncludes(unset.error, "DATABASE_URL is missing");
 });

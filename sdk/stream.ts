@@ -1,0 +1,87 @@
+import { errorOf, WaybillError } from "./error.ts";
+import { sleep } from "./retry.ts";
+import { type Client, mergeHeaders } from "./src/client/index.ts";
+
+type Connect = Client["sse"]["get"];
+type StreamOptions = Parameters<Connect>[0];
+
+const FIRST_WAIT_MS = 1000;
+const MAX_WAIT_MS = 30_000;
+
+/**
+ * Opens streams that outlive their connections: when one ends or breaks, the next goes on behind the last event, with
+ * the token that is current then. Ends with the caller's signal.
+ *
+ * @throws WaybillError, out of the loop over the stream, when the server refuses it for good
+ */
+export function lastingStreams(connect: Connect, send: typeof fetch): Connect {
+  return ((options: StreamOptions) => Promise.resolve({ stream: follow(connect, send, options) })) as Connect;
+}
+
+async function* follow(connect: Connect, send: typeof fetch, options: StreamOptions) {
+  const left = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
+  let lastEventId: string | undefined;
+  let waitMs = options.sseDefaultRetryDelay ?? FIRST_WAIT_MS;
+  let failures = 0;
+  try {
+    while (!signal.aborted) {
+      let failure: unknown;
+      const { stream } = await connect({
+        ...options,
+        signal,
+        headers: mergeHeaders(options.headers, { "Last-Event-ID": lastEventId }),
+        fetch: answering(options.fetch ?? send),
+        sseMaxRetryAttempts: 1,
+        onSseError: (error) => failure = error,
+        onSseEvent: (event) => {
+          failures = 0;
+          lastEventId = event.id ?? lastEventId;
+          waitMs = event.retry ?? waitMs;
+          options.onSseEvent?.(event);
+        },
+      });
+      yield* stream;
+      if (signal.aborted) return;
+      if (failure !== undefined) {
+        failures++;
+        options.onSseError?.(failure);
+        if (isFinal(failure) || failures === options.sseMaxRetryAttempts) throw failure;
+      }
+      await sleep(backoff(waitMs, failures, options.sseMaxRetryDelay), signal).catch(() => {});
+    }
+  } finally {
+    left.abort();
+  }
+}
+
+/** Sends requests for streams, and throws what is answered instead of one. */
+function answering(send: typeof fetch): typeof fetch {
+  return async (input, init) => {
+    const response = await send(input, init);
+    const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+    if (response.ok && isStream) return response;
+    throw errorOf(response, parsed(await response.text()));
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A broken connection and a server in trouble pass; a refusal, or a page in place of a stream, does not. */
+function isFinal(failure: unknown): boolean {
+  return failure instanceof WaybillError && failure.status < 500 && ![408, 429].includes(failure.status);
+}
+
+function backoff(
+  waitMs: number,
+  failures: number,
+  maxWaitMs = MAX_WAIT_MS,
+): number {
+  return Math.min(waitMs * 2 ** Math.max(failures - 1, 0), maxWaitMs);
+}
