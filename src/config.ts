@@ -1,6 +1,12 @@
 import { Buffer } from "node:buffer";
 import { createHash, hkdfSync } from "node:crypto";
 import { z } from "@hono/zod-openapi";
+import { iso31661 } from "iso-3166";
+
+/** The assigned alpha-2 codes of ISO 3166-1. (`UK` and `EL` are none: they are GB and GR.) */
+export const COUNTRIES: ReadonlySet<string> = new Set(
+  iso31661.filter((entry) => entry.state === "assigned").map((entry) => entry.alpha2),
+);
 
 /** Which worker processes serve a job: `WORKER_LANES` picks, and each lane has a concurrency of its own. */
 export const LANES = ["default", "orders", "payments", "notifications"] as const;
@@ -52,7 +58,10 @@ const Environment = z.object({
     value.split("|").map((line) => line.trim()).filter(Boolean)
   ),
   SELLER_TAX_ID: text.optional(),
-  SHIP_FROM_COUNTRY: z.string().regex(/^[A-Z]{2}$/, "an ISO 3166-1 alpha-2 country code, such as DE").default(
+  SHIP_FROM_COUNTRY: z.string().refine(
+    (code) => COUNTRIES.has(code),
+    "an ISO 3166-1 alpha-2 country code, such as DE",
+  ).default(
     "DE",
   ),
   WORKER_LANES: list,

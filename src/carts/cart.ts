@@ -103,7 +103,10 @@ export function requireOpen(cart: Cart, expectedVersion: number | undefined): vo
   if (cart.status !== "open") throw cartClosed(cart);
 }
 
-export function cartClosed({ status, order_id, merged_into }: Cart): AppError {
+/** The refusal of what only an open cart can do: it says what became of this one. */
+export function cartClosed(
+  { status, order_id, merged_into }: Pick<Cart, "status" | "order_id" | "merged_into">,
+): AppError {
   const ends = {
     open: "",
     checked_out: "It became an order.",

@@ -5,14 +5,15 @@ import { cartExpired } from "./events.ts";
 import { lockDueCarts, writeCarts } from "./queries.ts";
 
 /**
- * Ends carts that nobody changed for too long, with their events. Takes them by the index of what is due, and passes over
- * those that somebody is changing right now: they are not due any more then.
+ * Ends carts that nobody changed for too long, with their events. Passes over those that somebody is changing right now: they
+ * are not due any more then.
  *
- * @returns them; fewer than `limit` means that no more are due
+ * @param ids which may be due
+ * @returns those that were
  */
-export async function endDueCarts(tx: Tx, ctx: Ctx, limit: number): Promise<Cart[]> {
+export async function endDueCarts(tx: Tx, ctx: Ctx, ids: string[]): Promise<Cart[]> {
   const now = ctx.clock.now();
-  const due = await lockDueCarts(tx, now, limit);
+  const due = await lockDueCarts(tx, now, ids);
   if (due.length === 0) return due;
   const ended = due.map((cart) => closeCart(now, cart, { status: "expired" }));
   await writeCarts(

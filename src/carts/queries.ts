@@ -1,6 +1,7 @@
 import { DEFAULT_LOCATION } from "../inventory/mod.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import { DUE_BATCH } from "../platform/end_due.ts";
 import type { EventType } from "../platform/events.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import type { Cart, CartAccess, CartProduct, Products } from "./cart.ts";
@@ -70,12 +71,26 @@ export async function lockLatestCart(tx: Tx, userId: string, currency: string): 
   return cart;
 }
 
-/** Open carts whose time is over, the oldest first, locked; without those that somebody else holds. */
-export async function lockDueCarts(tx: Tx, now: Date, limit: number): Promise<Cart[]> {
+/** Open carts whose time is over, the oldest first: as many as one transaction takes on. */
+export async function listDueCarts(sql: Sql, now: Date): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from (
+      select id, expires_at, sum(lines) over (order by expires_at, id) - lines as before
+      from (
+        select id, expires_at, jsonb_array_length(items) as lines from carts
+        where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
+        order by expires_at, id limit ${DUE_BATCH.things}
+      ) due
+    ) due where before < ${DUE_BATCH.lines} order by expires_at, id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Those of these carts that are still due, locked; without those that somebody else holds. */
+export async function lockDueCarts(tx: Tx, now: Date, ids: string[]): Promise<Cart[]> {
   return await tx<Cart[]>`
     select ${cartColumns(tx)} from carts c
-    where c.status = 'open' and c.expires_at > '-infinity' and c.expires_at <= ${now}
-    order by c.expires_at limit ${limit} for no key update skip locked`;
+    where c.id = any(${ids}::uuid[]) and c.status = 'open' and c.expires_at <= ${now}
+    order by c.id for no key update skip locked`;
 }
 
 /** A status as a part of the text: the planner must see whether it is rare. Only ever one of our own words. */

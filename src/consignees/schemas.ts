@@ -1,11 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { Id, text, Timestamp } from "../http/schemas.ts";
 
-const IdType = text(1, 40).openapi({
-  description:
-    "Which number it is, as the destination calls it: PCCC (Korea), CPF (Brazil), resident id (China)",
-  example: "PCCC",
-});
+/** Told in events, so no number must stand in it. */
+const IdType = text(1, 40).regex(/^\D*$/, "must be the name of the number, such as PCCC, without digits")
+  .openapi({
+    description:
+      "Which number it is, as the destination calls it: PCCC (Korea), CPF (Brazil), resident id (China)",
+    example: "PCCC",
+  });
 
 export const ConsigneeBody = z.strictObject({
   name: text(1, 200).openapi({ description: "As customs have it registered", example: "Hong Gildong" }),
@@ -16,7 +18,7 @@ export const ConsigneeBody = z.strictObject({
 /** What may be shown of a consignee. */
 export const ConsigneeSchema = z.object({
   order_id: Id,
-  id_type: IdType,
+  id_type: z.string().openapi({ example: "PCCC" }),
   masked_name: z.string().openapi({
     description: "All but the initials is covered",
     example: "H*** G******",

@@ -53,8 +53,10 @@ function typesOf({ type, aggregate_type, aggregate_id }: ListEvents): string[] |
   return ofAggregate.map((each) => each.type).filter((each) => !type || type.includes(each));
 }
 
-/** Ids are UUIDs in lower case, save a stock level's `<sku>@<location>`. */
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** UUIDs are kept in lower case; others, as a stock level's `<sku>@<location>`, as they are. */
 function aggregateOf({ aggregate_type: type, aggregate_id: id }: ListEvents) {
   if (type === undefined || id === undefined) return undefined;
-  return { type, id: type === "inventory" ? id : id.toLowerCase() };
+  return { type, id: UUID.test(id) ? id.toLowerCase() : id };
 }

@@ -33,6 +33,12 @@ export function eventView(reader: Actor, event: LoggedEvent): EventView {
     occurred_at: event.occurred_at,
     actor: isStaff(reader) ? event.actor : actorRole(event.actor, event.user_id),
     ...isStaff(reader) && { request_id: event.request_id },
-    data: event.data,
+    data: isStaff(reader) ? event.data : withoutStaff(event),
   };
+}
+
+function withoutStaff({ data, user_id }: LoggedEvent): Record<string, unknown> {
+  const { placed_by } = data;
+  if (typeof placed_by !== "string" || placed_by === `user:${user_id}`) return data;
+  return { ...data, placed_by: actorRole(placed_by, user_id) };
 }

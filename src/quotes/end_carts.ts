@@ -1,10 +1,9 @@
-import { type CartTarget, endCart, endDueCarts } from "../carts/mod.ts";
+import { type CartTarget, endCart, endDueCarts, listDueCarts } from "../carts/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
+import { endDue } from "../platform/end_due.ts";
 import { lockOpenQuotes } from "./queries.ts";
 import { releaseQuotes } from "./release_quotes.ts";
-
-const AT_ONCE = 200;
 
 /**
  * Gives a cart up: it expires now, and its quote with it, whose stock is free again. Doing so again changes nothing.
@@ -23,14 +22,14 @@ export async function giveUpCart(ctx: Ctx, target: CartTarget): Promise<number> 
 /**
  * Expires a batch of carts that nobody changed for too long, and their quotes with them, in one transaction.
  *
- * @returns how many it expired; fewer than a full batch means that no more are due
+ * @returns how many it expired; none means that no more are due, or that those that are cannot be expired
  */
 export async function expireDueCarts(ctx: Ctx): Promise<{ expired: number; mayBeMore: boolean }> {
-  const expired = await transaction(ctx.sql, async (tx) => {
-    const ended = await endDueCarts(tx, ctx, AT_ONCE);
-    await releaseQuotes(tx, ctx, await lockOpenQuotes(tx, ended.map(({ id }) => id)), "expired");
-    return ended.length;
-  });
-  ctx.bell.ring("waybill_events");
-  return { expired, mayBeMore: expired === AT_ONCE };
+  const due = await listDueCarts(ctx.sql, ctx.clock.now());
+  return await endDue(ctx, "a cart whose time is over", due, (ids) =>
+    transaction(ctx.sql, async (tx) => {
+      const ended = await endDueCarts(tx, ctx, ids);
+      await releaseQuotes(tx, ctx, await lockOpenQuotes(tx, ended.map(({ id }) => id)), "expired");
+      return ended.length;
+    }));
 }

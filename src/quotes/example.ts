@@ -1,3 +1,4 @@
+import type { Estimate } from "./estimate_options.ts";
 import type { Quote } from "./quote.ts";
 
 /** Three mugs to Leeds, duty and VAT paid: the document's example. */
@@ -24,6 +25,7 @@ export const EXAMPLE_QUOTE: Quote = {
     shipping_amount: 500,
     duty_amount: 500,
     tax_amount: 1099,
+    shipping_tax_amount: 100,
     duty_on_delivery: 0,
     tax_on_delivery: 0,
   }],
@@ -52,4 +54,23 @@ export const EXAMPLE_QUOTE: Quote = {
   expires_at: "2026-01-31T12:15:00.000Z",
   status: "open",
   order_id: null,
+};
+
+/** The same, before it was quoted. */
+export const EXAMPLE_ESTIMATE: Estimate = {
+  shipping_option: EXAMPLE_QUOTE.shipping.code,
+  shipping_name: EXAMPLE_QUOTE.shipping.name,
+  min_days: 2,
+  max_days: 4,
+  destination: EXAMPLE_QUOTE.destination,
+  incoterm: EXAMPLE_QUOTE.incoterm,
+  currency: EXAMPLE_QUOTE.currency,
+  weight_grams: EXAMPLE_QUOTE.shipping.weight_grams,
+  subtotal: EXAMPLE_QUOTE.subtotal,
+  shipping_total: EXAMPLE_QUOTE.shipping_total,
+  duty_total: EXAMPLE_QUOTE.duty_total,
+  tax_total: EXAMPLE_QUOTE.tax_total,
+  total_price: EXAMPLE_QUOTE.total_price,
+  duty_on_delivery: EXAMPLE_QUOTE.duty_on_delivery,
+  tax_on_delivery: EXAMPLE_QUOTE.tax_on_delivery,
 };

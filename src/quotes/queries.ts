@@ -1,6 +1,7 @@
 import { closeCarts } from "../carts/mod.ts";
 import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import { DUE_BATCH } from "../platform/end_due.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import { quoteCreated } from "./events.ts";
 import type { Quote, QuoteData, QuotedCart, QuotedProduct } from "./quote.ts";
@@ -43,7 +44,8 @@ export async function findCartFacts(
                 ${questions.map((q) => q.idempotency?.requestHash ?? null)}::text[])
          with ordinality as asked (cart_id, actor, route, key, request_hash, turn)
     cross join lateral (
-      select id, version, user_id, status, currency, destination, items from carts where id = asked.cart_id
+      select id, version, user_id, status, order_id, merged_into, currency, destination, items, expires_at
+      from carts where id = asked.cart_id
       limit 1 -- makes it a look-up for each, whatever the planner thinks of the table's size; likewise below
     ) c
     left join lateral (
@@ -134,14 +136,16 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
 
 /**
  * The CTEs `closing`, `closed`, `cart_event` and `quoted`, for the statement that makes orders of quotes: each takes its
- * quote once, before it expires, and closes the cart as it was quoted. Before them stands a CTE `input` with a row for
- * each order: `id, quote_id, created_at, actor, request_id, traceparent`. `quoted` holds the orders that have theirs.
+ * quote once, before it expires, and closes the cart as it was quoted; one whose key is another's touches nothing. Before
+ * them stand the CTEs `input` with a row for each order, `id, quote_id, key, created_at, actor, request_id, traceparent`, and
+ * `keys` with the `order_id` of those that had their keys. `quoted` holds the orders that have their quotes.
  */
 export function claimQuotes(sql: Sql): Fragment {
   return sql`
     closing as materialized (
       select q.cart_id, q.cart_version, i.id as order_id, i.actor, i.request_id, i.traceparent, i.created_at as at
       from input i cross join lateral (select cart_id, cart_version from quotes where id = i.quote_id limit 1) q
+      where i.key is null or i.id in (select order_id from keys)
     ), ${closeCarts(sql)}, quoted as (
       update quotes q set status = 'used', order_id = i.id
       from input i join closed on closed.order_id = i.id
@@ -187,13 +191,26 @@ export async function lockOpenQuotes(tx: Tx, cartIds: string[]): Promise<HeldQuo
     where cart_id = any(${cartIds}::uuid[]) and status = 'open' order by id for no key update`;
 }
 
-/** Open quotes whose time is over, the oldest first, locked; without those that somebody else holds. */
-export async function lockDueQuotes(tx: Tx, now: Date, limit: number): Promise<HeldQuote[]> {
+/** Open quotes whose time is over, the oldest first: as many as one transaction takes on, by the lines that they hold. */
+export async function listDueQuotes(sql: Sql, now: Date): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from (
+      select id, expires_at, sum(lines) over (order by expires_at, id) - lines as before
+      from (
+        select id, expires_at, (select count(*) from stock_movements where quote_id = quotes.id) as lines from quotes
+        where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
+        order by expires_at, id limit ${DUE_BATCH.things}
+      ) due
+    ) due where before < ${DUE_BATCH.lines} order by expires_at, id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Those of these quotes that are still due, locked; without those that somebody else holds. */
+export async function lockDueQuotes(tx: Tx, now: Date, ids: string[]): Promise<HeldQuote[]> {
   return await tx<HeldQuote[]>`
-    select ${
-    heldColumns(tx)
-  } from quotes q where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
-    order by expires_at limit ${limit} for no key update skip locked`;
+    select ${heldColumns(tx)} from quotes q
+    where id = any(${ids}::uuid[]) and status = 'open' and expires_at <= ${now}
+    order by id for no key update skip locked`;
 }
 
 /** Ends quotes whose rows are locked. */

@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import { type Cart, cartClosed } from "../carts/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { landedCost, type TradeFacts, type TradeProduct } from "../trade/mod.ts";
@@ -11,13 +12,13 @@ export type Quote = z.output<typeof QuoteSchema>;
 export type AskQuote = z.output<typeof QuoteBody>;
 
 /** A cart, as far as a quote cares. */
-export interface QuotedCart {
+export interface QuotedCart extends Pick<Cart, "status" | "order_id" | "merged_into"> {
   id: string;
   version: number;
   user_id: string | null;
-  status: string;
   currency: string;
   destination: string | null;
+  expires_at: string;
   items: { sku: string; quantity: number }[];
 }
 
@@ -44,7 +45,7 @@ export function draftQuote(
   held: ReadonlyMap<string, number> = new Map(),
 ): QuoteData {
   const destination = destinationOf(cart, ask);
-  refuseCart(cart, products, held);
+  refuseCart(now, cart, products, held);
   const { consignee_id, ...cost } = landedCost({
     destination,
     shipFrom,
@@ -65,12 +66,13 @@ export function draftQuote(
     ...cost,
     consignee_id,
     created_at: now.toISOString(),
-    expires_at: new Date(now.getTime() + validForMs).toISOString(),
+    // It ends with its cart.
+    expires_at: new Date(Math.min(now.getTime() + validForMs, Date.parse(cart.expires_at))).toISOString(),
   };
 }
 
 /** Where the goods go. @throws quote_refused where neither cart nor request says */
-export function destinationOf(cart: QuotedCart, ask: AskQuote): string {
+export function destinationOf(cart: QuotedCart, ask: Pick<AskQuote, "destination" | "incoterm">): string {
   const destination = ask.destination ?? cart.destination;
   if (destination !== null) return destination;
   throw quoteRefused([{
@@ -80,14 +82,15 @@ export function destinationOf(cart: QuotedCart, ask: AskQuote): string {
   }]);
 }
 
-function refuseCart(
+/** @throws cart_closed, quote_refused, insufficient_stock */
+export function refuseCart(
+  now: Date,
   cart: QuotedCart,
   products: ReadonlyMap<string, QuotedProduct>,
   held: ReadonlyMap<string, number>,
 ): void {
-  if (cart.status !== "open") {
-    throw new AppError("cart_closed", `The cart is ${cart.status.replace("_", " ")}.`);
-  }
+  if (cart.status !== "open") throw cartClosed(cart);
+  if (new Date(cart.expires_at) <= now) throw cartClosed({ ...cart, status: "expired" });
   if (cart.items.length === 0) {
     throw quoteRefused([{ pointer: "/items", code: "empty", message: "The cart is empty." }]);
   }

@@ -1,5 +1,5 @@
 import { lockLevels } from "../inventory/mod.ts";
-import { grouped, perPool } from "../platform/batch.ts";
+import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import { isGuardBroken, sqlState, transaction, violates } from "../platform/db.ts";
@@ -11,7 +11,7 @@ import {
   keyReused,
   type Outcome,
 } from "../platform/idempotency.ts";
-import { readTradeFacts } from "../trade/mod.ts";
+import { readTradeFacts, type TradeFacts } from "../trade/mod.ts";
 import {
   type CartFacts,
   type CartQuestion,
@@ -49,6 +49,7 @@ export async function quoteCart(
     try {
       const written = facts!.open ? await replaceQuote(ctx, decided) : await commit(decided);
       if (written) return { value: { ...quote, status: "open", order_id: null }, replayed: false };
+      // Another call with this key was first: its answer is there now.
     } catch (error) {
       // The stock was taken, or the cart was changed or quoted in between: read again, and say what is wrong now.
       if (!isOvertaken(error)) throw idempotency ? inProgress(error) : error;
@@ -68,21 +69,42 @@ export async function estimateCart(ctx: Ctx, cartId: string, ask: AskQuote): Pro
 async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Promise<QuoteData> {
   const { actor, config } = ctx;
   if (!facts || actor.kind !== "user" || facts.cart.user_id !== actor.userId) throw notFound("cart");
-  const now = ctx.clock.now();
-  const trade = await readTradeFacts(ctx.sql, {
-    destination: destinationOf(facts.cart, ask),
-    on: now,
-    currencies: [facts.cart.currency, ...facts.products.flatMap(({ prices }) => Object.keys(prices))],
-    products: facts.products.map(({ id, hs_code }) => ({ id, hs_code })),
-  });
+  const trade = await readTradeOf(ctx, facts, ask);
   const products = new Map(facts.products.map((product) => [product.sku, product]));
-  const held = new Map(facts.open?.items.map(({ sku, quantity }) => [sku, quantity]));
-  return draftQuote(now, config.quoteValidMs, config.shipFromCountry, facts.cart, ask, products, trade, held);
+  return draftQuote(
+    ctx.clock.now(),
+    config.quoteValidMs,
+    config.shipFromCountry,
+    facts.cart,
+    ask,
+    products,
+    trade,
+    heldUnits(facts),
+  );
+}
+
+/** What trade knows of where the cart goes and of what is in it. @throws quote_refused where nobody says where to */
+export async function readTradeOf(
+  ctx: Ctx,
+  { cart, products }: CartFacts,
+  ask: Pick<AskQuote, "destination" | "incoterm">,
+): Promise<TradeFacts> {
+  return await readTradeFacts(ctx.sql, {
+    destination: destinationOf(cart, ask),
+    on: ctx.clock.now(),
+    currencies: [cart.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
+    products: products.map(({ id, hs_code }) => ({ id, hs_code })),
+  });
+}
+
+/** Units by SKU that the cart's present quote holds. */
+export function heldUnits({ open }: CartFacts): ReadonlyMap<string, number> {
+  return new Map(open?.items.map(({ sku, quantity }) => [sku, quantity]));
 }
 
 /** Frees what the cart's quote holds, and lets the new one hold its own, in one transaction. */
 async function replaceQuote(ctx: Ctx, decided: DecidedQuote): Promise<boolean> {
-  return await transaction(ctx.sql, async (tx) => {
+  const replaced = transaction(ctx.sql, async (tx) => {
     const before = await lockCartAndQuote(tx, decided.quote.cart_id);
     // A call with the same key may have been first: its quote is the cart's, and stays.
     if (decided.idempotency && await findAnswer(tx, decided.idempotency)) return false;
@@ -92,9 +114,17 @@ async function replaceQuote(ctx: Ctx, decided: DecidedQuote): Promise<boolean> {
       await releaseQuotes(tx, ctx, [before], "superseded");
     }
     const [written] = await insertQuotes(tx, [decided]);
-    return written!;
+    if (!written) throw new KeyTaken();
+    return true;
+  });
+  return await replaced.catch((error) => {
+    if (error instanceof KeyTaken) return false;
+    throw error;
   });
 }
+
+/** Undoes the transaction of a call whose key another had first: the quote that was there stays. */
+class KeyTaken extends Error {}
 
 function isOvertaken(error: unknown): boolean {
   return violates(error, "stock_levels_available_check") || violates(error, "quotes_open_key") ||
@@ -104,7 +134,9 @@ function isOvertaken(error: unknown): boolean {
 /** The one place where a process quotes carts over a pool. */
 const deskOf = perPool((sql) => ({
   readFacts: grouped((questions: readonly CartQuestion[]) => findCartFacts(sql, questions)),
-  commit: grouped((decided: readonly DecidedQuote[]) =>
-    commitGroup(decided, ({ idempotency }) => idempotency, (each) => insertQuotes(sql, each))
+  commit: groupedByLines(
+    (decided: readonly DecidedQuote[]) =>
+      commitGroup(decided, ({ idempotency }) => idempotency, (each) => insertQuotes(sql, each)),
+    ({ quote }) => quote.lines.length,
   ),
 }));

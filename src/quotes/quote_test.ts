@@ -7,9 +7,12 @@ const CART: QuotedCart = {
   version: 1,
   user_id: null,
   status: "open",
+  order_id: null,
+  merged_into: null,
   currency: "EUR",
   destination: "CH",
   items: [],
+  expires_at: "2026-12-31T00:00:00.000Z",
 };
 const ASK = { shipping_option: "parcel-world", incoterm: "DDP" as const };
 

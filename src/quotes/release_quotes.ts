@@ -1,11 +1,10 @@
 import { moveStock } from "../inventory/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction, type Tx } from "../platform/db.ts";
+import { endDue } from "../platform/end_due.ts";
 import { appendEvents } from "../platform/events.ts";
 import { quoteReleased } from "./events.ts";
-import { closeQuotes, type HeldQuote, lockDueQuotes } from "./queries.ts";
-
-const AT_ONCE = 100;
+import { closeQuotes, type HeldQuote, listDueQuotes, lockDueQuotes } from "./queries.ts";
 
 /** Ends open quotes whose rows the caller holds, and frees their stock. */
 export async function releaseQuotes(
@@ -38,14 +37,14 @@ export async function releaseQuotes(
 /**
  * Expires a batch of quotes, and passes over those that somebody is checking out right now: whoever holds the row wins.
  *
- * @returns how many; fewer than a full batch means that no more are due
+ * @returns how many; none means that no more are due, or that those that are cannot be expired
  */
 export async function expireDueQuotes(ctx: Ctx): Promise<{ expired: number; mayBeMore: boolean }> {
-  const expired = await transaction(ctx.sql, async (tx) => {
-    const due = await lockDueQuotes(tx, ctx.clock.now(), AT_ONCE);
-    await releaseQuotes(tx, ctx, due, "expired");
-    return due.length;
-  });
-  ctx.bell.ring("waybill_events");
-  return { expired, mayBeMore: expired === AT_ONCE };
+  const due = await listDueQuotes(ctx.sql, ctx.clock.now());
+  return await endDue(ctx, "a quote whose time is over", due, (ids) =>
+    transaction(ctx.sql, async (tx) => {
+      const quotes = await lockDueQuotes(tx, ctx.clock.now(), ids);
+      await releaseQuotes(tx, ctx, quotes, "expired");
+      return quotes.length;
+    }));
 }

@@ -1,11 +1,12 @@
 import { TokenHeader } from "../carts/mod.ts";
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
-import { EXAMPLE_QUOTE } from "./example.ts";
+import { EXAMPLE_ESTIMATE, EXAMPLE_QUOTE } from "./example.ts";
 import { giveUpCart } from "./end_carts.ts";
 import { getQuote } from "./get_quote.ts";
 import { quoteCart } from "./quote_cart.ts";
-import { CartParam, QuoteBody, QuoteParam, QuoteSchema } from "./schemas.ts";
+import { listEstimates } from "./list_estimates.ts";
+import { CartParam, EstimateList, EstimateQuery, QuoteBody, QuoteParam, QuoteSchema } from "./schemas.ts";
 
 const tags = ["Quotes"];
 
@@ -41,6 +42,30 @@ quoteRoutes.openapi(
     const quote = markReplay(c, await quoteCart(c.get("ctx"), input, c.get("idempotency")));
     c.header("Location", `/v1/quotes/${quote.id}`);
     return c.json(quote, 201);
+  },
+);
+
+quoteRoutes.openapi(
+  endpoint({
+    policy: "public",
+    errors: ["not_found", "quote_refused", "insufficient_stock", "cart_closed"],
+  }, {
+    method: "get",
+    path: "/v1/carts/{id}/estimates",
+    operationId: "estimateCart",
+    tags,
+    summary: "What would this cart cost by each shipping option?",
+    description:
+      "As quotes would say it now, but nothing is held and nothing binds: for choosing between options, destinations and " +
+      "incoterms. Options that do not take the cart are left out; where none does, a refusal says why. Also for guests, " +
+      "who show their cart's token.",
+    request: { params: CartParam, headers: TokenHeader, query: EstimateQuery },
+    responses: { 200: json(EstimateList, "The estimates.", { data: [EXAMPLE_ESTIMATE] }) },
+  }),
+  async (c) => {
+    const { id } = c.req.valid("param");
+    const input = { cartId: id, token: c.req.header("Cart-Token"), ask: c.req.valid("query") };
+    return c.json({ data: await listEstimates(c.get("ctx"), input) }, 200);
   },
 );
 

@@ -30,6 +30,7 @@ const LineSchema = z.object({
   shipping_amount: Amount.openapi({ description: "Its share of the shipping" }),
   duty_amount: Amount.openapi({ description: "Collected at checkout" }),
   tax_amount: Amount.openapi({ description: "Collected at checkout" }),
+  shipping_tax_amount: Amount.openapi({ description: "Of `tax_amount`, what is on the shipping" }),
   duty_on_delivery: Amount.openapi({ description: "Paid by whoever receives it" }),
   tax_on_delivery: Amount.openapi({ description: "Paid by whoever receives it" }),
 }).openapi("QuoteLine");
@@ -70,6 +71,33 @@ export const QuoteSchema = QuoteDataSchema.extend({
   status: z.enum(QUOTE_STATUSES).openapi({ description: "superseded: the cart has a newer one" }),
   order_id: Id.nullable().openapi({ description: "The order that took it at its word" }),
 }).openapi("Quote");
+
+export const EstimateQuery = z.strictObject({
+  destination: Country.optional().openapi({ description: "Where to; the cart's destination unless said" }),
+  incoterm: Incoterm.default("DDP"),
+});
+
+export const EstimateSchema = z.object({
+  shipping_option: z.string().openapi({ description: "To ask a quote with", example: "standard" }),
+  shipping_name: z.string().openapi({ example: "Parcel, tracked" }),
+  min_days: z.int().nullable().openapi({ description: "On the way", example: 2 }),
+  max_days: z.int().nullable().openapi({ description: "On the way", example: 4 }),
+  destination: Country,
+  incoterm: Incoterm,
+  currency: Currency,
+  weight_grams: z.int().openapi({ description: "Of all goods together" }),
+  subtotal: Amount,
+  shipping_total: Amount,
+  duty_total: Amount,
+  tax_total: Amount,
+  total_price: Amount.openapi({ description: "What a quote would have checkout charge" }),
+  duty_on_delivery: Amount,
+  tax_on_delivery: Amount,
+}).openapi("Estimate");
+
+export const EstimateList = z.object({
+  data: z.array(EstimateSchema).openapi({ description: "The cheapest at the door first" }),
+}).openapi("EstimateList");
 
 export const QuoteParam = z.object({ id: Id });
 export const CartParam = z.object({ id: Id });

@@ -5,6 +5,8 @@ import type { ExplanationEntry } from "./facts.ts";
 export interface Charge extends Pick<ExplanationEntry, "rule" | "rate" | "exchange" | "rounding" | "source"> {
   amount: bigint;
   basis: bigint | null;
+  /** Of a tax: what of it is on the shipping. */
+  onShipping?: bigint;
 }
 
 /** Nothing is charged, and `rule` says why. */

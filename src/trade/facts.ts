@@ -114,6 +114,8 @@ export interface LandedLine {
   /** What is collected at checkout. */
   duty_amount: number;
   tax_amount: number;
+  /** Of the tax amount: what is on the shipping. */
+  shipping_tax_amount: number;
   /** What whoever receives it pays at the door (DAP). */
   duty_on_delivery: number;
   tax_on_delivery: number;

@@ -15,7 +15,7 @@ export interface UnitPrice {
 /**
  * The product's own price in `currency`; else its euro price converted, else the first by currency code that can be.
  *
- * @returns undefined where there is no price, or no rate to convert one by
+ * @returns undefined where there is no price, no rate to convert one by, or nothing left of it in `currency`
  */
 export function findUnitPrice(
   product: TradeProduct,
@@ -24,7 +24,11 @@ export function findUnitPrice(
 ): UnitPrice | undefined {
   for (const listed of pricesInOrder(product, currency)) {
     const converted = exchangeAmount(whole(listed.amount), listed.currency, currency, rates);
-    if (converted) return { ...roundOnce(converted.value), listed, exchange: converted.exchange };
+    const price = converted && roundOnce(converted.value);
+    // What has a price is not sold for nothing because it is less than half a minor unit.
+    if (price && (price.amount > 0n || listed.amount === 0)) {
+      return { ...price, listed, exchange: converted.exchange };
+    }
   }
 }
 

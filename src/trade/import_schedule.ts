@@ -24,7 +24,7 @@ export async function importSchedule(
   idempotency?: Idempotency,
 ): Promise<Outcome<ScheduleSummary>> {
   const now = ctx.clock.now();
-  const errors = [...farAway(input.effective_from, now), ...rateTwice(input)];
+  const errors = [...farAway(input.effective_from, now), ...rateTwice(input), ...taxTwice(input)];
   if (errors.length > 0) {
     const { pointer, message } = errors[0]!;
     throw new AppError("invalid_request", `The request is not valid: ${pointer} ${message}`, { errors });
@@ -56,21 +56,32 @@ function farAway(day: string, now: Date): FieldError[] {
 }
 
 function rateTwice({ duty_rates }: NewSchedule): FieldError[] {
+  return findTwice(
+    "/duty_rates",
+    duty_rates,
+    ({ hs_prefix, origin }) => `${hs_prefix || "all goods"} of ${origin ?? "any origin"}`,
+  );
+}
+
+function taxTwice({ tax }: NewSchedule): FieldError[] {
+  return findTwice(
+    "/tax/rates",
+    tax.rates,
+    ({ hs_prefix, category }) =>
+      `${hs_prefix || "all goods"}${category === null ? "" : ` of category ${category}`}`,
+  );
+}
+
+/** Those of a list that are of the same goods as one before: a law must not say two things of them. */
+function findTwice<T>(list: string, rates: T[], goodsOf: (rate: T) => string): FieldError[] {
   const seen = new Map<string, number>();
   const errors: FieldError[] = [];
-  duty_rates.forEach(({ hs_prefix, origin }, i) => {
-    const key = `${hs_prefix} ${origin}`;
-    const earlier = seen.get(key);
-    if (earlier === undefined) seen.set(key, i);
-    else {
-      errors.push({
-        pointer: `/duty_rates/${i}/hs_prefix`,
-        code: "duplicate",
-        message: `${hs_prefix || "all goods"} of ${
-          origin ?? "any origin"
-        } is at /duty_rates/${earlier} already`,
-      });
-    }
+  rates.forEach((rate, i) => {
+    const goods = goodsOf(rate);
+    const earlier = seen.get(goods);
+    if (earlier === undefined) return void seen.set(goods, i);
+    const message = `${goods} is at ${list}/${earlier} already`;
+    errors.push({ pointer: `${list}/${i}/hs_prefix`, code: "duplicate", message });
   });
   return errors.slice(0, MAX_ERRORS);
 }

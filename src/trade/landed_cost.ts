@@ -245,7 +245,7 @@ function assemble(consignment: Consignment, charges: Charges[]): LandedCost {
       weight_grams: Number(shipping!.weightGrams),
     },
     explanation: charges.flatMap((line, index) => explain(index + 1, line, collected)),
-    consignee_id: consignment.schedule!.rules.consignee_id,
+    consignee_id: domestic ? null : consignment.schedule!.rules.consignee_id,
   };
 }
 
@@ -273,6 +273,7 @@ function landedLine(item: Item, charges: Charges, collected: Collected): LandedL
     shipping_amount: Number(charges.shipping.amount),
     duty_amount: collected.duty ? duty : 0,
     tax_amount: collected.tax ? tax : 0,
+    shipping_tax_amount: collected.tax ? Number(charges.tax.onShipping ?? 0n) : 0,
     duty_on_delivery: collected.duty ? 0 : duty,
     tax_on_delivery: collected.tax ? 0 : tax,
   };

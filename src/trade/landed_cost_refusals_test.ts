@@ -159,7 +159,7 @@ Deno.test("Without a rate nothing is converted: prices, shipping, thresholds, du
   assertEquals(landedCost({ ...input, shipFrom: "XA" }, inPounds(byWeight)).duty_total, 0);
 });
 
-Deno.test("Amounts end below 2^53: of a line, and of all together", () => {
+Deno.test("Amounts end at MAX_TOTAL: of a line, and of all together", () => {
   const free = tradeSchedule({ duty_rates: [dutyRate("", "0")], tax: { rates: [] } });
   const facts = tradeFacts({
     schedule: free,
@@ -181,8 +181,16 @@ Deno.test("A refusal says in words what is wrong and what would be right", () =>
   );
   assertMatch(message, /^No price can be promised: A has no price in EUR/);
   assertEquals(errors.map(({ message }) => message), [
-    "A has no price in EUR, and there is no exchange rate to convert one by from USD.",
+    "A has no price in EUR, and those in USD cannot be converted: there is no exchange rate, or nothing comes of it.",
     "The HS code of A is not known: staff set it on the product.",
     "pigeon does not deliver there. Possible: post.",
   ]);
+});
+
+Deno.test("What has a price is sold for nothing in no currency", () => {
+  const rates = [{ currency: "KRW", rate: "1438.78", as_of: "2026-01-01", source: "ECB" }];
+  const screw = tradeProduct("SCREW", { prices: { KRW: 7 }, weight_grams: 0 });
+  const ask = askFor([[screw, 1_000_000]], { shipFrom: "XA" });
+  const error: AppError = assertThrows(() => landedCost(ask, tradeFacts({ rates })), AppError);
+  assertEquals(error.errors.map(({ pointer }) => pointer), ["/items/0"]);
 });

@@ -254,3 +254,10 @@ Deno.test("The line tells the code that the destination has for the product", ()
   const { lines } = landedCost(askFor([tradeProduct("A"), tradeProduct("B")]), facts);
   assertEquals(lines.map(({ line, hs_code }) => [line, hs_code]), [[1, "69120023"], [2, "691200"]]);
 });
+
+Deno.test("Customs want to know who receives goods only where goods cross a border", () => {
+  const consignee_id = { required: true, name: "PCCC" };
+  const facts = tradeFacts({ schedule: tradeSchedule({ rules: { consignee_id } }) });
+  assertEquals(landedCost(askFor([tradeProduct("A")]), facts).consignee_id, consignee_id);
+  assertEquals(landedCost(askFor([tradeProduct("A")], { shipFrom: "XA" }), facts).consignee_id, null);
+});

@@ -19,7 +19,8 @@ export function readCsvQuotes(text: string): Quote[] {
   if (date?.toLowerCase() !== "date" || currencies.length === 0) {
     throw refusal([wrong(header?.info.lines ?? 1, "", "must be a header such as Date, USD, JPY")]);
   }
-  const twice = currencies.find((currency, i) => currencies.indexOf(currency) !== i);
+  const seen = new Set<string>();
+  const twice = currencies.find((currency) => seen.size === seen.add(currency).size);
   if (twice !== undefined) throw refusal([wrong(header!.info.lines, twice, "stands in the header twice")]);
 
   const odd = rows.filter(({ record }) => record.length !== currencies.length + 1);

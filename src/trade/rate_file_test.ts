@@ -159,3 +159,16 @@ Deno.test("XML that means to break the parser is refused: nested without end, na
   refused(envelope("<__proto__><Cube/></__proto__>"));
   refused(envelope("<Cube constructor='x'/>"));
 });
+
+for (
+  const [name, quote] of Object.entries({
+    "an element where the currency should be": "<Cube rate='1.1'><currency><x/></currency></Cube>",
+    "two currencies": "<Cube rate='1.1'><currency>USD</currency><currency>JPY</currency></Cube>",
+  })
+) {
+  Deno.test(`A rate in XML with ${name} is refused by line`, () => {
+    const xml = `<Envelope><Cube><Cube time='2026-11-20'>${quote}</Cube></Cube></Envelope>`;
+    const error: AppError = assertThrows(() => readRateFile("xml", xml, NOW), AppError);
+    assertEquals(error.code, "invalid_request");
+  });
+}

@@ -4,9 +4,9 @@ import { type Quote, refusal, wrong } from "./rate_quote.ts";
 /** An element of the file: its attributes, and the `Cube` elements in it. */
 interface Element {
   Cube?: Element[];
-  time?: string;
-  currency?: string;
-  rate?: string;
+  time?: unknown;
+  currency?: unknown;
+  rate?: unknown;
 }
 
 const POSITION = XMLParser.getMetaDataSymbol() as unknown as keyof Element;
@@ -43,9 +43,9 @@ export function readXmlQuotes(text: string): Quote[] {
   return days.flatMap((day) =>
     cubes(day).map((quote) => ({
       line: lineAt(positionOf(quote)),
-      day: day.time ?? "",
-      currency: quote.currency ?? "",
-      rate: quote.rate ?? "",
+      day: textOf(day.time),
+      currency: textOf(quote.currency),
+      rate: textOf(quote.rate),
     }))
   );
 }
@@ -64,6 +64,11 @@ function cubes(element: Element | string | undefined): Element[] {
   return (element.Cube ?? []).filter((each) => typeof each === "object");
 }
 
+/** An attribute is a text; an element of its name, or several, are none. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 function positionOf(element: Element): number {
   return (element[POSITION] as unknown as { startIndex: number } | undefined)?.startIndex ?? 0;
 }
@@ -71,12 +76,13 @@ function positionOf(element: Element): number {
 /** Gives the line, counted from 1, of places that are asked for in their order. */
 function lineCounter(text: string): (index: number) => number {
   let line = 1;
-  let counted = 0;
+  const nextEnd = (from: number) => {
+    const at = text.indexOf("\n", from);
+    return at < 0 ? Infinity : at;
+  };
+  let end = nextEnd(0);
   return (index) => {
-    for (let at = text.indexOf("\n", counted); at >= 0 && at < index; at = text.indexOf("\n", counted)) {
-      line++;
-      counted = at + 1;
-    }
+    for (; end < index; end = nextEnd(end + 1)) line++;
     return line;
   };
 }

@@ -20,7 +20,9 @@ export function noPrice(index: number, product: TradeProduct, currency: string):
   const currencies = Object.keys(product.prices).sort();
   const others = currencies.length === 0
     ? "and in no other currency"
-    : `and there is no exchange rate to convert one by from ${currencies.join(", ")}`;
+    : `and those in ${
+      currencies.join(", ")
+    } cannot be converted: there is no exchange rate, or nothing comes of it`;
   return {
     pointer: `/items/${index}`,
     code: "no_price",
@@ -112,7 +114,7 @@ export function noExchangeRate(from: string, to: string, stated: string): FieldE
   };
 }
 
-/** Amounts from 2^53 on would lose cents. */
+/** Beyond what is counted to the cent: MAX_TOTAL of platform/money.ts. */
 export function amountTooLarge(pointer: string): FieldError {
   return { pointer, code: "amount_too_large", message: "The amount is too large: order less at a time." };
 }

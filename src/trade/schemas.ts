@@ -6,11 +6,12 @@ import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/sch
 /** A calendar day, as laws and reference rates name theirs. */
 export const Day = z.iso.date().openapi({ description: "Calendar day (ISO 8601)", example: "2026-01-01" });
 
-/** A fraction as a decimal number in text, so that no digit is lost: 0.12 is 12 %. */
-export const Fraction = z.string().regex(
-  /^(0|[1-9]\d?)(\.\d{1,6})?$/,
-  "must be a decimal fraction in text, such as 0.12 for 12 %",
-).openapi({ description: "A decimal fraction: 0.12 is 12 %", example: "0.12" });
+/** A fraction as a decimal number in text, so that no digit is lost: 0.12 is 12 %, and 12 is a mistake. */
+const fraction = (whole: string) =>
+  z.string().regex(
+    new RegExp(`^${whole}(\\.\\d{1,6})?$`),
+    "must be a decimal fraction in text, such as 0.12 for 12 %",
+  ).openapi({ description: "A decimal fraction: 0.12 is 12 %", example: "0.12" });
 
 const HsPrefix = z.string().regex(
   /^(\d{2,10})?$/,
@@ -43,7 +44,7 @@ export const DutyRateSchema = z.strictObject({
   origin: Country.nullable().default(null).openapi({
     description: "Only for goods of this origin; null: of any",
   }),
-  ad_valorem: Fraction.default("0").openapi({ description: "Of the customs value" }),
+  ad_valorem: fraction("\\d").default("0").openapi({ description: "Of the customs value" }),
   per_kg: Amount.default(0).openapi({
     description: "Minor units of the schedule's currency for each kilogram, on top of `ad_valorem`",
   }),
@@ -53,7 +54,7 @@ export const DutyRateSchema = z.strictObject({
 const TaxRate = z.strictObject({
   hs_prefix: HsPrefix.default(""),
   category: Category.nullable().default(null),
-  rate: Fraction,
+  rate: fraction("0"),
   note: text(1, 500).nullable().default(null),
 });
 
@@ -72,10 +73,12 @@ const Restriction = z.strictObject({
 /** The law of a destination but for its duty rates, as it is stored in trade_schedules.rules. */
 export const TradeRulesSchema = z.strictObject({
   currency: Currency.openapi({ description: "What its thresholds and rates per kilogram are in" }),
-  customs_territory: text(2, 20).openapi({
-    description: "Between places of one territory there is no duty: `EU`, or the country itself",
-    example: "EU",
-  }),
+  customs_territory: z.string().regex(/^[A-Z]{2,20}$/, "must be 2 to 20 capital letters, such as EU").openapi(
+    {
+      description: "Between places of one territory there is no duty: `EU`, or the country itself",
+      example: "EU",
+    },
+  ),
   duty: z.strictObject({
     valuation: z.enum(["fob", "cif"]).openapi({
       description: "The customs value: `fob` is the goods alone, `cif` has their shipping too",
@@ -284,10 +287,14 @@ export const ShippingOptionSchema = z.object({
 export const OptionParam = z.object({ code: OptionCode });
 export const OffersQuery = z.strictObject({
   destination: Country,
-  weight_grams: z.coerce.number().int().min(0).max(MAX_INT4).openapi({
-    description: "Of all goods together",
-    example: 840,
-  }),
+  weight_grams: z.string().regex(/^\d{1,10}$/, "must be a whole number of grams").transform(Number)
+    .pipe(z.int().max(MAX_INT4)).openapi({
+      type: "integer",
+      minimum: 0,
+      maximum: MAX_INT4,
+      description: "Of all goods together",
+      example: 840,
+    }),
   cursor: cursor(z.tuple([z.string()])),
   limit: Limit,
 });

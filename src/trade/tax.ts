@@ -1,4 +1,4 @@
-import { multiply, parseDecimal, whole } from "../platform/money.ts";
+import { multiply, parseDecimal, roundHalfEven, whole } from "../platform/money.ts";
 import { type Charge, listed, noCharge, percent, plain, roundOnce } from "./charge.ts";
 import { describeExchange } from "./convert.ts";
 import type { ReferenceRate, Schedule, TradeRules } from "./facts.ts";
@@ -35,8 +35,13 @@ export function taxCharge(
     ? `; collected at checkout${tax.scheme ? ` under ${tax.scheme}` : ""}: ` +
       describeThreshold(tax.collected_by_seller_up_to, currency)
     : "";
+  const charged = roundOnce(multiply(parseDecimal(rate.rate), whole(basis)));
+  const onShipping = base.includes("shipping") && basis > 0n
+    ? roundHalfEven({ n: charged.amount * amounts.shipping, d: basis })
+    : 0n;
   return {
-    ...roundOnce(multiply(parseDecimal(rate.rate), whole(basis))),
+    ...charged,
+    onShipping,
     rule: `${tax.name}${describeGoods(rate)}: ${percent(rate.rate)} of ${listed(base)}${
       rate.note === null ? "" : ` (${rate.note})`
     }${why}`,

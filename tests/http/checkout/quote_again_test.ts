@@ -110,3 +110,37 @@ Deno.test("Carts that are quoted again beside orders of the same goods keep nobo
   };
   assertEquals(await deadlocks(), 0);
 });
+
+Deno.test("A refused call for a newer quote leaves the cart's quote as it was, when its key is taken meanwhile", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 3 });
+  const { cart, quote } = await quoted(app, user, { [sku]: 2 });
+  const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+  const { promise: waited, resolve: release } = Promise.withResolvers<void>();
+  const other = app.deps.sql.begin(async (tx) => {
+    await tx`
+      insert into idempotency_keys (actor, route, key, request_hash, response)
+      values (${`user:${user.id}`}, 'POST /v1/carts/{id}/quotes', 'one', ${"0".repeat(64)}, '{}')`;
+    take();
+    await waited;
+  });
+  await taken;
+  const asked = app.request("POST", `/v1/carts/${cart.id}/quotes`, {
+    token: user.token,
+    body: { shipping_option: "standard" },
+    headers: { "Idempotency-Key": "one" },
+  });
+  const isWaiting = async () =>
+    (await app.deps.sql`
+      select 1 from pg_locks l join pg_stat_activity a using (pid)
+      where not l.granted and a.datname = current_database()`).length > 0;
+  while (!await isWaiting()) { /* each look is a round trip */ }
+  release();
+  await other;
+  const answer = await asked;
+  assertEquals([answer.status, answer.body.code], [422, "idempotency_key_reused"]);
+  const { body } = await app.request("GET", `/v1/quotes/${quote.id}`, { token: user.token });
+  assertEquals(body.status, "open");
+});

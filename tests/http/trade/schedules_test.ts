@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { findTradeFacts } from "../../../src/trade/queries.ts";
+import { lawOf } from "../../support/checkout.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { eventsOf } from "../../support/orders.ts";
 import { DayClock, faultsOf, importSchedule, scheduleBody, sendSchedule } from "./support.ts";
@@ -327,4 +328,16 @@ Deno.test("Schedules are for staff; which rate applies, every user may ask", asy
   assertEquals((await app.request("GET", "/v1/trade/duty-rates?destination=DE&hs_code=691200")).status, 401);
   const missing = `/v1/trade/schedules/${crypto.randomUUID()}`;
   assertEquals((await app.request("GET", missing, { token: staff.token })).status, 404);
+});
+
+Deno.test("A law that says two things of the same goods, names no territory, or means 19 % by 19, is refused", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const { tax } = lawOf("FR");
+  const send = async (more: object) =>
+    (await app.request("POST", "/v1/trade/schedules", { token, body: { ...lawOf("FR"), ...more } })).status;
+  const twice = await send({ tax: { ...tax, rates: [{ rate: "0.2" }, { rate: "0.055" }] } });
+  const territory = await send({ customs_territory: "eu" });
+  const percent = await send({ tax: { ...tax, rates: [{ rate: "19" }] } });
+  assertEquals({ twice, territory, percent }, { twice: 422, territory: 422, percent: 422 });
 });

@@ -1,0 +1,72 @@
+import type { z } from "@hono/zod-openapi";
+import { AppError } from "../platform/errors.ts";
+import { landedCost, type TradeFacts } from "../trade/mod.ts";
+import {
+  type AskQuote,
+  destinationOf,
+  type QuotedCart,
+  type QuotedProduct,
+  quoteRefused,
+  refuseCart,
+} from "./quote.ts";
+import type { EstimateSchema } from "./schemas.ts";
+
+export type Estimate = z.output<typeof EstimateSchema>;
+export type AskEstimate = Pick<AskQuote, "destination" | "incoterm">;
+
+/**
+ * What a cart would cost by each way to send it there that takes it, the cheapest at the door first. Pure.
+ *
+ * @param held units by SKU that the cart's present quote holds
+ * @throws quote_refused, insufficient_stock, cart_closed; each names everything that is wrong
+ */
+export function estimateOptions(
+  now: Date,
+  shipFrom: string,
+  cart: QuotedCart,
+  ask: AskEstimate,
+  products: ReadonlyMap<string, QuotedProduct>,
+  trade: TradeFacts,
+  held: ReadonlyMap<string, number>,
+): Estimate[] {
+  const destination = destinationOf(cart, ask);
+  refuseCart(now, cart, products, held);
+  const lines = cart.items.map(({ sku, quantity }) => ({ product: products.get(sku)!, quantity }));
+  const estimates: Estimate[] = [];
+  const refusals: AppError[] = [];
+  for (const { code, min_days, max_days } of trade.shippingOptions) {
+    try {
+      const { incoterm } = ask;
+      const input = { destination, shipFrom, currency: cart.currency, incoterm, shippingOption: code, lines };
+      const { lines: _, explanation: __, consignee_id: ___, shipping, ...totals } = landedCost(input, trade);
+      estimates.push({
+        shipping_option: code,
+        shipping_name: shipping.name,
+        min_days,
+        max_days,
+        destination,
+        incoterm,
+        currency: cart.currency,
+        weight_grams: shipping.weight_grams,
+        ...totals,
+      });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      refusals.push(error);
+    }
+  }
+  if (estimates.length === 0) throw refusals[0] ?? noWay(destination);
+  const atTheDoor = (e: Estimate) => e.total_price + e.duty_on_delivery + e.tax_on_delivery;
+  return estimates.sort((a, b) =>
+    atTheDoor(a) - atTheDoor(b) || (a.shipping_option < b.shipping_option ? -1 : 1)
+  );
+}
+
+function noWay(destination: string): AppError {
+  return quoteRefused([{
+    pointer: "/destination",
+    code: "shipping_not_available",
+    message: `No shipping option delivers to ${destination}.`,
+    available: [],
+  }]);
+}
