@@ -1,9 +1,9 @@
 import type { z } from "@hono/zod-openapi";
 import { sealConsignee } from "../consignees/mod.ts";
-import { commitOrders, getOrder, type Order, type PlacedOrder } from "../orders/mod.ts";
+import { commitOrders, getOrder, linesOf, type Order, type PlacedOrder } from "../orders/mod.ts";
 import { chargePayment, getProvider, listPayments, newPayment, paymentView } from "../payments/mod.ts";
 import type { Payment, StoredPayment } from "../payments/mod.ts";
-import { grouped, perPool } from "../platform/batch.ts";
+import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import { isGuardBroken } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
@@ -172,5 +172,5 @@ function refuseInput({ destination, consignee_id }: QuoteData, { ship_to, consig
 /** The one place where a process checks carts out over a pool. */
 const deskOf = perPool((sql) => ({
   readFacts: grouped((questions: readonly CheckoutQuestion[]) => findCheckoutFacts(sql, questions)),
-  commit: grouped((placed: readonly PlacedOrder[]) => commitOrders(sql, placed, FROM_QUOTES)),
+  commit: groupedByLines((placed: readonly PlacedOrder[]) => commitOrders(sql, placed, FROM_QUOTES), linesOf),
 }));

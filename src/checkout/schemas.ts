@@ -14,7 +14,9 @@ export const CheckoutBody = z.strictObject({
     description: "Where the quote's `consignee_id` says so; kept encrypted",
   }),
   note: text(0, 2000).optional().openapi({ description: "The cart's note is not taken over" }),
-  metadata: Metadata.optional(),
+  metadata: Metadata.optional().openapi({
+    description: "Up to 50 keys with text values. The cart's are not taken over",
+  }),
 }).openapi("Checkout");
 
 export const CheckoutSchema = z.object({

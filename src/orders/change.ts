@@ -82,6 +82,7 @@ export function changeOrder(
   }
   if (input.note !== undefined) order.note = input.note;
   if (input.metadata !== undefined) order.metadata = mergeMetadata(before.metadata, input.metadata);
+  if (!isStaff(actor) && before.status !== "PENDING") refuseLateWords(before, order);
 
   const changes = changesBetween(before, order);
   if (Object.keys(changes).length === 0) return { order: before, changes, transactions };
@@ -93,6 +94,21 @@ export function nextVersion(now: Date, order: Order): Order {
   return { ...order, version: order.version + 1, updated_at: now.toISOString() };
 }
 
+/** What its customer wrote is the shop's to keep once it works on the order. */
+function refuseLateWords(before: Order, order: Order): void {
+  const late = (["note", "metadata"] as const).filter((field) =>
+    !isDeepStrictEqual(before[field], order[field])
+  );
+  if (late.length === 0) return;
+  throw new AppError("invalid_transition", `Only staff may change an order that is ${before.status}.`, {
+    errors: late.map((field) => ({
+      pointer: `/${field}`,
+      code: "not_pending",
+      message: "can be changed by its customer only while the order is PENDING",
+    })),
+  });
+}
+
 /** A status alone says too little where only a part was shipped, paid or refunded. */
 function refuseByBooks(order: Order, to: OrderStatus): void {
   const refuse = (message: string, instead: string) => {
@@ -100,6 +116,12 @@ function refuseByBooks(order: Order, to: OrderStatus): void {
       errors: [{ pointer: "/status", code: "invalid_transition", message: instead }],
     });
   };
+  if (to === "PAID" && order.amount_authorised > 0) {
+    refuse(
+      "A payment of this order is authorised.",
+      "Capture it, POST /v1/payments/{id}/captures, or void it first: it would be paid twice.",
+    );
+  }
   if (to === "CANCELLED" && order.units_shipped > 0) {
     refuse(
       "A part of this order has been shipped.",

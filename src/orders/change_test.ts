@@ -136,6 +136,23 @@ Deno.test("Note and metadata may be taken away, and change in every status", () 
   }
 });
 
+Deno.test("An order's customer changes its note and metadata while it is PENDING, and later only staff do", () => {
+  const left = { goods: 1500, shipping: 0, duty: 0, tax: 0 };
+  for (const status of ORDER_STATUSES) {
+    const before = exampleOrder({ status, note: "x", metadata: { a: "1" } });
+    const owner: Actor = { kind: "user", userId: before.user_id, role: "customer" };
+    const ask = () => changeOrder(NOW, owner, before, { note: "y", metadata: { a: "2" } }, left).order.note;
+    if (status === "PENDING") assertEquals(ask(), "y");
+    else {
+      const error: AppError = assertThrows(ask, AppError);
+      assertEquals(error.code, "invalid_transition");
+      assertEquals(error.errors.map(({ pointer }) => pointer), ["/note", "/metadata"]);
+    }
+    const same = changeOrder(NOW, owner, before, { note: "x", metadata: { a: "1" } }, left);
+    assertStrictEquals(same.order, before);
+  }
+});
+
 Deno.test("The address changes while PENDING and never after", () => {
   assertEquals(change({}, { ship_to: ELSEWHERE }).order.ship_to, ELSEWHERE);
   assertEquals(change({}, { ship_to: ELSEWHERE, status: "PAID" }).order.ship_to, ELSEWHERE);
@@ -213,6 +230,7 @@ Deno.test("A refund takes each part of the total off its own account", () => {
 
 Deno.test("Where a status says too little of the books it is refused", () => {
   const refused: [what: string, before: Order, status: OrderStatus][] = [
+    ["a payment is authorised", inStatus("PENDING", { amount_authorised: 1 }), "PAID"],
     ["a part was shipped", inStatus("PROCESSING", { units_shipped: 1 }), "CANCELLED"],
     ["a part was refunded", inStatus("PAID", { amount_refunded: 1 }), "REFUNDED"],
     ["more than the total was paid", inStatus("PAID", { amount_paid: 1501, amount_due: -1 }), "REFUNDED"],

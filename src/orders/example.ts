@@ -29,6 +29,7 @@ export const EXAMPLE_ORDER: Order = {
     shipping_amount: 0,
     duty_amount: 0,
     tax_amount: 0,
+    shipping_tax_amount: 0,
     hs_code: "69120023",
     country_of_origin: "PT",
     weight_grams: 350,

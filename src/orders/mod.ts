@@ -6,7 +6,7 @@ export { expireOrders, processOrder } from "./jobs.ts";
 export { captureOf, type LedgerTransaction, refundOf, type RefundParts } from "./ledger/entries.ts";
 export { findRefundable } from "./ledger/queries.ts";
 export { type NewOrder, newOrder, type Order, type OrderItem } from "./order.ts";
-export { commitOrders } from "./place_order.ts";
+export { commitOrders, linesOf } from "./place_order.ts";
 export { landedItem } from "./pricing.ts";
 export { processOrders } from "./process_orders.ts";
 export { findOrder, lockOrder, lockOrdersWithItems, type PlacedOrder } from "./queries.ts";

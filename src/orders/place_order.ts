@@ -1,5 +1,5 @@
 import { actorName, type Ctx, isStaff } from "../platform/ctx.ts";
-import { grouped, perPool } from "../platform/batch.ts";
+import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { type Sql, sqlState, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
@@ -103,7 +103,7 @@ type Answer = PlacingFacts & { answer: FirstAnswer | null };
 /** The one place where a process takes orders over a pool. */
 const counterOf = perPool((sql) => ({
   readFacts: grouped((questions: readonly Question[]) => readFacts(sql, questions)),
-  commit: grouped((placed: readonly PlacedOrder[]) => commitOrders(sql, placed)),
+  commit: groupedByLines((placed: readonly PlacedOrder[]) => commitOrders(sql, placed), linesOf),
 }));
 
 async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answer[]> {
@@ -130,6 +130,9 @@ async function readFacts(sql: Sql, questions: readonly Question[]): Promise<Answ
     answer: idempotency ? answers.get(idempotency)! : null,
   }));
 }
+
+/** How much committing an order is. */
+export const linesOf = ({ order }: PlacedOrder): number => order.items.length;
 
 /** Commits new orders in one statement, or those that the database refuses together each alone. */
 export async function commitOrders(

@@ -72,6 +72,7 @@ export function priceByList(currency: string, wanted: readonly WantedLine[]): Pr
       shipping_amount: 0,
       duty_amount: 0,
       tax_amount: 0,
+      shipping_tax_amount: 0,
       hs_code,
       country_of_origin,
       weight_grams,

@@ -2,6 +2,7 @@ import { DEFAULT_LOCATION, type StockHolder, stockMoves } from "../inventory/mod
 import { insertConsignees, type SealedConsignee } from "../consignees/mod.ts";
 import { claimQuotes } from "../quotes/mod.ts";
 import { type Fragment, pipelined, type Sql, type Tx } from "../platform/db.ts";
+import { DUE_BATCH } from "../platform/end_due.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import { orderCreated, orderProcessed } from "./events.ts";
 import type { ExplanationEntry } from "../trade/mod.ts";
@@ -183,11 +184,12 @@ export async function insertOrders(
       returning id, number
     ), lines as (
       insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, list_price, line_total,
-                               shipping_amount, duty_amount, tax_amount, hs_code, country_of_origin, weight_grams)
+                               shipping_amount, duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin,
+                               weight_grams)
       select c.id, item.*
       from claimed c, json_to_recordset(c.items) as item (
         line smallint, product_id uuid, sku text, name text, quantity int, unit_price bigint, list_price bigint,
-        line_total bigint, shipping_amount bigint, duty_amount bigint, tax_amount bigint, hs_code text,
+        line_total bigint, shipping_amount bigint, duty_amount bigint, tax_amount bigint, shipping_tax_amount bigint, hs_code text,
         country_of_origin text, weight_grams int
       )
     ), sale as (
@@ -223,6 +225,7 @@ export const orderColumns = (sql: Sql | Tx): Fragment =>
        'line', i.line, 'product_id', i.product_id, 'sku', i.sku, 'name', i.name, 'quantity', i.quantity,
        'cancelled', i.cancelled, 'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
        'shipping_amount', i.shipping_amount, 'duty_amount', i.duty_amount, 'tax_amount', i.tax_amount,
+       'shipping_tax_amount', i.shipping_tax_amount,
        'hs_code', i.hs_code, 'country_of_origin', i.country_of_origin, 'weight_grams', i.weight_grams) order by i.line)
      from order_items i where i.order_id = o.id) as items`;
 
@@ -256,12 +259,26 @@ async function listOrdersById(tx: Tx, ids: string[]): Promise<Order[]> {
     select ${orderColumns(tx)} from orders o where o.id = any(${ids}::uuid[]) order by o.id`;
 }
 
-/** Orders that are not paid in full and whose time is over, the oldest first, locked; without those that somebody else holds. */
-export async function lockDueOrders(tx: Tx, now: Date, limit: number): Promise<Order[]> {
+/** Orders that are not paid in full and whose time is over, the oldest first: as many as one transaction takes on. */
+export async function listDueOrders(sql: Sql, now: Date): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from (
+      select id, expires_at, sum(lines) over (order by expires_at, id) - lines as before
+      from (
+        select id, expires_at, (select count(*) from order_items where order_id = orders.id) as lines from orders
+        where status = 'PENDING' and expires_at <= ${now}
+        order by expires_at, id limit ${DUE_BATCH.things}
+      ) due
+    ) due where before < ${DUE_BATCH.lines} order by expires_at, id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Those of these orders that are still due, locked; without those that somebody else holds. */
+export async function lockDueOrders(tx: Tx, now: Date, ids: string[]): Promise<Order[]> {
   const due = await tx<{ id: string }[]>`
     select id from orders
-    where status = 'PENDING' and expires_at <= ${now}
-    order by expires_at limit ${limit} for no key update skip locked`;
+    where id = any(${ids}::uuid[]) and status = 'PENDING' and expires_at <= ${now}
+    order by id for no key update skip locked`;
   return due.length === 0 ? [] : await listOrdersById(tx, due.map(({ id }) => id));
 }
 

@@ -1,5 +1,6 @@
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
+import { isStaff } from "../platform/ctx.ts";
 import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
 import { EXAMPLE_ORDER as EXAMPLE } from "./example.ts";
 import { getOrderAsOf } from "./as_of.ts";
@@ -22,7 +23,7 @@ import {
   UserOrdersQuery,
   UserParam,
 } from "./schemas.ts";
-import { orderView } from "./view.ts";
+import { isPlacedByOwner, orderFor } from "./view.ts";
 
 const tags = ["Orders"];
 const orderAnswer = json(OrderSchema, "The order.", EXAMPLE);
@@ -59,7 +60,7 @@ orderRoutes.openapi(
     const order = markReplay(c, await placeOrder(c.get("ctx"), c.req.valid("json"), c.get("idempotency")));
     c.header("Location", `/v1/orders/${order.id}`);
     isUnchanged(c, order.version);
-    return c.json(orderView(order), 201);
+    return c.json(orderFor(c.get("ctx").actor, order), 201);
   },
 );
 
@@ -75,7 +76,12 @@ orderRoutes.openapi(
     request: { query: ListQuery },
     responses: { 200: orderPage },
   }),
-  async (c) => c.json(pageView(await listOrders(c.get("ctx"), c.req.valid("query")), orderView), 200),
+  async (c) =>
+    c.json(
+      pageView(await listOrders(c.get("ctx"), c.req.valid("query")), (order) =>
+        orderFor(c.get("ctx").actor, order)),
+      200,
+    ),
 );
 
 orderRoutes.openapi(
@@ -91,7 +97,7 @@ orderRoutes.openapi(
   }),
   async (c) => {
     const page = await listOrders(c.get("ctx"), { ...c.req.valid("query"), ...c.req.valid("param") });
-    return c.json(pageView(page, orderView), 200);
+    return c.json(pageView(page, (order) => orderFor(c.get("ctx").actor, order)), 200);
   },
 );
 
@@ -116,10 +122,16 @@ orderRoutes.openapi(
     const [{ id }, { as_of }] = [c.req.valid("param"), c.req.valid("query")];
     if (as_of !== undefined) {
       const order = await getOrderAsOf(c.get("ctx"), id, as_of);
-      return isUnchanged(c, order.version) ? c.body(null, 304) : c.json(order, 200);
+      return isUnchanged(c, order.version)
+        ? c.body(null, 304)
+        : c.json(orderFor(c.get("ctx").actor, order), 200);
     }
     const order = await getOrder(c.get("ctx"), id);
-    return isUnchanged(c, order.value.version) ? c.body(null, 304) : jsonText<Order, 200>(c, order.json, 200);
+    if (isUnchanged(c, order.value.version)) return c.body(null, 304);
+    const { actor } = c.get("ctx");
+    return isStaff(actor) || isPlacedByOwner(order.value)
+      ? jsonText<Order, 200>(c, order.json, 200)
+      : c.json(orderFor(actor, order.value), 200);
   },
 );
 
@@ -143,7 +155,7 @@ orderRoutes.openapi(
       expectedVersion: expectedVersion(c),
     });
     isUnchanged(c, order.version);
-    return c.json(orderView(order), 200);
+    return c.json(orderFor(c.get("ctx").actor, order), 200);
   },
 );
 
@@ -173,7 +185,7 @@ orderRoutes.openapi(
       expectedVersion: expectedVersion(c),
     });
     isUnchanged(c, order.version);
-    return c.json(orderView(order), 200);
+    return c.json(orderFor(c.get("ctx").actor, order), 200);
   },
 );
 

@@ -51,6 +51,11 @@ const ItemSchema = z.object({
   shipping_amount: Amount.openapi({ description: "Its share of the shipping", example: 590 }),
   duty_amount: Amount.openapi({ description: "Duty that was collected for it", example: 0 }),
   tax_amount: Amount.openapi({ description: "Tax that was collected for it", example: 0 }),
+  shipping_tax_amount: Amount.nullable().openapi({
+    description:
+      "Of `tax_amount`, what is on the shipping; null: not known of orders from before this was kept",
+    example: 0,
+  }),
   hs_code: z.string().nullable().openapi({
     description: "As the destination classifies it",
     example: "69120023",
@@ -102,13 +107,14 @@ export const OrderSchema = z.object({
   metadata: z.record(z.string(), z.string()),
   external_reference: z.string().nullable(),
   placed_by: z.string().openapi({
-    description: "Who placed it: `user:<id>`, which for staff is not `user_id`",
+    description: "Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who",
   }),
   placed_at: Timestamp,
   created_at: Timestamp,
   updated_at: Timestamp,
   expires_at: Timestamp.nullable().openapi({
-    description: "Unpaid by then, it expires; null for back-dated imports",
+    description:
+      "Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports",
   }),
   cancelled_at: Timestamp.nullable(),
   cancel_reason: z.string().nullable(),

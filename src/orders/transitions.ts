@@ -45,10 +45,8 @@ export function findTransition(order: Order, to: OrderStatus, actor: Actor): Tra
   const may = transition.by === "owner" || (transition.by === "staff" && isStaff(actor)) ||
     actor.kind === "system";
   if (!may) {
-    throw new AppError(
-      "forbidden",
-      `Only ${transition.by === "system" ? "Waybill itself" : "staff"} may set an order to ${to}.`,
-    );
+    const who = transition.by === "system" ? "Waybill itself" : "staff";
+    throw new AppError("forbidden", `Only ${who} may set an order that is ${order.status} to ${to}.`);
   }
   return transition;
 }

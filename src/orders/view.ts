@@ -1,6 +1,19 @@
+import { type Actor, actorRole, isStaff } from "../platform/ctx.ts";
 import type { Order } from "./order.ts";
 
-/** The order as it is answered: always the same fields in the same order, wherever it was kept. */
+/** The order as this reader may see it: customers learn that staff placed it, not who. */
+export function orderFor(reader: Actor, order: Order): Order {
+  const view = orderView(order);
+  return isStaff(reader) || isPlacedByOwner(view)
+    ? view
+    : { ...view, placed_by: actorRole(view.placed_by, view.user_id) };
+}
+
+export function isPlacedByOwner({ placed_by, user_id }: Pick<Order, "placed_by" | "user_id">): boolean {
+  return placed_by === `user:${user_id}`;
+}
+
+/** The order as it is kept: always the same fields in the same order, wherever it was kept. */
 export function orderView(order: Order): Order {
   return {
     id: order.id,
@@ -24,6 +37,7 @@ export function orderView(order: Order): Order {
       shipping_amount: item.shipping_amount,
       duty_amount: item.duty_amount,
       tax_amount: item.tax_amount,
+      shipping_tax_amount: item.shipping_tax_amount ?? null,
       hs_code: item.hs_code,
       country_of_origin: item.country_of_origin,
       weight_grams: item.weight_grams,

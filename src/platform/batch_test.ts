@@ -49,6 +49,23 @@ Deno.test("a group that takes long does not hold up the next, but no more than t
   assertEquals(await Promise.all(calls), [10, 20, 30]);
 });
 
+Deno.test("a group that is stuck leaves its slot to others, but no more than as many again are under way", async () => {
+  const { groups, call } = recorder({ slots: 1, maxSize: 9 });
+  const long = () => new Promise((resolve) => setTimeout(resolve, 700));
+  const calls = [call(1)];
+  await settle();
+  calls.push(call(2));
+  await long();
+  calls.push(call(3));
+  await long();
+  assertEquals(groups.map(({ inputs }) => inputs), [[1], [2]]);
+  groups[0]!.done();
+  await long();
+  groups[1]!.done();
+  groups[2]!.done();
+  assertEquals(await Promise.all(calls), [10, 20, 30]);
+});
+
 Deno.test("an error is for the call it answers, and a group that fails fails all its calls and nothing else", async () => {
   const call = grouped(
     (inputs: readonly number[]) =>

@@ -61,15 +61,23 @@ export async function openCache(target?: RedisTarget, options?: RedisOptions): P
   return target ? new RedisCache(await Redis.open(target, options)) : new NoCache();
 }
 
+/**
+ * Of what is cached: orders, products, levels. Raised when any of these answers changes its fields, so that no release answers
+ * with what another has cached (tests/platform/cache_shape_test.ts reminds of it).
+ */
+export const SHAPE = 2;
+
 /** A value's text in Redis begins with its version, where no value can fake it, and ends with the value. */
-const envelope = (version: number, value: string) => `{"version":${version},"value":${value}}`;
+const envelope = (version: number, value: string) =>
+  `{"version":${version},"shape":${SHAPE},"value":${value}}`;
 /** What stands in the place of forgotten versions. */
 const tombstone = (version: number) => `{"version":${version}}`;
 
 function openEnvelope(text: string): { version: number; value?: string } | undefined {
-  const head = /^{"version":(\d+)(,"value":|}$)/.exec(text);
+  const head = /^{"version":(\d+)(?:,"shape":(\d+))?(,"value":|}$)/.exec(text);
   if (!head) return undefined;
-  return { version: Number(head[1]), value: head[2] === "}" ? undefined : text.slice(head[0].length, -1) };
+  const isValue = head[3] !== "}" && Number(head[2]) === SHAPE;
+  return { version: Number(head[1]), value: isValue ? text.slice(head[0].length, -1) : undefined };
 }
 
 /**

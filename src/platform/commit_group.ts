@@ -26,14 +26,11 @@ export async function commitGroup<I, O>(
     first.forEach((each, index) => results.set(each, outputs[index]));
   } catch (error) {
     const mayTryAlone = first.length > 1 && isRefusal(error);
-    for (const each of first) {
-      results.set(
-        each,
-        mayTryAlone
-          ? await insert([each]).then(([output]) => output, (alone: Error) => alone)
-          : error as Error,
-      );
-    }
+    // Side by side: one that waits for a lock holds up none that does not.
+    await Promise.all(first.map(async (each) => {
+      const alone = () => insert([each]).then(([output]) => output, (alone: Error) => alone);
+      results.set(each, mayTryAlone ? await alone() : error as Error);
+    }));
   }
   return group.map((each) => results.get(each));
 }

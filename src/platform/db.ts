@@ -146,9 +146,9 @@ export function isGuardBroken(error: unknown): boolean {
   return sqlState(error) === "WB001";
 }
 
-/** Did the database say that it undid the statement: for a constraint, a guard, a value or a lock it waited for too long? */
+/** Did the database say that it undid the statement: for a constraint, a guard, a value, a lock or the time it took? */
 export function isRefusal(error: unknown): boolean {
-  return /^(22|23|40|55|WB)[0-9A-Z]{3}$/.test(sqlState(error) ?? "");
+  return /^((22|23|40|55|WB)[0-9A-Z]{3}|57014)$/.test(sqlState(error) ?? "");
 }
 
 const UNAVAILABLE = new Set([

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis as RespConnection } from "ioredis";
-import { type Bucket, type Cache, openCache } from "../../src/platform/cache.ts";
+import { type Bucket, type Cache, openCache, SHAPE } from "../../src/platform/cache.ts";
 import { redisOnPath, serveUpstash, startRedis } from "./redis_server.ts";
 
 const HOUR_MS = 3_600_000;
@@ -179,7 +179,7 @@ test(
   async ({ cache, redis }) => {
     const key = `orders:${crypto.randomUUID()}`;
     await cache.put(key, 7, '{"id":1}', 300_000);
-    assertEquals(JSON.parse((await redis!.get(key))!), { version: 7, value: { id: 1 } });
+    assertEquals(JSON.parse((await redis!.get(key))!), { version: 7, shape: SHAPE, value: { id: 1 } });
     const ttl = await redis!.ttl(key);
     assert(ttl > 290 && ttl <= 300, `TTL ${ttl}`);
   },
@@ -188,7 +188,16 @@ test(
 
 test("what others have put under a key is a miss, not a fault", async ({ cache, redis }) => {
   const key = newKey();
-  for (const text of ["", "hello", '{"value":1,"version":2}', ' {"version":1,"value":1}']) {
+  // The last ones are of releases that cached other fields.
+  const texts = [
+    "",
+    "hello",
+    '{"value":1,"version":2}',
+    ' {"version":1,"value":1}',
+    '{"version":1,"value":1}',
+    `{"version":1,"shape":${SHAPE + 1},"value":1}`,
+  ];
+  for (const text of texts) {
     await redis!.set(key, text);
     assertEquals(await cache.get(key), { status: "MISS" });
   }

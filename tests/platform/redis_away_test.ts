@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Bucket, type Cache, type CacheRead, openCache } from "../../src/platform/cache.ts";
+import { type Bucket, type Cache, type CacheRead, openCache, SHAPE } from "../../src/platform/cache.ts";
 import type { RedisOptions, RedisTarget } from "../../src/platform/redis.ts";
 import {
   freePort,
@@ -209,7 +209,7 @@ test(
       await keep(cache, key, 1, '"old"');
       await wire.cut();
       await (write === "put" ? cache.put(key, 2, '"new"', HOUR_MS) : cache.drop(key, 2, HOUR_MS));
-      assertEquals(await redis.direct.get(key), '{"version":1,"value":"old"}');
+      assertEquals(await redis.direct.get(key), `{"version":1,"shape":${SHAPE},"value":"old"}`);
       wire.mend();
       assertEquals(await firstAnswered(cache, key), BYPASS, "Redis still has the old version");
       assertEquals(await readAgain(cache, key), { status: "MISS" });
@@ -228,12 +228,12 @@ test(
     const key = newKey();
     await wire.cut();
     await cache.put(key, 2, '"mine"', HOUR_MS);
-    await redis.direct.set(key, '{"version":3,"value":"theirs"}');
+    await redis.direct.set(key, `{"version":3,"shape":${SHAPE},"value":"theirs"}`);
     wire.mend();
     assertEquals(await firstAnswered(cache, key), { status: "HIT", value: '"theirs"' });
     while ((await cache.health()).breaker !== "closed") await delay(5);
     await cache.health();
-    assertEquals(await redis.direct.get(key), '{"version":3,"value":"theirs"}');
+    assertEquals(await redis.direct.get(key), `{"version":3,"shape":${SHAPE},"value":"theirs"}`);
   },
 );
 
@@ -245,7 +245,7 @@ test(
     await wire.cut();
     await cache.put(key, 2, '"new"', 50);
     await delay(60);
-    await redis.direct.set(key, '{"version":1,"value":"restored"}');
+    await redis.direct.set(key, `{"version":1,"shape":${SHAPE},"value":"restored"}`);
     wire.mend();
     assertEquals(await firstAnswered(cache, key), { status: "HIT", value: '"restored"' });
   },
@@ -262,7 +262,7 @@ test(
     await cache.put(key, 2, '"new"', HOUR_MS);
     wire.mend();
     assertEquals(await firstAnswered(cache, key), BYPASS);
-    assertEquals(await redis.direct.get(key), '{"version":1,"value":"old"}');
+    assertEquals(await redis.direct.get(key), `{"version":1,"shape":${SHAPE},"value":"old"}`);
   },
 );
 

@@ -145,7 +145,7 @@ Deno.test("Each of 50 orders is confirmed by exactly one mail, although each job
   );
   for (const order of orders) {
     const mail = server.mails.find(({ raw }) =>
-      header(raw, "Subject") === `Order ${order.number} is confirmed`
+      header(raw, "Subject") === `We have your order ${order.number}`
     );
     assertEquals(mail?.to, [users.find(({ id }) => id === order.user_id)!.email], order.number);
     assertMatch(mail!.raw, /Content-Type: text\/plain[\s\S]*Content-Type: text\/html/);
@@ -171,11 +171,22 @@ Deno.test("An order that expires and one that is cancelled are told of, each onc
     server.mails.map(({ raw }) => header(raw, "Subject")).sort(),
     [
       `Order ${late.number} has expired`,
-      `Order ${late.number} is confirmed`,
+      `We have your order ${late.number}`,
       `Order ${unwanted.number} is cancelled`,
-      `Order ${unwanted.number} is confirmed`,
+      `We have your order ${unwanted.number}`,
     ].sort(),
   );
+});
+
+Deno.test("An order that was cancelled before it was confirmed is told of as cancelled alone", async () => {
+  await using shop = await openShop({});
+  const { app, user, sku } = shop;
+  const { id, number } = await place(app, user, { [sku]: 1 });
+  await patch(app, user, id, { status: "CANCELLED" });
+  await shop.followUp();
+  await until("2 jobs are done", async () => await shop.jobs("completed") === 2);
+  const { body: { data } } = await read(app, user);
+  assertEquals(data.map(({ subject }: { subject: string }) => subject), [`Order ${number} is cancelled`]);
 });
 
 Deno.test("Without a mail server they are kept to be read, and a later one does not send what is old", async () => {
@@ -187,7 +198,7 @@ Deno.test("Without a mail server they are kept to be read, and a later one does 
   const { body } = await read(app, user);
   assertEquals(body.data.length, 1);
   const [{ subject, status, sent_at, order_id, recipient }] = body.data;
-  assertEquals([subject, status, sent_at], [`Order ${number} is confirmed`, "kept", null]);
+  assertEquals([subject, status, sent_at], [`We have your order ${number}`, "kept", null]);
   assertEquals([order_id, recipient], [id, user.email]);
   assert(body.data[0].body.includes("Total: €44.97"));
   await using server = await startMailServer();

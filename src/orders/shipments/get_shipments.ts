@@ -1,8 +1,9 @@
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
+import { type Page, toPage } from "../../platform/page.ts";
 import { getOrder, mayRead } from "../get_order.ts";
 import { findOrder } from "../queries.ts";
-import { findShipment, listShipments } from "./queries.ts";
+import { findShipment, listShipmentRows, listShipments } from "./queries.ts";
 import type { Shipment } from "./shipment.ts";
 
 /** @throws not_found, also for one of another's order */
@@ -17,4 +18,21 @@ export async function getShipment(ctx: Ctx, id: string): Promise<Shipment> {
 export async function listOrderShipments(ctx: Ctx, orderId: string): Promise<Shipment[]> {
   const { value: order } = await getOrder(ctx, orderId);
   return await listShipments(ctx.sql, order.id);
+}
+
+/** Which shipments, newest first. All filters must hold; times are half-open, `from` ≤ t < `to`. */
+export interface ListShipments {
+  status?: Shipment["status"];
+  order_id?: string;
+  tracking_number?: string;
+  created_from?: string;
+  created_to?: string;
+  /** The id of the last row. */
+  cursor?: [string];
+  limit: number;
+}
+
+/** Everybody's shipments, for staff. */
+export async function listAllShipments(ctx: Ctx, filter: ListShipments): Promise<Page<Shipment>> {
+  return toPage(await listShipmentRows(ctx.sql, filter), filter.limit, ({ id }) => [id]);
 }

@@ -1,11 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { expectedVersion, isUnchanged } from "../../http/etag.ts";
+import { pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../../http/router.ts";
 import { Id } from "../../http/schemas.ts";
 import { OrderParam } from "../schemas.ts";
 import { patchShipment } from "./change_shipment.ts";
-import { getShipment, listOrderShipments } from "./get_shipments.ts";
-import { ChangeShipmentBody, ShipBody, ShipmentSchema } from "./schemas.ts";
+import { getShipment, listAllShipments, listOrderShipments } from "./get_shipments.ts";
+import { ChangeShipmentBody, ShipBody, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
 import { shipOrder } from "./ship_order.ts";
 import type { Shipment } from "./shipment.ts";
 
@@ -70,6 +71,27 @@ shipmentRoutes.openapi(
     responses: { 200: json(z.object({ data: z.array(ShipmentSchema) }), "They all.", { data: [EXAMPLE] }) },
   }),
   async (c) => c.json({ data: await listOrderShipments(c.get("ctx"), c.req.valid("param").id) }, 200),
+);
+
+shipmentRoutes.openapi(
+  endpoint({ policy: "staff" }, {
+    method: "get",
+    path: "/v1/shipments",
+    operationId: "listShipments",
+    tags,
+    summary: "List all shipments",
+    description:
+      "Newest first; all filters must hold. `status=shipped` are those on their way, `tracking_number` finds the one that " +
+      "a carrier speaks of.",
+    request: { query: ShipmentsQuery },
+    responses: {
+      200: json(pageSchema(ShipmentSchema), "One page.", { data: [EXAMPLE], next_cursor: null }),
+    },
+  }),
+  async (c) => {
+    const page = await listAllShipments(c.get("ctx"), c.req.valid("query"));
+    return c.json(pageView(page, (shipment) => shipment), 200);
+  },
 );
 
 shipmentRoutes.openapi(

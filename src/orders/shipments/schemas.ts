@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { cursor, Limit } from "../../http/pagination.ts";
 import { Id, text, Timestamp } from "../../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../order.ts";
 
@@ -7,10 +8,12 @@ const ShipmentItem = z.strictObject({
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
 });
 
+const Status = z.enum(["shipped", "delivered"]);
+
 export const ShipmentSchema = z.object({
   id: Id,
   order_id: Id,
-  status: z.enum(["shipped", "delivered"]),
+  status: Status,
   items: z.array(ShipmentItem),
   carrier: z.string().nullable().openapi({ example: "DHL" }),
   tracking_number: z.string().nullable().openapi({ example: "00340434161094015902" }),
@@ -40,3 +43,16 @@ export const ChangeShipmentBody = z.strictObject({
   status: z.literal("delivered").openapi({ description: "It arrived" }),
   ...details,
 }).partial().openapi("ChangeShipment");
+
+export const ShipmentsQuery = z.strictObject({
+  status: Status.optional().openapi({ description: "Only shipments in this status" }),
+  order_id: Id.optional().openapi({ description: "Only those of this order" }),
+  tracking_number: text(1, 100).optional().openapi({
+    description: "Only those that their carrier knows by this number",
+    example: "00340434161094015902",
+  }),
+  created_from: Timestamp.optional().openapi({ description: "`shipped_at` this time or later" }),
+  created_to: Timestamp.optional().openapi({ description: "`shipped_at` before this time" }),
+  cursor: cursor(z.tuple([z.uuid()])),
+  limit: Limit,
+});

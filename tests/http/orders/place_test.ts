@@ -52,6 +52,7 @@ Deno.test("Placing an order answers 201 with the order, its address and its vers
         shipping_amount: 0,
         duty_amount: 0,
         tax_amount: 0,
+        shipping_tax_amount: 0,
         hs_code: "69120023",
         country_of_origin: "PT",
         weight_grams: 350,
@@ -69,6 +70,7 @@ Deno.test("Placing an order answers 201 with the order, its address and its vers
         shipping_amount: 0,
         duty_amount: 0,
         tax_amount: 0,
+        shipping_tax_amount: 0,
         hs_code: null,
         country_of_origin: null,
         weight_grams: null,
@@ -237,7 +239,18 @@ Deno.test("Staff place for another user, at other prices and in the past, and th
   assertEquals([body.external_reference, body.total_price], ["536365", 6 * 255 + 295]);
   const prices = body.items.map((item: Record<string, unknown>) => [item.unit_price, item.list_price]);
   assertEquals(prices, [[255, 295], [295, null]]);
-  assertEquals((await read(app, user, body.id)).body, body, "it is the user's own order");
+  const own = (await read(app, user, body.id)).body;
+  assertEquals(
+    own,
+    { ...body, placed_by: "staff" },
+    "it is the user's own order, and who of the staff is not told",
+  );
+  const told = await app.request("GET", `/v1/events?aggregate_type=order&aggregate_id=${body.id}`, {
+    token: user.token,
+  });
+  assertEquals(told.body.data[0].data.placed_by, "staff");
+  const { body: list } = await app.request("GET", "/v1/orders", { token: user.token });
+  assertEquals(list.data, [own]);
   const [created] = await eventsOf(app, "order", body.id);
   assertEquals([created!.type, created!.actor, created!.user_id], [
     "order.created",

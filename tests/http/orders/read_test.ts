@@ -1,3 +1,4 @@
+import { SHAPE } from "../../../src/platform/cache.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Cache } from "../../../src/platform/cache.ts";
 import { newId } from "../../../src/platform/id.ts";
@@ -188,7 +189,7 @@ Deno.test({
         const ttl = await redis.ttl(`orders:${order.id}`);
         assert(ttl > 290 && ttl <= 300, `${ttl} s`);
         const kept = JSON.parse((await redis.get(`orders:${order.id}`))!);
-        assertEquals(kept, { version, value: (await read(app, owner, order.id)).body });
+        assertEquals(kept, { version, shape: SHAPE, value: (await read(app, owner, order.id)).body });
         await redis.expire(`orders:${order.id}`, 100);
         await patch(app, owner, order.id, { note: "x" });
       }
