@@ -31,17 +31,15 @@ function notify(template: OrderTemplate): Subscription {
   return to(sendNotificationJob, (event) => ({ template, order_id: event.aggregate_id }));
 }
 
-/** An order that is over gives back what was paid or reserved for it. */
-const settleIfPaid = to(settleOrder, ({ aggregate_id, data }) => {
-  return data.amount_due !== 0 || data.amount_authorised !== 0 ? { order_id: aggregate_id } : undefined;
-});
+/** An order that is over gives back what was paid or reserved for it, and waits for no customer at their bank any more. */
+const settleMoney = to(settleOrder, ({ aggregate_id }) => ({ order_id: aggregate_id }));
 
 /** Which jobs follow from which events. The worker makes them from the log, once each. */
 export const SUBSCRIPTIONS: Record<string, Subscription[]> = {
   [orderCreated.type]: [to(processOrder, (event) => ({ order_id: event.aggregate_id }))],
   [orderProcessed.type]: [notify("order_confirmed")],
-  [orderExpired.type]: [notify("order_expired"), settleIfPaid],
-  [orderCancelled.type]: [notify("order_cancelled"), settleIfPaid],
+  [orderExpired.type]: [notify("order_expired"), settleMoney],
+  [orderCancelled.type]: [notify("order_cancelled"), settleMoney],
   [shipmentCreated.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
     return {
       template: "order_shipped" as const,

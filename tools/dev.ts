@@ -112,7 +112,14 @@ function localSettings(directory: string): Record<string, string> {
     Deno.writeTextFileSync(file, JSON.stringify(settings, null, 2), { mode: 0o600 });
   }
   const seller = Deno.env.get("SELLER_NAME") || Deno.env.get("SELLER_ADDRESS") ? {} : DEMO_SELLER;
-  return { APP_ENV: "local", LOG_FORMAT: "text", ...seller, ...JSON.parse(Deno.readTextFileSync(file)) };
+  return {
+    APP_ENV: "local",
+    LOG_FORMAT: "text",
+    // A developer's own server is the first to be told.
+    WEBHOOK_ALLOW_PRIVATE_ADDRESSES: "true",
+    ...seller,
+    ...JSON.parse(Deno.readTextFileSync(file)),
+  };
 }
 
 /** What the environment says; what is empty there, as in a copy of .env.example, says nothing. */

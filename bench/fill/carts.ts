@@ -72,7 +72,7 @@ async function writeQuoteEvents(tx: postgres.TransactionSql): Promise<void> {
                'line', line, 'product_id', product_id, 'sku', sku, 'name', name, 'quantity', quantity, 'hs_code', hs_code,
                'country_of_origin', country_of_origin, 'weight_grams', weight_grams, 'unit_price', amount,
                'line_total', line_total, 'shipping_amount', shipping_amount, 'duty_amount', duty_amount,
-               'tax_amount', tax_amount, 'duty_on_delivery', 0, 'tax_on_delivery', 0) order by line) as lines,
+               'tax_amount', tax_amount, 'shipping_tax_amount', shipping_tax_amount, 'duty_on_delivery', 0, 'tax_on_delivery', 0) order by line) as lines,
              ('[' || string_agg(${explanation(tx)}, ',' order by line) || ']')::json as explanation
       from (
         select *, sum(weight_grams * quantity) over (partition by id) as weight,

@@ -103,6 +103,9 @@ const anything = (tx: postgres.TransactionSql) =>
 async function draftLines(tx: postgres.TransactionSql): Promise<void> {
   await tx`
     create temp table visit_lines on commit drop as
+    select *, case when tax_amount = 0 then 0 else pg_temp.half_even(
+             tax_amount * shipping_amount, line_total + shipping_amount + duty_amount) end as shipping_tax_amount
+    from (
     select *, case when shipping_option is null then 0 else round(0.2 * (line_total + shipping_amount + duty_amount)) end::bigint
              as tax_amount
     from (
@@ -124,7 +127,8 @@ async function draftLines(tx: postgres.TransactionSql): Promise<void> {
           ) chosen
         ) priced
       ) sent
-    ) imported`;
+    ) imported
+    ) taxed`;
 }
 
 /**

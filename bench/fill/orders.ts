@@ -27,8 +27,7 @@ async function priceRefunds(tx: postgres.TransactionSql): Promise<void> {
              case d.refund when 'owed' then 0 when 'all' then d.duty_total
                else pg_temp.half_even(l.duty_amount, l.quantity) end as duty,
              case d.refund when 'owed' then 0 when 'all' then d.tax_total
-               else pg_temp.half_even(l.tax_amount - pg_temp.half_even(
-                 l.tax_amount * l.shipping_amount, l.line_total + l.duty_amount + l.shipping_amount), l.quantity) end as tax
+               else pg_temp.half_even(l.tax_amount - l.shipping_tax_amount, l.quantity) end as tax
       from draft d join drafted l on l.id = d.id and l.line = 1
       where d.refund is not null
     ) parts`;
@@ -114,9 +113,9 @@ async function writeRows(tx: postgres.TransactionSql): Promise<void> {
     order by d.id`;
   await tx`
     insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, line_total, shipping_amount,
-                             duty_amount, tax_amount, hs_code, country_of_origin, weight_grams, shipped, returned)
-    select l.id, line, product_id, sku, name, quantity, amount, line_total, shipping_amount, duty_amount, tax_amount, hs_code,
-           country_of_origin, weight_grams, case when d.is_shipped then quantity else 0 end,
+                             duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin, weight_grams, shipped, returned)
+    select l.id, line, product_id, sku, name, quantity, amount, line_total, shipping_amount, duty_amount, tax_amount,
+           shipping_tax_amount, hs_code, country_of_origin, weight_grams, case when d.is_shipped then quantity else 0 end,
            case when line = 1 then d.units_returned else 0 end
     from drafted l join draft d on d.id = l.id order by l.id, line`;
   await tx`

@@ -29,6 +29,7 @@ function item(line: number, known: Partial<Order["items"][number]> = {}): Order[
     shipping_amount: 0,
     duty_amount: 0,
     tax_amount: 0,
+    shipping_tax_amount: 0,
     hs_code: String(69120000 + line),
     country_of_origin: "PT",
     weight_grams: 350,

@@ -54,6 +54,10 @@ async function writeNotification(
   const order = await findOrder(ctx.sql, order_id);
   // A back-dated order is an import, of which nobody wants to hear years later.
   if (!order || order.placed_at !== order.created_at) return undefined;
+  // Whoever has given it up meanwhile is told that alone.
+  if (template === "order_confirmed" && (order.status === "CANCELLED" || order.status === "EXPIRED")) {
+    return undefined;
+  }
   await insertNotification(ctx.sql, {
     ...await render(ctx, told, order),
     ...key,

@@ -13,7 +13,7 @@ export interface Mail {
 type Words = { subject: (number: string) => string; opening: (number: string) => string };
 const WORDS: Record<OrderTemplate, Words> = {
   order_confirmed: {
-    subject: (number) => `Order ${number} is confirmed`,
+    subject: (number) => `We have your order ${number}`,
     opening: (number) => `Thank you for your order ${number}. This is what you ordered:`,
   },
   order_expired: {

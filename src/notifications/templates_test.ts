@@ -29,7 +29,7 @@ Deno.test("No amount is rounded, up to the largest that an order can have", () =
 Deno.test("A confirmation tells number, items, total and address", () => {
   const order = exampleOrder();
   assertEquals(renderMail("order_confirmed", order), {
-    subject: "Order WB-100001 is confirmed",
+    subject: "We have your order WB-100001",
     body: `Thank you for your order WB-100001. This is what you ordered:
 
 1 × Product 1: €5.00
@@ -76,6 +76,7 @@ const REFUND: Refund = {
   order_id: exampleOrder().id,
   payment_id: "0192f0c4-0000-7000-8000-000000000003",
   return_id: null,
+  follows: null,
   currency: "EUR",
   amount: 1299,
   goods_amount: 1299,

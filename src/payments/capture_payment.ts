@@ -4,13 +4,24 @@ import { transaction } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import { failedState } from "./charge.ts";
-import { getPayment } from "./create_payment.ts";
+import { askAboutPayment, failedState } from "./charge.ts";
+import { getPayment, refreshPayment } from "./create_payment.ts";
 import { getProvider } from "./get_provider.ts";
-import { isOver, nextCheck, openAmount, paymentRefused, type StoredPayment } from "./payment.ts";
+import {
+  FIRST_CHECK_MS,
+  isOver,
+  nextCheck,
+  openAmount,
+  paymentRefused,
+  refuseVoid,
+  type StoredPayment,
+} from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import {
+  beginCheck,
+  type Capture,
   endCapture,
+  findCapture,
   findPayment,
   findPendingCapture,
   insertCapture,
@@ -18,6 +29,9 @@ import {
   updatePayments,
 } from "./queries.ts";
 import { recordCharge } from "./record_charge.ts";
+
+/** The `failure_code` of a payment that was voided before its provider had heard of it. */
+const GIVEN_UP = "voided";
 
 /**
  * Captures what is reserved, all or a part of it.
@@ -49,13 +63,24 @@ export async function capturePayment(
           capturable: open,
         });
       }
-      const capture = { id: newId(), payment_id: payment.id, amount, status: "pending" as const };
+      const capture: Capture = {
+        id: newId(),
+        payment_id: payment.id,
+        amount,
+        status: "pending",
+        failure_message: null,
+      };
       await insertCapture(tx, ctx, capture);
       // If the process ends before the provider has answered, the sweeper asks again with the same id.
       await updatePayments(tx, [nextCheck(ctx.clock.now(), locked!)]);
       return capture;
     }));
-  if (replayed) return { value: (await findPayment(ctx.sql, payment.id))!, replayed };
+  // A replay goes on where the first call was cut off, and is refused as that was.
+  const { status, failure_message } = replayed ? (await findCapture(ctx.sql, capture.id))! : capture;
+  if (status === "failed") {
+    throw captureRefused("capture_failed", failure_message ?? "The provider refused it.");
+  }
+  if (status === "succeeded") return { value: (await findPayment(ctx.sql, payment.id))!, replayed };
   return { value: await sendCapture(ctx, payment, capture), replayed };
 }
 
@@ -80,45 +105,60 @@ export async function sendCapture(
     if (!(error instanceof ProviderError)) throw error;
     if (error.kind === "unknown") throw notAnswered(error);
     await endCapture(ctx.sql, ctx, capture.id, "failed", error.message);
-    throw paymentRefused({ pointer: "", code: error.code, message: error.message });
+    // What is refused is not as we know it: it has lapsed, or was captured at the provider itself.
+    await refreshPayment(ctx, payment);
+    throw captureRefused(error.code, error.message);
   }
 }
 
-/** Lets go of what is reserved. @throws not_found, payment_refused, provider_unavailable */
+/**
+ * Lets go of a payment: of what it has reserved, or while it still waits for its customer or its provider. The provider
+ * decides whether that is in time. Where it is not, what has come of the payment is recorded, and the refusal says it.
+ *
+ * @throws not_found, payment_refused, provider_unavailable
+ */
 export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> {
-  const payment = await getPayment(ctx, id);
-  if (payment.status === "voided") return payment;
-  if (payment.status === "captured" || payment.status === "failed") {
-    throw paymentRefused({
-      pointer: "",
-      code: "not_open",
-      message: `A payment that is ${payment.status} cannot be voided.`,
-    });
-  }
-  const provider = getProvider(ctx, payment.provider);
+  const known = await getPayment(ctx, id);
+  if (isVoided(known)) return known;
+  refuseVoid(ctx.actor, known);
   try {
-    if (payment.provider_reference === null) {
-      const found = await provider.find({ id: payment.id, reference: null });
-      if (!found) {
-        return await recordCharge(
-          ctx,
-          payment,
-          failedState(payment, "voided", "It was voided before it was charged."),
-        );
-      }
-      payment.provider_reference = found.reference;
-    }
-    const reference = payment.provider_reference;
-    return await recordCharge(
-      ctx,
-      payment,
-      await provider.void({ id: payment.id, reference }),
-    );
+    const payment = known.provider_reference === null ? await findOrGiveUp(ctx, known) : known;
+    if (isVoided(payment)) return payment;
+    refuseVoid(ctx.actor, payment);
+    const reference = payment.provider_reference!;
+    const state = await getProvider(ctx, payment.provider).void({ id: payment.id, reference });
+    return await recordCharge(ctx, payment, state);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    if (error.kind === "unknown") throw notAnswered(error);
-    throw paymentRefused({ pointer: "", code: error.code, message: error.message });
+    if (error.kind === "unknown") {
+      await beginCheck(ctx.sql, nextCheck(ctx.clock.now(), known));
+      throw notAnswered(error);
+    }
+    const payment = await refreshPayment(ctx, known);
+    if (isVoided(payment)) return payment;
+    refuseVoid(ctx.actor, payment);
+    throw paymentRefused({ pointer: "path/id", code: error.code, message: error.message });
   }
+}
+
+/** Was it let go of, or given up before its provider had heard of it? */
+function isVoided({ status, failure_code }: StoredPayment): boolean {
+  return status === "voided" || (status === "failed" && failure_code === GIVEN_UP);
+}
+
+/** What came of a charge that was not answered; one that its provider never heard of is given up. */
+async function findOrGiveUp(ctx: Ctx, payment: StoredPayment): Promise<StoredPayment> {
+  const found = await askAboutPayment(ctx, payment);
+  if (found) return found;
+  if (ctx.clock.now().getTime() - new Date(payment.created_at).getTime() < FIRST_CHECK_MS) {
+    throw new ProviderError("unknown", "charge_under_way", "The charge may be on its way to the provider.");
+  }
+  const givenUp = failedState(payment, GIVEN_UP, "It was voided before it was charged.");
+  return await recordCharge(ctx, payment, givenUp);
+}
+
+function captureRefused(code: string, message: string): AppError {
+  return paymentRefused({ pointer: "", code, message });
 }
 
 function captureUnderWay(): AppError {

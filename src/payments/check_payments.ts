@@ -4,8 +4,8 @@ import { isUnavailable } from "../platform/db.ts";
 import { errorFields } from "../platform/log.ts";
 import { sendCapture, voidPayment } from "./capture_payment.ts";
 import { askAboutPayment, failedState } from "./charge.ts";
-import { isOver, nextCheck, type StoredPayment } from "./payment.ts";
-import { findPendingCapture, listDuePayments, postponeCheck } from "./queries.ts";
+import { isFinal, nextCheck, type StoredPayment, wantsNothing } from "./payment.ts";
+import { endCheck, findPendingCapture, listDuePayments, postponeCheck } from "./queries.ts";
 import { recordCharge } from "./record_charge.ts";
 import { nextAttempt, type Refund } from "./refund.ts";
 import { listDueRefunds, postponeRefund } from "./refund_queries.ts";
@@ -38,12 +38,17 @@ export async function checkDuePayments(ctx: Ctx, signal: AbortSignal): Promise<{
 /** What of this payment is in doubt? A capture is sent again with its id; else the provider says how the charge stands. */
 async function checkPayment(ctx: Ctx, payment: StoredPayment, signal: AbortSignal): Promise<void> {
   // First of all, so that one that cannot be answered does not hold up the others.
-  await postponeCheck(ctx.sql, nextCheck(ctx.clock.now(), payment));
+  const postponed = nextCheck(ctx.clock.now(), payment);
+  await postponeCheck(ctx.sql, postponed);
   const capture = await findPendingCapture(ctx.sql, payment.id);
   if (capture) return void await sendCapture(ctx, payment, capture);
   const found = await askAboutPayment(ctx, payment, signal);
-  if (found?.status === "requires_action") await giveUpIfOver(ctx, found);
-  if (found) return;
+  if (found) {
+    const isOpen = found.status === "requires_action" || found.status === "authorised";
+    const after = isOpen ? await giveUpUnlessWanted(ctx, found) : found;
+    if (after.status === "authorised" || isFinal(after.status)) await endCheck(ctx.sql, postponed);
+    return;
+  }
   const age = ctx.clock.now().getTime() - new Date(payment.created_at).getTime();
   if (payment.status !== "created" || age < LOST_AFTER_MS) return;
   await recordCharge(
@@ -53,10 +58,10 @@ async function checkPayment(ctx: Ctx, payment: StoredPayment, signal: AbortSigna
   );
 }
 
-/** Nobody is to pay any more for an order that is over; else a customer who left would be waited for for ever. */
-async function giveUpIfOver(ctx: Ctx, payment: StoredPayment): Promise<void> {
+/** Nobody is to pay any more for an order that wants no money; else a customer who left would be waited for for ever. */
+async function giveUpUnlessWanted(ctx: Ctx, payment: StoredPayment): Promise<StoredPayment> {
   const order = await findOrder(ctx.sql, payment.order_id);
-  if (order && isOver(order)) await voidPayment(ctx, payment.id);
+  return order && wantsNothing(order) ? await voidPayment(ctx, payment.id) : payment;
 }
 
 async function retryRefund(ctx: Ctx, refund: Refund): Promise<void> {

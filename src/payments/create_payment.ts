@@ -7,14 +7,7 @@ import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts
 import { askAboutPayment, chargePayment } from "./charge.ts";
 import { paymentCreated } from "./events.ts";
 import { getProvider } from "./get_provider.ts";
-import {
-  type AskPayment,
-  newPayment,
-  type Payment,
-  paymentView,
-  promisedAmount,
-  type StoredPayment,
-} from "./payment.ts";
+import { type AskPayment, newPayment, type Payment, paymentView, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { findPayment, insertPayment, listPayments } from "./queries.ts";
 
@@ -22,7 +15,8 @@ import { findPayment, insertPayment, listPayments } from "./queries.ts";
  * Pays for an order: the payment is stored first, then charged. While one is under way, no other is begun for the same
  * money.
  *
- * @throws not_found, payment_refused (which says what is due), idempotency_key_reused
+ * @throws not_found, payment_refused (which says what can be paid, and which payments are in the way),
+ *   idempotency_key_reused
  */
 export async function createPayment(
   ctx: Ctx,
@@ -34,11 +28,7 @@ export async function createPayment(
     once(tx, idempotency, async () => {
       const order = await lockOrder(tx, input.orderId);
       if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
-      const promised = (await listPayments(tx, order.id)).reduce(
-        (sum, each) => sum + promisedAmount(each),
-        0,
-      );
-      const payment = newPayment(ctx, order, input.ask, promised);
+      const payment = newPayment(ctx, order, input.ask, await listPayments(tx, order.id));
       await insertPayment(tx, payment);
       await appendEvents(tx, ctx, [{
         event: paymentCreated,

@@ -29,6 +29,7 @@ export const EXAMPLE_REFUND: Refund = {
   order_id: EXAMPLE_PAYMENT.order_id,
   payment_id: EXAMPLE_PAYMENT.id,
   return_id: null,
+  follows: null,
   currency: "EUR",
   amount: 1499,
   goods_amount: 1499,

@@ -7,7 +7,7 @@ export { newPayment, type Payment, paymentView, type StoredPayment } from "./pay
 export { deleteOldWebhooks, findPayment, insertPaymentsAlso, listPayments } from "./queries.ts";
 export type { Refund } from "./refund.ts";
 export { beginRefund } from "./refund_order.ts";
-export { findRefund } from "./refund_queries.ts";
+export { findRefund, listRefunds } from "./refund_queries.ts";
 export { PaymentBody, PaymentSchema, RefundSchema } from "./schemas.ts";
 export { sendRefund } from "./send_refund.ts";
 export { settleMoney } from "./settle_order.ts";

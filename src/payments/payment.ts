@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { actorName, type Ctx } from "../platform/ctx.ts";
+import { type Actor, actorName, type Ctx, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import type { Order } from "../orders/mod.ts";
@@ -32,31 +32,36 @@ export interface StoredPayment extends Payment {
 
 const SECOND_MS = 1000;
 /** A charge that was not answered is asked about after this long; a browser that went to its bank, after that. */
-const FIRST_CHECK_MS = 60 * SECOND_MS;
+export const FIRST_CHECK_MS = 60 * SECOND_MS;
 const ACTION_CHECK_MS = 15 * 60 * SECOND_MS;
 const MAX_CHECK_MS = 6 * 3600 * SECOND_MS;
 
-/** A payment as it begins: stored before its provider hears of it. @throws payment_refused */
-export function newPayment(ctx: Ctx, order: Order, ask: AskPayment, promised = 0): StoredPayment {
-  const due = order.amount_due - promised;
-  const amount = ask.amount ?? due;
-  if (order.status !== "PENDING" || due <= 0) {
+/**
+ * A payment as it begins: stored before its provider hears of it.
+ *
+ * @param others the order's other payments; what those under way may bring in is not asked for again
+ * @throws payment_refused
+ */
+export function newPayment(
+  ctx: Ctx,
+  order: Order,
+  ask: AskPayment,
+  others: readonly Payment[] = [],
+): StoredPayment {
+  const underWay = others.filter((other) => promisedAmount(other) > 0);
+  const payable = underWay.reduce((left, other) => left - promisedAmount(other), order.amount_due);
+  const amount = ask.amount ?? payable;
+  if (order.status !== "PENDING" || order.amount_due <= 0) {
     throw paymentRefused({
       pointer: "",
       code: "nothing_due",
-      message: promised > 0 && order.status === "PENDING"
-        ? `Other payments under way cover all that is due (${promised}): capture or void them first.`
-        : `Nothing is to be paid for an order that is ${order.status} with ${due} due.`,
-      amount_due: due,
+      message: `Nothing is to be paid for an order that is ${order.status} with ${order.amount_due} due.`,
+      payable: 0,
     });
   }
-  if (amount > due) {
-    throw paymentRefused({
-      pointer: "/amount",
-      code: "more_than_due",
-      message: `must be at most ${due}, which is what is due beside other payments under way`,
-      amount_due: due,
-    });
+  if (payable <= 0) throw refusedFor(underWay, { pointer: "", code: "nothing_due", payable: 0 });
+  if (amount > payable) {
+    throw refusedFor(underWay, { pointer: "/amount", code: "more_than_due", payable });
   }
   const now = ctx.clock.now();
   return {
@@ -84,6 +89,30 @@ export function newPayment(ctx: Ctx, order: Order, ask: AskPayment, promised = 0
     created_at: now.toISOString(),
     updated_at: now.toISOString(),
   };
+}
+
+/** The refusal of more than can be paid: it names what is in the way, and what takes that out of it. */
+function refusedFor(
+  underWay: readonly Payment[],
+  error: { pointer: string; code: string; payable: number },
+): AppError {
+  const { payable } = error;
+  const [what, them] = underWay.length === 1 ? ["A payment", "it"] : ["Payments", "them"];
+  const others = `${what} under way, ${underWay.map(({ id }) => id).join(", ")}`;
+  const wayOut = `void ${them} first, POST /v1/payments/{id}/void, or see ${them} through`;
+  return paymentRefused({
+    ...error,
+    message: payable === 0
+      ? `${others}, may bring in all that is due: ${wayOut}.`
+      : underWay.length === 0
+      ? `must be at most ${payable}, which is what is due`
+      : `must be at most ${payable}. ${others}, may bring in the rest that is due: ${wayOut}.`,
+    payments: underWay.map((each) => ({
+      payment_id: each.id,
+      status: each.status,
+      promised: promisedAmount(each),
+    })),
+  });
 }
 
 /**
@@ -171,9 +200,38 @@ export function isFinal(status: Status): boolean {
   return status === "captured" || status === "failed" || status === "voided";
 }
 
+/**
+ * May this caller let go of the payment? Staff of any that is open; its order's owner while nothing was reserved or
+ * captured.
+ *
+ * @throws payment_refused
+ */
+export function refuseVoid(actor: Actor, { status, amount_authorised }: Payment): void {
+  if (isFinal(status)) {
+    throw paymentRefused({
+      pointer: "path/id",
+      code: "not_open",
+      message: `A payment that is ${status} cannot be voided.`,
+      status,
+    });
+  }
+  if (isStaff(actor) || amount_authorised === 0) return;
+  throw paymentRefused({
+    pointer: "path/id",
+    code: "staff_only",
+    message: `Only staff let go of a payment that is ${status}; so does cancelling its order.`,
+    status,
+  });
+}
+
 /** Has the order ended without anything to be paid for? */
 export function isOver({ status }: Pick<Order, "status">): boolean {
   return status === "CANCELLED" || status === "EXPIRED";
+}
+
+/** Is no money wanted for it, as it is over, or paid by other means? */
+export function wantsNothing(order: Pick<Order, "status" | "amount_due">): boolean {
+  return isOver(order) || order.amount_due <= 0;
 }
 
 export function paymentRefused(error: FieldError): AppError {

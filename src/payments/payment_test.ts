@@ -10,8 +10,11 @@ import {
   newPayment,
   nextCheck,
   openAmount,
+  type Payment,
+  PAYMENT_STATUSES,
   paymentView,
   promisedAmount,
+  refuseVoid,
   type StoredPayment,
 } from "./payment.ts";
 import type { ChargeState } from "./providers/provider.ts";
@@ -159,19 +162,73 @@ Deno.test("What is let go after a part was captured is a payment of that part, a
   assertEquals([isFinal(rest.status), promisedAmount(rest)], [true, 0]);
 });
 
+/** Another payment of the order, which may bring in so much. */
+const other = (amount: number, status: StoredPayment["status"] = "requires_action") => ({
+  ...begun(),
+  amount,
+  status,
+});
+
+function refusal(order: Parameters<typeof exampleOrder>[0], more: Partial<AskPayment>, others: Payment[]) {
+  return assertThrows(() => newPayment(ctx, exampleOrder(order), ask(more), others), AppError).errors[0]!;
+}
+
 Deno.test("A payment is of what is due beside others under way, and never of more, nor of an order that is over", () => {
   assertEquals(newPayment(ctx, exampleOrder(), ask()).amount, 1500);
-  assertEquals(newPayment(ctx, exampleOrder(), ask(), 400).amount, 1100);
-  assertEquals(newPayment(ctx, exampleOrder(), ask({ amount: 300 }), 400).amount, 300);
-  const refusal = (order: Parameters<typeof exampleOrder>[0], more: Partial<AskPayment>, promised: number) =>
-    assertThrows(() => newPayment(ctx, exampleOrder(order), ask(more), promised), AppError).errors[0]!;
-  assertEquals(
-    [refusal({}, { amount: 1101 }, 400).pointer, refusal({}, { amount: 1101 }, 400).amount_due],
-    ["/amount", 1100],
-  );
-  assertEquals(refusal({}, {}, 1500).code, "nothing_due");
+  assertEquals(newPayment(ctx, exampleOrder(), ask(), [other(400)]).amount, 1100);
+  assertEquals(newPayment(ctx, exampleOrder(), ask({ amount: 300 }), [other(400)]).amount, 300);
+  for (const status of ["failed", "voided", "captured"] as const) {
+    assertEquals(newPayment(ctx, exampleOrder(), ask(), [other(400, status)]).amount, 1500);
+  }
   for (const status of ["PAID", "PROCESSING", "CANCELLED", "EXPIRED", "REFUNDED"] as const) {
-    assertEquals(refusal({ status }, {}, 0).code, "nothing_due");
+    const { code, payable, payments } = refusal({ status }, {}, [other(400)]);
+    assertEquals([code, payable, payments], ["nothing_due", 0, undefined], status);
+  }
+});
+
+Deno.test("A refusal says what is payable, which payments are in the way, and how they get out of it", () => {
+  const [one, two] = [other(1000), other(500, "processing")];
+  const all = refusal({}, {}, [other(700, "failed"), one, two]);
+  assertEquals([all.pointer, all.code, all.payable], ["", "nothing_due", 0]);
+  assertEquals(all.payments, [
+    { payment_id: one.id, status: "requires_action", promised: 1000 },
+    { payment_id: two.id, status: "processing", promised: 500 },
+  ]);
+  for (const word of [one.id, two.id, "void", "/v1/payments/{id}/void"]) {
+    assert(all.message.includes(word), word);
+  }
+
+  const part = refusal({}, { amount: 501 }, [one]);
+  assertEquals([part.pointer, part.code, part.payable], ["/amount", "more_than_due", 500]);
+  assertEquals(part.payments, [{ payment_id: one.id, status: "requires_action", promised: 1000 }]);
+  assert(part.message.includes(one.id) && part.message.includes("void it"));
+
+  const alone = refusal({}, { amount: 1501 }, []);
+  assertEquals([alone.payable, alone.payments, alone.message], [
+    1500,
+    [],
+    "must be at most 1500, which is what is due",
+  ]);
+});
+
+Deno.test("An owner lets go of a payment while nothing was reserved or captured, staff of any that is open", () => {
+  const owner = ctx.actor;
+  const staff = { ...owner, role: "staff" } as Ctx["actor"];
+  const may = (actor: Ctx["actor"], payment: Payment) => {
+    try {
+      refuseVoid(actor, payment);
+      return true;
+    } catch (error) {
+      assert(error instanceof AppError && error.code === "payment_refused");
+      return false;
+    }
+  };
+  for (const status of PAYMENT_STATUSES) {
+    const isOpen = !isFinal(status);
+    assertEquals(may(staff, other(AMOUNT, status)), isOpen, status);
+    assertEquals(may(owner, other(AMOUNT, status)), isOpen, status);
+    assertEquals(may(staff, { ...other(AMOUNT, status), amount_authorised: 1 }), isOpen, status);
+    assertEquals(may(owner, { ...other(AMOUNT, status), amount_authorised: 1 }), false, status);
   }
 });
 

@@ -4,7 +4,7 @@ import { sweepTable } from "../platform/sweep_job.ts";
 import { paymentCreated } from "./events.ts";
 import type { StoredPayment } from "./payment.ts";
 
-const paymentColumns = (sql: Sql | Tx): Fragment =>
+export const paymentColumns = (sql: Sql | Tx): Fragment =>
   sql`
     id, order_id, provider, status, currency, amount, capture_method, payment_method, return_url, provider_reference,
     redirect_url, amount_authorised, amount_captured, amount_refunding, amount_refunded, failure_code, failure_message,
@@ -99,6 +99,7 @@ export interface Capture {
   payment_id: string;
   amount: number;
   status: "pending" | "succeeded" | "failed";
+  failure_message: string | null;
 }
 
 export async function insertCapture(tx: Tx, ctx: Ctx, capture: Capture): Promise<void> {
@@ -108,10 +109,16 @@ export async function insertCapture(tx: Tx, ctx: Ctx, capture: Capture): Promise
     values (${capture.id}, ${capture.payment_id}, ${capture.amount}, ${now}, ${now})`;
 }
 
+export async function findCapture(sql: Sql, id: string): Promise<Capture | undefined> {
+  const [capture] = await sql<Capture[]>`
+    select id, payment_id, amount, status, failure_message from captures where id = ${id}`;
+  return capture;
+}
+
 /** The capture that a provider has not answered to yet. */
 export async function findPendingCapture(sql: Sql | Tx, paymentId: string): Promise<Capture | undefined> {
   const [capture] = await sql<Capture[]>`
-    select id, payment_id, amount, status from captures where payment_id = ${paymentId} and status = 'pending'`;
+    select id, payment_id, amount, status, failure_message from captures where payment_id = ${paymentId} and status = 'pending'`;
   return capture;
 }
 
@@ -129,6 +136,17 @@ export async function endCapture(
       where id = ${id} and status = 'pending' returning payment_id
     )
     update payments set check_at = null, checks = 0 where id in (select payment_id from ended)`;
+}
+
+/** From now on something is in doubt about a payment. */
+export async function beginCheck(sql: Sql, { id, check_at, checks }: StoredPayment): Promise<void> {
+  await sql`
+    update payments set check_at = ${check_at}, checks = ${checks} where id = ${id} and check_at is null`;
+}
+
+/** Nothing is in doubt any more, unless it began to be so again since it was asked about. */
+export async function endCheck(sql: Sql, { id, check_at }: StoredPayment): Promise<void> {
+  await sql`update payments set check_at = null, checks = 0 where id = ${id} and check_at = ${check_at}`;
 }
 
 /** Remembers what a provider told us. False: it told us before. */

@@ -13,7 +13,7 @@ import { isRefusal, pipelined, type Tx } from "../platform/db.ts";
 import { appendEvents, type NewEvent } from "../platform/events.ts";
 import { eventOfChange, paymentStray } from "./events.ts";
 import { afterState, isOver, openAmount, paymentView, type StoredPayment } from "./payment.ts";
-import type { ChargeState } from "./providers/provider.ts";
+import { type ChargeState, ProviderError } from "./providers/provider.ts";
 import { lockPayments, updatePayments } from "./queries.ts";
 
 /** How long what is reserved keeps its order alive: the usual life of an authorisation. */
@@ -30,12 +30,26 @@ export interface Told {
  * Records how a provider says that a payment stands: the payment, its order's ledger and statuses, and the events of
  * both, in one transaction. The answer to a charge, a webhook, the customer's return and the sweeper all end here, in any
  * order and any number: what is known already changes nothing.
+ *
+ * @throws ProviderError where it cannot be
  */
 export async function recordCharge(
   ctx: Ctx,
-  payment: Told["payment"],
+  payment: Told["payment"] & Pick<StoredPayment, "amount">,
   state: ChargeState,
 ): Promise<StoredPayment> {
+  if (Math.max(state.amountAuthorised, state.amountCaptured) > payment.amount) {
+    // Nothing of it can be believed: somebody is to look at it, and it is asked about again.
+    ctx.log.error("a provider says that it took more than it was asked for", {
+      payment_id: payment.id,
+      order_id: payment.order_id,
+    });
+    throw new ProviderError(
+      "unknown",
+      "more_than_asked",
+      "The provider says that it took more than was asked for.",
+    );
+  }
   return await recorderOf(ctx.sql)({ ctx, payment, state });
 }
 
@@ -101,7 +115,9 @@ function orderWrite({ ctx, order, before, after }: News): OrderWrite[] {
   const transactions = captured === 0 ? [] : [captureOf(order, captured, { payment_id: after.id })];
   const write = booked(ctx, order, transactions, {
     amount_authorised: order.amount_authorised + reserved,
-    expires_at: reserved > 0 ? laterExpiry(ctx.clock.now(), order) : order.expires_at,
+    expires_at: reserved > 0 && order.amount_authorised + reserved >= order.amount_due - captured
+      ? laterExpiry(ctx.clock.now(), order)
+      : earlierExpiry(ctx.clock.now(), ctx.config.orderExpirationMs, order, { reserved, captured }),
   });
   return [write];
 }
@@ -111,6 +127,19 @@ function laterExpiry(now: Date, { status, expires_at }: Order): string | null {
   if (status !== "PENDING" || expires_at === null) return expires_at;
   const until = new Date(now.getTime() + AUTHORISED_FOR_MS).toISOString();
   return until > expires_at ? until : expires_at;
+}
+
+/** What nobody's money is reserved for any more is held no longer than what was just ordered. */
+function earlierExpiry(
+  now: Date,
+  expiresAfterMs: number,
+  { status, expires_at, amount_authorised, amount_paid }: Order,
+  { reserved, captured }: { reserved: number; captured: number },
+): string | null {
+  const isPromised = amount_authorised + reserved > 0 || amount_paid + captured > 0;
+  if (status !== "PENDING" || expires_at === null || isPromised) return expires_at;
+  const until = new Date(now.getTime() + expiresAfterMs).toISOString();
+  return until < expires_at ? until : expires_at;
 }
 
 async function tellOfPayments(

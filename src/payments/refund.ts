@@ -77,6 +77,26 @@ export function splitRefund(
   return { amount, parts: partsOf((part) => Number(shares[PARTS.indexOf(part)] ?? 0)), items: [] };
 }
 
+/**
+ * The same, given back by several payments: each share has its part of everything, so that it can be booked, or fail, by
+ * itself. The units stay with the first. Pure.
+ *
+ * @param amounts what each gives, which together are the amount
+ */
+export function shareOut({ amount, parts, items }: RefundSplit, amounts: number[]): RefundSplit[] {
+  const owed = amount - PARTS.reduce((sum, part) => sum + parts[part], 0);
+  let left = [owed, ...PARTS.map((part) => parts[part])];
+  return amounts.map((amount, index) => {
+    const taken = allocate(BigInt(amount), left.map(BigInt)).map(Number);
+    left = left.map((each, i) => each - taken[i]!);
+    return {
+      amount,
+      parts: partsOf((part) => taken[1 + PARTS.indexOf(part)]!),
+      items: index === 0 ? items : [],
+    };
+  });
+}
+
 function ofItems(
   { order, left, money, refundedUnits }: RefundFacts,
   asked: { line: number; quantity: number }[],
@@ -119,7 +139,8 @@ function unitsOf(item: OrderItem, before: number, quantity: number, withShipping
   const ofUnits = (whole: number) =>
     share(whole, before + quantity, item.quantity) - share(whole, before, item.quantity);
   const taxable = item.line_total + item.duty_amount + item.shipping_amount;
-  const shippingTax = taxable === 0 ? 0 : share(item.tax_amount, item.shipping_amount, taxable);
+  const shippingTax = item.shipping_tax_amount ??
+    (taxable === 0 ? 0 : share(item.tax_amount, item.shipping_amount, taxable));
   return {
     goods: item.unit_price * quantity,
     shipping: withShipping ? ofUnits(item.shipping_amount) : 0,

@@ -23,6 +23,7 @@ import {
   type RefundFacts,
   refundRefused,
   type RefundSplit,
+  shareOut,
   splitRefund,
   takenParts,
 } from "./refund.ts";
@@ -51,7 +52,12 @@ export async function refundOrder(
   return { value: await sendRefund(ctx, refund), replayed };
 }
 
-/** Reserves a refund of an order whose row the caller holds, and tells the log. `sendRefund` follows after the commit. */
+/**
+ * Reserves a refund of an order whose row the caller holds, and tells the log. `sendRefund` comes after the commit. Where
+ * no single payment has enough, the others give their shares in refunds that follow the first.
+ *
+ * @returns the one that names the units
+ */
 export async function beginRefund(
   tx: Tx,
   ctx: Ctx,
@@ -62,13 +68,35 @@ export async function beginRefund(
   const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
   const refunds = await listRefunds(tx, order.id);
   const split = splitRefund(await factsOf(tx, order, refunds), ask);
-  const payment = choosePayment(order, payments, split, ask.payment_id);
+  const givers = chooseGivers(order, payments, split, ask.payment_id);
+  const shares = shareOut(split, givers.map(({ amount }) => amount));
+  const draft = (index: number, follows: string | null) =>
+    newRefund(ctx, order, { ...ask, follows }, shares[index]!, givers[index]!.payment);
+  const first = draft(0, null);
+  const begun = [first, ...shares.slice(1).map((_, index) => draft(index + 1, first.id))];
+  for (const [index, refund] of begun.entries()) {
+    await reserveRefund(tx, ctx, order, refund, givers[index]!.payment);
+  }
+  // Money that no provider holds is given back by staff themselves: recording it is all there is to do.
+  return first.payment_id === null
+    ? await settleRefund(tx, ctx, order, undefined, first, { status: "succeeded" }, written)
+    : first;
+}
+
+function newRefund(
+  ctx: Ctx,
+  order: Order,
+  ask: { reason: string; return_id?: string; follows: string | null },
+  split: RefundSplit,
+  payment: StoredPayment | undefined,
+): Refund {
   const now = ctx.clock.now();
-  const refund: Refund = {
+  return {
     id: newId(),
     order_id: order.id,
     payment_id: payment?.id ?? null,
     return_id: ask.return_id ?? null,
+    follows: ask.follows,
     currency: order.currency,
     amount: split.amount,
     goods_amount: split.parts.goods,
@@ -81,17 +109,26 @@ export async function beginRefund(
     provider_reference: null,
     failure_message: null,
     attempts: 0,
-    next_attempt_at: payment ? nextAttempt(now, 0) : null,
+    next_attempt_at: payment && ask.follows === null ? nextAttempt(now, 0) : null,
     version: 1,
     created_at: now.toISOString(),
     updated_at: now.toISOString(),
   };
+}
+
+async function reserveRefund(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  refund: Refund,
+  payment: StoredPayment | undefined,
+): Promise<void> {
   await insertRefund(tx, ctx, refund);
   if (payment) {
     await updatePayments(tx, [{
       ...payment,
       amount_refunding: payment.amount_refunding + refund.amount,
-      updated_at: now.toISOString(),
+      updated_at: refund.updated_at,
     }]);
   }
   await appendEvents(tx, ctx, [{
@@ -101,10 +138,6 @@ export async function beginRefund(
     userId: order.user_id,
     data: refund,
   }]);
-  // Money that no provider holds is given back by staff themselves: recording it is all there is to do.
-  return payment
-    ? refund
-    : await settleRefund(tx, ctx, order, undefined, refund, { status: "succeeded" }, written);
 }
 
 async function factsOf(tx: Tx, order: Order, refunds: Refund[]): Promise<RefundFacts> {
@@ -128,24 +161,41 @@ async function factsOf(tx: Tx, order: Order, refunds: Refund[]): Promise<RefundF
   };
 }
 
-/** The payment that has enough left, the latest first; undefined for money that staff recorded. */
-function choosePayment(
+/** A payment, or without one the money that staff recorded, and what it gives. */
+interface Giver {
+  payment?: StoredPayment;
+  amount: number;
+}
+
+/**
+ * Who gives the money back: one payment that has enough left, the latest first, else what staff recorded, else as many as it
+ * takes, the latest first and what staff recorded last.
+ */
+function chooseGivers(
   order: Order,
   payments: StoredPayment[],
   { amount }: RefundSplit,
   asked: string | undefined,
-): StoredPayment | undefined {
+): Giver[] {
   const leftOf = (p: StoredPayment) => p.amount_captured - p.amount_refunded - p.amount_refunding;
   const chosen = payments.findLast((p) => leftOf(p) >= amount && (asked === undefined || asked === p.id));
-  if (chosen) return chosen;
+  if (chosen) return [{ payment: chosen, amount }];
+  const having: Giver[] = payments.map((payment) => ({ payment, amount: leftOf(payment) })).reverse();
+  if (asked !== undefined) {
+    throw refundRefused([{
+      pointer: "/payment_id",
+      code: "no_payment_with_enough",
+      message: `No such payment has ${amount} left to be refunded.`,
+      payments: having.map(({ payment, amount }) => ({ payment_id: payment!.id, refundable: amount })),
+    }]);
+  }
   const recorded = order.amount_paid - order.amount_refunded -
     payments.reduce((sum, p) => sum + p.amount_captured - p.amount_refunded, 0);
-  if (asked === undefined && recorded >= amount) return undefined;
-  throw refundRefused([{
-    pointer: asked === undefined ? "/amount" : "/payment_id",
-    code: "no_payment_with_enough",
-    message: `No ${asked === undefined ? "single " : "such "}payment has ${amount} left to be refunded.`,
-    payments: payments.map((p) => ({ payment_id: p.id, refundable: leftOf(p) })),
-    recorded,
-  }]);
+  if (recorded >= amount) return [{ amount }];
+  let left = amount;
+  return [...having, { amount: recorded }].flatMap((giver) => {
+    const given = Math.min(left, giver.amount);
+    left -= given;
+    return given > 0 ? [{ ...giver, amount: given }] : [];
+  });
 }

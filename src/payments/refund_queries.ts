@@ -2,9 +2,9 @@ import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import type { Refund } from "./refund.ts";
 
-const refundColumns = (sql: Sql | Tx): Fragment =>
+export const refundColumns = (sql: Sql | Tx): Fragment =>
   sql`
-    id, order_id, payment_id, return_id, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount, items,
+    id, order_id, payment_id, return_id, follows, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount, items,
     reason, status, provider_reference, failure_message, attempts, next_attempt_at, version, created_at, updated_at`;
 
 export async function findRefund(sql: Sql | Tx, id: string): Promise<Refund | undefined> {
@@ -23,6 +23,12 @@ export async function lockRefund(tx: Tx, id: string): Promise<Refund | undefined
 export async function listRefunds(sql: Sql | Tx, orderId: string): Promise<Refund[]> {
   return await sql<Refund[]>`
     select ${refundColumns(sql)} from refunds where order_id = ${orderId} order by id`;
+}
+
+/** Holds the refunds that follow this one until the transaction ends. */
+export async function lockFollowers(tx: Tx, id: string): Promise<Refund[]> {
+  return await tx<Refund[]>`
+    select ${refundColumns(tx)} from refunds where follows = ${id} order by id for no key update`;
 }
 
 /** Refunds that are to be tried again by now. */

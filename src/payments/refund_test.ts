@@ -10,6 +10,7 @@ import {
   type Refund,
   type RefundFacts,
   type RefundSplit,
+  shareOut,
   splitRefund,
   takenParts,
 } from "./refund.ts";
@@ -26,13 +27,14 @@ const lines = fc.array(
     shipping: cents,
     duty: cents,
     tax: cents,
+    shippingTax: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
   }),
   { minLength: 1, maxLength: 4 },
 );
 
 /** An order of these lines that was paid in full, and perhaps too much. */
 function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, overpaid = 0): Order {
-  const items = of.map(({ quantity, price, shipping, duty, tax }, i): OrderItem => ({
+  const items = of.map(({ quantity, price, shipping, duty, tax, shippingTax }, i): OrderItem => ({
     ...exampleOrder().items[0]!,
     line: i + 1,
     quantity,
@@ -41,6 +43,7 @@ function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, o
     shipping_amount: shipping,
     duty_amount: duty,
     tax_amount: tax,
+    shipping_tax_amount: shippingTax === null ? null : Math.floor(tax * shippingTax),
   }));
   const total = (amount: (item: OrderItem) => number) => items.reduce((sum, item) => sum + amount(item), 0);
   const parts = {
@@ -170,7 +173,7 @@ Deno.test("For all lines: the units of a line, refunded in whatever parts, give 
   );
 });
 
-const LINE = { quantity: 3, price: 1499, shipping: 500, duty: 500, tax: 1099 };
+const LINE = { quantity: 3, price: 1499, shipping: 500, duty: 500, tax: 1099, shippingTax: null };
 
 Deno.test("Units go back with their share of duty and tax, and of shipping where that is asked for", () => {
   const facts = factsOf(paidOrder([LINE]));
@@ -230,4 +233,29 @@ Deno.test("A refund that was not answered is tried again later each time, and at
   const now = new Date("2026-11-20T12:00:00Z");
   const waits = [0, 1, 2, 9, 10, 50].map((n) => (Date.parse(nextAttempt(now, n)) - now.getTime()) / 1000);
   assertEquals(waits, [30, 60, 120, 15_360, 21_600, 21_600]);
+});
+
+Deno.test("However many payments give a refund, their shares are whole, none takes more than there is, and nothing is lost", () => {
+  fc.assert(fc.property(
+    fc.record({ goods: cents, shipping: cents, duty: cents, tax: cents }),
+    cents,
+    fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }),
+    (parts, owed, weights) => {
+      const amount = sumOf(parts) + owed;
+      fc.pre(amount >= weights.length);
+      const whole = weights.reduce((sum, weight) => sum + weight, 0);
+      const amounts = weights.map((weight) => Math.max(1, Math.floor((amount * weight) / whole)));
+      amounts[0]! += amount - amounts.reduce((sum, each) => sum + each, 0);
+      fc.pre(amounts[0]! > 0);
+      const items = [{ line: 1, quantity: 1 }];
+      const shares = shareOut({ amount, parts, items }, amounts);
+      assertEquals(shares.map((share) => share.amount), amounts);
+      for (const part of PARTS) {
+        assertEquals(shares.reduce((sum, share) => sum + share.parts[part], 0), parts[part], part);
+        assert(shares.every((share) => share.parts[part] >= 0));
+      }
+      assert(shares.every((share) => sumOf(share.parts) <= share.amount));
+      assertEquals(shares.map((share) => share.items), [items, ...shares.slice(1).map(() => [])]);
+    },
+  ));
 });

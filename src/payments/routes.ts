@@ -1,10 +1,14 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { isSame } from "../http/etag.ts";
+import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { getOrder } from "../orders/mod.ts";
 import { capturePayment, voidPayment } from "./capture_payment.ts";
 import { createPayment, getPayment, listOrderPayments, refreshPayment } from "./create_payment.ts";
 import { EXAMPLE_PAYMENT, EXAMPLE_REFUND } from "./example.ts";
 import { getRefund, listOrderRefunds } from "./get_refund.ts";
+import { listAllPayments, listAllRefunds } from "./list_payments.ts";
 import { paymentView } from "./payment.ts";
 import { refundOrder } from "./refund_order.ts";
 import {
@@ -14,16 +18,19 @@ import {
   PaymentList,
   PaymentParam,
   PaymentSchema,
+  PaymentsQuery,
   ProviderParam,
   RefundBody,
   RefundList,
   RefundParam,
   RefundSchema,
+  RefundsQuery,
 } from "./schemas.ts";
 import { receiveWebhook } from "./webhooks.ts";
 
 const tags = ["Payments"];
 const paymentAnswer = json(PaymentSchema, "The payment.", EXAMPLE_PAYMENT);
+const UNCHANGED = { description: "Unchanged since your ETag." };
 
 /** Declared without zod, and so not parsed by the router: nothing reads what nobody has signed. */
 const SignedBytes = {
@@ -47,7 +54,9 @@ paymentRoutes.openapi(
     summary: "Pay for an order",
     description:
       "The payment is stored, then charged. A declined card is an answer, not an error: `status` is `failed`. Where the " +
-      "provider does not answer, `status` stays `created` and the provider is asked again by itself.",
+      "provider does not answer, `status` stays `created` and the provider is asked again by itself.\n\nWhat payments under " +
+      "way may bring in is not asked for twice: the refusal (422) says in `errors` what is `payable` beside them, and which " +
+      "`payments` they are. To pay in another way, as when the customer has closed the 3-D Secure page, void them first.",
     request: {
       params: OrderParam,
       body: json(PaymentBody, "By which provider, and what to charge.", {
@@ -61,7 +70,7 @@ paymentRoutes.openapi(
     const input = { orderId: c.req.valid("param").id, ask: c.req.valid("json") };
     const payment = markReplay(c, await createPayment(c.get("ctx"), input, c.get("idempotency")));
     c.header("Location", `/v1/payments/${payment.id}`);
-    return c.json(paymentView(payment), 201);
+    return c.json(tagged(c, paymentView(payment)), 201);
   },
 );
 
@@ -80,6 +89,27 @@ paymentRoutes.openapi(
 );
 
 paymentRoutes.openapi(
+  endpoint({ policy: "staff" }, {
+    method: "get",
+    path: "/v1/payments",
+    operationId: "listAllPayments",
+    tags,
+    summary: "List all payments",
+    description:
+      "Newest first; all filters must hold. `status=authorised` are those to be captured or voided, " +
+      "`provider_reference` finds the one that a provider's report names.",
+    request: { query: PaymentsQuery },
+    responses: {
+      200: json(pageSchema(PaymentSchema), "One page.", { data: [EXAMPLE_PAYMENT], next_cursor: null }),
+    },
+  }),
+  async (c) => {
+    const page = await listAllPayments(c.get("ctx"), c.req.valid("query"));
+    return c.json(pageView(page, paymentView), 200);
+  },
+);
+
+paymentRoutes.openapi(
   endpoint({ policy: "user", errors: ["not_found"] }, {
     method: "get",
     path: "/v1/payments/{id}",
@@ -88,9 +118,12 @@ paymentRoutes.openapi(
     summary: "Read a payment",
     description: "As it stands.",
     request: { params: PaymentParam },
-    responses: { 200: paymentAnswer },
+    responses: { 200: paymentAnswer, 304: UNCHANGED },
   }),
-  async (c) => c.json(paymentView(await getPayment(c.get("ctx"), c.req.valid("param").id)), 200),
+  async (c) => {
+    const payment = paymentView(await getPayment(c.get("ctx"), c.req.valid("param").id));
+    return isSame(c, payment) ? c.body(null, 304) : c.json(payment, 200);
+  },
 );
 
 paymentRoutes.openapi(
@@ -109,7 +142,7 @@ paymentRoutes.openapi(
   async (c) => {
     const ctx = c.get("ctx");
     const payment = await getPayment(ctx, c.req.valid("param").id);
-    return c.json(paymentView(await refreshPayment(ctx, payment)), 200);
+    return c.json(tagged(c, paymentView(await refreshPayment(ctx, payment))), 200);
   },
 );
 
@@ -135,22 +168,27 @@ paymentRoutes.openapi(
   async (c) => {
     const input = { id: c.req.valid("param").id, amount: c.req.valid("json").amount };
     const payment = markReplay(c, await capturePayment(c.get("ctx"), input, c.get("idempotency")));
-    return c.json(paymentView(payment), 201);
+    return c.json(tagged(c, paymentView(payment)), 201);
   },
 );
 
 paymentRoutes.openapi(
-  endpoint({ policy: "staff", errors: ["not_found", "payment_refused", "provider_unavailable"] }, {
+  endpoint({ policy: "user", errors: ["not_found", "payment_refused", "provider_unavailable"] }, {
     method: "post",
     path: "/v1/payments/{id}/void",
     operationId: "voidPayment",
     tags,
-    summary: "Let go of what is reserved",
-    description: "Repeating it changes nothing.",
+    summary: "Let go of a payment",
+    description:
+      "Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, " +
+      "to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the " +
+      "customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the " +
+      "payment says what has come of it. One that its provider has not heard of may be on its way for a minute (503); then " +
+      "it is `failed` with the code `voided`. Repeating it changes nothing.",
     request: { params: PaymentParam },
     responses: { 200: paymentAnswer },
   }),
-  async (c) => c.json(paymentView(await voidPayment(c.get("ctx"), c.req.valid("param").id)), 200),
+  async (c) => c.json(tagged(c, paymentView(await voidPayment(c.get("ctx"), c.req.valid("param").id))), 200),
 );
 
 paymentRoutes.openapi(
@@ -183,7 +221,7 @@ paymentRoutes.openapi(
     const input = { orderId: c.req.valid("param").id, ask: c.req.valid("json") };
     const refund = markReplay(c, await refundOrder(c.get("ctx"), input, c.get("idempotency")!));
     c.header("Location", `/v1/refunds/${refund.id}`);
-    return c.json(refund, 201);
+    return c.json(tagged(c, refund), 201);
   },
 );
 
@@ -205,6 +243,27 @@ paymentRoutes.openapi(
 );
 
 paymentRoutes.openapi(
+  endpoint({ policy: "staff" }, {
+    method: "get",
+    path: "/v1/refunds",
+    operationId: "listAllRefunds",
+    tags,
+    summary: "List all refunds",
+    description:
+      "Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those " +
+      "that their provider has not answered to.",
+    request: { query: RefundsQuery },
+    responses: {
+      200: json(pageSchema(RefundSchema), "One page.", { data: [EXAMPLE_REFUND], next_cursor: null }),
+    },
+  }),
+  async (c) => {
+    const page = await listAllRefunds(c.get("ctx"), c.req.valid("query"));
+    return c.json(pageView(page, (refund) => refund), 200);
+  },
+);
+
+paymentRoutes.openapi(
   endpoint({ policy: "user", errors: ["not_found"] }, {
     method: "get",
     path: "/v1/refunds/{id}",
@@ -213,9 +272,12 @@ paymentRoutes.openapi(
     summary: "Read a refund",
     description: "As it stands.",
     request: { params: RefundParam },
-    responses: { 200: json(RefundSchema, "The refund.", EXAMPLE_REFUND) },
+    responses: { 200: json(RefundSchema, "The refund.", EXAMPLE_REFUND), 304: UNCHANGED },
   }),
-  async (c) => c.json(await getRefund(c.get("ctx"), c.req.valid("param").id), 200),
+  async (c) => {
+    const refund = await getRefund(c.get("ctx"), c.req.valid("param").id);
+    return isSame(c, refund) ? c.body(null, 304) : c.json(refund, 200);
+  },
 );
 
 paymentRoutes.openapi(
@@ -249,3 +311,9 @@ paymentRoutes.openapi(
     return c.json({ received: true as const }, 200);
   },
 );
+
+/** What is answered, with its `ETag`. */
+function tagged<T extends object>(c: Context, answer: T): T {
+  isSame(c, answer);
+  return answer;
+}

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { cursor, Limit } from "../http/pagination.ts";
 import { Amount, Currency, Id, text, Timestamp } from "../http/schemas.ts";
 import { PAYMENT_STATUSES } from "./payment.ts";
 import { REFUND_STATUSES } from "./refund.ts";
@@ -104,9 +105,20 @@ export const RefundSchema = z.object({
     description: "Null: of money that staff recorded, which they give back themselves",
   }),
   return_id: Id.nullable(),
+  follows: Id.nullable().openapi({
+    description:
+      "Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has " +
+      "succeeded, and fails with it",
+  }),
   currency: Currency,
-  amount: Amount,
-  goods_amount: Amount,
+  amount: Amount.openapi({
+    description:
+      "All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the " +
+      "customer anyway. Of a cancelled or expired order all of it was, and the parts are 0",
+  }),
+  goods_amount: Amount.openapi({
+    description: "What of it is taken off the goods sold, net of duty and tax",
+  }),
   shipping_amount: Amount,
   duty_amount: Amount,
   tax_amount: Amount,
@@ -123,6 +135,29 @@ export const RefundSchema = z.object({
 }).openapi("Refund");
 
 export const RefundList = z.object({ data: z.array(RefundSchema) }).openapi("RefundList");
+
+const Listing = {
+  order_id: Id.optional().openapi({ description: "Only those of this order" }),
+  created_from: Timestamp.optional().openapi({ description: "Created at this time or later" }),
+  created_to: Timestamp.optional().openapi({ description: "Created before this time" }),
+  cursor: cursor(z.tuple([z.uuid()])),
+  limit: Limit,
+};
+
+export const PaymentsQuery = z.strictObject({
+  status: z.enum(PAYMENT_STATUSES).optional().openapi({ description: "Only payments in this status" }),
+  provider: Provider.optional(),
+  provider_reference: text(1, 255).optional().openapi({
+    description: "The payment that its provider calls so",
+  }),
+  ...Listing,
+});
+
+export const RefundsQuery = z.strictObject({
+  status: z.enum(REFUND_STATUSES).optional().openapi({ description: "Only refunds in this status" }),
+  payment_id: Id.optional().openapi({ description: "Only those that go back through this payment" }),
+  ...Listing,
+});
 
 export const SettledCharge = z.object({ reference: z.string(), status: z.enum(CHARGE_STATUSES) })
   .openapi("SettledCharge");

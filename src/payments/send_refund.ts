@@ -17,7 +17,7 @@ import { paymentView, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { findPayment, lockPayments, updatePayments } from "./queries.ts";
 import { nextAttempt, type Refund, takenParts } from "./refund.ts";
-import { lockRefund, updateRefund } from "./refund_queries.ts";
+import { lockFollowers, lockRefund, updateRefund } from "./refund_queries.ts";
 
 /** What a provider said of a refund. */
 interface Said {
@@ -27,24 +27,51 @@ interface Said {
 }
 
 /**
- * Asks the provider to give the money of a reserved refund back, and records what it says. What it does not answer to is
- * tried again later, with the same id, so that it is never given twice. What is done already is left alone.
+ * Asks the provider to give the money of a reserved refund back, and records what it says; those that follow it are next.
+ * What it does not answer to is tried again later, with the same id, so that it is never given twice. What is done already is
+ * left alone.
  */
 export async function sendRefund(ctx: Ctx, refund: Refund): Promise<Refund> {
-  if (refund.status !== "pending" || refund.payment_id === null) return refund;
-  const payment = (await findPayment(ctx.sql, refund.payment_id))!;
-  const said = await askProvider(ctx, payment, refund);
-  const settled = await changingOrder(ctx, async (tx, written) => {
+  if (refund.status !== "pending") return refund;
+  const said = refund.payment_id === null
+    ? { status: "succeeded" as const }
+    : await askProvider(ctx, (await findPayment(ctx.sql, refund.payment_id))!, refund);
+  const { settled, followers } = await changingOrder(ctx, async (tx, written) => {
     const order = (await lockOrder(tx, refund.order_id))!;
-    const [payment] = await lockPayments(tx, [refund.payment_id!]);
+    const [payment] = refund.payment_id === null ? [] : await lockPayments(tx, [refund.payment_id]);
     const before = (await lockRefund(tx, refund.id))!;
-    if (before.status !== "pending") return before;
+    if (before.status !== "pending") return { settled: before, followers: [] };
     const settled = await settleRefund(tx, ctx, order, payment, before, said, written);
-    if (settled.status !== "pending") await askAgain(tx, ctx, payment!, settled);
-    return settled;
+    if (settled.status === "pending") return { settled, followers: [] };
+    if (payment) await askAgain(tx, ctx, payment, settled);
+    return { settled, followers: await releaseFollowers(tx, ctx, order, settled, written) };
   });
   ctx.jobs.announce();
+  for (const follower of followers) await sendRefund(ctx, follower);
   return settled;
+}
+
+/** What follows a refund is due when it has succeeded, and fails with it. Gives those that are due. */
+async function releaseFollowers(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  { id, status }: Refund,
+  written: (order: Order) => void,
+): Promise<Refund[]> {
+  const due: Refund[] = [];
+  for (const follower of await lockFollowers(tx, id)) {
+    if (status === "succeeded") {
+      const next = { ...follower, next_attempt_at: ctx.clock.now().toISOString() };
+      await updateRefund(tx, next);
+      due.push(next);
+    } else {
+      const [payment] = follower.payment_id === null ? [] : await lockPayments(tx, [follower.payment_id]);
+      const failed = { status: "failed" as const, failure: "The refund that it follows has failed." };
+      await settleRefund(tx, ctx, order, payment, follower, failed, written);
+    }
+  }
+  return due;
 }
 
 /** While ours was under way, what somebody refunded at the provider itself could not be told from it. */

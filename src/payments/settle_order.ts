@@ -16,16 +16,24 @@ import { voidPayment } from "./capture_payment.ts";
  */
 export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
   const payments = await listPayments(ctx.sql, orderId);
+  if (payments.length === 0) return;
   const { order, refunds } = await changingOrder(ctx, async (tx, written) => {
     const order = (await lockOrder(tx, orderId))!;
     const refunds: Refund[] = [];
-    const pending = (await listRefunds(tx, orderId)).filter(({ status }) => status === "pending");
+    const known = await listRefunds(tx, orderId);
+    const pending = known.filter(({ status }) => status === "pending");
     let owed = -order.amount_due - pending.reduce((sum, refund) => sum + owedPart(order, refund), 0);
     for (const payment of await listPayments(tx, orderId)) {
       const left = payment.amount_captured - payment.amount_refunded - payment.amount_refunding;
       const amount = Math.min(owed, left);
       if (amount <= 0) continue;
       owed -= amount;
+      // What its provider refused is for people to look at, however often this is done.
+      const isRefused = known.some((each) =>
+        each.status === "failed" && each.payment_id === payment.id && each.amount === amount &&
+        each.reason === reasonOf(order)
+      );
+      if (isRefused) continue;
       refunds.push(
         await beginRefund(
           tx,
@@ -41,7 +49,11 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
   ctx.bell.ring("waybill_events");
   for (const refund of refunds) await sendRefund(ctx, refund);
   if (!isOver(order)) return;
-  for (const { id, status } of payments) if (canBeVoided(status)) await voidPayment(ctx, id);
+  const errors: unknown[] = [];
+  for (const { id, status } of payments) {
+    if (canBeVoided(status)) await voidPayment(ctx, id).catch((error) => errors.push(error));
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 /** What a provider is still deciding about comes back by itself: as stray, if it comes to anything. */

@@ -15,7 +15,8 @@ export const returnCancelled = event("return.cancelled", "The units do not come 
 export const returnReceived = event("return.received", "Units came back, and were restocked or written off.");
 export const returnRefunded = event(
   "return.refunded",
-  "What came back is refunded. Whether the money went is told by the refund's own events.",
+  "What came back is refunded, or had been before: then `refund` is null. Whether the money went is told by the refund's own " +
+    "events.",
 );
 
 /** The event that tells of each status; what tells of a return's changes is its status. */

@@ -1,6 +1,6 @@
 import { findOrder, getOrder, mayRead } from "../orders/mod.ts";
-import type { Ctx } from "../platform/ctx.ts";
-import { notFound } from "../platform/errors.ts";
+import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
+import { AppError, notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { findReturn, listReturnRows, listReturnsOfOrder } from "./queries.ts";
 import type { Return, ReturnStatus } from "./return.ts";
@@ -19,11 +19,25 @@ export async function listOrderReturns(ctx: Ctx, orderId: string): Promise<Retur
   return await listReturnsOfOrder(ctx.sql, order.id);
 }
 
-/** Everybody's returns, newest first: staff's list of what is to be done. */
-export async function listReturns(
-  ctx: Ctx,
-  { cursor, ...filter }: { status?: ReturnStatus; cursor?: [string]; limit: number },
-): Promise<Page<Return>> {
-  const rows = await listReturnRows(ctx.sql, { ...filter, beforeId: cursor?.[0] });
+/** Which returns, newest first; all filters must hold. */
+export interface ListReturns {
+  status?: ReturnStatus;
+  user_id?: string;
+  /** The id of the last row. */
+  cursor?: [string];
+  limit: number;
+}
+
+/** The returns of the caller's orders; staff see everyone's. @throws forbidden for another user's */
+export async function listReturns(ctx: Ctx, { cursor, ...filter }: ListReturns): Promise<Page<Return>> {
+  const user_id = whose(ctx.actor, filter.user_id);
+  const rows = await listReturnRows(ctx.sql, { ...filter, user_id, beforeId: cursor?.[0] });
   return toPage(rows, filter.limit, (last) => [last.id]);
+}
+
+function whose(actor: Actor, asked: string | undefined): string | undefined {
+  if (isStaff(actor)) return asked;
+  const own = actor.kind === "user" ? actor.userId : undefined;
+  if (own !== undefined && (asked === undefined || asked === own)) return own;
+  throw new AppError("forbidden", "These are another user's returns.");
 }

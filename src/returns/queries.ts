@@ -2,6 +2,22 @@ import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import type { Return, ReturnableLine, ReturnStatus } from "./return.ts";
 
+/** A refund with those that follow it, as one; it has failed where any of them has. */
+const refundOf = (sql: Sql | Tx, id: Fragment): Fragment =>
+  sql`(
+    select json_build_object(
+      'id', min(f.id::text) filter (where f.follows is null), 'currency', min(f.currency), 'amount', sum(f.amount),
+      'status', case when bool_or(f.status = 'failed') then 'failed' when bool_or(f.status = 'pending') then 'pending'
+                else 'succeeded' end)
+    from refunds f where f.id = ${id} or f.follows = ${id} having count(*) > 0)`;
+
+/** The refund as a return tells it. */
+export async function getReturnRefund(tx: Tx, refundId: string): Promise<NonNullable<Return["refund"]>> {
+  const [row] = await tx<{ refund: NonNullable<Return["refund"]> }[]>`
+    select ${refundOf(tx, tx`${refundId}::uuid`)} as refund`;
+  return row!.refund;
+}
+
 const returnColumns = (sql: Sql | Tx): Fragment =>
   sql`
     r.id, r.order_id, r.status,
@@ -9,8 +25,7 @@ const returnColumns = (sql: Sql | Tx): Fragment =>
                                        'written_off', i.written_off) order by i.line)
      from return_items i where i.return_id = r.id) as items,
     r.reason, r.staff_note,
-    (select json_build_object('id', f.id, 'status', f.status, 'currency', f.currency, 'amount', f.amount)
-     from refunds f where f.id = r.refund_id) as refund,
+    ${refundOf(sql, sql`r.refund_id`)} as refund,
     r.version, r.created_at, r.updated_at`;
 
 export async function findReturn(sql: Sql | Tx, id: string): Promise<Return | undefined> {
@@ -31,18 +46,24 @@ export async function listReturnsOfOrder(sql: Sql, orderId: string): Promise<Ret
     select ${returnColumns(sql)} from returns r where r.order_id = ${orderId} order by r.id`;
 }
 
-/** Everybody's returns, newest first, `limit + 1` of them before `beforeId`. */
+/** Everybody's returns, or those of one user's orders, newest first, `limit + 1` of them before `beforeId`. */
 export async function listReturnRows(
   sql: Sql,
-  filter: { status?: ReturnStatus; beforeId?: string; limit: number },
+  filter: { status?: ReturnStatus; user_id?: string; beforeId?: string; limit: number },
 ): Promise<Return[]> {
+  const { status, user_id, beforeId, limit } = filter;
   return await sql<Return[]>`
     select ${returnColumns(sql)} from returns r
     where true
-      ${filter.status === undefined ? sql`` : sql`and r.status = ${filter.status}`}
-      ${filter.beforeId === undefined ? sql`` : sql`and r.id < ${filter.beforeId}`}
-    order by r.id desc limit ${filter.limit + 1}`;
+      ${user_id === undefined ? sql`` : sql`and r.id = any(${idsOfUser(sql, user_id)})`}
+      ${status === undefined ? sql`` : sql`and r.status = ${status}`}
+      ${beforeId === undefined ? sql`` : sql`and r.id < ${beforeId}`}
+    order by r.id desc limit ${limit + 1}`;
 }
+
+/** An array that is made before anything is looked up by it: else the planner may walk along everybody's returns. */
+const idsOfUser = (sql: Sql, userId: string): Fragment =>
+  sql`array(select mine.id from orders o join returns mine on mine.order_id = o.id where o.user_id = ${userId})`;
 
 /** What of each line of an order can still be asked to come back. The caller holds the order's row. */
 export async function listReturnableLines(tx: Tx, orderId: string): Promise<ReturnableLine[]> {

@@ -2,18 +2,19 @@ import { changingOrder } from "../orders/mod.ts";
 import { findRefund, sendRefund } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import type { Return } from "./return.ts";
+import type { LineUnits, Return } from "./return.ts";
+import { findReturn } from "./queries.ts";
 import { beginReturnRefund, lockReturnAndOrder } from "./steps.ts";
 
 /**
- * Refunds the units that came back, with their goods, duty and tax. Once, however many ask at once; again only where the
- * provider refused the refund before.
+ * Refunds the units that came back, with their goods, duty and tax, as far as they were not refunded before. Once, however
+ * many ask at once; again only where the provider refused the refund before.
  *
  * @throws not_found, invalid_transition, refund_refused, idempotency_key_reused, idempotency_in_progress
  */
 export async function refundReturn(
   ctx: Ctx,
-  input: { id: string; include_shipping?: boolean; reason?: string },
+  input: { id: string; items?: LineUnits[]; include_shipping?: boolean; reason?: string },
   idempotency: Idempotency,
 ): Promise<Outcome<Return>> {
   const { id, ...ask } = input;
@@ -32,9 +33,7 @@ export async function refundReturn(
  * @returns the return with its refund as it stands then
  */
 export async function sendReturnRefund(ctx: Ctx, ret: Return): Promise<Return> {
-  const { id, status, currency, amount } = await sendRefund(
-    ctx,
-    (await findRefund(ctx.sql, ret.refund!.id))!,
-  );
-  return { ...ret, refund: { id, status, currency, amount } };
+  if (ret.refund === null) return ret;
+  await sendRefund(ctx, (await findRefund(ctx.sql, ret.refund.id))!);
+  return { ...ret, refund: (await findReturn(ctx.sql, ret.id))!.refund };
 }

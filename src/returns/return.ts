@@ -1,5 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { type Actor, isStaff } from "../platform/ctx.ts";
+import type { OrderItem } from "../orders/mod.ts";
+import type { Refund } from "../payments/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import type { ChangeReturnBody, ReceiptBody, ReturnSchema } from "./schemas.ts";
 
@@ -9,6 +11,9 @@ export type ReturnStatus = Return["status"];
 export type ReturnItem = Return["items"][number];
 export type ChangeReturn = z.output<typeof ChangeReturnBody>;
 export type Receipt = z.output<typeof ReceiptBody>;
+
+/** Units of a line of the order. */
+export type LineUnits = Pick<ReturnItem, "line" | "quantity">;
 
 /** How many units of a line of the order can still be asked to come back. */
 export interface ReturnableLine {
@@ -126,9 +131,42 @@ export function receivedItems(before: readonly ReturnItem[], receipt: Receipt["i
 }
 
 /** The units that came back, by line of the order; lines of which none did are left out. */
-export function unitsReceived({ items }: Return): { line: number; quantity: number }[] {
+export function unitsReceived({ items }: Return): LineUnits[] {
   return items.map(({ line, restocked, written_off }) => ({ line, quantity: restocked + written_off }))
     .filter(({ quantity }) => quantity > 0);
+}
+
+/** These units without those of lines that were refunded whole: for them nothing is left to be given back. Pure. */
+export function unitsNotRefunded(
+  units: readonly LineUnits[],
+  lines: readonly Pick<OrderItem, "line" | "quantity">[],
+  refunds: readonly Pick<Refund, "status" | "items">[],
+): LineUnits[] {
+  const refunded = unitsByLine(
+    refunds.flatMap(({ status, items }) => status === "failed" ? [] : items),
+    ({ quantity }) => quantity,
+  );
+  const sold = unitsByLine(lines, ({ quantity }) => quantity);
+  return units.filter(({ line }) => (refunded.get(line) ?? 0) < sold.get(line)!);
+}
+
+/** Refuses a refund of units that did not come back. Pure. @throws refund_refused, naming every such item */
+export function refuseNotReceived(ret: Return, asked: readonly LineUnits[]): void {
+  const received = unitsByLine(unitsReceived(ret), ({ quantity }) => quantity);
+  const requested = unitsByLine(asked, ({ quantity }) => quantity);
+  const errors = asked.flatMap(({ line }, index): FieldError[] => {
+    const came = received.get(line) ?? 0;
+    if (requested.get(line)! <= came) return [];
+    return [{
+      pointer: `/items/${index}`,
+      code: "more_than_received",
+      message: `${came} units of line ${line} came back.`,
+      line,
+      received: came,
+    }];
+  });
+  if (errors.length === 0) return;
+  throw new AppError("refund_refused", `The refund is refused: ${errors[0]!.message}`, { errors });
 }
 
 /** The return as its next version, made now. */

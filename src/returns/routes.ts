@@ -91,14 +91,15 @@ returnRoutes.openapi(
 );
 
 returnRoutes.openapi(
-  endpoint({ policy: "staff" }, {
+  endpoint({ policy: "user", errors: ["forbidden"] }, {
     method: "get",
     path: "/v1/returns",
     operationId: "listReturns",
     tags,
-    summary: "List all returns",
+    summary: "List returns",
     description:
-      "Newest first. `status=requested` are those to be decided, `status=approved` those on their way.",
+      "Those of your own orders, newest first; staff see everyone's. `status=requested` are those to be decided, " +
+      "`status=approved` those on their way.",
     request: { query: ListQuery },
     responses: {
       200: json(pageSchema(ReturnSchema), "One page.", { data: [REQUESTED], next_cursor: null }),
@@ -174,7 +175,8 @@ returnRoutes.openapi(
     summary: "Record what came back",
     description:
       "Once, of an approved return; fewer units than were asked for are fine, and the others can be returned later. " +
-      "Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well.",
+      "Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well, as by " +
+      "POST /v1/returns/{id}/refund.",
     request: {
       params: ReturnParam,
       body: json(ReceiptBody, "The units, by line of the order.", {
@@ -206,7 +208,9 @@ returnRoutes.openapi(
     description:
       "The goods of the units that were received, with their duty and tax to the minor unit. Once; again, with a new key, " +
       "where `refund.status` is `failed`. Where the provider does not answer it stays `pending`, and the provider is asked " +
-      "until it does.",
+      "until it does.\n\nUnits of which all of their line was refunded before are not refunded again: where that leaves " +
+      "nothing to give, the return is `refunded` with `refund` null. Where a part of a line was, nobody knows whether what " +
+      "came back are those units: the refusal says how many are left, and `items` says how many are to be refunded.",
     request: {
       params: ReturnParam,
       body: { ...json(RefundReturnBody, "What else.", { include_shipping: true }), required: false },

@@ -38,7 +38,9 @@ export const ReturnSchema = z.object({
   reason: z.string().openapi({ example: "Too small" }),
   staff_note: z.string().nullable(),
   refund: RefundSchema.pick({ id: true, status: true, currency: true, amount: true }).nullable().openapi({
-    description: "The refund of what came back, as it stands now. One that `failed` can be asked for again.",
+    description:
+      "The refund of what came back, as it stands now. One that `failed` can be asked for again. Null for one that is " +
+      "`refunded`: what came back had been refunded before, or was not to be",
   }),
   version: z.int().openapi({ description: "Counts the changes; also the ETag" }),
   created_at: Timestamp,
@@ -73,6 +75,12 @@ export const ReceiptBody = z.strictObject({
 }).openapi("ReturnReceipt");
 
 export const RefundReturnBody = z.strictObject({
+  items: z.array(z.strictObject({
+    line: Line,
+    quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 1 }),
+  })).max(MAX_LINES).optional().openapi({
+    description: "The units to be refunded, where those are not all that came back; none: `[]`",
+  }),
   include_shipping: z.boolean().optional().openapi({
     description: "The units' share of the shipping goes back too, and its tax",
   }),
@@ -81,6 +89,7 @@ export const RefundReturnBody = z.strictObject({
 
 export const ListQuery = z.strictObject({
   status: z.enum(RETURN_STATUSES).optional().openapi({ description: "Only returns in this status" }),
+  user_id: Id.optional().openapi({ description: "Of whose orders; customers only ever see their own" }),
   cursor: cursor(z.tuple([z.uuid()])),
   limit: Limit,
 });

@@ -1,12 +1,20 @@
 import { lockOrder, mayRead, type Order } from "../orders/mod.ts";
-import { beginRefund } from "../payments/mod.ts";
+import { beginRefund, listRefunds } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { EVENT_OF_STATUS } from "./events.ts";
-import { findReturn, lockReturn, updateReturn } from "./queries.ts";
-import { nextVersion, refuseTransition, type Return, unitsReceived } from "./return.ts";
+import { findReturn, getReturnRefund, lockReturn, updateReturn } from "./queries.ts";
+import {
+  type LineUnits,
+  nextVersion,
+  refuseNotReceived,
+  refuseTransition,
+  type Return,
+  unitsNotRefunded,
+  unitsReceived,
+} from "./return.ts";
 
 /**
  * Holds a return and its order until the transaction ends, the order first: under its row all of its goods and money move.
@@ -41,8 +49,17 @@ export async function tellOfReturn(tx: Tx, ctx: Ctx, order: Order, ret: Return):
   }]);
 }
 
+/** What staff ask of the refund of a return. */
+interface AskReturnRefund {
+  /** The units to be refunded; all that came back unless said. */
+  items?: LineUnits[];
+  include_shipping?: boolean;
+  reason?: string;
+}
+
 /**
- * Reserves the refund of what came back of a locked return. `sendReturnRefund` follows after the commit.
+ * Ends a locked return with the refund of what came back, which is reserved here; `sendReturnRefund` follows after the
+ * commit. Where nothing is left to be given back, or is to be, it ends without one.
  *
  * @param order as the caller has written it
  * @param pointer what of the request asks for it
@@ -51,28 +68,68 @@ export async function tellOfReturn(tx: Tx, ctx: Ctx, order: Order, ret: Return):
 export async function beginReturnRefund(
   tx: Tx,
   ctx: Ctx,
-  { order, before, pointer, written, ...ask }: {
+  { order, before, pointer, written, ...ask }: AskReturnRefund & {
     order: Order;
     before: Return;
-    include_shipping?: boolean;
-    reason?: string;
     pointer: string;
     written: (order: Order) => void;
   },
 ): Promise<Return> {
   refuseTransition(ctx.actor, before, "refunded", pointer || "path/id");
-  const { id, status, currency, amount } = await beginRefund(tx, ctx, order, {
-    items: unitsReceived(before),
-    include_shipping: ask.include_shipping,
-    reason: ask.reason ?? before.reason,
-    return_id: before.id,
-  }, written).catch((error) => {
-    throw refusedAt(pointer, error);
-  });
-  const refund = { id, status, currency, amount };
+  const refund = ask.items
+    ? await refundAsked(tx, ctx, order, before, { ...ask, items: ask.items }, written)
+    : await refundReceived(tx, ctx, order, before, ask, written).catch((error) => {
+      throw refusedAt(pointer, error);
+    });
   const ret = nextVersion(ctx.clock.now(), before, { status: "refunded", refund });
   await writeReturn(tx, ctx, order, ret);
   return ret;
+}
+
+type Ask = AskReturnRefund & { items: LineUnits[] };
+
+/** Reserves the refund of the units that staff name; null for none. */
+async function refundAsked(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  ret: Return,
+  { items, include_shipping, reason = ret.reason }: Ask,
+  written: (order: Order) => void,
+): Promise<Return["refund"]> {
+  refuseNotReceived(ret, items);
+  if (items.length === 0) return null;
+  const ask = { items, include_shipping, reason, return_id: ret.id };
+  const { id } = await beginRefund(tx, ctx, order, ask, written);
+  return await getReturnRefund(tx, id);
+}
+
+/** Reserves the refund of all that came back; null where it was refunded before. */
+async function refundReceived(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  ret: Return,
+  ask: AskReturnRefund,
+  written: (order: Order) => void,
+): Promise<Return["refund"]> {
+  const units = unitsReceived(ret);
+  const refunds = await listRefunds(tx, order.id);
+  // What is under way may fail, and then there is something to give: until that is known the return waits.
+  if (refunds.some(({ status }) => status === "pending")) {
+    return await refundAsked(tx, ctx, order, ret, { ...ask, items: units }, written);
+  }
+  const items = unitsNotRefunded(units, order.items, refunds);
+  return await refundAsked(tx, ctx, order, ret, { ...ask, items }, written).catch((error) => {
+    if (isNothingLeft(error)) return null;
+    throw error;
+  });
+}
+
+/** Is it refused because there is nothing to give: all that was paid went back, or these units cost nothing? */
+function isNothingLeft(error: unknown): boolean {
+  return error instanceof AppError && error.code === "refund_refused" &&
+    error.errors.every(({ refundable }) => refundable === 0);
 }
 
 /** The refund's items are the return's, not the request's, so no pointer into them leads anywhere. */

@@ -47,6 +47,7 @@ const FEEDS: Record<string, Feed> = {
 const OF_OPERATION: Record<string, Feed["existing"]> = {
   giveUpCart: ({ carts }) => carts.toGiveUp,
   quoteCart: ({ carts }) => carts.toQuote,
+  estimateCart: ({ carts }) => carts.toQuote,
   checkOut: ({ carts }) => carts.quote.cart_id,
   recordConsignee: ({ books }) => books.unpaid,
   getConsignee: ({ books }) => books.unpaid,

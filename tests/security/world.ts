@@ -43,7 +43,7 @@ interface Books {
   /** Waits for payments of small parts of it. */
   unpaid: string;
   paid: { orderId: string; paymentId: string; reference: string };
-  /** Payments that are authorised: one to capture, one to let go of. */
+  /** A payment that is authorised, and one that waits for its customer. */
   reserved: string;
   toVoid: string;
   shipmentId: string;
@@ -146,7 +146,7 @@ async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: st
     await buy(10),
     await buy(50, "tok_success"),
     await buy(10, "tok_success", { capture_method: "manual" }),
-    await buy(1, "tok_success", { capture_method: "manual" }),
+    await buy(1, "tok_3ds"),
   ];
   await made(app, owner, `/v1/orders/${unpaid.order.id}/consignee`, CONSIGNEE, "PUT");
   const shipment = await made(app, staff, `/v1/orders/${order.id}/shipments`, {

@@ -58,7 +58,10 @@ export async function check(stage: Stage, shopping: Shopping): Promise<Check[]> 
     await ids(sql<{ what: string }[]>`
       select format('%s %s: %s too many', order_id, template, sum(told)) as what from (
         select order_id, template, subject_id, 1 as told from notifications
+        -- One that ended before it was confirmed is told of as ended alone.
         union all select id, 'order_confirmed', null, -1 from orders
+        where status not in ('CANCELLED', 'EXPIRED')
+          or exists (select from notifications where order_id = orders.id and template = 'order_confirmed')
         union all select id, 'order_' || lower(status), null, -1 from orders where status in ('CANCELLED', 'EXPIRED')
         union all select order_id, 'order_shipped', id, -1 from shipments
         union all select order_id, 'refund_sent', id, -1 from refunds where status = 'succeeded'

@@ -132,6 +132,17 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
   },
   {
     ...common,
+    severity: "warning",
+    name: "orders_expire_in_time",
+    holds:
+      "No order is PENDING ten minutes after its time to pay was over. (Does a worker run? What does its log say?)",
+    broken: (sql, now) =>
+      sql`
+      select id::text, format('%s: expired at %s', number, expires_at) as what from orders
+      where status = 'PENDING' and expires_at < ${now}::timestamptz - interval '10 minutes'`,
+  },
+  {
+    ...common,
     name: "order_payment_status_follows",
     holds: "An order's payment status is what was authorised, paid, refunded and is due.",
     broken: (sql) =>

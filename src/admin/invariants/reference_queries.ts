@@ -128,6 +128,23 @@ export const REFERENCE_INVARIANTS: readonly Invariant[] = [
   },
   {
     ...warning,
+    table: "orders",
+    name: "no_order_owes_money",
+    holds:
+      "What payments could give back of what is owed to a customer is on its way within ten minutes. (A refund that " +
+      "failed is for staff to ask for again; what they recorded as paid they give back themselves.)",
+    broken: (sql, now) =>
+      sql`
+      select o.id::text, format('%s: %s owed, %s on its way', o.number, -o.amount_due, held.refunding) as what
+      from orders o cross join lateral (
+        select sum(amount_captured - amount_refunded - amount_refunding) as left, sum(amount_refunding) as refunding
+        from payments where order_id = o.id
+      ) held
+      where o.amount_due < 0 and o.updated_at < ${now}::timestamptz - interval '10 minutes'
+        and held.left > 0 and -o.amount_due > held.refunding`,
+  },
+  {
+    ...warning,
     table: "refunds",
     name: "no_refund_waits",
     holds: "Every refund succeeded or failed within a day.",

@@ -162,5 +162,9 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   no_payment_webhook_waits: `insert into payment_webhooks (provider, event_id, payload, received_at)
     values ('sandbox', 'event', '{}', now() - interval '2 hours')`,
   no_payment_is_in_doubt: payment(", check_at", ", now() - interval '2 hours'"),
+  orders_expire_in_time:
+    `update orders set expires_at = now() - interval '1 hour' where external_reference = 'pending'`,
+  no_order_owes_money: payment(", amount_captured", ", 50") +
+    `; update orders set amount_due = -1, updated_at = now() - interval '1 hour' where external_reference = 'paid'`,
   no_refund_waits: refund("pending", "2 days"),
 };

@@ -175,23 +175,62 @@ Deno.test("Money that staff recorded goes back by their own hands: the refund is
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("Of an order with several payments each gives back what it took, and a refusal says how much that is", async () => {
+Deno.test("What no single payment has enough for is given back by several, each by what it took", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
   const { order } = await checkOut();
   const first = (await tryToPay(app, user, order.id, "tok_success", { amount: 3000 })).body;
   const second = (await tryToPay(app, user, order.id)).body;
-  const { status, body } = await tryToRefund(app, staff, order.id);
-  assertEquals([status, body.errors[0].code], [422, "no_payment_with_enough"]);
-  assertEquals(body.errors[0].payments, [
-    { payment_id: first.id, refundable: 3000 },
+  const asked = await tryToRefund(app, staff, order.id, { amount: TOTAL, payment_id: second.id });
+  assertEquals([asked.status, asked.body.errors[0].code], [422, "no_payment_with_enough"]);
+  assertEquals(asked.body.errors[0].payments, [
     { payment_id: second.id, refundable: TOTAL - 3000 },
+    { payment_id: first.id, refundable: 3000 },
   ]);
-  for (const { id, amount } of [first, second]) {
-    const refund = await tryToRefund(app, staff, order.id, { amount, payment_id: id });
-    assertEquals([refund.body.status, refund.body.payment_id], ["succeeded", id]);
-  }
+  const { status, body } = await tryToRefund(app, staff, order.id);
+  assertEquals([status, body.status, body.payment_id, body.amount], [
+    201,
+    "succeeded",
+    second.id,
+    TOTAL - 3000,
+  ]);
+  const again = await tryToRefund(app, staff, order.id, { amount: 1 });
+  assertEquals([again.status, again.body.errors[0].code], [422, "nothing_paid"]);
+  await sweep(app);
+  const { body: { data } } = await app.request("GET", `/v1/orders/${order.id}/refunds`, {
+    token: user.token,
+  });
+  assertEquals(data.map((refund: typeof body) => [refund.payment_id, refund.status, refund.amount]), [
+    [second.id, "succeeded", TOTAL - 3000],
+    [first.id, "succeeded", 3000],
+  ]);
+  const sums = data.map(partsOf).reduce((a: number[], b: number[]) => a.map((each, i) => each + b[i]!));
+  assertEquals(sums, [TOTAL, order.subtotal, order.shipping_total, order.duty_total, order.tax_total]);
   assertEquals((await read(app, user, order.id)).body.status, "REFUNDED");
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Units that two payments and staff's own record paid for are given back by all three, and counted once", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  for (const amount of [1000, 1500]) await tryToPay(app, user, order.id, "tok_success", { amount });
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  const items = order.items.map(({ line, quantity }: { line: number; quantity: number }) => ({
+    line,
+    quantity,
+  }));
+  const { status, body } = await tryToRefund(app, staff, order.id, { items, include_shipping: true });
+  assertEquals([status, body.items], [201, items], JSON.stringify(body));
+  await sweep(app);
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.status, after.amount_refunded, after.amount_due, after.units], [
+    "REFUNDED",
+    TOTAL,
+    0,
+    0,
+  ]);
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });

@@ -1,0 +1,154 @@
+import { assert, assertEquals } from "@std/assert";
+import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import type { TestApp } from "../support/app.ts";
+import { assertBooksBalance, patch, place, read } from "../support/orders.ts";
+import {
+  assertBankAgrees,
+  capture,
+  DAY_MS,
+  expire,
+  letRetriesBeDue,
+  letWorkerCatchUp,
+  MINUTE_MS,
+  type PaidShop,
+  payThrough,
+  readPayment,
+  sandboxOf,
+  startPaidShop,
+  sweep,
+  TOTAL,
+  tryToPay,
+} from "../support/payments.ts";
+
+const MANUAL = { capture_method: "manual" };
+
+/** The bank does it, and its answer is lost. */
+function loseAnswers(app: TestApp, verb: "capture" | "void", isDone = true): void {
+  const sandbox = sandboxOf(app);
+  const lost = async (input: never, signal: AbortSignal) => {
+    if (isDone) {
+      await (sandbox[verb] as (input: never, signal: AbortSignal) => Promise<unknown>)(input, signal);
+    }
+    throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
+  };
+  payThrough(app, { ...sandbox, [verb]: lost } as unknown as PaymentProvider);
+}
+
+async function letHoursGoBy(shop: PaidShop): Promise<void> {
+  for (let i = 0; i < 8; i++) {
+    await shop.pass(2 ** i * MINUTE_MS);
+    await expire(shop.app);
+    await sweep(shop.app);
+    await letRetriesBeDue(shop.app);
+    await letWorkerCatchUp(shop.app);
+  }
+}
+
+Deno.test("Staff let go of a payment, and the bank's answer is lost: it is asked again, as the answer says", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  loseAnswers(app, "void");
+  const { status, body } = await app.request("POST", `/v1/payments/${payment.id}/void`, {
+    token: staff.token,
+  });
+  assertEquals([status, body.code], [503, "provider_unavailable"]);
+  assert(/It will be asked again/.test(body.detail), body.detail);
+  payThrough(app, sandboxOf(app));
+  await letHoursGoBy(shop);
+  assertEquals((await readPayment(app, user, payment.id)).status, "voided");
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.payment_status, after.amount_authorised], ["UNPAID", 0]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A capture whose answer was lost, asked for again under its key, is not answered as if it had been done", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", MANUAL);
+  const ask = () =>
+    app.request("POST", `/v1/payments/${payment.id}/captures`, {
+      token: staff.token,
+      headers: { "Idempotency-Key": "capture-1" },
+    });
+  loseAnswers(app, "capture", false);
+  assertEquals((await ask()).status, 503);
+  payThrough(app, sandboxOf(app));
+  const again = await ask();
+  assertEquals([again.status, again.body.amount_captured], [201, TOTAL]);
+});
+
+Deno.test("A capture that the bank refused is refused again under its key", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", MANUAL);
+  const ask = () =>
+    app.request("POST", `/v1/payments/${payment.id}/captures`, {
+      token: staff.token,
+      headers: { "Idempotency-Key": "capture-1" },
+    });
+  await sandboxOf(app).void(
+    { id: payment.id, reference: payment.provider_reference },
+    new AbortController().signal,
+  );
+  assertEquals((await ask()).status, 422);
+  assertEquals((await ask()).status, 422);
+});
+
+Deno.test("An authorisation that has lapsed, as a refused capture shows, does not keep its customer from paying another way", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  await sandboxOf(app).void(
+    { id: payment.id, reference: payment.provider_reference },
+    new AbortController().signal,
+  );
+  assertEquals((await capture(app, staff, payment.id)).status, 422);
+  await letWorkerCatchUp(app);
+  assertEquals((await read(app, user, order.id)).body.payment_status, "UNPAID");
+  assertEquals((await readPayment(app, user, payment.id)).status, "voided");
+  assertEquals((await tryToPay(app, user, order.id)).body.status, "captured");
+});
+
+Deno.test("Nobody waits for ever for a 3-D Secure check of an order that staff recorded as paid", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_3ds", MANUAL);
+  const paid = await patch(app, staff, order.id, { status: "PAID" });
+  if (paid.status === 409) return;
+  await letHoursGoBy(shop);
+  await shop.pass(30 * DAY_MS);
+  await letHoursGoBy(shop);
+  assertEquals((await readPayment(app, user, payment.id)).status, "voided");
+  await assertBankAgrees(app);
+});
+
+Deno.test("What is reserved for a cancelled order is let go however long the bank does not answer", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
+  loseAnswers(app, "void", false);
+  for (let i = 0; i < 15; i++) {
+    await shop.pass(2 ** i * MINUTE_MS / 10);
+    await sweep(app);
+    await letRetriesBeDue(app);
+    await letWorkerCatchUp(app);
+  }
+  payThrough(app, sandboxOf(app));
+  await shop.pass(DAY_MS);
+  await letHoursGoBy(shop);
+  assertEquals((await readPayment(app, user, payment.id)).status, "voided");
+});
+
+Deno.test("A cent that is reserved does not hold the stock of a whole order for a week", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, sku } = shop;
+  const order =
+    await place(app, user, { [sku]: 1000 }, { shipping_option: "standard" }).catch(() => undefined) ??
+      await place(app, user, { [sku]: 50 }, { shipping_option: "standard" });
+  assertEquals((await tryToPay(app, user, order.id, "tok_success", { ...MANUAL, amount: 1 })).status, 201);
+  await shop.pass(31 * MINUTE_MS);
+  await expire(app);
+  assertEquals((await read(app, user, order.id)).body.status, "EXPIRED");
+});

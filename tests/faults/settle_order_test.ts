@@ -1,0 +1,114 @@
+import { assertEquals } from "@std/assert";
+import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import { assertBooksBalance, patch, read } from "../support/orders.ts";
+import {
+  assertBankAgrees,
+  capture,
+  letRetriesBeDue,
+  letWorkerCatchUp,
+  MINUTE_MS,
+  payThrough,
+  readPayment,
+  sandboxOf,
+  startPaidShop,
+  sweep,
+  tryToPay,
+  tryToRefund,
+} from "../support/payments.ts";
+
+const MANUAL = { capture_method: "manual" };
+
+Deno.test("Settling an order again, as the bank does not answer about another payment, refunds nothing again that the bank refused", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order } = await checkOut();
+  const sandbox = sandboxOf(app);
+  assertEquals((await tryToPay(app, user, order.id, "tok_refund_refused", { amount: 2000 })).status, 201);
+  assertEquals((await tryToPay(app, user, order.id, "tok_success", { amount: 2000, ...MANUAL })).status, 201);
+  payThrough(app, {
+    ...sandbox,
+    void: () => Promise.reject(new ProviderError("unknown", "timeout", "late")),
+  } as PaymentProvider);
+  assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
+  for (let i = 0; i < 5; i++) {
+    await letWorkerCatchUp(app);
+    await letRetriesBeDue(app);
+  }
+  const { body } = await app.request("GET", `/v1/orders/${order.id}/refunds`, { token: user.token });
+  assertEquals(body.data.length, 1);
+});
+
+Deno.test("A payment about which nobody knows yet does not keep what is reserved beside it for a cancelled order", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order } = await checkOut();
+  const sandbox = sandboxOf(app);
+  // As Stripe's search does for an hour.
+  const find: PaymentProvider["find"] = async (payment) => {
+    if (payment.reference === null) throw new ProviderError("unknown", "not_searchable_yet", "");
+    return await sandbox.find(payment, new AbortController().signal);
+  };
+  payThrough(app, { ...sandbox, find } as PaymentProvider);
+  assertEquals(
+    (await tryToPay(app, user, order.id, "tok_error_500", { amount: 2000 })).body.status,
+    "created",
+  );
+  const { body: reserved } = await tryToPay(app, user, order.id, "tok_success", { amount: 2000, ...MANUAL });
+  assertEquals(reserved.status, "authorised");
+  assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
+  await letWorkerCatchUp(app);
+  assertEquals((await readPayment(app, user, reserved.id)).status, "voided");
+});
+
+Deno.test("A bank that releases the rest with a capture leaves an order that can be paid and refunded by the rest", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut, pass } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  const sandbox = sandboxOf(app);
+  payThrough(app, {
+    ...sandbox,
+    capturesInParts: false,
+    capture: async (request, signal) => {
+      const state = await sandbox.capture(request, signal);
+      return state.status === "captured"
+        ? state
+        : await sandbox.void({ ...request, id: crypto.randomUUID() }, signal);
+    },
+  } as PaymentProvider);
+  const captured = await capture(app, staff, payment.id, 2000);
+  assertEquals([captured.body.status, captured.body.amount_captured], ["captured", 2000]);
+  const { body } = await read(app, user, order.id);
+  assertEquals([body.amount_authorised, body.amount_due, body.payment_status], [0, 4596, "PARTIALLY_PAID"]);
+  assertEquals((await tryToPay(app, user, order.id)).body.status, "captured");
+  assertEquals((await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 1 }] })).status, 201);
+  assertEquals((await patch(app, staff, order.id, { status: "CANCELLED" })).status, 200);
+  await letWorkerCatchUp(app);
+  await pass(MINUTE_MS);
+  await sweep(app);
+  const { body: end } = await read(app, user, order.id);
+  assertEquals([end.status, end.payment_status, end.amount_due], ["CANCELLED", "REFUNDED", 0]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A bank that took the money of a cancelled order, though it was said to be reserved, gives it back", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  // Captured in the bank's own dashboard, and its webhook was lost.
+  await sandboxOf(app).capture({
+    id: crypto.randomUUID(),
+    reference: payment.provider_reference,
+    amount: payment.amount,
+    currency: "EUR",
+  }, new AbortController().signal);
+  assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
+  for (let i = 0; i < 14; i++) {
+    await letWorkerCatchUp(app);
+    await letRetriesBeDue(app);
+    await shop.pass(60 * MINUTE_MS);
+    await sweep(app);
+  }
+  assertEquals((await readPayment(app, user, payment.id)).amount_refunded, payment.amount);
+  await assertBankAgrees(app);
+});
