@@ -49,6 +49,7 @@ async function checkPayment(ctx: Ctx, payment: StoredPayment, signal: AbortSigna
     if (after.status === "authorised" || isFinal(after.status)) await endCheck(ctx.sql, postponed);
     return;
   }
+  if (isFinal(payment.status)) return await endCheck(ctx.sql, postponed);
   const age = ctx.clock.now().getTime() - new Date(payment.created_at).getTime();
   if (payment.status !== "created" || age < LOST_AFTER_MS) return;
   await recordCharge(

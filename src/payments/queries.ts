@@ -138,10 +138,14 @@ export async function endCapture(
     update payments set check_at = null, checks = 0 where id in (select payment_id from ended)`;
 }
 
-/** From now on something is in doubt about a payment. */
-export async function beginCheck(sql: Sql, { id, check_at, checks }: StoredPayment): Promise<void> {
+/** From now on something is in doubt about a payment, unless something else was learnt meanwhile. */
+export async function beginCheck(
+  sql: Sql,
+  { id, version, check_at, checks }: StoredPayment,
+): Promise<void> {
   await sql`
-    update payments set check_at = ${check_at}, checks = ${checks} where id = ${id} and check_at is null`;
+    update payments set check_at = ${check_at}, checks = ${checks}
+    where id = ${id} and version = ${version} and check_at is null`;
 }
 
 /** Nothing is in doubt any more, unless it began to be so again since it was asked about. */
