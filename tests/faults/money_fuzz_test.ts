@@ -1,325 +1,274 @@
 import { assertEquals } from "@std/assert";
-import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
-import { systemCtx } from "../../src/deps.ts";
-import { checkDuePayments, settleMoney } from "../../src/payments/mod.ts";
+import type { StoredPayment } from "../../src/payments/mod.ts";
 import { AppError } from "../../src/platform/errors.ts";
-import { type Answer } from "../support/app.ts";
-import { assertBooksBalance, patch, place, read } from "../support/orders.ts";
+import type { Answer } from "../support/app.ts";
+import { assertBooksBalance, place, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
-  bankMessage,
-  capture,
+  DAY_MS,
   expire,
   letRetriesBeDue,
   letWorkerCatchUp,
   MINUTE_MS,
+  type PaidShop,
   payThrough,
-  postWebhook,
-  refundAtBank,
   sandboxOf,
   startPaidShop,
   sweep,
-  tryToPay,
-  tryToRefund,
 } from "../support/payments.ts";
+import { Dice } from "../support/random.ts";
+import { Killed, TroubledBank } from "../support/troubled_bank.ts";
+import { type Deed, makeMove, payAtOnce, type PlayedOrder, type Turn } from "./money_moves.ts";
 
-function random(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6D2B79F5 | 0;
-    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
-  };
+/** How many lives of a shop are played, and from which on: more of them find what is rarer. */
+const SEEDS = Number(Deno.env.get("FUZZ_SEEDS") ?? 3);
+const FIRST_SEED = Number(Deno.env.get("FUZZ_FIRST") ?? 1);
+
+const ORDERS = 60;
+const AT_ONCE = 6;
+/** After so long an order that nobody paid has expired. */
+const ORDER_LIFE_MS = 31 * MINUTE_MS;
+/** How often time goes by in the end, twice as much each time: then nobody waits for anything any more. */
+const LAST_WAITS = 20;
+const LONGEST_WAIT_MS = 3 * DAY_MS;
+
+/** How an order stands when nothing is under way any more. */
+interface End {
+  // deno-lint-ignore no-explicit-any
+  order: any;
+  payments: Pick<
+    StoredPayment,
+    "status" | "amount_captured" | "amount_refunded" | "amount_refunding" | "check_at"
+  >[];
+  refunds: { status: string }[];
+  /** What providers took and have not given back. */
+  held: number;
+  isPaidByStaff: boolean;
 }
 
-const SEEDS = Number(Deno.env.get("HUNT_SEEDS") ?? 6);
-const FIRST = Number(Deno.env.get("HUNT_FIRST") ?? 1);
-const ORDERS = 60;
+const isOver = ({ order }: End) => ["CANCELLED", "EXPIRED"].includes(order.status);
 
-for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-  Deno.test(`Whatever happens to money in whatever order (seed ${seed})`, async () => {
-    await using shop = await startPaidShop();
-    const { app, user, staff, sku, pass } = shop;
-    const dice = random(seed);
-    const pick = <T>(...of: T[]): T => of[Math.floor(dice() * of.length)]!;
-    let troubled = true;
-    const kills = seed % 2 === 0;
-    const sandbox = sandboxOf(app);
-    const trouble = <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) =>
-    async (
-      input: I,
-      signal: AbortSignal,
-    ) => {
-      const d = troubled ? dice() : 1;
-      if (d < 0.04) throw new ProviderError("unknown", "api_error", "no");
-      const answer = await call(input, signal);
-      if (d < 0.10) throw new ProviderError("unknown", "timeout", "late");
-      if (d < 0.18 && kills) throw new Error("killed");
-      if (d > 0.7 && d < 1) {
-        for (let i = 0; i < 30 * dice(); i++) {
-          await sandbox.find({ id: "00000000-0000-7000-8000-000000000000", reference: null }, signal);
-        }
-      }
-      return answer;
-    };
-    payThrough(app, {
-      ...sandbox,
-      charge: trouble(sandbox.charge),
-      find: trouble(sandbox.find),
-      capture: trouble(sandbox.capture),
-      void: trouble(sandbox.void),
-      refund: trouble(sandbox.refund),
-    } as PaymentProvider);
+/** What must not be so in the end. */
+const WRONGS: readonly [finding: string, isSo: (end: End) => boolean][] = [
+  [
+    "More was given back of what staff had recorded as paid than they had recorded.",
+    ({ order, held }) => order.amount_paid - order.amount_refunded < held,
+  ],
+  [
+    "The order is over, and providers did not give back just what they took.",
+    (end) => isOver(end) && end.held !== 0,
+  ],
+  [
+    "The customer is owed money that a provider holds.",
+    ({ order, held }) => order.amount_due < 0 && held > 0,
+  ],
+  [
+    "Money is due for an order that waits for none.",
+    ({ order }) => order.amount_due > 0 && order.status !== "PENDING",
+  ],
+  [
+    "The order waits for its payment beyond its time.",
+    ({ order }) => order.status === "PENDING" && order.expires_at !== null,
+  ],
+  [
+    "A payment says that a refund is under way.",
+    ({ payments }) => payments.some((each) => each.amount_refunding !== 0),
+  ],
+  ["A refund is under way.", ({ refunds }) => refunds.some(({ status }) => status === "pending")],
+  // An order that staff recorded as paid goes on, and with it what had been reserved for it.
+  [
+    "A payment is in doubt.",
+    ({ payments, isPaidByStaff }) =>
+      !isPaidByStaff && payments.some(({ status, check_at }) => status === "created" || check_at !== null),
+  ],
+  [
+    "The order counts on reserved money.",
+    ({ order, isPaidByStaff }) => !isPaidByStaff && order.amount_authorised !== 0,
+  ],
+  [
+    "A payment can still bring in money.",
+    ({ payments, isPaidByStaff }) =>
+      !isPaidByStaff &&
+      payments.some(({ status }) => status === "authorised" || status === "requires_action"),
+  ],
+];
 
-    const log: Record<string, string[]> = {};
-    const bad: string[] = [];
-    const note = (id: string, what: string, { status, body }: Answer) => {
-      (log[id] ??= []).push(`${what} → ${status} ${body?.code ?? ""} ${body?.errors?.[0]?.code ?? ""}`);
-      if (status >= 500 && status !== 503 && !kills) bad.push(`${what} → ${status} ${JSON.stringify(body)}`);
-    };
-    const some = async (orderId: string, table: "payments" | "refunds" | "returns") => {
-      const rows = await app.deps.sql`select * from ${app.deps.sql(table)} where order_id = ${orderId}`;
-      return rows.length ? pick(...rows) : undefined;
-    };
-    const step = async (id: string): Promise<void> => {
-      const kind = dice();
-      const p = await some(id, "payments");
-      if (kind < 0.18) {
-        const token = pick(
-          "tok_success",
-          "tok_success",
-          "tok_3ds",
-          "tok_late",
-          "tok_timeout_after_charge",
-          "tok_refund_fails",
-          "tok_decline",
-        );
-        const more: Record<string, unknown> = {};
-        if (dice() < 0.5) more.amount = 1 + Math.floor(dice() * 6000);
-        if (dice() < 0.35) more.capture_method = "manual";
-        return note(id, `pay ${token} ${JSON.stringify(more)}`, await tryToPay(app, user, id, token, more));
-      }
-      if (kind < 0.27 && p) {
-        const amount = dice() < 0.6 ? 1 + Math.floor(dice() * 4000) : undefined;
-        return note(id, `capture ${amount}`, await capture(app, staff, p.id, amount));
-      }
-      if (kind < 0.31 && p) {
-        return note(
-          id,
-          "void",
-          await app.request("POST", `/v1/payments/${p.id}/void`, { token: staff.token }),
-        );
-      }
-      if (kind < 0.40) {
-        const status = pick("PAID", "PAID", "PROCESSING", "SHIPPED", "DELIVERED", "CANCELLED", "REFUNDED");
-        return note(id, status, await patch(app, staff, id, { status }));
-      }
-      if (kind < 0.48) {
-        const body = dice() < 0.7 ? { items: [{ line: pick(1, 2), quantity: pick(1, 2) }] } : {};
-        return note(
-          id,
-          `ship ${JSON.stringify(body)}`,
-          await app.request("POST", `/v1/orders/${id}/shipments`, { token: staff.token, body }),
-        );
-      }
-      if (kind < 0.66) {
-        const how = dice();
-        const body = how < 0.15
-          ? {}
-          : how < 0.5
-          ? { amount: 1 + Math.floor(dice() * 5000) }
-          : { items: [{ line: pick(1, 2), quantity: pick(1, 1, 2) }], include_shipping: dice() < 0.5 };
-        if (dice() < 0.2 && p) Object.assign(body, { payment_id: p.id });
-        return note(id, `refund ${JSON.stringify(body)}`, await tryToRefund(app, staff, id, body));
-      }
-      if (kind < 0.72 && p?.provider_reference) {
-        return note(
-          id,
-          "refund at bank",
-          await refundAtBank(
-            app,
-            staff,
-            p.provider_reference,
-            dice() < 0.3 ? undefined : 1 + Math.floor(dice() * 3000),
-          ),
-        );
-      }
-      if (kind < 0.80 && p?.provider_reference) {
-        if (dice() < 0.5) await sandbox.settle(p.provider_reference);
-        else await sandbox.confirmAction(p.provider_reference, dice() < 0.8 ? "success" : "fail");
-        if (dice() < 0.8) await postWebhook(app, bankMessage(app, p.provider_reference));
-        return;
-      }
-      if (kind < 0.84 && p) {
-        return note(
-          id,
-          "refresh",
-          await app.request("POST", `/v1/payments/${p.id}/refresh`, { token: user.token }),
-        );
-      }
-      const ret = await some(id, "returns");
-      if (kind < 0.90) {
-        return note(
-          id,
-          "return",
-          await app.request("POST", `/v1/orders/${id}/returns`, {
-            token: user.token,
-            body: { items: [{ line: pick(1, 2), quantity: pick(1, 1, 2) }], reason: "Too small" },
-          }),
-        );
-      }
-      if (kind < 0.97 && ret) {
-        if (ret.status === "requested") {
-          return note(
-            id,
-            "approve",
-            await app.request("PATCH", `/v1/returns/${ret.id}`, {
-              token: staff.token,
-              body: { status: "approved" },
-            }),
-          );
-        }
-        if (ret.status === "approved") {
-          const items = await app.deps
-            .sql`select line, quantity from return_items where return_id = ${ret.id}`;
-          return note(
-            id,
-            "receive",
-            await app.request("POST", `/v1/returns/${ret.id}/receipt`, {
-              token: staff.token,
-              body: {
-                items: items.map(({ line, quantity }) => ({ line, restocked: quantity, written_off: 0 })),
-                refund: dice() < 0.5,
-              },
-            }),
-          );
-        }
-        return note(
-          id,
-          "refund return",
-          await app.request("POST", `/v1/returns/${ret.id}/refund`, {
-            token: staff.token,
-            headers: { "Idempotency-Key": crypto.randomUUID() },
-          }),
-        );
-      }
-      if (kind < 0.98) {
-        const ctx = systemCtx(app.deps, "test");
-        const quiet = (work: Promise<unknown>) =>
-          work.catch((error) => {
-            if (!(error instanceof AppError) && !/killed/.test(String(error))) bad.push(String(error.stack));
-          });
-        await Promise.all([
-          quiet(settleMoney(ctx, id)),
-          quiet(settleMoney(ctx, id)),
-          quiet(checkDuePayments(ctx, new AbortController().signal)),
-          quiet(checkDuePayments(ctx, new AbortController().signal)),
-        ]);
-        return;
-      }
-      if (kind < 0.99) return note(id, "cancel", await patch(app, user, id, { status: "CANCELLED" }));
-      await letWorkerCatchUp(app);
-    };
+/** One life of a shop: what its dice make of it, and how it ends. */
+class Life {
+  /** Errors that nobody should have met with. */
+  readonly failures: string[] = [];
+  readonly #shop: PaidShop;
+  readonly #dice: Dice;
+  /** In every second life processes are killed too: their requests end with 500. */
+  readonly #kills: boolean;
+  readonly #bank: TroubledBank;
+  readonly #orders: PlayedOrder[] = [];
 
-    const ids: string[] = [];
-    const placeOne = async (i: number) => {
-      const items = [{ sku, quantity: 1 + i % 3 }, { sku, quantity: 2 }];
-      const placed = () => place(app, user, {}, { items, shipping_option: "standard" });
-      // Somebody else may let the time go by just now, and with it the token.
-      const { id } = await placed().catch(placed);
-      ids.push(id);
-      return id as string;
-    };
-    const turns = Array.from({ length: ORDERS }, (_, i) => i).values();
-    await Promise.all(Array.from({ length: 6 }, async () => {
-      for (const turn of turns) {
-        const id = await placeOne(turn);
-        if (dice() < 0.6) {
-          const more = dice() < 0.4 ? { capture_method: "manual" } : {};
-          const token = pick("tok_success", "tok_refund_fails");
-          note(id, `pay ${token} ${JSON.stringify(more)}`, await tryToPay(app, user, id, token, more));
-        }
-        const rounds = 4 + Math.floor(dice() * 8);
-        for (let i = 0; i < rounds; i++) {
-          const width = dice() < 0.5 ? 1 : 2 + Math.floor(dice() * 2);
-          await Promise.all(Array.from({ length: width }, () => step(id)));
-          if (dice() < 0.1) await letWorkerCatchUp(app);
-          if (dice() < 0.05) await sweep(app);
-          if (dice() < 0.004) {
-            await pass(31 * MINUTE_MS);
-            await expire(app);
-          }
-        }
-      }
+  constructor(shop: PaidShop, seed: number) {
+    this.#shop = shop;
+    this.#dice = new Dice(seed);
+    this.#kills = seed % 2 === 0;
+    this.#bank = new TroubledBank(sandboxOf(shop.app), this.#dice, this.#kills);
+    payThrough(shop.app, this.#bank.provider());
+  }
+
+  async play(): Promise<void> {
+    const turns = Array.from({ length: ORDERS }, (_, turn) => turn).values();
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (const turn of turns) await this.#playWith(await this.#place(turn));
     }));
-    troubled = false;
-    const late = await app.deps.sql`select reference from sandbox_charges where status = 'processing'`;
-    for (const { reference } of late) await sandbox.settle(reference);
-    for (let i = 0; i < 20; i++) {
-      await pass(2 ** Math.min(i, 12) * MINUTE_MS);
+  }
+
+  /** The bank decides about all that it still thinks about, answers all, and time goes by. */
+  async comeToRest(): Promise<void> {
+    const { app, pass } = this.#shop;
+    this.#bank.isTroubled = false;
+    const undecided = await app.deps.sql`select reference from sandbox_charges where status = 'processing'`;
+    for (const { reference } of undecided) await sandboxOf(app).settle(reference);
+    for (let wait = 0; wait < LAST_WAITS; wait++) {
+      await pass(Math.min(2 ** wait * MINUTE_MS, LONGEST_WAIT_MS));
       await expire(app);
       await sweep(app);
       await letRetriesBeDue(app);
       await letWorkerCatchUp(app);
     }
     await letRetriesBeDue(app);
-    const last = await letWorkerCatchUp(app);
-    assertEquals(bad, []);
-    assertEquals(last.failures.map(String), []);
+    const { failures } = await letWorkerCatchUp(app);
+    this.failures.push(...failures.map((error) => `A job still fails: ${error}`));
+  }
+
+  /** What is wrong in the end, each with the order that it is wrong about and its story. */
+  async findWrongs() {
+    const wrongs = [];
+    for (const { story, ...order } of this.#orders) {
+      const end = await this.#endOf(order);
+      for (const [finding, isSo] of WRONGS) {
+        if (isSo(end)) wrongs.push({ finding, ...evidenceOf(end), story });
+      }
+    }
+    return wrongs;
+  }
+
+  async #place(turn: number): Promise<PlayedOrder> {
+    const { app, user, sku } = this.#shop;
+    const items = [{ sku, quantity: 1 + turn % 3 }, { sku, quantity: 2 }];
+    const tryOnce = () => place(app, user, {}, { items, shipping_option: "standard" });
+    // Somebody else may let the time go by just now, and with it the token.
+    const { id } = await tryOnce().catch(tryOnce);
+    const order = { id, isPaidByStaff: false, story: [] };
+    this.#orders.push(order);
+    return order;
+  }
+
+  async #playWith(order: PlayedOrder): Promise<void> {
+    const dice = this.#dice;
+    if (dice.chance(0.6)) {
+      this.#note(order, "the customer pays at once", await payAtOnce({ shop: this.#shop, dice, order }));
+    }
+    const rounds = 3 + dice.upTo(8);
+    for (let round = 0; round < rounds; round++) {
+      const atOnce = dice.chance(0.5) ? 1 : 1 + dice.upTo(2);
+      await Promise.all(Array.from({ length: atOnce }, () => this.#move(order)));
+      await this.#letTheWorkerAct();
+    }
+  }
+
+  async #move(order: PlayedOrder): Promise<void> {
+    const [payment, returned] = await Promise.all([
+      this.#anyOf("payments", order),
+      this.#anyOf("returns", order),
+    ]);
+    const { name, deed } = await makeMove({
+      shop: this.#shop,
+      dice: this.#dice,
+      order,
+      payment: payment as Turn["payment"],
+      returned: returned as Turn["returned"],
+    });
+    this.#note(order, name, deed);
+  }
+
+  async #anyOf(table: "payments" | "returns", { id }: PlayedOrder) {
+    const { sql } = this.#shop.app.deps;
+    return this.#dice.pick(...await sql`select * from ${sql(table)} where order_id = ${id}`);
+  }
+
+  async #letTheWorkerAct(): Promise<void> {
+    const { app, pass } = this.#shop;
+    if (this.#dice.chance(0.1)) await letWorkerCatchUp(app);
+    if (this.#dice.chance(0.05)) await sweep(app);
+    if (this.#dice.chance(0.004)) {
+      await pass(ORDER_LIFE_MS);
+      await expire(app);
+    }
+  }
+
+  #note({ story }: PlayedOrder, name: string, { asked, answer, errors = [] }: Deed): void {
+    const deed = `${name} ${JSON.stringify(asked ?? {})}`;
+    story.push(answer ? `${deed} → ${outcomeOf(answer)}` : deed);
+    if (answer && isFailure(answer) && !this.#kills) {
+      this.failures.push(`${deed} → ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    for (const error of errors) {
+      if (error instanceof AppError || error instanceof Killed) continue;
+      this.failures.push(`${deed} → ${error instanceof Error ? error.stack : error}`);
+    }
+  }
+
+  async #endOf({ id, isPaidByStaff }: Omit<PlayedOrder, "story">): Promise<End> {
+    const { app, user } = this.#shop;
+    const { status, body: order } = await read(app, user, id);
+    assertEquals(status, 200);
+    const payments = await app.deps.sql<End["payments"]>`
+      select status, payment_method, amount, amount_authorised, amount_captured, amount_refunded, amount_refunding,
+             check_at
+      from payments where order_id = ${id} order by id`;
+    const refunds = await app.deps.sql<End["refunds"]>`
+      select status, amount, failure_message, reason from refunds where order_id = ${id} order by id`;
+    const held = payments.reduce((sum, each) => sum + each.amount_captured - each.amount_refunded, 0);
+    return { order, payments: [...payments], refunds: [...refunds], held, isPaidByStaff };
+  }
+}
+
+/** An answer of 503 says that the bank is to blame, and that one may come again. */
+function isFailure({ status }: Answer): boolean {
+  return status >= 500 && status !== 503;
+}
+
+function outcomeOf({ status, body }: Answer): string {
+  return [status, body?.code, body?.errors?.[0]?.code].filter((part) => part !== undefined).join(" ");
+}
+
+/** What there is to know of an end that is wrong. */
+function evidenceOf({ order, payments, refunds, isPaidByStaff }: End) {
+  const { id, status, payment_status, amount_due, amount_paid, amount_refunded, amount_authorised } = order;
+  return {
+    order: {
+      id,
+      status,
+      payment_status,
+      amount_due,
+      amount_paid,
+      amount_refunded,
+      amount_authorised,
+      isPaidByStaff,
+    },
+    payments,
+    refunds,
+  };
+}
+
+// A seed throws the same dice again, but what happens at once may come to lie otherwise.
+for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+  Deno.test(`Whatever customers, staff, bank and worker do at once with ${ORDERS} orders, no money is lost, kept or given back twice (seed ${seed})`, async () => {
+    await using shop = await startPaidShop();
+    const { app } = shop;
+    const life = new Life(shop, seed);
+    await life.play();
+    await life.comeToRest();
+    assertEquals(life.failures, []);
     await assertBankAgrees(app);
     await assertBooksBalance(app.deps.sql);
-
-    const wrong: unknown[] = [];
-    for (const id of ids) {
-      const { body: o } = await read(app, user, id);
-      const payments = await app.deps.sql`select * from payments where order_id = ${id}`;
-      const refunds = await app.deps.sql`select * from refunds where order_id = ${id}`;
-      const held = payments.reduce((s, p) => s + p.amount_captured - p.amount_refunded, 0);
-      const recorded = o.amount_paid - o.amount_refunded - held;
-      const say = (what: string) =>
-        wrong.push([
-          what,
-          id,
-          o.status,
-          o.payment_status,
-          o.amount_due,
-          o.amount_paid,
-          o.amount_refunded,
-          o.amount_authorised,
-          {
-            payments: payments.map((
-              p,
-            ) => [
-              p.status,
-              p.payment_method,
-              p.amount,
-              p.amount_authorised,
-              p.amount_captured,
-              p.amount_refunded,
-              p.amount_refunding,
-              p.check_at,
-            ]),
-            refunds: refunds.map((r) => [r.status, r.amount, r.failure_message, r.reason]),
-          },
-          log[id],
-        ]);
-      if (recorded < 0) say("recorded below zero");
-      if (["CANCELLED", "EXPIRED"].includes(o.status) && held !== 0) say("over, but provider holds money");
-      if (-o.amount_due > 0 && held > 0) say("owed, but provider holds money");
-      if (o.amount_due > 0 && o.status !== "PENDING") say("due but not pending");
-      if (o.status === "PENDING" && o.expires_at !== null) say("still pending");
-      if (payments.some((p) => p.amount_refunding !== 0)) say("refunding");
-      if (refunds.some((r) => r.status === "pending")) say("refund pending");
-      if (
-        payments.some((p) => p.check_at !== null || p.status === "created") &&
-        !log[id]!.some((l) => l.startsWith("PAID → 200"))
-      ) say("in doubt");
-      if (o.amount_authorised !== 0 && !log[id]!.some((l) => l.startsWith("PAID → 200"))) say("authorised");
-      if (
-        payments.some((p) => ["authorised", "requires_action"].includes(p.status)) &&
-        !log[id]!.some((l) => l.startsWith("PAID → 200"))
-      ) say("open payment");
-    }
-    assertEquals(wrong, []);
+    assertEquals(await life.findWrongs(), []);
   });
 }

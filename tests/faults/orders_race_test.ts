@@ -11,16 +11,7 @@ import {
   tally,
   tryToPlace,
 } from "../support/orders.ts";
-
-/** The same random numbers for the same seed (mulberry32). */
-function random(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6D2B79F5 | 0;
-    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
-  };
-}
+import { random } from "../support/random.ts";
 
 function sample<T>(from: readonly T[], count: number, next: () => number): T[] {
   const rest = [...from];

@@ -18,6 +18,7 @@ import {
   tryToPay,
   tryToRefund,
 } from "../support/payments.ts";
+import { random } from "../support/random.ts";
 import { startProcess } from "../support/process.ts";
 
 /** Five hundred in all: orders whose bank or whose process fails in the midst of it, and processes that are killed. */
@@ -27,16 +28,6 @@ const KILLS = 5;
 const UNRECORDED = 6;
 const AT_ONCE = 15;
 const PRICE = 1499;
-
-/** The same random numbers for the same seed (mulberry32). */
-function random(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6D2B79F5 | 0;
-    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A shop whose clock the test moves, and whose users log in again when it does. */
 async function startShop(at: Date) {
