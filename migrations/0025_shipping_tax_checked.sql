@@ -1,0 +1,2 @@
+-- no transaction
+alter table order_items validate constraint order_items_shipping_tax_check;

@@ -1,0 +1,2 @@
+-- no transaction
+create index concurrently refunds_follows on refunds (follows) where follows is not null;
