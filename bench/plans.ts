@@ -2,7 +2,8 @@
 
 import postgres from "postgres";
 import { listOrderRows } from "../src/orders/list_queries.ts";
-import { findOrder, findPlacingFacts, listOrderEvents } from "../src/orders/queries.ts";
+import { findPlacingFacts } from "../src/orders/placing_queries.ts";
+import { findOrder, listOrderEvents } from "../src/orders/queries.ts";
 import type { ListOrders } from "../src/orders/list_orders.ts";
 import type { Sql } from "../src/platform/db.ts";
 

@@ -1,7 +1,7 @@
 import { DEFAULT_LOCATION } from "../inventory/mod.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import { DUE_BATCH } from "../platform/end_due.ts";
+import { listDue } from "../platform/end_due.ts";
 import type { EventType } from "../platform/events.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import type { Cart, CartAccess, CartProduct, Products } from "./cart.ts";
@@ -71,18 +71,10 @@ export async function lockLatestCart(tx: Tx, userId: string, currency: string): 
   return cart;
 }
 
-/** Open carts whose time is over, the oldest first: as many as one transaction takes on. */
-export async function listDueCarts(sql: Sql, now: Date): Promise<string[]> {
-  const rows = await sql<{ id: string }[]>`
-    select id from (
-      select id, expires_at, sum(lines) over (order by expires_at, id) - lines as before
-      from (
-        select id, expires_at, jsonb_array_length(items) as lines from carts
-        where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
-        order by expires_at, id limit ${DUE_BATCH.things}
-      ) due
-    ) due where before < ${DUE_BATCH.lines} order by expires_at, id`;
-  return rows.map(({ id }) => id);
+/** Open carts whose time is over: as {@link listDue}. */
+export async function listDueCarts(sql: Sql, now: Date, except: string[]): Promise<string[]> {
+  const isDue = sql`status = 'open' and expires_at > '-infinity' and expires_at <= ${now}`;
+  return await listDue(sql, "carts", { isDue, lines: sql`jsonb_array_length(items)` }, except);
 }
 
 /** Those of these carts that are still due, locked; without those that somebody else holds. */

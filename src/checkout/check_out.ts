@@ -1,12 +1,19 @@
 import type { z } from "@hono/zod-openapi";
 import { sealConsignee } from "../consignees/mod.ts";
-import { commitOrders, getOrder, linesOf, type Order, type PlacedOrder } from "../orders/mod.ts";
+import {
+  commitOrders,
+  consigneeNeeded,
+  getOrder,
+  linesOf,
+  type Order,
+  type PlacedOrder,
+} from "../orders/mod.ts";
 import { chargePayment, getProvider, listPayments, newPayment, paymentView } from "../payments/mod.ts";
 import type { Payment, StoredPayment } from "../payments/mod.ts";
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import { isGuardBroken } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { AppError, type FieldError, notFound } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import { estimateCart, type QuoteData } from "../quotes/mod.ts";
 import { orderOf } from "./order_of.ts";
@@ -143,7 +150,7 @@ function inPayment<T>(work: () => T): T {
 }
 
 function refuseInput({ destination, consignee_id }: QuoteData, { ship_to, consignee }: Checkout): void {
-  const errors = [];
+  const errors: FieldError[] = [];
   if (ship_to.country !== destination) {
     errors.push({
       pointer: "/ship_to/country",
@@ -153,11 +160,7 @@ function refuseInput({ destination, consignee_id }: QuoteData, { ship_to, consig
     });
   }
   if (consignee_id?.required && !consignee) {
-    errors.push({
-      pointer: "/consignee",
-      code: "required",
-      message: `is needed by customs of ${destination}: ${consignee_id.name}`,
-    });
+    errors.push(consigneeNeeded(destination, consignee_id.name));
   }
   if (errors.length === 0) return;
   throw new AppError(

@@ -39,6 +39,6 @@ export function eventView(reader: Actor, event: LoggedEvent): EventView {
 
 function withoutStaff({ data, user_id }: LoggedEvent): Record<string, unknown> {
   const { placed_by } = data;
-  if (typeof placed_by !== "string" || placed_by === `user:${user_id}`) return data;
-  return { ...data, placed_by: actorRole(placed_by, user_id) };
+  const role = typeof placed_by === "string" ? actorRole(placed_by, user_id) : "customer";
+  return role === "customer" ? data : { ...data, placed_by: role };
 }

@@ -15,8 +15,8 @@ import { writeOrders } from "./write_orders.ts";
  * @returns how many it expired; none means that no more are due, or that those that are cannot be expired
  */
 export async function expireDueOrders(ctx: Ctx): Promise<{ expired: number; mayBeMore: boolean }> {
-  const due = await listDueOrders(ctx.sql, ctx.clock.now());
-  return await endDue(ctx, "an order whose time is over", due, (ids) => expireOrders(ctx, ids));
+  const list = (except: string[]) => listDueOrders(ctx.sql, ctx.clock.now(), except);
+  return await endDue(ctx, "an order whose time is over", list, (ids) => expireOrders(ctx, ids));
 }
 
 async function expireOrders(ctx: Ctx, ids: string[]): Promise<number> {

@@ -1,5 +1,5 @@
 import type { Fragment, Sql } from "../platform/db.ts";
-import { firstIdAt } from "../platform/id.ts";
+import { madeWithin } from "../platform/made_within.ts";
 import type { ListOrders } from "./list_orders.ts";
 import type { Order, Sort } from "./order.ts";
 import { orderColumns } from "./queries.ts";
@@ -69,8 +69,7 @@ export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort 
     filter.external_reference !== undefined
       ? sql`and o.external_reference = ${filter.external_reference}`
       : sql``,
-    filter.created_from !== undefined ? sql`and ${id} >= ${firstIdAt(new Date(filter.created_from))}` : sql``,
-    filter.created_to !== undefined ? sql`and ${id} < ${firstIdAt(new Date(filter.created_to))}` : sql``,
+    madeWithin(sql, { id, at: sql`o.created_at` }, filter),
     filter.placed_from !== undefined ? sql`and o.placed_at >= ${filter.placed_from}` : sql``,
     filter.placed_to !== undefined ? sql`and o.placed_at < ${filter.placed_to}` : sql``,
     filter.cursor !== undefined ? sql`and ${sort.after(sql, id, filter.cursor.slice(1))}` : sql``,

@@ -7,9 +7,10 @@ export { captureOf, type LedgerTransaction, refundOf, type RefundParts } from ".
 export { findRefundable } from "./ledger/queries.ts";
 export { type NewOrder, newOrder, type Order, type OrderItem } from "./order.ts";
 export { commitOrders, linesOf } from "./place_order.ts";
-export { landedItem } from "./pricing.ts";
+export { consigneeNeeded, landedItem } from "./pricing.ts";
 export { processOrders } from "./process_orders.ts";
-export { findOrder, lockOrder, lockOrdersWithItems, type PlacedOrder } from "./queries.ts";
+export type { PlacedOrder } from "./placing_queries.ts";
+export { findOrder, lockOrder, lockOrdersWithItems } from "./queries.ts";
 export { OrderSchema, ShipTo } from "./schemas.ts";
 export { cancelUnits } from "./shipments/cancel_units.ts";
 export { shipmentCreated, shipmentUpdated } from "./shipments/events.ts";

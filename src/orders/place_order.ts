@@ -23,7 +23,7 @@ import {
   insertOrders,
   type Origin,
   type PlacedOrder,
-} from "./queries.ts";
+} from "./placing_queries.ts";
 
 /** How often a draft may lose its stock between reading and writing before the caller is told to come again. */
 const MAX_ATTEMPTS = 5;

@@ -154,7 +154,8 @@ function optionNeeded({ shippingOptions }: TradeFacts): FieldError {
   };
 }
 
-function consigneeNeeded(country: string, what: string): FieldError {
+/** What is asked for where customs want to know who receives the goods. */
+export function consigneeNeeded(country: string, what: string): FieldError {
   return {
     pointer: "/consignee",
     code: "required",

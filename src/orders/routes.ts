@@ -1,6 +1,5 @@
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
-import { isStaff } from "../platform/ctx.ts";
 import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
 import { EXAMPLE_ORDER as EXAMPLE } from "./example.ts";
 import { getOrderAsOf } from "./as_of.ts";
@@ -23,7 +22,7 @@ import {
   UserOrdersQuery,
   UserParam,
 } from "./schemas.ts";
-import { isPlacedByOwner, orderFor } from "./view.ts";
+import { orderFor, orderTextFor } from "./view.ts";
 
 const tags = ["Orders"];
 const orderAnswer = json(OrderSchema, "The order.", EXAMPLE);
@@ -128,10 +127,7 @@ orderRoutes.openapi(
     }
     const order = await getOrder(c.get("ctx"), id);
     if (isUnchanged(c, order.value.version)) return c.body(null, 304);
-    const { actor } = c.get("ctx");
-    return isStaff(actor) || isPlacedByOwner(order.value)
-      ? jsonText<Order, 200>(c, order.json, 200)
-      : c.json(orderFor(actor, order.value), 200);
+    return jsonText<Order, 200>(c, orderTextFor(c.get("ctx").actor, order), 200);
   },
 );
 

@@ -1,16 +1,19 @@
 import { type Actor, actorRole, isStaff } from "../platform/ctx.ts";
+import type { Read } from "../platform/read_through.ts";
 import type { Order } from "./order.ts";
 
 /** The order as this reader may see it: customers learn that staff placed it, not who. */
 export function orderFor(reader: Actor, order: Order): Order {
   const view = orderView(order);
-  return isStaff(reader) || isPlacedByOwner(view)
-    ? view
-    : { ...view, placed_by: actorRole(view.placed_by, view.user_id) };
+  const role = actorRole(view.placed_by, view.user_id);
+  return isStaff(reader) || role === "customer" ? view : { ...view, placed_by: role };
 }
 
-export function isPlacedByOwner({ placed_by, user_id }: Pick<Order, "placed_by" | "user_id">): boolean {
-  return placed_by === `user:${user_id}`;
+/** The same of an order whose text is there, which most readers may see as it is. */
+export function orderTextFor(reader: Actor, { value, json }: Read<Order>): string {
+  return isStaff(reader) || actorRole(value.placed_by, value.user_id) === "customer"
+    ? json
+    : JSON.stringify(orderFor(reader, value));
 }
 
 /** The order as it is kept: always the same fields in the same order, wherever it was kept. */

@@ -1,13 +1,10 @@
 import type { Fragment, Sql } from "../platform/db.ts";
-import { firstIdAt } from "../platform/id.ts";
+import { madeWithin } from "../platform/made_within.ts";
 import type { Listing, ListPayments, ListRefunds } from "./list_payments.ts";
 import type { Payment, StoredPayment } from "./payment.ts";
 import { paymentColumns } from "./queries.ts";
 import type { Refund } from "./refund.ts";
 import { refundColumns } from "./refund_queries.ts";
-
-/** A row's id (UUIDv7) and its `created_at` are made together: they never differ by more than this. */
-const MADE_WITHIN_MS = 60_000;
 
 /** While a payment is so, it has a `check_at`: the few that are so stand in the index of that. */
 const IN_DOUBT: readonly Payment["status"][] = ["created", "requires_action", "processing"];
@@ -36,17 +33,11 @@ export async function listRefundRows(sql: Sql, filter: ListRefunds): Promise<Ref
     limit ${filter.limit + 1}`;
 }
 
-/** The filters of both. A time of creation is also a range of ids, so that every page is found along an index. */
-function common(sql: Sql, { order_id, created_from, created_to, cursor }: Listing): Fragment {
-  const idAt = (time: string, skewMs: number) => firstIdAt(new Date(Date.parse(time) + skewMs));
+/** The filters of both. */
+function common(sql: Sql, { order_id, cursor, ...span }: Listing): Fragment {
   const conditions = [
     order_id === undefined ? sql`` : sql`and order_id = ${order_id}`,
-    created_from === undefined
-      ? sql``
-      : sql`and created_at >= ${created_from} and id >= ${idAt(created_from, -MADE_WITHIN_MS)}`,
-    created_to === undefined
-      ? sql``
-      : sql`and created_at < ${created_to} and id < ${idAt(created_to, MADE_WITHIN_MS)}`,
+    madeWithin(sql, { id: sql`id`, at: sql`created_at` }, span),
     cursor === undefined ? sql`` : sql`and id < ${cursor[0]}`,
   ];
   return sql`${conditions}`;

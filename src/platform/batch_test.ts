@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { grouped } from "./batch.ts";
+import { grouped, groupedByLines } from "./batch.ts";
 
 function recorder(options: { slots: number; maxSize: number }) {
   const groups: { inputs: readonly number[]; done: () => void }[] = [];
@@ -82,4 +82,24 @@ Deno.test("an error is for the call it answers, and a group that fails fails all
     "all",
   ]);
   assertEquals(await call(3), 3);
+});
+
+Deno.test("large inputs go by themselves, two at a time, and small ones do not wait for them", async () => {
+  const groups: number[][] = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const call = groupedByLines(async (inputs: readonly number[]) => {
+    groups.push([...inputs]);
+    if (inputs[0]! >= 50) await released;
+    return [...inputs];
+  }, (lines) => lines);
+  const large = [call(900), call(800), call(700)];
+  assertEquals(await call(2), 2);
+  assertEquals(await call(3), 3);
+  release();
+  assertEquals(await Promise.all(large), [900, 800, 700]);
+  assertEquals(groups.filter((inputs) => inputs.length > 2), []);
+  assertEquals(
+    groups.filter((inputs) => inputs.some((lines) => lines >= 50) && inputs.some((lines) => lines < 50)),
+    [],
+  );
 });

@@ -1,44 +1,85 @@
 import type { Ctx } from "./ctx.ts";
-import { isRefusal, isUnavailable } from "./db.ts";
+import { type Fragment, isRefusal, isUnavailable, type Sql } from "./db.ts";
 import { errorFields } from "./log.ts";
 
-/** What one transaction takes on: so many things, and so many lines of them, or else a single one that is larger. */
-export interface DueBatch {
-  things: number;
-  lines: number;
-}
+/** What one transaction takes on: so many things, and so many lines of them, or else a single one that has more. */
+const MAX_THINGS = 100;
+const MAX_LINES = 2000;
 
-export const DUE_BATCH: DueBatch = { things: 100, lines: 2000 };
+/**
+ * What is due in a table with `id` and `expires_at`, the oldest first: as many as one transaction takes on.
+ *
+ * @param isDue the condition, which an index on `expires_at` serves
+ * @param lines how many lines a row has to be ended with
+ * @param except ids to pass over
+ */
+export async function listDue(
+  sql: Sql,
+  table: string,
+  { isDue, lines }: { isDue: Fragment; lines: Fragment },
+  except: string[],
+): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from (
+      select id, expires_at, sum(lines) over (order by expires_at, id) - lines as before
+      from (
+        select id, expires_at, ${lines} as lines from ${sql(table)}
+        where ${isDue} and id <> all(${except}::uuid[])
+        order by expires_at, id limit ${MAX_THINGS}
+      ) due
+    ) due where before < ${MAX_LINES} order by expires_at, id`;
+  return rows.map(({ id }) => id);
+}
 
 /**
  * Ends a batch of what is due: all of it in one transaction, or, where the database refuses that, each thing in one of its
- * own. So one that cannot be ended, which is always among the oldest, is logged and keeps nobody from their turn.
+ * own. What cannot be ended is logged, and the batch after it is taken at once: so it keeps nobody from their turn, however
+ * much of it there is.
  *
- * @param ids what is due, the oldest first, as {@link DUE_BATCH} bounds it; `end` passes over what is not due any more
+ * @param list what is due ({@link listDue}), without these
+ * @param end passes over what is not due any more, and gives how many it ended
  * @returns how many were ended, and whether more may be due
  */
 export async function endDue(
   ctx: Ctx,
   what: string,
-  ids: string[],
+  list: (except: string[]) => Promise<string[]>,
   end: (ids: string[]) => Promise<number>,
 ): Promise<{ expired: number; mayBeMore: boolean }> {
-  if (ids.length === 0) return { expired: 0, mayBeMore: false };
+  const failed: string[] = [];
   let expired = 0;
+  for (let known = -1; known < failed.length;) {
+    known = failed.length;
+    const ids = await list(failed);
+    if (ids.length > 0) expired += await endAll(ctx, what, ids, end, failed);
+  }
+  if (expired > 0) ctx.bell.ring("waybill_events");
+  return { expired, mayBeMore: expired > 0 };
+}
+
+async function endAll(
+  ctx: Ctx,
+  what: string,
+  ids: string[],
+  end: (ids: string[]) => Promise<number>,
+  failed: string[],
+): Promise<number> {
   try {
-    expired = await end(ids);
+    return await end(ids);
   } catch (error) {
     if (isAway(error)) throw error;
-    for (const id of ids) {
-      expired += await end([id]).catch((error) => {
-        if (isAway(error)) throw error;
-        ctx.log.error(`${what} cannot be ended: ${id}`, errorFields(error));
-        return 0;
-      });
+  }
+  let ended = 0;
+  for (const id of ids) {
+    try {
+      ended += await end([id]);
+    } catch (error) {
+      if (isAway(error)) throw error;
+      ctx.log.error(`${what} cannot be ended: ${id}`, errorFields(error));
+      failed.push(id);
     }
   }
-  ctx.bell.ring("waybill_events");
-  return { expired, mayBeMore: expired > 0 };
+  return ended;
 }
 
 function isAway(error: unknown): boolean {

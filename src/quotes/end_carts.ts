@@ -25,8 +25,8 @@ export async function giveUpCart(ctx: Ctx, target: CartTarget): Promise<number> 
  * @returns how many it expired; none means that no more are due, or that those that are cannot be expired
  */
 export async function expireDueCarts(ctx: Ctx): Promise<{ expired: number; mayBeMore: boolean }> {
-  const due = await listDueCarts(ctx.sql, ctx.clock.now());
-  return await endDue(ctx, "a cart whose time is over", due, (ids) =>
+  const list = (except: string[]) => listDueCarts(ctx.sql, ctx.clock.now(), except);
+  return await endDue(ctx, "a cart whose time is over", list, (ids) =>
     transaction(ctx.sql, async (tx) => {
       const ended = await endDueCarts(tx, ctx, ids);
       await releaseQuotes(tx, ctx, await lockOpenQuotes(tx, ended.map(({ id }) => id)), "expired");

@@ -1,7 +1,7 @@
 import { closeCarts } from "../carts/mod.ts";
 import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import { DUE_BATCH } from "../platform/end_due.ts";
+import { listDue } from "../platform/end_due.ts";
 import type { Idempotency } from "../platform/idempotency.ts";
 import { quoteCreated } from "./events.ts";
 import type { Quote, QuoteData, QuotedCart, QuotedProduct } from "./quote.ts";
@@ -191,18 +191,11 @@ export async function lockOpenQuotes(tx: Tx, cartIds: string[]): Promise<HeldQuo
     where cart_id = any(${cartIds}::uuid[]) and status = 'open' order by id for no key update`;
 }
 
-/** Open quotes whose time is over, the oldest first: as many as one transaction takes on, by the lines that they hold. */
-export async function listDueQuotes(sql: Sql, now: Date): Promise<string[]> {
-  const rows = await sql<{ id: string }[]>`
-    select id from (
-      select id, expires_at, sum(lines) over (order by expires_at, id) - lines as before
-      from (
-        select id, expires_at, (select count(*) from stock_movements where quote_id = quotes.id) as lines from quotes
-        where status = 'open' and expires_at > '-infinity' and expires_at <= ${now}
-        order by expires_at, id limit ${DUE_BATCH.things}
-      ) due
-    ) due where before < ${DUE_BATCH.lines} order by expires_at, id`;
-  return rows.map(({ id }) => id);
+/** Open quotes whose time is over: as {@link listDue}. */
+export async function listDueQuotes(sql: Sql, now: Date, except: string[]): Promise<string[]> {
+  const isDue = sql`status = 'open' and expires_at > '-infinity' and expires_at <= ${now}`;
+  const lines = sql`(select count(*) from stock_movements where quote_id = quotes.id)`;
+  return await listDue(sql, "quotes", { isDue, lines }, except);
 }
 
 /** Those of these quotes that are still due, locked; without those that somebody else holds. */

@@ -40,8 +40,8 @@ export async function releaseQuotes(
  * @returns how many; none means that no more are due, or that those that are cannot be expired
  */
 export async function expireDueQuotes(ctx: Ctx): Promise<{ expired: number; mayBeMore: boolean }> {
-  const due = await listDueQuotes(ctx.sql, ctx.clock.now());
-  return await endDue(ctx, "a quote whose time is over", due, (ids) =>
+  const list = (except: string[]) => listDueQuotes(ctx.sql, ctx.clock.now(), except);
+  return await endDue(ctx, "a quote whose time is over", list, (ids) =>
     transaction(ctx.sql, async (tx) => {
       const quotes = await lockDueQuotes(tx, ctx.clock.now(), ids);
       await releaseQuotes(tx, ctx, quotes, "expired");

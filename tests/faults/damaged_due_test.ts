@@ -27,6 +27,17 @@ Deno.test("An order that contradicts itself does not keep the others from expiri
   assertEquals((await levelOf(app, sound.sku)).reserved, 0);
 });
 
+Deno.test("However many orders contradict themselves, the others expire", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const [damaged, sound] = [await addProduct(app, { stock: 1000 }), await addProduct(app)];
+  await Promise.all(Array.from({ length: 101 }, () => place(app, user, { [damaged.sku]: 1 })));
+  const order = await place(app, user, { [sound.sku]: 1 });
+  await app.deps.sql`update stock_levels set reserved = 0 where sku = ${damaged.sku}`;
+  await rounds(app, "orders.expire");
+  assertEquals((await read(app, user, order.id)).body.status, "EXPIRED");
+});
+
 Deno.test("A quote whose hold is not there any more does not keep the others from expiring", async () => {
   await using app = await startTestApp();
   await openBorders(app);

@@ -122,28 +122,26 @@ Deno.test("A refund by provider and by what staff recorded is given back once an
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("A charge that reaches the bank after its order was cancelled, and whose answer is lost, is found and goes back", async () => {
-  await using shop = await startPaidShop();
-  const { app, user, checkOut, pass } = shop;
-  const { order } = await checkOut();
+/** Begins a payment whose charge is on its way to the bank, and whose answer will be lost. */
+async function payLate({ app, user }: PaidShop, orderId: string) {
   const sandbox = sandboxOf(app);
-  const [begun, cancelled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [begun, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   payThrough(app, {
     ...sandbox,
     async charge(request, signal) {
       begun.resolve();
-      await cancelled.promise;
+      await arrived.promise;
       await sandbox.charge(request, signal);
       throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
     },
   } as PaymentProvider);
-  const paying = tryToPay(app, user, order.id);
+  const paying = tryToPay(app, user, orderId);
   await begun.promise;
-  assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
-  await letWorkerCatchUp(app);
-  cancelled.resolve();
-  await paying;
-  payThrough(app, sandbox);
+  return { paying, letItArrive: arrived.resolve };
+}
+
+/** What the bank holds when nothing is in doubt any more. */
+async function heldInTheEnd({ app, pass }: PaidShop): Promise<number> {
   for (let i = 0; i < 10; i++) {
     await pass(2 ** i * MINUTE_MS);
     await sweep(app);
@@ -152,40 +150,33 @@ Deno.test("A charge that reaches the bank after its order was cancelled, and who
   await assertBankAgrees(app);
   const [left] = await app.deps
     .sql`select sum(amount_captured - amount_refunded)::bigint as held from sandbox_charges`;
-  assertEquals(left!.held, 0);
+  return left!.held;
+}
+
+Deno.test("A charge that reaches the bank after its order was cancelled, and whose answer is lost, is found and goes back", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order } = await checkOut();
+  const { paying, letItArrive } = await payLate(shop, order.id);
+  assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
+  await letWorkerCatchUp(app);
+  letItArrive();
+  await paying;
+  payThrough(app, sandboxOf(app));
+  assertEquals(await heldInTheEnd(shop), 0);
 });
 
 Deno.test("A charge that reaches the bank after it was voided, and whose answer is lost, does not make its customer pay twice", async () => {
   await using shop = await startPaidShop();
-  const { app, user, checkOut, pass } = shop;
+  const { app, user, checkOut } = shop;
   const { order } = await checkOut();
-  const sandbox = sandboxOf(app);
-  const [begun, voided] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  payThrough(app, {
-    ...sandbox,
-    async charge(request, signal) {
-      begun.resolve();
-      await voided.promise;
-      await sandbox.charge(request, signal);
-      throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
-    },
-  } as PaymentProvider);
-  const paying = tryToPay(app, user, order.id);
-  await begun.promise;
+  const { paying, letItArrive } = await payLate(shop, order.id);
   const [{ id }] =
     (await app.request("GET", `/v1/orders/${order.id}/payments`, { token: user.token })).body.data;
   await app.request("POST", `/v1/payments/${id}/void`, { token: user.token });
-  payThrough(app, sandbox);
+  payThrough(app, sandboxOf(app));
   await tryToPay(app, user, order.id);
-  voided.resolve();
+  letItArrive();
   await paying;
-  for (let i = 0; i < 10; i++) {
-    await pass(2 ** i * MINUTE_MS);
-    await sweep(app);
-    await letWorkerCatchUp(app);
-  }
-  await assertBankAgrees(app);
-  const [left] = await app.deps
-    .sql`select sum(amount_captured - amount_refunded)::bigint as held from sandbox_charges`;
-  assertEquals(left!.held, TOTAL);
+  assertEquals(await heldInTheEnd(shop), TOTAL);
 });

@@ -1,11 +1,9 @@
 import { actorName, type Ctx } from "../../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../../platform/db.ts";
-import { firstIdAt, newId } from "../../platform/id.ts";
+import { newId } from "../../platform/id.ts";
+import { madeWithin } from "../../platform/made_within.ts";
 import type { ListShipments } from "./get_shipments.ts";
 import type { LineUnits, Shipment, ShipmentDetails } from "./shipment.ts";
-
-/** A shipment's id (UUIDv7) and its `shipped_at` are made together: they never differ by more than this. */
-const MADE_WITHIN_MS = 60_000;
 
 const shipmentColumns = (sql: Sql | Tx): Fragment =>
   sql`
@@ -32,18 +30,12 @@ export async function listShipments(sql: Sql | Tx, orderId: string): Promise<Shi
  * is found along an index. A status is part of the text, since the index on those under way is partial.
  */
 export async function listShipmentRows(sql: Sql, filter: ListShipments): Promise<Shipment[]> {
-  const { status, order_id, tracking_number, created_from, created_to, cursor } = filter;
-  const idAt = (time: string, skewMs: number) => firstIdAt(new Date(Date.parse(time) + skewMs));
+  const { status, order_id, tracking_number, cursor } = filter;
   const conditions: Fragment[] = [
     status === undefined ? sql`` : sql`and s.status = ${sql.unsafe(`'${status}'`)}`,
     order_id === undefined ? sql`` : sql`and s.order_id = ${order_id}`,
     tracking_number === undefined ? sql`` : sql`and s.tracking_number = ${tracking_number}`,
-    created_from === undefined
-      ? sql``
-      : sql`and s.shipped_at >= ${created_from} and s.id >= ${idAt(created_from, -MADE_WITHIN_MS)}`,
-    created_to === undefined
-      ? sql``
-      : sql`and s.shipped_at < ${created_to} and s.id < ${idAt(created_to, MADE_WITHIN_MS)}`,
+    madeWithin(sql, { id: sql`s.id`, at: sql`s.shipped_at` }, filter),
     cursor === undefined ? sql`` : sql`and s.id < ${cursor[0]}`,
   ];
   return await sql<Shipment[]>`

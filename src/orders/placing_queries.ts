@@ -1,0 +1,212 @@
+import { insertConsignees, type SealedConsignee } from "../consignees/mod.ts";
+import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
+import type { Fragment, Sql } from "../platform/db.ts";
+import type { Idempotency } from "../platform/idempotency.ts";
+import { claimQuotes } from "../quotes/mod.ts";
+import { orderCreated } from "./events.ts";
+import type { Order, OrderDraft, ProductFacts } from "./order.ts";
+
+/** An answer that was given to a key before, and whether it was to this very request. */
+export interface FirstAnswer {
+  same: boolean;
+  order: Order;
+}
+
+/** What several orders that are about to be placed ask of the database. */
+export interface FactsWanted {
+  skus: string[];
+  productIds: string[];
+  ownerIds: string[];
+  references: string[];
+  keys: Idempotency[];
+}
+
+/** The facts by what they were asked with; what does not exist is missing. */
+export interface FactsFound {
+  products: ProductFacts[];
+  owners: string[];
+  /** Does the shop keep schedules of duty and tax, of which any is in force? */
+  keepsSchedules: boolean;
+  /** Order id by external reference. */
+  references: Record<string, string>;
+  /** In the order of `keys`. */
+  answers: (FirstAnswer | null)[];
+}
+
+/** All that placing these orders needs to know, in one round trip. */
+export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<FactsFound> {
+  const { skus, productIds, ownerIds, references, keys } = wanted;
+  const [found] = await sql<FactsFound[]>`
+    select
+      (select coalesce(json_agg(found), '[]') from (
+        select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
+               (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
+        from products p join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
+        where ${
+    productIds.length === 0
+      ? sql`p.sku = any(${skus}::text[])`
+      : sql`(p.sku = any(${skus}::text[]) or p.id = any(${productIds}::uuid[]))`
+  }) found) as products,
+      (select coalesce(json_agg(id), '[]') from users
+        where id = any(${ownerIds}::uuid[]) and disabled_at is null) as owners,
+      exists (
+        select from trade_schedules where effective_from <= (now() at time zone 'UTC')::date) as "keepsSchedules",
+      ${references.length === 0 ? sql`'{}'::json` : findReferences(sql, references)} as references,
+      ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
+  return found!;
+}
+
+function findReferences(sql: Sql, references: string[]): Fragment {
+  return sql`(
+    select coalesce(json_object_agg(external_reference, id), '{}') from orders
+    where external_reference = any(${references}::text[]))`;
+}
+
+function findAnswers(sql: Sql, keys: Idempotency[]): Fragment {
+  return sql`(
+    select json_agg((
+      select json_build_object('same', k.request_hash = asked.request_hash, 'order', (
+        select e.data from events e
+        where e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1))
+      from idempotency_keys k
+      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true
+    ) order by asked.turn)
+    from unnest(${keys.map((k) => k.actor)}::text[], ${keys.map((k) => k.route)}::text[],
+                ${keys.map((k) => k.key)}::text[], ${keys.map((k) => k.requestHash)}::text[])
+         with ordinality as asked (actor, route, key, request_hash, turn))`;
+}
+
+/** An order that was decided on, and who placed it how. */
+export interface PlacedOrder extends OrderDraft {
+  actor: string;
+  requestId: string;
+  traceparent?: string;
+  idempotency?: Idempotency;
+  consignee?: SealedConsignee;
+  /** What `also` writes with it. */
+  also?: unknown;
+}
+
+/** How orders come to be: from a basket of their own, or from quotes, and then perhaps with more rows beside them. */
+export type Origin = "basket" | {
+  /** CTEs that begin with a comma, over `placed` and `claimed`, whose column `also` holds what each order brings. */
+  also: (sql: Sql) => Fragment;
+};
+
+/**
+ * Commits new orders in one statement: their idempotency keys, stock, movements, lines and events, or none of
+ * them. Gives each its number; undefined where another call with the same key has committed first.
+ *
+ * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after reference and
+ * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, quotes and
+ * their carts, then stock in the order of SKUs. A quote is used once, before it expires, for the cart as it was quoted.
+ */
+export async function insertOrders(
+  sql: Sql,
+  placed: readonly PlacedOrder[],
+  origin: Origin = "basket",
+): Promise<(string | undefined)[]> {
+  const input = placed.map((
+    {
+      order: { number: _, ...order },
+      explanation,
+      actor,
+      requestId,
+      traceparent,
+      idempotency,
+      consignee,
+      also,
+    },
+  ) => ({
+    data: { ...order, explanation },
+    consignee,
+    also,
+    actor,
+    request_id: requestId,
+    traceparent,
+    key_actor: idempotency?.actor,
+    route: idempotency?.route,
+    key: idempotency?.key,
+    request_hash: idempotency?.requestHash,
+  }));
+  const rows = await sql<{ id: string; number: string }[]>`
+    with input as materialized (
+      select i.data, i.consignee, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
+      from json_to_recordset(${sql.json(input as never)}::json) as i (
+        data json, consignee json, also json, actor text, request_id text, traceparent text, key_actor text, route text,
+        key text, request_hash text
+      ), json_to_record(i.data) as o (
+        id uuid, user_id uuid, status text, payment_status text, currency text, items json, subtotal bigint,
+        shipping_total bigint, duty_total bigint, tax_total bigint, total_price bigint, amount_due bigint, units int,
+        quote_id uuid, incoterm text, shipping_option text, ship_to jsonb, note text, metadata jsonb,
+        external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz, expires_at timestamptz
+      )
+    ), keys as (
+      insert into idempotency_keys (actor, route, key, request_hash, order_id)
+      select key_actor, route, key, request_hash, id from input where key is not null
+      order by key_actor, route, key
+      on conflict (actor, route, key) do update
+        set request_hash = excluded.request_hash, response = null, order_id = excluded.order_id,
+            created_at = now(), expires_at = excluded.expires_at
+        where idempotency_keys.expires_at < now()
+      returning order_id
+    ), named as (
+      insert into order_references (external_reference, order_id)
+      select external_reference, id from input
+      where external_reference is not null and (key is null or id in (select order_id from keys))
+      order by external_reference
+      returning order_id
+    ), ${origin === "basket" ? sql`` : sql`${claimQuotes(sql)}, `}claimed as materialized (
+      select * from input
+      where case when (key is null or id in (select order_id from keys))
+          and (external_reference is null or id in (select order_id from named))
+        then ${
+    origin === "basket" ? sql`true` : sql`guard(id in (select order_id from quoted), 'quote is not open')`
+  }
+        else false end
+    ), demand as materialized (
+      select c.id as order_id, null::uuid as quote_id, c.user_id, item.sku, sum(item.quantity)::int as quantity,
+             c.actor, c.request_id, c.traceparent, c.created_at as at
+      from claimed c, json_to_recordset(c.items) as item (sku text, quantity int)
+      where c.quote_id is null -- a quote holds its stock already
+      group by c.id, c.user_id, item.sku, c.actor, c.request_id, c.traceparent, c.created_at
+    ), ${stockMoves(sql, "reservation")}, placed as (
+      insert into orders (id, number, user_id, status, payment_status, currency, subtotal, shipping_total, duty_total,
+                          tax_total, total_price, amount_due, units, quote_id, incoterm, shipping_option, ship_to, note,
+                          metadata, external_reference, placed_by, placed_at, created_at, updated_at, expires_at)
+      select id, 'WB-' || nextval('order_numbers'), user_id, status, payment_status, currency, subtotal, shipping_total,
+             duty_total, tax_total, total_price, amount_due, units, quote_id, incoterm, shipping_option, ship_to, note,
+             metadata, external_reference, placed_by, placed_at, created_at, created_at, expires_at
+      from claimed
+      where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')
+      returning id, number
+    ), lines as (
+      insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, list_price, line_total,
+                               shipping_amount, duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin,
+                               weight_grams)
+      select c.id, item.*
+      from claimed c, json_to_recordset(c.items) as item (
+        line smallint, product_id uuid, sku text, name text, quantity int, unit_price bigint, list_price bigint,
+        line_total bigint, shipping_amount bigint, duty_amount bigint, tax_amount bigint, shipping_tax_amount bigint, hs_code text,
+        country_of_origin text, weight_grams int
+      )
+    ), sale as (
+      insert into ledger (order_id, kind, currency, receivable, revenue, shipping, duty, tax, actor, request_id,
+                          occurred_at)
+      select id, 'sale', currency, total_price, -subtotal, -shipping_total, -duty_total, -tax_total, actor, request_id,
+             created_at
+      from claimed
+    ), order_event as (
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
+                          data, occurred_at)
+      select ${orderCreated.type}, ${orderCreated.version}::smallint, ${orderCreated.aggregate}, c.id::text, 1,
+             c.user_id, c.actor, c.request_id, c.traceparent,
+             ('{"number":' || to_json(placed.number) || ',' || substr(c.data::text, 2))::jsonb, c.created_at
+      from placed join claimed c on c.id = placed.id
+    )${origin === "basket" ? sql`` : origin.also(sql)}${
+    placed.some(({ consignee }) => consignee) ? insertConsignees(sql) : sql``
+  }
+    select id, number from placed`;
+  const numbers = new Map(rows.map(({ id, number }) => [id, number]));
+  return placed.map(({ order }) => numbers.get(order.id));
+}

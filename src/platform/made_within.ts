@@ -1,0 +1,26 @@
+import type { Fragment, Sql } from "./db.ts";
+import { firstIdAt } from "./id.ts";
+
+/** A row's id (UUIDv7) and the time that it says it was made at are made for one request: they differ by less than this. */
+const SKEW_MS = 60_000;
+
+/**
+ * Rows made in a span of time, `created_from` ≤ t < `created_to`, as further conditions of a query: the time says it
+ * exactly, and a range of ids that is a little wider lets every page be found along an index.
+ */
+export function madeWithin(
+  sql: Sql,
+  { id, at }: { id: Fragment; at: Fragment },
+  { created_from, created_to }: { created_from?: string; created_to?: string },
+): Fragment {
+  const idAt = (text: string, skewMs: number) => firstIdAt(new Date(Date.parse(text) + skewMs));
+  // As numbers, since text has no year 0.
+  const time = (text: string) => sql`to_timestamp(${Date.parse(text)}::float8 / 1000)`;
+  const from = created_from === undefined
+    ? sql``
+    : sql`and ${at} >= ${time(created_from)} and ${id} >= ${idAt(created_from, -SKEW_MS)}`;
+  const to = created_to === undefined
+    ? sql``
+    : sql`and ${at} < ${time(created_to)} and ${id} < ${idAt(created_to, SKEW_MS)}`;
+  return sql`${from} ${to}`;
+}
