@@ -13,7 +13,7 @@ export const paymentCreated = payment(
 );
 export const paymentUpdated = payment(
   "payment.updated",
-  "A payment waits: for its customer or its provider.",
+  "A payment waits for its customer or its provider, or something was learnt of it that changes neither its status nor its money.",
 );
 export const paymentAuthorised = payment(
   "payment.authorised",
@@ -38,9 +38,11 @@ export const refundCreated = refund("refund.created", "A refund was begun.");
 export const refundSucceeded = refund("refund.succeeded", "The money went back.");
 export const refundFailed = refund("refund.failed", "The provider refused a refund.");
 
-/** The event that tells what is new of a payment: money that came in, even if only a part of it, or else its status. */
+/** The event that tells what is new of a payment: money that came in, even if only a part of it, or else its new status. */
 export function eventOfChange(before: Payment, after: Payment): EventType<string, typeof PaymentSchema> {
   if (after.amount_captured > before.amount_captured) return paymentCaptured;
+  // An older state may come late, and say only how much had been reserved: what became of it was told already.
+  if (after.status === before.status) return paymentUpdated;
   switch (after.status) {
     case "authorised":
       return paymentAuthorised;

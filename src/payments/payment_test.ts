@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { exampleOrder } from "../../tests/support/example_order.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
+import { eventOfChange } from "./events.ts";
 import {
   afterState,
   type AskPayment,
@@ -118,6 +119,24 @@ Deno.test("Whatever is told, amounts never shrink, nothing final is undone, and 
         assertStrictEquals(afterState(later(i), payment, each), payment);
         assert(openAmount(payment) >= 0 && promisedAmount(payment) >= 0);
       }
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+Deno.test("What became of a payment is told once, whatever else is learnt of it afterwards", () => {
+  fc.assert(
+    fc.property(tellings, ([, told]) => {
+      let payment = begun();
+      const ends: string[] = [];
+      for (const [i, each] of told.entries()) {
+        const before = payment;
+        payment = afterState(later(i), before, each);
+        if (payment === before) continue;
+        const { type } = eventOfChange(before, payment);
+        if (type !== "payment.updated" && type !== "payment.captured") ends.push(type);
+      }
+      assertEquals(ends, [...new Set(ends)]);
     }),
     { numRuns: 5000 },
   );

@@ -162,6 +162,7 @@ Deno.test("An order that expires and one that is cancelled are told of, each onc
   const { app, user, sku } = shop;
   const [late, unwanted] = [await place(app, user, { [sku]: 1 }), await place(app, user, { [sku]: 2 })];
   await shop.followUp();
+  await until("2 jobs are done", async () => await shop.jobs("completed") === 2);
   await patch(app, user, unwanted.id, { status: "CANCELLED" });
   const inAnHour = { now: () => new Date(Date.now() + 3_600_000) };
   await expireDueOrders(systemCtx({ ...app.deps, clock: inAnHour }, "orders.expire"));

