@@ -1015,7 +1015,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Ship an order, or a part of it
      *
-     * The units leave the stock. The order must be PAID or PROCESSING (else 409); it is PROCESSING when a part of it left, and SHIPPED when all did. More units of a line than are left to be shipped: 422, naming the line.
+     * The units leave the stock. The order must be PAID or PROCESSING (else 409); it is PROCESSING when a part of it left, and SHIPPED when all did. Units whose refund is under way do not leave. More units of a line than are left to be shipped: 422, naming the line.
      */
     public shipOrder<ThrowOnError extends boolean = false>(options: Options<ShipOrderData, ThrowOnError>): RequestResult<ShipOrderResponses, ShipOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ShipOrderResponses, ShipOrderErrors, ThrowOnError>({

@@ -3,7 +3,7 @@ import type { Fragment, Sql, Tx } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { madeWithin } from "../../platform/made_within.ts";
 import type { ListShipments } from "./get_shipments.ts";
-import type { LineUnits, Shipment, ShipmentDetails } from "./shipment.ts";
+import type { LineUnits, Refunding, Shipment, ShipmentDetails } from "./shipment.ts";
 
 const shipmentColumns = (sql: Sql | Tx): Fragment =>
   sql`
@@ -48,6 +48,17 @@ export async function listUnshippedLines(tx: Tx, orderId: string): Promise<LineU
   return await tx<LineUnits[]>`
     select line, sku, quantity - cancelled - shipped as quantity from order_items
     where order_id = ${orderId} and quantity > cancelled + shipped order by line`;
+}
+
+/** What refunds under way will give back of an order, other than of returns, whose goods have left. The caller holds the order's row. */
+export async function findRefunding(tx: Tx, orderId: string): Promise<Refunding> {
+  const [refunding] = await tx<Refunding[]>`
+    with pending as materialized (
+      select amount, items from refunds where order_id = ${orderId} and status = 'pending' and return_id is null
+    )
+    select coalesce((select sum(amount) from pending), 0)::bigint as amount,
+           coalesce((select json_agg(item) from pending, jsonb_array_elements(items) as item), '[]') as items`;
+  return refunding!;
 }
 
 /** Writes a shipment and counts its units on the order's lines; a CHECK refuses more than there are. */

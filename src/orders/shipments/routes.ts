@@ -43,7 +43,8 @@ shipmentRoutes.openapi(
     summary: "Ship an order, or a part of it",
     description:
       "The units leave the stock. The order must be PAID or PROCESSING (else 409); it is PROCESSING when a part of it " +
-      "left, and SHIPPED when all did. More units of a line than are left to be shipped: 422, naming the line.",
+      "left, and SHIPPED when all did. Units whose refund is under way do not leave. More units of a line than are left to " +
+      "be shipped: 422, naming the line.",
     request: {
       params: OrderParam,
       body: json(ShipBody, "What leaves, and by whom.", { items: EXAMPLE.items, carrier, tracking_number }),

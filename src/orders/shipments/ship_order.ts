@@ -6,10 +6,9 @@ import { changingOrder } from "../changing_order.ts";
 import { mayRead } from "../get_order.ts";
 import { lockOrder } from "../queries.ts";
 import { booked, writeOrders } from "../write_orders.ts";
-import { listUnshippedLines } from "./queries.ts";
 import type { ShipBody } from "./schemas.ts";
 import { linesToShip, refuseUnlessShippable, type Shipment } from "./shipment.ts";
-import { shipItems } from "./steps.ts";
+import { listShippable, shipItems } from "./steps.ts";
 
 /**
  * Sends goods of an order: its stock leaves, and its statuses follow. Under the order's row lock, so that however many
@@ -27,7 +26,7 @@ export async function shipOrder(
       const before = await lockOrder(tx, order_id);
       if (!before || !mayRead(ctx.actor, before)) throw notFound("order");
       refuseUnlessShippable(before);
-      const lines = linesToShip(before, await listUnshippedLines(tx, before.id), items);
+      const lines = linesToShip(before, await listShippable(tx, before), items);
       const shipment = await shipItems(tx, ctx, before, lines, details);
       const units_shipped = lines.reduce((sum, { quantity }) => sum + quantity, before.units_shipped);
       const write = booked(ctx, before, [], { units_shipped });

@@ -34,6 +34,12 @@ export interface LineUnits {
   quantity: number;
 }
 
+/** What refunds under way will give back: money, and units by line. */
+export interface Refunding {
+  amount: number;
+  items: { line: number; quantity: number }[];
+}
+
 /** Can goods of this order leave? @throws invalid_transition */
 export function refuseUnlessShippable({ status }: Order): void {
   if (status === "PAID" || status === "PROCESSING") return;
@@ -48,31 +54,56 @@ export function refuseUnlessShippable({ status }: Order): void {
 }
 
 /**
- * What leaves: the units asked for, or all that are left. Several items of one line are one demand. Pure.
+ * What can leave of what has not: not the units whose money is on its way back, and nothing where all of it is. Pure.
+ */
+export function shippableLines(
+  { amount_paid, amount_refunded }: Order,
+  unshipped: readonly LineUnits[],
+  { amount, items }: Refunding,
+): LineUnits[] {
+  if (amount > 0 && amount >= amount_paid - amount_refunded) return [];
+  return unshipped.flatMap((each) => {
+    const refunding = items.reduce((sum, item) => item.line === each.line ? sum + item.quantity : sum, 0);
+    return refunding < each.quantity ? [{ ...each, quantity: each.quantity - refunding }] : [];
+  });
+}
+
+/**
+ * What leaves: the units asked for, or all that can. Several items of one line are one demand. Pure.
  *
+ * @param shippable of its lines, as {@link shippableLines} gives them
  * @throws shipment_refused, naming every item that the order has not, or not so many of
  */
 export function linesToShip(
   order: Order,
-  unshipped: readonly LineUnits[],
+  shippable: readonly LineUnits[],
   wanted?: Shipment["items"],
 ): LineUnits[] {
-  if (wanted === undefined) return [...unshipped];
+  if (shippable.length === 0) throw refuseRefunded();
+  if (wanted === undefined) return [...shippable];
   const requested = new Map<number, number>();
   for (const { line, quantity } of wanted) requested.set(line, (requested.get(line) ?? 0) + quantity);
   const errors = wanted.flatMap(({ line }, index) =>
-    refuseItem(order, unshipped, line, requested.get(line)!, `/items/${index}`) ?? []
+    refuseItem(order, shippable, line, requested.get(line)!, `/items/${index}`) ?? []
   );
   if (errors.length > 0) {
     throw new AppError("shipment_refused", `This cannot be shipped: ${errors[0]!.message}`, { errors });
   }
-  return unshipped.filter(({ line }) => requested.has(line))
+  return shippable.filter(({ line }) => requested.has(line))
     .map(({ line, sku }) => ({ line, sku, quantity: requested.get(line)! }));
+}
+
+/** All that has not left is being refunded. */
+export function refuseRefunded(): AppError {
+  const message = "All that is left of the order is being refunded.";
+  return new AppError("shipment_refused", `This cannot be shipped: ${message}`, {
+    errors: [{ pointer: "", code: "refund_under_way", message, unshipped: 0 }],
+  });
 }
 
 function refuseItem(
   order: Order,
-  unshipped: readonly LineUnits[],
+  shippable: readonly LineUnits[],
   line: number,
   requested: number,
   pointer: string,
@@ -81,12 +112,12 @@ function refuseItem(
     const message = `The order has no line ${line}; its lines are 1 to ${order.items.length}.`;
     return { pointer: `${pointer}/line`, code: "unknown_line", message, line };
   }
-  const left = unshipped.find((item) => item.line === line)?.quantity ?? 0;
+  const left = shippable.find((item) => item.line === line)?.quantity ?? 0;
   if (requested <= left) return undefined;
   return {
     pointer: `${pointer}/quantity`,
     code: "more_than_unshipped",
-    message: `${left} units of line ${line} are left to be shipped.`,
+    message: `${left} units of line ${line} are left to be shipped, and not being refunded.`,
     line,
     requested,
     unshipped: left,

@@ -9,6 +9,7 @@ import {
   type LineUnits,
   refuseUnlessShippable,
   type Shipment,
+  shippableLines,
   withoutUnits,
 } from "./shipment.ts";
 
@@ -54,6 +55,21 @@ Deno.test("Without a word on what leaves, all that is left does", () => {
   assertEquals(linesToShip(ORDER, [ALL[1]!]), [ALL[1]!]);
 });
 
+Deno.test("Units whose refund is under way do not leave, nor does anything of an order whose whole money is", () => {
+  const order = exampleOrder({ amount_paid: 1000, amount_refunded: 200 });
+  const some = shippableLines(order, ALL, {
+    amount: 300,
+    items: [{ line: 1, quantity: 1 }, { line: 2, quantity: 1 }],
+  });
+  assertEquals(some, [{ ...ALL[1]!, quantity: 1 }]);
+  assertEquals(shippableLines(order, ALL, { amount: 0, items: [] }), ALL);
+  assertEquals(shippableLines(order, ALL, { amount: 799, items: [] }), ALL);
+  const none = shippableLines(order, ALL, { amount: 800, items: [] });
+  assertEquals(none, []);
+  const { errors }: AppError = assertThrows(() => linesToShip(order, none), AppError);
+  assertEquals(errors.map(({ code }) => code), ["refund_under_way"]);
+});
+
 Deno.test("A line that is named twice is one demand", () => {
   const twice = [{ line: 2, quantity: 1 }, { line: 2, quantity: 1 }];
   assertEquals(linesToShip(ORDER, ALL, twice), [{ line: 2, sku: "SKU-2", quantity: 2 }]);
@@ -76,7 +92,7 @@ Deno.test("A refusal names every item that the order has not, or not so many of"
     {
       pointer: "/items/0/quantity",
       code: "more_than_unshipped",
-      message: "0 units of line 1 are left to be shipped.",
+      message: "0 units of line 1 are left to be shipped, and not being refunded.",
       line: 1,
       requested: 1,
       unshipped: 0,
@@ -90,7 +106,7 @@ Deno.test("A refusal names every item that the order has not, or not so many of"
     {
       pointer: "/items/2/quantity",
       code: "more_than_unshipped",
-      message: "2 units of line 2 are left to be shipped.",
+      message: "2 units of line 2 are left to be shipped, and not being refunded.",
       line: 2,
       requested: 3,
       unshipped: 2,

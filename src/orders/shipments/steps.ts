@@ -2,11 +2,24 @@ import { moveStock } from "../../inventory/mod.ts";
 import { changesBetween } from "../../platform/changes.ts";
 import type { Ctx } from "../../platform/ctx.ts";
 import type { Tx } from "../../platform/db.ts";
+import { AppError } from "../../platform/errors.ts";
 import { appendEvents } from "../../platform/events.ts";
 import type { Order } from "../order.ts";
 import { shipmentCreated, shipmentUpdated } from "./events.ts";
-import { insertShipment, listShipments, listUnshippedLines, updateShipments } from "./queries.ts";
-import { deliveredShipment, type LineUnits, type Shipment, type ShipmentDetails } from "./shipment.ts";
+import {
+  findRefunding,
+  insertShipment,
+  listShipments,
+  listUnshippedLines,
+  updateShipments,
+} from "./queries.ts";
+import {
+  deliveredShipment,
+  type LineUnits,
+  type Shipment,
+  type ShipmentDetails,
+  shippableLines,
+} from "./shipment.ts";
 
 /** Sends lines of an order whose row the caller holds: shipment, stock, event. The order itself is the caller's to write. */
 export async function shipItems(
@@ -29,9 +42,24 @@ export async function shipItems(
   return shipment;
 }
 
-/** Sends all that is still to leave. */
+/** What can leave of an order whose row the caller holds. */
+export async function listShippable(tx: Tx, order: Order): Promise<LineUnits[]> {
+  return shippableLines(order, await listUnshippedLines(tx, order.id), await findRefunding(tx, order.id));
+}
+
+/** Sends all that is still to leave. @throws invalid_transition while some of it is being refunded */
 export async function shipRest(tx: Tx, ctx: Ctx, order: Order): Promise<void> {
-  await shipItems(tx, ctx, order, await listUnshippedLines(tx, order.id));
+  const lines = await listShippable(tx, order);
+  if (lines.reduce((sum, { quantity }) => sum + quantity, order.units_shipped) < order.units) {
+    throw new AppError("invalid_transition", "A part of this order is being refunded.", {
+      errors: [{
+        pointer: "/status",
+        code: "refund_under_way",
+        message: "Ship the rest, POST /v1/orders/{id}/shipments, or wait for the refund",
+      }],
+    });
+  }
+  await shipItems(tx, ctx, order, lines);
 }
 
 /** All shipments of the order have arrived. */

@@ -196,7 +196,7 @@ Deno.test("Refunds of units that have left, of amounts and of returns cancel not
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("A refund that its bank refuses cancels nothing, and one that waits does so when it succeeds, of what is left then", async () => {
+Deno.test("A refund that its bank refuses cancels nothing, and what one that waits is for does not leave meanwhile", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, sku, pass } = shop;
   const refused = (await shop.checkOut("tok_refund_refused")).order;
@@ -208,17 +208,28 @@ Deno.test("A refund that its bank refuses cancels nothing, and one that waits do
   const waiting = (await shop.checkOut("tok_refund_fails")).order;
   assertEquals((await refundUnits(app, staff, waiting.id, 1, 2)).body.status, "pending");
   assertEquals(standing((await read(app, user, waiting.id)).body), ["PAID PAID UNFULFILLED", 3, [0]]);
-  assertEquals((await ship(app, staff, waiting.id, [{ line: 1, quantity: 2 }])).status, 201);
+  const tooMany = await ship(app, staff, waiting.id, [{ line: 1, quantity: 2 }]);
+  assertEquals([tooMany.status, tooMany.body.errors[0].unshipped], [422, 1]);
+  await patch(app, staff, waiting.id, { status: "PROCESSING" });
+  const whole = await patch(app, staff, waiting.id, { status: "SHIPPED" });
+  assertEquals([whole.status, whole.body.errors[0].code], [409, "refund_under_way"]);
+  assertEquals((await ship(app, staff, waiting.id)).body.items, [{ line: 1, quantity: 1 }]);
+  const rest = await ship(app, staff, waiting.id);
+  assertEquals([rest.status, rest.body.errors[0].code], [422, "refund_under_way"]);
   for (let i = 0; i < 2; i++) {
     await pass(5 * MINUTE_MS);
     await sweep(app);
   }
   assertEquals(standing((await read(app, user, waiting.id)).body), [
     "SHIPPED PARTIALLY_REFUNDED SHIPPED",
-    2,
-    [1],
+    1,
+    [2],
   ]);
   assertEquals(await reserved(app, sku), 0);
+
+  const whollyRefunded = (await shop.checkOut("tok_refund_fails")).order;
+  assertEquals((await tryToRefund(app, staff, whollyRefunded.id)).body.status, "pending");
+  assertEquals((await ship(app, staff, whollyRefunded.id)).body.errors[0].code, "refund_under_way");
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });

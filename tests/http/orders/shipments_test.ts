@@ -167,7 +167,7 @@ Deno.test("More than is left is refused with what is, a line of no order by name
   assertEquals(twice.body.errors[0], {
     pointer: "/items/0/quantity",
     code: "more_than_unshipped",
-    message: "2 units of line 1 are left to be shipped.",
+    message: "2 units of line 1 are left to be shipped, and not being refunded.",
     line: 1,
     requested: 3,
     unshipped: 2,
