@@ -1,18 +1,25 @@
 /** How long a server may ask to wait before it is given up on. */
 const MAX_WAIT_MS = 30_000;
 const FIRST_WAIT_MS = 250;
+/** The POSTs that take an `Idempotency-Key`. To the others it says nothing: done twice, some do it twice. */
+const KEYED_PATHS = new RegExp(
+  "/v1/(?:users|products|inventory/[^/]+/adjustments|trade/schedules|carts|carts/[^/]+/(?:quotes|checkout)|orders|" +
+    "orders/[^/]+/(?:shipments|payments|refunds|returns)|payments/[^/]+/captures|returns/[^/]+/(?:receipt|refund)|" +
+    "webhook-endpoints)$",
+);
 
 /**
- * A `fetch` that gives every POST an `Idempotency-Key` and repeats, up to `retries` times, what was refused for the
- * moment: after the server's `Retry-After`, or else after a random and growing while. A call that may have taken effect
- * is repeated only if that cannot do it twice. Logins and bulk imports, whose bodies are not JSON, are left alone.
+ * A `fetch` that gives each POST that takes one an `Idempotency-Key`, and repeats, up to `retries` times, what was
+ * refused for the moment: after the server's `Retry-After`, or else after a random and growing while. A call that may
+ * have taken effect is repeated only if that cannot do it twice. Logins and bulk imports, whose bodies are not JSON, are
+ * left alone.
  */
 export function retryingFetch(retries: number, send: typeof fetch = fetch): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init);
     const json = request.headers.get("Content-Type")?.startsWith("application/json") ?? false;
     const small = json || request.body === null;
-    if (request.method === "POST" && small && !request.headers.has("Idempotency-Key")) {
+    if (small && takesKey(request) && !request.headers.has("Idempotency-Key")) {
       request.headers.set("Idempotency-Key", crypto.randomUUID());
     }
     const repetitions = small ? retries : 0;
@@ -35,7 +42,16 @@ export function retryingFetch(retries: number, send: typeof fetch = fetch): type
 
 /** True where doing it twice does it once: by the method's meaning, or because the key says that it is the same call. */
 function isRepeatable(request: Request): boolean {
-  return ["GET", "HEAD", "PUT", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
+  return ["GET", "HEAD", "PUT", "DELETE"].includes(request.method) || hasKey(request);
+}
+
+function hasKey(request: Request): boolean {
+  return takesKey(request) && request.headers.has("Idempotency-Key");
+}
+
+/** Whether the server keeps its first answer to this call under a key. */
+export function takesKey({ method, url }: Pick<Request, "method" | "url">): boolean {
+  return method === "POST" && KEYED_PATHS.test(new URL(url).pathname);
 }
 
 /** Undefined: the answer stands. */
@@ -44,7 +60,7 @@ function waitAfter(request: Request, { status, headers }: Response, attempt: num
   // 429 was refused before anything happened. 409 with Retry-After: the first call with this key is still running.
   const temporary = status === 429 ||
     ([502, 503, 504].includes(status) && isRepeatable(request)) ||
-    (status === 409 && retryAfter !== null && request.headers.has("Idempotency-Key"));
+    (status === 409 && retryAfter !== null && hasKey(request));
   if (!temporary) return undefined;
   const waitMs = parseRetryAfter(retryAfter) ?? backoff(attempt);
   return waitMs <= MAX_WAIT_MS ? Math.max(waitMs, 0) : undefined;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { retryingFetch } from "./retry.ts";
+import document from "../docs/openapi.json" with { type: "json" };
+import { retryingFetch, takesKey } from "./retry.ts";
 
 const URL = "http://waybill.test/v1/orders";
 const JSON_TYPE = { "Content-Type": "application/json" };
@@ -110,4 +111,21 @@ Deno.test("a streamed body is sent once", async () => {
   const headers = { "Content-Type": "application/x-ndjson" };
   assertEquals((await retryingFetch(3, send)(URL, { method: "POST", headers, body })).status, 429);
   assertEquals(requests.map(({ body, key }) => ({ body, key })), [{ body: "line\n", key: null }]);
+});
+
+Deno.test("The calls that get a key, and are repeated by it, are those that take one by the OpenAPI document", () => {
+  const posts = Object.entries(
+    document.paths as Record<string, { post?: { parameters?: { name?: string }[] } }>,
+  )
+    .filter(([, { post }]) => post);
+  const taking = posts.filter(([, { post }]) =>
+    post!.parameters?.some(({ name }) => name === "Idempotency-Key")
+  );
+  const keyed = posts.filter(([path]) =>
+    takesKey({
+      method: "POST",
+      url: `http://waybill.test${path.replace(/\{\w+\}/g, "some%2Fid")}`,
+    })
+  );
+  assertEquals(keyed.map(([path]) => path), taking.map(([path]) => path));
 });

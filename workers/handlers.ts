@@ -10,7 +10,7 @@ import { deleteExpiredKeys } from "../src/platform/idempotency.ts";
 import { deleteExpiredTickets } from "../src/realtime/mod.ts";
 import { checkDuePayments, deleteOldWebhooks, settleMoney, workOnWebhook } from "../src/payments/mod.ts";
 import { expireDueCarts, expireDueQuotes } from "../src/quotes/mod.ts";
-import { deleteOldDeliveries, deliver } from "../src/webhooks/mod.ts";
+import { deleteOldDeliveries, deliver, resealSecrets } from "../src/webhooks/mod.ts";
 import type { z } from "@hono/zod-openapi";
 
 type DataOf<Name extends JobName> = z.output<Extract<typeof JOBS[number], { name: Name }>["schema"]>;
@@ -102,6 +102,7 @@ export const HANDLERS = {
         await deleteOldDeliveries(sql, signal) + await deleteExpiredTickets(sql, signal) +
         await deleteOldWebhooks(sql, signal);
       ctx.log.debug("swept", { count });
+      await resealSecrets(ctx);
     },
   },
 } satisfies { [Name in JobName]: Handler<DataOf<Name>> };

@@ -1637,9 +1637,9 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
-     * Send a finished delivery again
+     * Send a delivery again
      *
-     * At once, under the same `webhook-id`, whether it succeeded or failed. If it fails it is tried again until three days after the delivery was made; later than that there is this one attempt.
+     * At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been overdue for an hour, as its job was cancelled. If it fails it is tried again until three days after the delivery was made; later than that there is this one attempt.
      */
     public redeliverWebhook<ThrowOnError extends boolean = false>(options: Options<RedeliverWebhookData, ThrowOnError>): RequestResult<RedeliverWebhookResponses, RedeliverWebhookErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RedeliverWebhookResponses, RedeliverWebhookErrors, ThrowOnError>({

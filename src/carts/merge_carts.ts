@@ -35,7 +35,7 @@ async function mergedCartId(tx: Tx, ctx: Ctx, { id, token, expectedVersion }: Ta
   requireOpen(guest, expectedVersion);
   const userId = access.userId!;
   const [now, lifetimeMs] = [ctx.clock.now(), ctx.config.cartExpirationMs];
-  const before = await lockLatestCart(tx, userId, guest.currency);
+  const before = await lockLatestCart(tx, { userId, currency: guest.currency, now });
   const { cart, changes } = before
     ? nextVersion(now, lifetimeMs, before, merged(before, guest))
     : nextVersion(now, lifetimeMs, guest, { ...guest, user_id: userId });

@@ -35,7 +35,10 @@ export async function findCart(sql: Sql | Tx, id: string, access: CartAccess): P
   return cart;
 }
 
-/** The cart with its products by SKU, and those of `skus` that are to get into it, in one round trip. */
+/**
+ * The cart with its products by SKU, and those of `skus` that are to get into it, in one round trip. What the cart's own
+ * quote holds is available to it: the next quote takes it over.
+ */
 export async function findCartWithProducts(
   sql: Sql | Tx,
   id: string,
@@ -44,12 +47,19 @@ export async function findCartWithProducts(
 ): Promise<{ cart: Cart; products: Products } | undefined> {
   const inCart = sql`select item ->> 'sku' as sku from jsonb_array_elements(c.items) as item`;
   const wanted = skus.length === 0 ? inCart : sql`${inCart} union select unnest(${skus}::text[])`;
-  const [row] = await sql<(Cart & { products: CartProduct[] })[]>`
-    select ${cartColumns(sql)}, ${productsOf(sql, wanted)} as products
+  const [row] = await sql<(Cart & { products: CartProduct[]; held: Record<string, number> })[]>`
+    select ${cartColumns(sql)}, ${productsOf(sql, wanted)} as products, (
+      select coalesce(json_object_agg(m.sku, m.reserved_delta), '{}')
+      from quotes q join stock_movements m on m.quote_id = q.id
+      where q.cart_id = c.id and q.status = 'open'
+    ) as held
     from carts c where ${accessible(sql, id, access)}`;
   if (!row) return undefined;
-  const { products, ...cart } = row;
-  return { cart, products: bySku(products) };
+  const { products, held, ...cart } = row;
+  const withHeld = products.map((product) => (
+    { ...product, available: product.available + (held[product.sku] ?? 0) }
+  ));
+  return { cart, products: bySku(withHeld) };
 }
 
 /** Holds the cart until the transaction ends: changes of one cart come one after the other. */
@@ -60,13 +70,16 @@ export async function lockCart(tx: Tx, id: string, access: CartAccess): Promise<
 }
 
 /**
- * The user's open cart in this currency that was changed last, held until the transaction ends. A guest's cart that
- * is merged into it is locked before it, and no user's cart ever is, so nothing deadlocks.
+ * The user's open cart in this currency that was changed last and whose time is not over, held until the transaction
+ * ends. A guest's cart that is merged into it is locked before it, and no user's cart ever is, so nothing deadlocks.
  */
-export async function lockLatestCart(tx: Tx, userId: string, currency: string): Promise<Cart | undefined> {
+export async function lockLatestCart(
+  tx: Tx,
+  { userId, currency, now }: { userId: string; currency: string; now: Date },
+): Promise<Cart | undefined> {
   const [cart] = await tx<Cart[]>`
     select ${cartColumns(tx)} from carts c
-    where c.user_id = ${userId} and c.status = 'open' and c.currency = ${currency}
+    where c.user_id = ${userId} and c.status = 'open' and c.currency = ${currency} and c.expires_at > ${now}
     order by c.updated_at desc, c.id desc limit 1 for no key update`;
   return cart;
 }

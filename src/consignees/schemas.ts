@@ -3,6 +3,7 @@ import { Id, text, Timestamp } from "../http/schemas.ts";
 
 /** Told in events, so no number must stand in it. */
 const IdType = text(1, 40).regex(/^\D*$/, "must be the name of the number, such as PCCC, without digits")
+  .refine((type) => !/\p{N}/u.test(type), "must be without digits, whatever their script")
   .openapi({
     description:
       "Which number it is, as the destination calls it: PCCC (Korea), CPF (Brazil), resident id (China)",

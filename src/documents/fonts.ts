@@ -21,6 +21,9 @@ export interface Run {
   text: string;
 }
 
+/** Letters that stand for a vowel, which any-ascii leaves out: without the alef hardly an Arabic address is readable. */
+const VOWELS: Record<string, string> = { "\u0627": "a", "\u0EAD": "o", "\u0F68": "a" };
+
 const opened = new Map<Face, Font>();
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
@@ -48,7 +51,7 @@ export function readable(text: string): { text: string; changed: boolean } {
     if (faceOf(letter, "regular", line)) return letter;
     changed = true;
     // Emoji and other signs have names there, which would be noise in an address.
-    return /\p{L}|\p{N}/u.test(letter) && anyAscii(letter) || "?";
+    return /\p{L}|\p{N}/u.test(letter) && (anyAscii(letter) || VOWELS[letter[0]!]) || "?";
   });
   return { text: shown.join(""), changed };
 }

@@ -38,3 +38,9 @@ Deno.test("scripts that no face has are given in Latin letters, and it is told",
 Deno.test("line breaks, controls and marks of direction do not get into a document", () => {
   assertEquals(readable("a\r\n\tb\u0007c\u202Ed\u200B"), { text: "a bcd", changed: false });
 });
+
+Deno.test("The alef of Arabic, which nearly every name has, is a letter and no unknown sign", () => {
+  assertEquals(readable("الرياض").text, "alryad");
+  assertEquals(readable("إبراهيم").text, "'brahym");
+  assertEquals(readable("ابو ظبي 5").text, "abw dhby 5");
+});

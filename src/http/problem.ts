@@ -129,6 +129,11 @@ function toAppError(error: Error): AppError {
     if (error.status === 413) {
       return new AppError("payload_too_large", "The body is larger than this call takes.");
     }
+    if (error.status === 415) {
+      return new AppError("unsupported_media_type", "Say in Content-Type what the body is.", {
+        cause: error,
+      });
+    }
     if (error.status < 500) {
       return new AppError("malformed_json", "The body is not valid JSON.", { cause: error });
     }

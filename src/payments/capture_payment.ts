@@ -121,8 +121,9 @@ export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> 
   const known = await getPayment(ctx, id);
   if (isVoided(known)) return known;
   refuseVoid(ctx.actor, known);
+  let payment = known;
   try {
-    const payment = known.provider_reference === null ? await findOrGiveUp(ctx, known) : known;
+    if (known.provider_reference === null) payment = await findOrGiveUp(ctx, known);
     if (isVoided(payment)) return payment;
     refuseVoid(ctx.actor, payment);
     const reference = payment.provider_reference!;
@@ -131,12 +132,12 @@ export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> 
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     if (error.kind === "unknown") {
-      await beginCheck(ctx.sql, nextCheck(ctx.clock.now(), known));
+      await beginCheck(ctx.sql, nextCheck(ctx.clock.now(), payment));
       throw notAnswered(error);
     }
-    const payment = await refreshPayment(ctx, known);
-    if (isVoided(payment)) return payment;
-    refuseVoid(ctx.actor, payment);
+    const after = await refreshPayment(ctx, payment);
+    if (isVoided(after)) return after;
+    refuseVoid(ctx.actor, after);
     throw paymentRefused({ pointer: "path/id", code: error.code, message: error.message });
   }
 }

@@ -27,7 +27,10 @@ export const paymentFailed = payment(
   "payment.failed",
   "The payment was declined, or never reached its provider.",
 );
-export const paymentVoided = payment("payment.voided", "What was reserved was let go.");
+export const paymentVoided = payment(
+  "payment.voided",
+  "What was reserved was let go: all of it, or what a capture of a part had left.",
+);
 export const paymentRefunded = payment("payment.refunded", "Money of this payment went back.");
 export const paymentStray = payment(
   "payment.stray",
@@ -46,10 +49,9 @@ export function eventOfChange(before: Payment, after: Payment): EventType<string
   switch (after.status) {
     case "authorised":
       return paymentAuthorised;
-    case "captured":
-      return paymentCaptured;
     case "failed":
       return paymentFailed;
+    case "captured":
     case "voided":
       return paymentVoided;
     default:

@@ -122,7 +122,10 @@ export async function findPendingCapture(sql: Sql | Tx, paymentId: string): Prom
   return capture;
 }
 
-/** Ends a capture that is pending; about its payment nothing is in doubt any more. */
+/**
+ * Ends a capture that is pending. About a payment that has nothing more reserved nothing is in doubt any more; another is asked
+ * about once again, as it may have been let go of meanwhile without an answer.
+ */
 export async function endCapture(
   sql: Sql,
   ctx: Ctx,
@@ -135,7 +138,8 @@ export async function endCapture(
       update captures set status = ${status}, failure_message = ${failure}, updated_at = ${ctx.clock.now()}
       where id = ${id} and status = 'pending' returning payment_id
     )
-    update payments set check_at = null, checks = 0 where id in (select payment_id from ended)`;
+    update payments set check_at = null, checks = 0
+    where id in (select payment_id from ended) and status <> 'authorised'`;
 }
 
 /** From now on something is in doubt about a payment, unless something else was learnt meanwhile. */

@@ -12,7 +12,7 @@ import type { Ctx } from "../platform/ctx.ts";
 import { isRefusal, pipelined, type Tx } from "../platform/db.ts";
 import { appendEvents, type NewEvent } from "../platform/events.ts";
 import { eventOfChange, paymentStray } from "./events.ts";
-import { afterState, isOver, openAmount, paymentView, type StoredPayment } from "./payment.ts";
+import { afterState, openAmount, paymentView, type StoredPayment, wantsNothing } from "./payment.ts";
 import { type ChargeState, ProviderError } from "./providers/provider.ts";
 import { lockPayments, updatePayments } from "./queries.ts";
 
@@ -168,5 +168,5 @@ async function tellOfPayments(
 function isUnwanted(payment: StoredPayment, order: Order): boolean {
   const mayBringMore = payment.status === "authorised" || payment.status === "processing" ||
     payment.status === "requires_action";
-  return (isOver(order) && mayBringMore) || (payment.amount_captured > 0 && order.amount_due < 0);
+  return (wantsNothing(order) && mayBringMore) || (payment.amount_captured > 0 && order.amount_due < 0);
 }

@@ -67,8 +67,9 @@ export async function beginRefund(
 ): Promise<Refund> {
   const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
   const refunds = await listRefunds(tx, order.id);
-  const split = splitRefund(await factsOf(tx, order, refunds), ask);
-  const givers = chooseGivers(order, payments, split, ask.payment_id);
+  const facts = await factsOf(tx, order, refunds);
+  const split = splitRefund(facts, ask);
+  const givers = chooseGivers(facts, payments, split, ask.payment_id);
   const shares = shareOut(split, givers.map(({ amount }) => amount));
   const draft = (index: number, follows: string | null) =>
     newRefund(ctx, order, { ...ask, follows }, shares[index]!, givers[index]!.payment);
@@ -172,7 +173,7 @@ interface Giver {
  * takes, the latest first and what staff recorded last.
  */
 function chooseGivers(
-  order: Order,
+  { money }: RefundFacts,
   payments: StoredPayment[],
   { amount }: RefundSplit,
   asked: string | undefined,
@@ -189,8 +190,7 @@ function chooseGivers(
       payments: having.map(({ payment, amount }) => ({ payment_id: payment!.id, refundable: amount })),
     }]);
   }
-  const recorded = order.amount_paid - order.amount_refunded -
-    payments.reduce((sum, p) => sum + p.amount_captured - p.amount_refunded, 0);
+  const recorded = payments.reduce((left, payment) => left - leftOf(payment), money);
   if (recorded >= amount) return [{ amount }];
   let left = amount;
   return [...having, { amount: recorded }].flatMap((giver) => {

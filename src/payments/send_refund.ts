@@ -12,6 +12,7 @@ import type { Tx } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
 import { paymentRefunded, refundFailed, refundSucceeded } from "./events.ts";
 import { getProvider } from "./get_provider.ts";
+import { settleOrder } from "./jobs.ts";
 import { noteWebhook } from "./note_webhook.ts";
 import { paymentView, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
@@ -44,7 +45,12 @@ export async function sendRefund(ctx: Ctx, refund: Refund): Promise<Refund> {
     const settled = await settleRefund(tx, ctx, order, payment, before, said, written);
     if (settled.status === "pending") return { settled, followers: [] };
     if (payment) await askAgain(tx, ctx, payment, settled);
-    return { settled, followers: await releaseFollowers(tx, ctx, order, settled, written) };
+    const followers = await releaseFollowers(tx, ctx, order, settled, written);
+    // What failed had been reserved while the order was settled: only now is it there to be given back.
+    if (settled.status === "failed" && order.amount_due < 0) {
+      await ctx.jobs.enqueue(tx, settleOrder, [{ order_id: order.id }]);
+    }
+    return { settled, followers };
   });
   ctx.jobs.announce();
   for (const follower of followers) await sendRefund(ctx, follower);
@@ -68,7 +74,8 @@ async function releaseFollowers(
     } else {
       const [payment] = follower.payment_id === null ? [] : await lockPayments(tx, [follower.payment_id]);
       const failed = { status: "failed" as const, failure: "The refund that it follows has failed." };
-      await settleRefund(tx, ctx, order, payment, follower, failed, written);
+      const ended = await settleRefund(tx, ctx, order, payment, follower, failed, written);
+      if (payment) await askAgain(tx, ctx, payment, ended);
     }
   }
   return due;

@@ -1,6 +1,6 @@
 import { changingOrder, lockOrder, type Order } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { isFinal, isOver, type Payment } from "./payment.ts";
+import { isFinal, type Payment, wantsNothing } from "./payment.ts";
 import { listPayments } from "./queries.ts";
 import { owedPart, type Refund } from "./refund.ts";
 import { listRefunds } from "./refund_queries.ts";
@@ -9,7 +9,7 @@ import { sendRefund } from "./send_refund.ts";
 import { voidPayment } from "./capture_payment.ts";
 
 /**
- * Gives back what an order does not want: lets go of what is reserved for one that is over, and refunds what providers
+ * Gives back what an order does not want: lets go of what is reserved for one that wants no money, and refunds what providers
  * hold beyond what is due. Money that staff recorded is theirs to give back. Doing it again does nothing more.
  *
  * @throws provider_unavailable where a provider does not answer: to be tried again
@@ -27,13 +27,13 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
       const left = payment.amount_captured - payment.amount_refunded - payment.amount_refunding;
       const amount = Math.min(owed, left);
       if (amount <= 0) continue;
-      owed -= amount;
-      // What its provider refused is for people to look at, however often this is done.
+      // What its provider refused, and no other payment can give, is for people to look at, however often this is done.
       const isRefused = known.some((each) =>
         each.status === "failed" && each.payment_id === payment.id && each.amount === amount &&
         each.reason === reasonOf(order)
       );
       if (isRefused) continue;
+      owed -= amount;
       refunds.push(
         await beginRefund(
           tx,
@@ -48,7 +48,7 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
   });
   ctx.bell.ring("waybill_events");
   for (const refund of refunds) await sendRefund(ctx, refund);
-  if (!isOver(order)) return;
+  if (!wantsNothing(order)) return;
   const errors: unknown[] = [];
   for (const { id, status } of payments) {
     if (canBeVoided(status)) await voidPayment(ctx, id).catch((error) => errors.push(error));

@@ -72,10 +72,15 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
         to: 1184,
         from: [1114, 1184],
         serialize: (value: string | Date) => value instanceof Date ? value.toISOString() : value,
-        parse: (text: string) => new Date(text).toISOString(),
+        parse: rfc3339,
       },
     },
   }) as unknown as Sql;
+}
+
+/** Of PostgreSQL's text of a time in UTC. As it is, JavaScript would take the years before 50 for those after 2000. */
+function rfc3339(text: string): string {
+  return new Date(text.startsWith("00") ? text.replace(" ", "T").replace("+00", "Z") : text).toISOString();
 }
 
 function safeInteger(text: string): number {

@@ -10,6 +10,7 @@ const LOCK_POLL_MS = 100;
 /** Behind a migration that waits for a table lock every query on that table waits too: give up early instead. */
 const LOCK_TIMEOUT_MS = 10_000;
 const NO_TRANSACTION = /^-- no transaction\b/;
+const INDEX_MADE = /^create (?:unique )?index concurrently (\w+)/im;
 
 /** Where the SQL files are, and where to say what was done. */
 export interface MigrateOptions {
@@ -82,6 +83,9 @@ function loadSqlFiles(paths: string[]) {
       const alone = NO_TRANSACTION.test(sql);
       if (alone) pgm.noTransaction();
       pgm.sql(`set lock_timeout = ${alone ? 0 : LOCK_TIMEOUT_MS}`);
+      const index = alone ? INDEX_MADE.exec(sql)?.[1] : undefined;
+      // A run that was killed or failed leaves it behind, invalid, and without its mark that the file has run.
+      if (index) pgm.sql(`drop index concurrently if exists ${index}`);
       pgm.sql(sql);
     };
     return { id: path, filePaths: [path], actions: { up, down: false as const } };

@@ -65,7 +65,8 @@ quoteRoutes.openapi(
   async (c) => {
     const { id } = c.req.valid("param");
     const input = { cartId: id, token: c.req.header("Cart-Token"), ask: c.req.valid("query") };
-    return c.json({ data: await listEstimates(c.get("ctx"), input) }, 200);
+    const data = await listEstimates(c.get("ctx"), input);
+    return c.json({ data }, 200, { "Cache-Control": "no-store" });
   },
 );
 

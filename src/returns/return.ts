@@ -150,6 +150,22 @@ export function unitsNotRefunded(
   return units.filter(({ line }) => (refunded.get(line) ?? 0) < sold.get(line)!);
 }
 
+/**
+ * What of a return's refund failed while its units went back with the rest of it: that is asked for again as an amount. 0 where
+ * the units themselves are to be asked for. Pure.
+ */
+export function amountFailed(
+  { refund }: Pick<Return, "refund">,
+  refunds: readonly Pick<Refund, "id" | "follows" | "status" | "amount" | "items">[],
+): number {
+  const failed = refunds.filter(({ id, follows, status }) =>
+    status === "failed" && refund !== null && (id === refund.id || follows === refund.id)
+  );
+  return failed.some(({ items }) => items.length > 0)
+    ? 0
+    : failed.reduce((sum, { amount }) => sum + amount, 0);
+}
+
 /** Refuses a refund of units that did not come back. Pure. @throws refund_refused, naming every such item */
 export function refuseNotReceived(ret: Return, asked: readonly LineUnits[]): void {
   const received = unitsByLine(unitsReceived(ret), ({ quantity }) => quantity);

@@ -7,6 +7,7 @@ import { appendEvents } from "../platform/events.ts";
 import { EVENT_OF_STATUS } from "./events.ts";
 import { findReturn, getReturnRefund, lockReturn, updateReturn } from "./queries.ts";
 import {
+  amountFailed,
   type LineUnits,
   nextVersion,
   refuseNotReceived,
@@ -104,7 +105,7 @@ async function refundAsked(
   return await getReturnRefund(tx, id);
 }
 
-/** Reserves the refund of all that came back; null where it was refunded before. */
+/** Reserves the refund of all that came back, or what failed of it before; null where it was refunded before. */
 async function refundReceived(
   tx: Tx,
   ctx: Ctx,
@@ -115,6 +116,12 @@ async function refundReceived(
 ): Promise<Return["refund"]> {
   const units = unitsReceived(ret);
   const refunds = await listRefunds(tx, order.id);
+  const amount = amountFailed(ret, refunds);
+  if (amount > 0) {
+    const rest = { amount, reason: ask.reason ?? ret.reason, return_id: ret.id };
+    const { id } = await beginRefund(tx, ctx, order, rest, written);
+    return await getReturnRefund(tx, id);
+  }
   // What is under way may fail, and then there is something to give: until that is known the return waits.
   if (refunds.some(({ status }) => status === "pending")) {
     return await refundAsked(tx, ctx, order, ret, { ...ask, items: units }, written);

@@ -4,17 +4,28 @@
  * Goods without a code fit the empty prefix only.
  */
 export function matchRule<Rule extends { hs_prefix: string }>(
-  rules: Rule[],
+  rules: readonly Rule[],
   hsCode: string | null,
   conditionOf: (rule: Rule) => string | null,
   known: string | null,
 ): Rule | undefined {
-  const rank = (rule: Rule) => 2 * rule.hs_prefix.length + (conditionOf(rule) === null ? 0 : 1);
-  let best: Rule | undefined;
-  for (const rule of rules) {
-    const condition = conditionOf(rule);
-    const fits = (hsCode ?? "").startsWith(rule.hs_prefix) && (condition === null || condition === known);
-    if (fits && (!best || rank(rule) > rank(best))) best = rule;
+  const code = hsCode ?? "";
+  const byPrefix = indexOf(rules);
+  for (let digits = code.length; digits >= 0; digits--) {
+    const alike = byPrefix.get(code.slice(0, digits)) ?? [];
+    const best = alike.find((rule) => conditionOf(rule) === known) ??
+      alike.find((rule) => conditionOf(rule) === null);
+    if (best) return best;
   }
-  return best;
+}
+
+/** Of each list of rules those by prefix: a law has thousands, and each of a thousand lines asks for its own. */
+const indexes = new WeakMap<readonly { hs_prefix: string }[], Map<string, { hs_prefix: string }[]>>();
+
+function indexOf<Rule extends { hs_prefix: string }>(rules: readonly Rule[]): Map<string, Rule[]> {
+  const known = indexes.get(rules) as Map<string, Rule[]> | undefined;
+  if (known) return known;
+  const index = Map.groupBy(rules, ({ hs_prefix }) => hs_prefix);
+  indexes.set(rules, index);
+  return index;
 }

@@ -18,7 +18,10 @@ async function readTogether(sql: Sql, asks: readonly Ask[]): Promise<(TradeFacts
   const keyOf = ({ destination, on }: Ask) => `${destination} ${dayOf(on)}`;
   const found = new Map<string, TradeFacts | Error>();
   for (const [key, alike] of Map.groupBy(asks, keyOf)) {
-    const products = new Map(alike.flatMap((each) => each.products.map((product) => [product.id, product])));
+    // A product may have been read before and after its code changed: each counts for who read it.
+    const products = new Map(
+      alike.flatMap(({ products }) => products.map((each) => [`${each.id} ${each.hs_code}`, each])),
+    );
     const currencies = [...new Set(alike.flatMap((each) => each.currencies))];
     const ask = { ...alike[0]!, currencies, products: [...products.values()] };
     found.set(key, await findTradeFacts(sql, ask).catch((error: Error) => error));

@@ -64,6 +64,29 @@ export async function replaceSecret(
     where id = ${id}`;
 }
 
+/** An endpoint's secrets, as they are sealed. */
+export interface SealedSecrets {
+  id: string;
+  secret: string;
+  previous_secret: string | null;
+}
+
+export async function listSealedSecrets(sql: Sql): Promise<SealedSecrets[]> {
+  return await sql<SealedSecrets[]>`select id, secret, previous_secret from webhook_endpoints order by id`;
+}
+
+/** Puts other seals on the same secrets, unless the secrets were replaced meanwhile. */
+export async function replaceSeals(
+  sql: Sql,
+  before: SealedSecrets,
+  now: Omit<SealedSecrets, "id">,
+): Promise<void> {
+  await sql`
+    update webhook_endpoints set secret = ${now.secret}, previous_secret = ${now.previous_secret}
+    where id = ${before.id} and secret = ${before.secret}
+      and previous_secret is not distinct from ${before.previous_secret}`;
+}
+
 /** @returns false if there is no such endpoint */
 export async function deleteEndpoint(sql: Sql, id: string): Promise<boolean> {
   return (await sql`delete from webhook_endpoints where id = ${id}`).count > 0;

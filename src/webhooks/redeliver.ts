@@ -5,8 +5,11 @@ import { type Delivery, PING } from "./delivery.ts";
 import { deliverWebhook } from "./jobs.ts";
 import { findDelivery, findEndpoint, lockDelivery, reopenDelivery } from "./queries.ts";
 
+/** Its job comes by itself within this time after it is due, retries and all, unless it was cancelled or failed for good. */
+const OVERDUE_MS = 3_600_000;
+
 /**
- * Sends a finished delivery again, at once, under the same `webhook-id`.
+ * Sends a delivery again, at once, under the same `webhook-id`: one that is finished, or that nobody comes for any more.
  *
  * @throws not_found, invalid_transition while it is pending or its endpoint disabled
  */
@@ -14,7 +17,7 @@ export async function redeliver(ctx: Ctx, id: string): Promise<Delivery> {
   const delivery = await transaction(ctx.sql, async (tx) => {
     const before = await lockDelivery(tx, id);
     if (!before) throw notFound("webhook delivery");
-    if (before.status === "pending") {
+    if (before.status === "pending" && !isOverdue(before, ctx.clock.now())) {
       throw new AppError("invalid_transition", "The delivery is still pending: it will be tried anyway.");
     }
     const endpoint = await findEndpoint(tx, before.endpoint_id);
@@ -27,4 +30,8 @@ export async function redeliver(ctx: Ctx, id: string): Promise<Delivery> {
   });
   ctx.jobs.announce();
   return delivery!;
+}
+
+function isOverdue({ next_attempt_at }: Delivery, now: Date): boolean {
+  return next_attempt_at !== null && Date.parse(next_attempt_at) < now.getTime() - OVERDUE_MS;
 }

@@ -281,9 +281,10 @@ webhookRoutes.openapi(
     path: "/v1/webhook-deliveries/{id}/redelivery",
     operationId: "redeliverWebhook",
     tags,
-    summary: "Send a finished delivery again",
+    summary: "Send a delivery again",
     description:
-      "At once, under the same `webhook-id`, whether it succeeded or failed. If it fails it is tried again until three " +
+      "At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been " +
+      "overdue for an hour, as its job was cancelled. If it fails it is tried again until three " +
       "days after the delivery was made; later than that there is this one attempt.",
     request: { params: DeliveryParam },
     responses: {

@@ -152,3 +152,18 @@ Deno.test("A cent that is reserved does not hold the stock of a whole order for 
   await expire(app);
   assertEquals((await read(app, user, order.id)).body.status, "EXPIRED");
 });
+
+Deno.test("A payment that was found before it was let go of, and the bank's answer is lost: it is asked again", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: payment } = await tryToPay(app, user, order.id, "tok_timeout_after_charge", MANUAL);
+  assertEquals(payment.status, "created");
+  const sandbox = sandboxOf(app);
+  loseAnswers(app, "void");
+  const { status } = await app.request("POST", `/v1/payments/${payment.id}/void`, { token: staff.token });
+  assertEquals(status, 503);
+  payThrough(app, sandbox);
+  await letHoursGoBy(shop);
+  assertEquals((await readPayment(app, user, payment.id)).status, "voided");
+});

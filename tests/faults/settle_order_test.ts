@@ -3,15 +3,19 @@ import { type PaymentProvider, ProviderError } from "../../src/payments/provider
 import { assertBooksBalance, patch, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
+  bankMessage,
   capture,
+  letItEnd,
   letRetriesBeDue,
   letWorkerCatchUp,
   MINUTE_MS,
   payThrough,
+  postWebhook,
   readPayment,
   sandboxOf,
   startPaidShop,
   sweep,
+  TOTAL,
   tryToPay,
   tryToRefund,
 } from "../support/payments.ts";
@@ -111,4 +115,40 @@ Deno.test("A bank that took the money of a cancelled order, though it was said t
   }
   assertEquals((await readPayment(app, user, payment.id)).amount_refunded, payment.amount);
   await assertBankAgrees(app);
+});
+
+for (const isTold of [false, true]) {
+  Deno.test(`What is reserved late for an order that staff recorded as paid is let go of (webhook: ${isTold})`, async () => {
+    await using shop = await startPaidShop();
+    const { app, user, staff, checkOut } = shop;
+    const { order, payment } = await checkOut("tok_late", { capture_method: "manual" });
+    assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+    await sandboxOf(app).settle(payment.provider_reference);
+    if (isTold) await postWebhook(app, bankMessage(app, payment.provider_reference));
+    await letItEnd(shop);
+    assertEquals([
+      (await readPayment(app, user, payment.id)).status,
+      (await read(app, user, order.id)).body.amount_authorised,
+    ], ["voided", 0]);
+  });
+}
+
+Deno.test("What was paid beyond what was due goes back through another payment where its provider refuses the first", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  assertEquals((await tryToPay(app, user, order.id, "tok_refund_refused", { amount: 2000 })).status, 201);
+  const { body: late } = await tryToPay(app, user, order.id, "tok_late");
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  await sandboxOf(app).settle(late.provider_reference);
+  await postWebhook(app, bankMessage(app, late.provider_reference));
+  await letItEnd(shop);
+  const { body } = await read(app, user, order.id);
+  assertEquals([body.amount_due, body.amount_refunded, body.amount_paid], [
+    0,
+    TOTAL - 2000,
+    2 * TOTAL - 2000,
+  ]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
 });

@@ -4,6 +4,7 @@ import { newId } from "../../src/platform/id.ts";
 import { assertBooksBalance, levelOf, patch, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
+  letItEnd,
   letWorkerCatchUp,
   MINUTE_MS,
   type PaidShop,
@@ -25,14 +26,6 @@ async function paidByTwo({ app, user, checkOut }: PaidShop, first: string, lates
   assertEquals((await tryToPay(app, user, order.id, first, { amount: TOTAL / 2 })).body.status, "captured");
   assertEquals((await tryToPay(app, user, order.id, latest)).body.status, "captured");
   return order;
-}
-
-async function letItEnd({ app, pass }: PaidShop): Promise<void> {
-  for (let i = 0; i < 5; i++) {
-    await letWorkerCatchUp(app);
-    await pass(10 * MINUTE_MS);
-    await sweep(app);
-  }
 }
 
 async function refundedOf({ app, user }: PaidShop, id: string): Promise<number> {

@@ -101,3 +101,20 @@ Deno.test("a database that is not UTF-8 is refused before anything is made", asy
   await assertRejects(() => shop.migrate(), Error, "has the encoding LATIN1, but Waybill needs UTF8");
   assertEquals(await shop.tables(), []);
 });
+
+Deno.test("an index that was not finished, as its migration was killed or failed, is made anew by the next run", async () => {
+  await using shop = await workshop();
+  await shop.write("0001_item.sql", "create table item (id int); insert into item values (1), (1);");
+  await shop.write(
+    "0002_index.sql",
+    "-- no transaction\n-- Why.\ncreate unique index concurrently item_id on item (id);",
+  );
+  await assertRejects(shop.migrate, Error, "could not create unique index");
+  await withConnection(shop.url, (sql) => sql`delete from item`);
+  await shop.migrate();
+  const [index] = await withConnection(
+    shop.url,
+    (sql) => sql`select indisvalid from pg_index where indexrelid = 'item_id'::regclass`,
+  );
+  assert(index?.indisvalid);
+});

@@ -186,3 +186,14 @@ export async function assertBankAgrees(app: TestApp): Promise<void> {
 export function standing({ status, payment_status, amount_refunded, amount_due }: Record<string, unknown>) {
   return [status, payment_status, amount_refunded, amount_due];
 }
+
+/** Time goes by, and worker and sweeper do what is theirs, until nothing is under way any more. */
+export async function letItEnd({ app, pass }: Pick<PaidShop, "app" | "pass">): Promise<void> {
+  for (let round = 0; round < 12; round++) {
+    await letWorkerCatchUp(app);
+    await pass(2 ** round * MINUTE_MS);
+    await sweep(app);
+    await letRetriesBeDue(app);
+  }
+  await letWorkerCatchUp(app);
+}

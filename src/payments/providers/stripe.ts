@@ -146,11 +146,11 @@ async function captureIntent(
 
 async function cancel(
   stripe: Stripe,
-  { id, reference }: Parameters<PaymentProvider["void"]>[0],
+  { reference }: Parameters<PaymentProvider["void"]>[0],
 ): Promise<ChargeState> {
   try {
-    // The id alone is the key of the payment's charge.
-    return stateOf(await stripe.paymentIntents.cancel(reference, EXPAND, { idempotencyKey: `${id}-void` }));
+    // Under no key of ours: cancelling twice cancels once, but under a key Stripe would repeat for a day that it was too early.
+    return stateOf(await stripe.paymentIntents.cancel(reference, EXPAND));
   } catch (error) {
     const intent = intentInTheWay(error);
     if (intent?.status === "canceled") return stateOf(intent);

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { addProduct, eventsOf } from "../../support/orders.ts";
@@ -156,4 +156,18 @@ Deno.test("Carts that would be too large together are not merged, and both stay 
   assertEquals((await known.read(own.id)).body.version, 1);
   await guest.remove(cart.id, "S1001");
   assertEquals((await known.merge(cart.id)).body.items.length, 1000);
+});
+
+Deno.test("A guest's cart is not merged into one whose time is over, where its lines would be lost", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const own = await new Shopper(app, user).create({ [sku]: 2 });
+  // Over, but the hourly round has not come yet.
+  await app.deps.sql`update carts set expires_at = now() - interval '1 minute' where id = ${own.id}`;
+  const guest = new Shopper(app);
+  const cart = await guest.create({ [sku]: 1 });
+  const merged = await new Shopper(app, { token: user.token, cartToken: guest.cartToken }).merge(cart.id);
+  assertEquals([merged.status, merged.body.id, merged.body.user_id], [200, cart.id, user.id]);
+  assert(new Date(merged.body.expires_at) > new Date());
 });

@@ -90,3 +90,15 @@ Deno.test("Where nothing delivers, or goods may not go there, the refusal says s
   await app.deps.sql`update stock_levels set on_hand = 0 where sku = ${sku}`;
   assertEquals(await codes(), [409, "insufficient_stock", "insufficient_stock"]);
 });
+
+Deno.test("No cache keeps what a cart would cost: it is told to whoever shows its token, and true of the moment", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app);
+  const cart = await fillCart(app, user, { [sku]: 1 });
+  const { status, headers } = await app.request("GET", `/v1/carts/${cart.id}/estimates`, {
+    token: user.token,
+  });
+  assertEquals([status, headers.get("Cache-Control")], [200, "no-store"]);
+});

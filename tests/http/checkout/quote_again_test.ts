@@ -144,3 +144,24 @@ Deno.test("A refused call for a newer quote leaves the cart's quote as it was, w
   const { body } = await app.request("GET", `/v1/quotes/${quote.id}`, { token: user.token });
   assertEquals(body.status, "open");
 });
+
+Deno.test("A cart whose quote holds the last units is not told that they are gone, and others are", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const [user, other] = [await app.user(), await app.user()];
+  const { sku } = await addExport(app, { stock: 5 });
+  const { cart } = await quoted(app, user, { [sku]: 4 });
+  const read = async () => (await app.request("GET", `/v1/carts/${cart.id}`, { token: user.token })).body;
+  const { items, problems } = await read();
+  assertEquals([items[0].available, problems], [5, []]);
+
+  const late = await fillCart(app, other, { [sku]: 2 });
+  assertEquals(late.problems.map(({ code, available }: typeof late) => [code, available]), [["short", 1]]);
+
+  // Changed since, it is quoted again with what its quote holds.
+  const path = `/v1/carts/${cart.id}/items/${sku}`;
+  const changed = await app.request("PUT", path, { token: user.token, body: { quantity: 5 } });
+  assertEquals([changed.body.items[0].available, changed.body.problems], [5, []]);
+  assertEquals((await askQuote(app, user, cart.id)).status, 201);
+  assertEquals((await read()).problems, []);
+});

@@ -8,6 +8,7 @@ import {
   capture,
   letWorkerCatchUp,
   MINUTE_MS,
+  type PaidShop,
   payThrough,
   postWebhook,
   readPayment,
@@ -124,6 +125,44 @@ Deno.test("Letting the rest go after a part was captured leaves that part paid",
   await assertBooksBalance(app.deps.sql);
 });
 
+/** The sweeper asks about the payment once again, and then nothing is in doubt. */
+async function assertAskedOnceMore({ app, pass }: PaidShop): Promise<void> {
+  await pass(10 * MINUTE_MS);
+  await sweep(app);
+  assertEquals((await app.deps.sql`select from payments where check_at is not null`).length, 0);
+}
+
+Deno.test("A payment that is let go of while a capture of a part is answered late, and whose bank does not say so, is asked about again", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", MANUAL);
+  const sandbox = sandboxOf(app);
+  const [captured, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  payThrough(app, {
+    ...sandbox,
+    capture: async (request, signal) => {
+      const state = await sandbox.capture(request, signal);
+      captured.resolve();
+      await go.promise;
+      return state;
+    },
+    void: async (request, signal) => {
+      await sandbox.void(request, signal);
+      throw new ProviderError("unknown", "timeout", "late");
+    },
+  });
+  const capturing = capture(app, staff, payment.id, 1000);
+  await captured.promise;
+  const { status } = await app.request("POST", `/v1/payments/${payment.id}/void`, { token: staff.token });
+  assertEquals(status, 503);
+  go.resolve();
+  assertEquals((await capturing).status, 201);
+  payThrough(app, sandbox);
+  await assertAskedOnceMore(shop);
+  assertEquals(amountsOf(await readPayment(app, user, payment.id)), ["captured", TOTAL, 1000]);
+  await assertBankAgrees(app);
+});
+
 Deno.test("A capture whose answer was lost holds up others, and is finished by the sweeper even after a webhook told of it", async () => {
   for (const webhookFirst of [false, true]) {
     await using shop = await startPaidShop();
@@ -147,7 +186,7 @@ Deno.test("A capture whose answer was lost holds up others, and is finished by t
     assertEquals((await app.deps.sql`select status from captures`).map(({ status }) => status), [
       "succeeded",
     ]);
-    assertEquals((await app.deps.sql`select from payments where check_at is not null`).length, 0);
+    await assertAskedOnceMore(shop);
     assertEquals(amountsOf((await capture(app, staff, payment.id)).body), ["captured", TOTAL, TOTAL]);
     assertEquals((await read(app, user, order.id)).body.status, "PAID");
     await assertBankAgrees(app);
@@ -164,7 +203,7 @@ Deno.test("What the bank refuses to capture is refused, and leaves nothing in do
   await sandbox.void({ id: payment.id, reference: payment.provider_reference }, signal);
   const { status, body } = await capture(app, staff, payment.id);
   assertEquals([status, body.errors[0].code], [422, "charge_unexpected_state"]);
-  assertEquals((await app.deps.sql`select from payments where check_at is not null`).length, 0);
+  await assertAskedOnceMore(shop);
   assertEquals((await app.deps.sql`select status from captures`).map(({ status }) => status), ["failed"]);
 });
 
@@ -180,4 +219,34 @@ Deno.test("Nothing is captured for an order that was cancelled: what was reserve
   assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "UNPAID", 0, 0]);
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A body without a Content-Type is refused, never passed over: a part is not captured as all", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", {
+    capture_method: "manual",
+  });
+  const body = new TextEncoder().encode(JSON.stringify({ amount: 1000 }));
+  for (const length of [String(body.length), undefined]) {
+    const headers = new Headers({ "Authorization": `Bearer ${staff.token}` });
+    if (length) headers.set("Content-Length", length);
+    const answer = await app.fetch(
+      new Request(`http://waybill.test/v1/payments/${payment.id}/captures`, {
+        method: "POST",
+        headers,
+        body,
+      }),
+    );
+    assertEquals([answer.status, (await answer.json()).code], [
+      415,
+      "unsupported_media_type",
+    ]);
+  }
+  const { amount_authorised, amount_captured } = await readPayment(
+    app,
+    staff,
+    payment.id,
+  );
+  assertEquals([amount_authorised, amount_captured], [TOTAL, 0]);
 });

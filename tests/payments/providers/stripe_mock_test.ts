@@ -3,7 +3,7 @@
  * answers are examples, so these tests show that we ask well, not what becomes of it.
  */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import { createStripe } from "../../../src/payments/providers/stripe.ts";
 import { newId } from "../../../src/platform/id.ts";
@@ -75,12 +75,10 @@ Deno.test({
       return response;
     };
     const stripe = provider(proxy.url);
-    const [charged, captured, voided] = [{ ...charge(), captureMethod: "manual" as const }, part(), part()];
-    for (let i = 0; i < 3; i++) proxy.next(pass);
+    const [charged, captured] = [{ ...charge(), captureMethod: "manual" as const }, part()];
+    for (let i = 0; i < 2; i++) proxy.next(pass);
     await stripe.charge(charged, signal);
     await stripe.capture(captured, signal);
-    await stripe.void(voided, signal);
-    assertEquals(returned, [charged.id, captured.id, `${voided.id}-void`]);
-    assert(new Set(returned).size === 3);
+    assertEquals(returned, [charged.id, captured.id]);
   },
 });

@@ -299,14 +299,15 @@ test(
 );
 
 test(
-  "a void has a key of its own, since the id alone is the charge's; what is void already stays so",
+  "a void has no key of ours, under which Stripe would repeat a refusal for a day; what is void already stays so",
   async (stripe, fake) => {
     const id = newId();
     const canceled = paymentIntent({ status: "canceled", amount_received: 0 });
     fake.nextJson(canceled);
     assertEquals((await stripe.void({ id, reference: "pi_1" }, signal)).status, "voided");
     const { path, headers } = fake.requests[0]!;
-    assertEquals([path, headers.get("idempotency-key")], ["/v1/payment_intents/pi_1/cancel", `${id}-void`]);
+    assertEquals(path, "/v1/payment_intents/pi_1/cancel");
+    assert(!headers.get("idempotency-key")?.includes(id));
 
     const refused = { type: "invalid_request_error", code: "payment_intent_unexpected_state" };
     fake.nextError(400, { ...refused, payment_intent: canceled });

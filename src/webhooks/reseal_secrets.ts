@@ -1,0 +1,28 @@
+import { decodeProtectedHeader } from "jose";
+import type { Ctx } from "../platform/ctx.ts";
+import { errorFields } from "../platform/log.ts";
+import { listSealedSecrets, replaceSeals } from "./queries.ts";
+import { seal, unseal } from "./secret.ts";
+
+/**
+ * Seals every secret anew that an older SECRET_KEY has sealed, so that the older one can go. One whose key has gone
+ * already stays as it is.
+ */
+export async function resealSecrets(ctx: Ctx): Promise<void> {
+  const current = ctx.config.signingKeys[0]!.kid;
+  const isOld = (sealed: string | null) => sealed !== null && decodeProtectedHeader(sealed).kid !== current;
+  const reseal = async (sealed: string) => await seal(ctx.config, await unseal(ctx.config, sealed));
+  for (const before of await listSealedSecrets(ctx.sql)) {
+    const { id, secret, previous_secret } = before;
+    if (!isOld(secret) && !isOld(previous_secret)) continue;
+    try {
+      const now = {
+        secret: await reseal(secret),
+        previous_secret: previous_secret && await reseal(previous_secret),
+      };
+      await replaceSeals(ctx.sql, before, now);
+    } catch (error) {
+      ctx.log.warn("could not seal a webhook secret anew", { ...errorFields(error), endpoint_id: id });
+    }
+  }
+}

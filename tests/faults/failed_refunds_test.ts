@@ -1,0 +1,139 @@
+import { assert, assertEquals } from "@std/assert";
+import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import { newId } from "../../src/platform/id.ts";
+import { assertBooksBalance, patch, read } from "../support/orders.ts";
+import {
+  assertBankAgrees,
+  bankMessage,
+  letItEnd,
+  letWorkerCatchUp,
+  MINUTE_MS,
+  type PaidShop,
+  payThrough,
+  postWebhook,
+  readPayment,
+  sandboxOf,
+  startPaidShop,
+  sweep,
+  TOTAL,
+  tryToPay,
+  tryToRefund,
+} from "../support/payments.ts";
+
+/** From now on the bank answers to no refund of these methods. */
+function troubleRefunds({ app }: PaidShop, isTroubled: (reference: string) => boolean): void {
+  const sandbox = sandboxOf(app);
+  payThrough(app, {
+    ...sandbox,
+    refund: (request: Parameters<PaymentProvider["refund"]>[0]) =>
+      isTroubled(request.reference)
+        ? Promise.reject(new ProviderError("unknown", "timeout", "late"))
+        : sandbox.refund(request, new AbortController().signal),
+  } as PaymentProvider);
+}
+
+async function paidByTwo({ app, user, checkOut }: PaidShop, first: string, latest: string) {
+  const { order } = await checkOut();
+  const { body: a } = await tryToPay(app, user, order.id, first, { amount: TOTAL / 2 });
+  const { body: b } = await tryToPay(app, user, order.id, latest);
+  assertEquals([a.status, b.status], ["captured", "captured"]);
+  return { order, a, b };
+}
+
+Deno.test("What went back at the bank itself while a share of a refund waited is booked once that share has failed with the refund that it followed", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff } = shop;
+  const { order, a } = await paidByTwo(shop, "tok_success", "tok_refund_refused");
+  troubleRefunds(shop, () => true);
+  assertEquals((await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 2 }] })).status, 201);
+  await sandboxOf(app).refundAtBank(a.provider_reference, 500);
+  await postWebhook(app, bankMessage(app, a.provider_reference));
+  await letWorkerCatchUp(app);
+  payThrough(app, sandboxOf(app));
+  await letItEnd(shop);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A cancelled order's money goes back where a refund that had it reserved has failed since", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff } = shop;
+  const { order } = await paidByTwo(shop, "tok_success", "tok_refund_refused");
+  troubleRefunds(shop, () => true);
+  assertEquals((await tryToRefund(app, staff, order.id)).status, 201);
+  assertEquals((await patch(app, staff, order.id, { status: "CANCELLED" })).status, 200);
+  await letWorkerCatchUp(app);
+  payThrough(app, sandboxOf(app));
+  await letItEnd(shop);
+  await assertBankAgrees(app);
+  const { body } = await read(app, user, order.id);
+  assertEquals([body.status, body.amount_refunded], ["CANCELLED", TOTAL / 2]);
+  const { body: refunds } = await app.request("GET", `/v1/orders/${order.id}/refunds`, { token: user.token });
+  assert(refunds.data.length <= 5, `${refunds.data.length}`);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("What staff recorded is given back once, also while a share of it waits for the refund that it follows", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: a } = await tryToPay(app, user, order.id, "tok_refund_refused", { amount: 1000 });
+  const { body: b } = await tryToPay(app, user, order.id, "tok_success", { amount: 2000 });
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  troubleRefunds(shop, () => true);
+  // All of A is under way; then B gives 2000 and what staff recorded 1500 of its 3596, and waits.
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 1000, payment_id: a.id })).status, 201);
+  const second = await tryToRefund(app, staff, order.id, { amount: 5000 });
+  assertEquals(second.status, 201, JSON.stringify(second.body));
+  // A's own has failed, and has its money again.
+  troubleRefunds(shop, (reference) => reference === b.provider_reference);
+  await shop.pass(10 * MINUTE_MS);
+  await sweep(app);
+  assertEquals((await readPayment(app, user, a.id)).amount_refunding, 0);
+  await app.deps.sql`update sandbox_charges set payment_method = 'tok_success'`;
+  const third = await tryToRefund(app, staff, order.id, { amount: 1596 });
+  assertEquals(third.status, 201, JSON.stringify(third.body));
+  payThrough(app, sandboxOf(app));
+  await letItEnd(shop);
+  const [row] = await app.deps.sql`
+    select sum(amount)::bigint as given from refunds where order_id = ${order.id} and payment_id is null and status = 'succeeded'`;
+  assert(row!.given <= 3596, `${row!.given} of 3596 was given back`);
+});
+
+for (const units of [2, 3]) {
+  Deno.test(`What of the refund of ${units} returned units failed can be asked for again`, async () => {
+    await using shop = await startPaidShop();
+    const { app, user, staff } = shop;
+    const { order } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
+    for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) {
+      await patch(app, staff, order.id, { status });
+    }
+    const post = (path: string, token: string, body: unknown) =>
+      app.request("POST", path, { token, body, headers: { "Idempotency-Key": newId() } });
+    const { body: asked } = await post(`/v1/orders/${order.id}/returns`, user.token, {
+      items: [{ line: 1, quantity: units }],
+      reason: "Too small",
+    });
+    await app.request("PATCH", `/v1/returns/${asked.id}`, {
+      token: staff.token,
+      body: { status: "approved" },
+    });
+    await post(`/v1/returns/${asked.id}/receipt`, staff.token, {
+      items: [{ line: 1, restocked: units }],
+      refund: true,
+    });
+    await letItEnd(shop);
+    const { body: ret } = await app.request("GET", `/v1/returns/${asked.id}`, { token: user.token });
+    assertEquals(ret.refund.status, "failed");
+    await app.deps.sql`update sandbox_charges set payment_method = 'tok_success'`;
+    const again = await post(`/v1/returns/${asked.id}/refund`, staff.token, {});
+    await letItEnd(shop);
+    assertEquals(again.status, 201, JSON.stringify(again.body));
+    const { body: after } = await read(app, user, order.id);
+    assertEquals(after.amount_refunded, units === 2 ? 3997 : TOTAL - 500 - Math.round(1099 * 500 / 5499));
+    const { body: end } = await app.request("GET", `/v1/returns/${asked.id}`, { token: user.token });
+    assertEquals(end.refund.status, "succeeded");
+    await assertBankAgrees(app);
+    await assertBooksBalance(app.deps.sql);
+  });
+}
