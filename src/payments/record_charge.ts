@@ -16,8 +16,8 @@ import { afterState, openAmount, paymentView, type StoredPayment, wantsNothing }
 import { type ChargeState, ProviderError } from "./providers/provider.ts";
 import { lockPayments, updatePayments } from "./queries.ts";
 
-/** How long what is reserved keeps its order alive: the usual life of an authorisation. */
-const AUTHORISED_FOR_MS = 7 * 86_400_000;
+/** How long money that is reserved, or on its way, keeps its order alive: the usual life of an authorisation, and of a bank debit. */
+const PROMISED_FOR_MS = 7 * 86_400_000;
 
 /** What a provider said of a payment. */
 export interface Told {
@@ -109,36 +109,40 @@ async function recordTogether(told: readonly Told[]): Promise<StoredPayment[]> {
 
 /** What a payment's news mean for its order: nothing where its money stays as it was. */
 function orderWrite({ ctx, order, before, after }: News): OrderWrite[] {
+  const now = ctx.clock.now();
   const captured = after.amount_captured - before.amount_captured;
   const reserved = openAmount(after) - openAmount(before);
-  if (captured === 0 && reserved === 0) return [];
+  const coming = comingAmount(after) - comingAmount(before);
+  if (captured === 0 && reserved === 0 && coming === 0) return [];
   const transactions = captured === 0 ? [] : [captureOf(order, captured, { payment_id: after.id })];
-  const write = booked(ctx, order, transactions, {
-    amount_authorised: order.amount_authorised + reserved,
-    expires_at: reserved > 0 && order.amount_authorised + reserved >= order.amount_due - captured
-      ? laterExpiry(ctx.clock.now(), order)
-      : earlierExpiry(ctx.clock.now(), ctx.config.orderExpirationMs, order, { reserved, captured }),
-  });
-  return [write];
+  const amount_authorised = order.amount_authorised + reserved;
+  const promised = amount_authorised + Math.max(coming, 0);
+  const isCovered = (reserved > 0 || coming > 0) && promised >= order.amount_due - captured;
+  const expires_at = isCovered
+    ? laterExpiry(now, order)
+    : promised > 0 || order.amount_paid + captured > 0
+    ? order.expires_at
+    : earlierExpiry(now, ctx.config.orderExpirationMs, order);
+  if (captured === 0 && reserved === 0 && expires_at === order.expires_at) return [];
+  return [booked(ctx, order, transactions, { amount_authorised, expires_at })];
 }
 
-/** Stock that somebody's money is reserved for does not go to the next one. */
+/** What is on its way from the customer's bank, and may still come to nothing. */
+function comingAmount({ status, amount, amount_captured }: StoredPayment): number {
+  return status === "processing" ? amount - amount_captured : 0;
+}
+
+/** Stock that somebody's money is promised for does not go to the next one. */
 function laterExpiry(now: Date, { status, expires_at }: Order): string | null {
   if (status !== "PENDING" || expires_at === null) return expires_at;
-  const until = new Date(now.getTime() + AUTHORISED_FOR_MS).toISOString();
+  const until = new Date(now.getTime() + PROMISED_FOR_MS).toISOString();
   return until > expires_at ? until : expires_at;
 }
 
-/** What nobody's money is reserved for any more is held no longer than what was just ordered. */
-function earlierExpiry(
-  now: Date,
-  expiresAfterMs: number,
-  { status, expires_at, amount_authorised, amount_paid }: Order,
-  { reserved, captured }: { reserved: number; captured: number },
-): string | null {
-  const isPromised = amount_authorised + reserved > 0 || amount_paid + captured > 0;
-  if (status !== "PENDING" || expires_at === null || isPromised) return expires_at;
-  const until = new Date(now.getTime() + expiresAfterMs).toISOString();
+/** What nobody's money is promised for any more is held no longer than what was just ordered. */
+function earlierExpiry(now: Date, lifetimeMs: number, { status, expires_at }: Order): string | null {
+  if (status !== "PENDING" || expires_at === null) return expires_at;
+  const until = new Date(now.getTime() + lifetimeMs).toISOString();
   return until < expires_at ? until : expires_at;
 }
 

@@ -21,6 +21,7 @@ import {
 } from "../support/payments.ts";
 
 const MANUAL = { capture_method: "manual" };
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** The bank does it, and its answer is lost. */
 function loseAnswers(app: TestApp, verb: "capture" | "void", isDone = true): void {
@@ -151,6 +152,30 @@ Deno.test("A cent that is reserved does not hold the stock of a whole order for 
   await shop.pass(31 * MINUTE_MS);
   await expire(app);
   assertEquals((await read(app, user, order.id)).body.status, "EXPIRED");
+});
+
+Deno.test("A bank debit that is under way keeps its order's stock for a week, and no longer than others once it has failed", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, clock, checkOut, pass } = shop;
+  const expiryOf = async (id: string) => Date.parse((await read(app, user, id)).body.expires_at);
+  const [waiting, failing] = [await checkOut("tok_late"), await checkOut("tok_late")];
+  await pass(HOUR_MS);
+  assertEquals(await expire(app), 0);
+  await app.deps.sql`
+    update sandbox_charges set status = 'failed' where reference = ${failing.payment.provider_reference}`;
+  await sweep(app);
+  assertEquals((await readPayment(app, user, failing.payment.id)).status, "failed");
+  assertEquals(await expiryOf(failing.order.id), clock.at.getTime() + 30 * MINUTE_MS);
+  assert(await expiryOf(waiting.order.id) > clock.at.getTime() + 6 * DAY_MS);
+  await pass(HOUR_MS);
+  assertEquals(await expire(app), 1);
+  await pass(7 * DAY_MS);
+  assertEquals(await expire(app), 1);
+  await sandboxOf(app).settle(waiting.payment.provider_reference);
+  await letHoursGoBy(shop);
+  assertEquals((await read(app, user, waiting.order.id)).body.payment_status, "REFUNDED");
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
 });
 
 Deno.test("A payment that was found before it was let go of, and the bank's answer is lost: it is asked again", async () => {
