@@ -39,7 +39,8 @@ export const ReturnSchema = z.object({
   staff_note: z.string().nullable(),
   refund: RefundSchema.pick({ id: true, status: true, currency: true, amount: true }).nullable().openapi({
     description:
-      "The refund of what came back, as it stands now. One that `failed` can be asked for again. Null for one that is " +
+      "The refund of what came back, as it stands now. One that `failed` can be asked for again: then this is the refund of " +
+      "what had failed. Null for one that is " +
       "`refunded`: what came back had been refunded before, or was not to be",
   }),
   version: z.int().openapi({ description: "Counts the changes; also the ETag" }),

@@ -1,8 +1,9 @@
 /** All that customers, staff, the bank and the worker do with an order that has to do with its money. */
 import { systemCtx } from "../../src/deps.ts";
 import { checkDuePayments, settleMoney, type StoredPayment } from "../../src/payments/mod.ts";
-import type { Answer } from "../support/app.ts";
-import { patch } from "../support/orders.ts";
+import { ProviderError } from "../../src/payments/providers/provider.ts";
+import type { Answer, TestApp, TestUser } from "../support/app.ts";
+import { patch, read } from "../support/orders.ts";
 import {
   bankMessage,
   capture,
@@ -19,19 +20,20 @@ import type { Dice } from "../support/random.ts";
 /** An order of two lines that moves are made with. */
 export interface PlayedOrder {
   id: string;
-  /** Have staff recorded that it was paid by other means? */
-  isPaidByStaff: boolean;
   /** What was done with it and what was answered, in order. */
   story: string[];
+  /** Charges of which the bank has not told all. */
+  untold: string[];
 }
 
-/** A move's circumstances: of the order's payments and returns, any one that there is. */
+/** A move's circumstances: of the order's payments, returns and shipments, any one that there is. */
 export interface Turn {
   shop: PaidShop;
   dice: Dice;
   order: PlayedOrder;
   payment?: StoredPayment;
   returned?: { id: string; status: string };
+  shipment?: { id: string };
 }
 
 /** What a move asked for, and what came of it. */
@@ -53,17 +55,24 @@ interface Move {
 
 /** A move that cannot be made yet makes way for the next one that can: the last ones always can. */
 const MOVES: readonly Move[] = [
-  { name: "the customer pays", weight: 18, make: pay },
-  { name: "staff capture a payment", weight: 9, make: withPayment(capturePayment) },
-  { name: "staff void a payment", weight: 4, make: withPayment(voidPayment) },
-  { name: "staff set the status", weight: 9, make: setStatus },
-  { name: "staff ship", weight: 8, make: ship },
-  { name: "staff refund", weight: 18, make: refund },
-  { name: "somebody refunds at the bank itself", weight: 6, make: withCharge(refundThere) },
-  { name: "the bank decides", weight: 8, make: withCharge(letBankDecide) },
-  { name: "the customer comes back from the bank", weight: 4, make: withPayment(refresh) },
-  { name: "the customer asks for a return", weight: 6, make: askForReturn },
-  { name: "staff take a return further", weight: 7, make: takeReturnFurther },
+  { name: "the customer pays", weight: 14, make: pay },
+  { name: "staff capture a payment", weight: 7, make: withPayment(capturePayment) },
+  { name: "staff capture under one key again", weight: 2, make: withPayment(captureAgain) },
+  { name: "staff void a payment", weight: 3, make: withPayment(voidPayment) },
+  { name: "the customer voids a payment", weight: 3, make: withPayment(voidOwnPayment) },
+  { name: "staff set the status", weight: 8, make: setStatus },
+  { name: "staff ship", weight: 7, make: ship },
+  { name: "a shipment arrives", weight: 4, make: deliver },
+  { name: "staff refund", weight: 12, make: refund },
+  { name: "staff refund nearly all", weight: 4, make: refundNearlyAll },
+  { name: "staff refund under one key again", weight: 3, make: refundAgain },
+  { name: "somebody refunds at the bank itself", weight: 3, make: withCharge(refundThere) },
+  { name: "somebody refunds at the bank, which is silent", weight: 3, make: withCharge(refundThereSilently) },
+  { name: "the bank decides", weight: 7, make: withCharge(letBankDecide) },
+  { name: "the customer comes back from the bank", weight: 3, make: withPayment(refresh) },
+  { name: "the customer asks for a return", weight: 5, make: askForReturn },
+  { name: "staff take a return further", weight: 8, make: takeReturnFurther },
+  { name: "somebody ends a return", weight: 1, make: endReturn },
   { name: "workers do the same at once", weight: 1, make: workAtOnce },
   { name: "the customer cancels", weight: 1, make: cancel },
   { name: "the worker catches up", weight: 1, make: catchUp },
@@ -79,11 +88,20 @@ export async function makeMove(turn: Turn): Promise<{ name: string; deed: Deed }
   throw new Error("The last move could not be made.");
 }
 
-/** Pays an order so that nothing is in the way of all that comes after. */
+/** Pays an order, or a part of it, so that nothing is in the way of all that comes after. */
 export function payAtOnce(turn: Turn): Promise<Deed> {
   const { dice } = turn;
-  const more = { ...dice.chance(0.4) && { capture_method: "manual" } };
-  return payBy(turn, dice.pick("tok_success", "tok_refund_fails"), more);
+  return payBy(turn, dice.pick("tok_success", "tok_refund_fails", "tok_refund_refused"), {
+    ...dice.chance(0.4) && { amount: dice.upTo(5000) },
+    ...dice.chance(0.3) && { capture_method: "manual" },
+  });
+}
+
+/** Ships all of an order that is paid. */
+export async function shipAtOnce(turn: Turn): Promise<Deed> {
+  const { shop, order } = turn;
+  await patch(shop.app, shop.staff, order.id, { status: "PROCESSING" });
+  return await shipped(turn, {});
 }
 
 function withPayment(make: (turn: Turn, payment: StoredPayment) => Promise<Deed>): Make {
@@ -111,6 +129,7 @@ function pay(turn: Turn): Promise<Deed> {
     "tok_late",
     "tok_timeout_after_charge",
     "tok_refund_fails",
+    "tok_refund_refused",
     "tok_decline",
   );
   return payBy(turn, token, {
@@ -124,21 +143,48 @@ async function capturePayment({ shop, dice }: Turn, { id }: StoredPayment): Prom
   return { asked: { amount }, answer: await capture(shop.app, shop.staff, id, amount) };
 }
 
+/** Under one of two keys that each payment has for it. */
+async function captureAgain({ shop: { app, staff }, dice }: Turn, { id }: StoredPayment): Promise<Deed> {
+  const body = { amount: 700 };
+  const key = `capture-${id}-${dice.upTo(2)}`;
+  const headers = { "Idempotency-Key": key };
+  const path = `/v1/payments/${id}/captures`;
+  return {
+    asked: { ...body, key },
+    answer: await app.request("POST", path, { token: staff.token, body, headers }),
+  };
+}
+
 async function voidPayment({ shop: { app, staff } }: Turn, { id }: StoredPayment): Promise<Deed> {
   return { answer: await app.request("POST", `/v1/payments/${id}/void`, { token: staff.token }) };
 }
 
-async function setStatus({ shop, dice, order }: Turn): Promise<Deed> {
-  const status = dice.pick("PAID", "PAID", "PROCESSING", "SHIPPED", "DELIVERED", "CANCELLED", "REFUNDED");
-  const answer = await patch(shop.app, shop.staff, order.id, { status });
-  if (status === "PAID" && answer.status === 200) order.isPaidByStaff = true;
-  return { asked: { status }, answer };
+async function voidOwnPayment({ shop: { app, user } }: Turn, { id }: StoredPayment): Promise<Deed> {
+  return { answer: await app.request("POST", `/v1/payments/${id}/void`, { token: user.token }) };
 }
 
-async function ship({ shop: { app, staff }, dice, order }: Turn): Promise<Deed> {
-  const asked = dice.chance(0.7) ? { items: [{ line: dice.pick(1, 2), quantity: dice.pick(1, 2) }] } : {};
+async function setStatus({ shop, dice, order }: Turn): Promise<Deed> {
+  const status = dice.pick("PAID", "PAID", "PROCESSING", "SHIPPED", "DELIVERED", "CANCELLED", "REFUNDED");
+  return { asked: { status }, answer: await patch(shop.app, shop.staff, order.id, { status }) };
+}
+
+function ship(turn: Turn): Promise<Deed> {
+  return shipped(turn, turn.dice.chance(0.7) ? { items: someUnits(turn.dice) } : {});
+}
+
+async function shipped({ shop: { app, staff }, order }: Turn, asked: unknown): Promise<Deed> {
   const path = `/v1/orders/${order.id}/shipments`;
   return { asked, answer: await app.request("POST", path, { token: staff.token, body: asked }) };
+}
+
+function deliver({ shop: { app, staff }, dice, shipment }: Turn): Promise<Deed> | undefined {
+  if (!shipment) return undefined;
+  const asked = dice.chance(0.8) ? { status: "delivered" } : { tracking_number: "X1" };
+  return patched(app, `/v1/shipments/${shipment.id}`, staff, asked);
+}
+
+async function patched(app: TestApp, path: string, { token }: TestUser, asked: unknown): Promise<Deed> {
+  return { asked, answer: await app.request("PATCH", path, { token, body: asked }) };
 }
 
 /** One unit of a line, or at times two. */
@@ -161,9 +207,43 @@ async function refund({ shop, dice, order, payment }: Turn): Promise<Deed> {
   return { asked, answer: await tryToRefund(shop.app, shop.staff, order.id, asked) };
 }
 
+/** So much that it often takes several payments. */
+async function refundNearlyAll({ shop: { app, user, staff }, dice, order }: Turn): Promise<Deed> {
+  const { body: { amount_paid, amount_refunded } } = await read(app, user, order.id);
+  const asked = { amount: Math.max(1, amount_paid - amount_refunded - dice.upTo(1500)) };
+  return { asked, answer: await tryToRefund(app, staff, order.id, asked) };
+}
+
+/** Under one of two keys that each order has for it. */
+async function refundAgain({ shop: { app, staff }, dice, order: { id } }: Turn): Promise<Deed> {
+  const body = { amount: 777 };
+  const key = `again-${id}-${dice.upTo(2)}`;
+  return { asked: { ...body, key }, answer: await tryToRefund(app, staff, id, body, key) };
+}
+
 async function refundThere({ shop, dice }: Turn, reference: string): Promise<Deed> {
-  const amount = dice.chance(0.3) ? undefined : dice.upTo(3000);
+  const amount = amountThere(dice);
   return { asked: { amount }, answer: await refundAtBank(shop.app, shop.staff, reference, amount) };
+}
+
+/** The bank tells of it only in the end. */
+async function refundThereSilently(
+  { shop: { app }, dice, order }: Turn,
+  reference: string,
+): Promise<Deed> {
+  const amount = amountThere(dice);
+  const isDone = await sandboxOf(app).refundAtBank(reference, amount).then(() => true, isRefused);
+  if (isDone) order.untold.push(reference);
+  return { asked: { amount, isDone } };
+}
+
+function amountThere(dice: Dice): number | undefined {
+  return dice.chance(0.3) ? undefined : dice.upTo(3000);
+}
+
+function isRefused(error: unknown): false {
+  if (error instanceof ProviderError) return false;
+  throw error;
 }
 
 async function letBankDecide({ shop: { app }, dice }: Turn, reference: string): Promise<Deed> {
@@ -194,17 +274,24 @@ function takeReturnFurther(turn: Turn): Promise<Deed> | undefined {
   return refundReturn(turn, id);
 }
 
-async function approveReturn({ shop: { app, staff } }: Turn, id: string): Promise<Deed> {
-  const asked = { status: "approved" };
-  return {
-    asked,
-    answer: await app.request("PATCH", `/v1/returns/${id}`, { token: staff.token, body: asked }),
-  };
+function approveReturn({ shop: { app, staff } }: Turn, id: string): Promise<Deed> {
+  return patched(app, `/v1/returns/${id}`, staff, { status: "approved" });
+}
+
+function endReturn({ shop: { app, staff, user }, dice, returned }: Turn): Promise<Deed> | undefined {
+  if (!returned) return undefined;
+  const status = dice.pick("rejected", "cancelled");
+  return patched(app, `/v1/returns/${returned.id}`, dice.pick(staff, user), { status });
 }
 
 async function receiveReturn({ shop: { app, staff }, dice }: Turn, id: string): Promise<Deed> {
-  const items = await app.deps.sql`
-    select line, quantity as restocked, 0 as written_off from return_items where return_id = ${id}`;
+  const lines = await app.deps.sql<{ line: number; quantity: number }[]>`
+    select line, quantity from return_items where return_id = ${id}`;
+  const items = lines.map(({ line, quantity }) =>
+    dice.chance(0.7)
+      ? { line, restocked: quantity, written_off: 0 }
+      : { line, restocked: quantity - 1, written_off: dice.pick(0, 1) }
+  );
   const asked = { items, refund: dice.chance(0.5) };
   const path = `/v1/returns/${id}/receipt`;
   return { asked, answer: await app.request("POST", path, { token: staff.token, body: asked }) };

@@ -136,6 +136,23 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
   {
     ...common,
     table: "orders",
+    name: "providers_hold_no_more_than_is_left",
+    holds:
+      "What providers hold of an order's money is no more than what was paid and not refunded: of what staff recorded as " +
+      "paid no more is given back than they had recorded.",
+    broken: (sql) =>
+      sql`
+      select order_id::text as id, format('%s more held by providers than is left of what was paid', sum(held)) as what
+      from (
+        select id as order_id, amount_refunded - amount_paid as held from orders where amount_paid <> amount_refunded
+        union all
+        select order_id, amount_captured - amount_refunded from payments where amount_captured <> amount_refunded
+      ) both_sides
+      group by order_id having sum(held) > 0`,
+  },
+  {
+    ...common,
+    table: "orders",
     name: "authorised_amounts_can_be_captured",
     holds: "What is authorised for an order is what its authorised payments can still capture.",
     broken: (sql) =>

@@ -113,6 +113,25 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
   },
   {
     ...common,
+    table: "order_items",
+    name: "lines_are_refunded_once",
+    holds:
+      "No more units of a line were refunded, or are being refunded, than were sold; those of returns are among them.",
+    // Few lines are refunded: they are summed before they are looked for among all.
+    broken: (sql) =>
+      sql`
+      select refunded.order_id::text as id,
+             format('line %s: %s units refunded of %s', refunded.line, refunded.units, coalesce(i.quantity, 0)) as what
+      from (
+        select r.order_id, item.line, sum(item.quantity) as units
+        from refunds r, jsonb_to_recordset(r.items) as item (line smallint, quantity int)
+        where r.status <> 'failed' group by r.order_id, item.line
+      ) refunded
+      left join order_items i on i.order_id = refunded.order_id and i.line = refunded.line
+      where refunded.units > coalesce(i.quantity, 0)`,
+  },
+  {
+    ...common,
     name: "order_status_follows",
     holds:
       "An order's status is what its money and its goods make it; only ending and beginning it are decisions.",

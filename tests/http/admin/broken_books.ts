@@ -24,6 +24,12 @@ const refund = (status: string, age = "0") =>
    values ('${ID}4', ${
     order("paid")
   }, '${ID}3', 'EUR', 50, 'Broken', '${status}', 'system:test', now() - interval '${age}', now())`;
+/** Two units of a line of two, of which one was refunded before. */
+const unitsRefunded = (status: string, returnId = "null") =>
+  `insert into refunds (id, order_id, return_id, currency, amount, items, reason, status, actor, created_at, updated_at)
+   select '${ID}4', id, ${returnId}, 'EUR', 50, '[{"line": 1, "quantity": 2}]', 'Broken', '${status}',
+          'system:test', now(), now()
+   from orders where external_reference = 'partly_cancelled'`;
 const event = `(select max(position) from events)`;
 
 /** What breaks it, by the invariant's name; several things where it says several. */
@@ -75,6 +81,12 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     `update order_items set cancelled = 1 where order_id = ${order("paid")} and line = 1`,
     `update order_items set cancelled = 0 where order_id = ${order("partly_cancelled")} and line = 1`,
   ],
+  lines_are_refunded_once: [
+    `update refunds set items = '[{"line": 1, "quantity": 3}]' where order_id = ${order("partly_cancelled")}`,
+    `update refunds set items = '[{"line": 9, "quantity": 1}]' where order_id = ${order("partly_cancelled")}`,
+    unitsRefunded("pending"),
+    unitsRefunded("succeeded", `'${ID}6'`),
+  ],
   order_status_follows: `update orders set status = 'PENDING' where id = ${order("shipped")}`,
   order_payment_status_follows: `update orders set payment_status = 'AUTHORISED' where id = ${
     order("pending")
@@ -122,6 +134,11 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   never_refunded_more_than_paid: [
     payment(", amount_refunded", ", 100"),
     `update orders set amount_refunded = 1 where id = ${order("pending")}`,
+  ],
+  providers_hold_no_more_than_is_left: [
+    `${payment(", amount_captured", ", 100")}; update orders set amount_refunded = amount_paid - 99
+     where id = ${order("paid")}`,
+    `${payment(", amount_captured", ", 100")}; update payments set order_id = ${order("refunded")}`,
   ],
   authorised_amounts_can_be_captured: payment(", status, amount_authorised", ", 'authorised', 100"),
 
