@@ -11,6 +11,8 @@ export interface Invariant {
   severity: typeof SEVERITIES[number];
   /** The table whose rows are looked at. */
   table: string;
+  /** Nearly each row that its query sums is a group of its own: workers side by side would sum them all twice. */
+  isFinelyGrouped?: true;
   /** A query for the rows that break it: `id`, and `what` is wrong with it. */
   broken: (sql: Sql | Tx, now: Date) => Fragment;
 }

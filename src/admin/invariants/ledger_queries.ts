@@ -42,6 +42,7 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
   {
     ...common,
     name: "orders_are_as_their_ledger",
+    isFinelyGrouped: true,
     holds:
       "Each order has one sale of its total and its parts; if it was cancelled or expired, what refunds had left of each part " +
       "was taken back, once; what it says is due, paid and refunded is what its ledger sums to, in its currency.",
@@ -75,6 +76,7 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
     ...common,
     table: "payments",
     name: "captures_are_booked",
+    isFinelyGrouped: true,
     holds: "What a payment captured is booked, once, on its order.",
     broken: (sql) =>
       sql`
@@ -137,6 +139,7 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
     ...common,
     table: "orders",
     name: "providers_hold_no_more_than_is_left",
+    isFinelyGrouped: true,
     holds:
       "What providers hold of an order's money is no more than what was paid and not refunded: of what staff recorded as " +
       "paid no more is given back than they had recorded.",

@@ -17,7 +17,7 @@ export async function readMoment(tx: Tx, snapshot?: Snapshot): Promise<Snapshot>
     select set_config(name, value, true)
     from (values ('plan_cache_mode', 'auto'), ('enable_seqscan', 'on'), ('enable_hashjoin', 'on'), ('enable_mergejoin', 'off'),
                  ('jit', 'off'), ('work_mem', '256MB'),
-                 ('max_parallel_workers_per_gather', '2'), ('statement_timeout', '120s'),
+                 ('effective_io_concurrency', '0'), ('statement_timeout', '120s'),
                  ('idle_in_transaction_session_timeout', '0')) as setting (name, value)`;
   if (snapshot) return snapshot;
   const [exported] = await tx<{ snapshot: Snapshot }[]>`select pg_export_snapshot() as snapshot`;
@@ -31,6 +31,8 @@ export async function findBreaks(
   now: Date,
   examples: number,
 ): Promise<{ breaks: number; examples: Break[] }> {
+  const workers = invariant.isFinelyGrouped ? 0 : 2;
+  await tx`select set_config('max_parallel_workers_per_gather', ${String(workers)}, true)`;
   const [row] = await tx<{ breaks: number; examples: Break[] }[]>`
     with broken as materialized (${invariant.broken(tx, now)})
     select (select count(*) from broken)::int as breaks,

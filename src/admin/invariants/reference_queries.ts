@@ -8,6 +8,7 @@ export const REFERENCE_INVARIANTS: readonly Invariant[] = [
   {
     ...broken,
     name: "nothing_is_without_its_order",
+    isFinelyGrouped: true,
     holds: "Whatever belongs to an order has one: lines, stock movements, shipments, payments and the rest.",
     broken: (sql) =>
       sql`

@@ -52,6 +52,7 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
   {
     ...common,
     name: "orders_move_the_stock_of_their_lines",
+    isFinelyGrouped: true,
     holds:
       "By its movements and its quote's, an order holds what it has still to get, and what was shipped left the shelves.",
     broken: (sql) =>
