@@ -6,7 +6,8 @@ export type Snapshot = string;
 
 /**
  * Lets the transaction, which did nothing yet, only read, and as of one moment: `snapshot`, or else now. It plans for
- * reading whole tables, unlike the rest of Waybill's statements, and takes its time.
+ * reading whole tables, unlike the rest of Waybill's statements, and takes its time. It reads pages itself: to have
+ * PostgreSQL's I/O workers fetch what the system has cached costs more than it spares.
  *
  * @returns the moment; it can be shared while this transaction runs
  */
