@@ -3,7 +3,7 @@ import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
 import type { EventType } from "../platform/events.ts";
-import type { Idempotency } from "../platform/idempotency.ts";
+import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
 import type { Cart, CartAccess, CartProduct, Products } from "./cart.ts";
 import { cartCheckedOut, cartCreated } from "./events.ts";
 import type { NewCart } from "./view.ts";
@@ -166,10 +166,7 @@ export async function insertCarts(sql: Sql, created: readonly CreatedCart[]): Pr
     actor,
     request_id: requestId,
     traceparent,
-    key_actor: repeatable?.idempotency.actor,
-    route: repeatable?.idempotency.route,
-    key: repeatable?.idempotency.key,
-    request_hash: repeatable?.idempotency.requestHash,
+    ...keyColumns(repeatable?.idempotency),
     response: repeatable && JSON.stringify(repeatable.answer),
   }));
   const rows = await sql<{ id: string }[]>`

@@ -1,7 +1,7 @@
 import { insertConsignees, type SealedConsignee } from "../consignees/mod.ts";
 import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql } from "../platform/db.ts";
-import type { Idempotency } from "../platform/idempotency.ts";
+import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
 import { claimQuotes } from "../quotes/mod.ts";
 import { orderCreated } from "./events.ts";
 import type { Order, OrderDraft, ProductFacts } from "./order.ts";
@@ -124,10 +124,7 @@ export async function insertOrders(
     actor,
     request_id: requestId,
     traceparent,
-    key_actor: idempotency?.actor,
-    route: idempotency?.route,
-    key: idempotency?.key,
-    request_hash: idempotency?.requestHash,
+    ...keyColumns(idempotency),
   }));
   const rows = await sql<{ id: string; number: string }[]>`
     with input as materialized (

@@ -13,7 +13,8 @@ export const paymentCreated = payment(
 );
 export const paymentUpdated = payment(
   "payment.updated",
-  "A payment waits for its customer or its provider, or something was learnt of it that changes neither its status nor its money.",
+  "A payment waits for its customer or its provider, or something was learnt of it that changes neither its status nor " +
+    "its money.",
 );
 export const paymentAuthorised = payment(
   "payment.authorised",

@@ -16,7 +16,10 @@ import { afterState, openAmount, paymentView, type StoredPayment, wantsNothing }
 import { type ChargeState, ProviderError } from "./providers/provider.ts";
 import { lockPayments, updatePayments } from "./queries.ts";
 
-/** How long money that is reserved, or on its way, keeps its order alive: the usual life of an authorisation, and of a bank debit. */
+/**
+ * How long money that is reserved, or on its way, keeps its order alive: the usual life of an authorisation, and of a bank
+ * debit.
+ */
 const PROMISED_FOR_MS = 7 * 86_400_000;
 
 /** What a provider said of a payment. */

@@ -12,6 +12,16 @@ export interface Idempotency {
   requestHash: string;
 }
 
+/** The key as a row brings it along that is written with others in one statement; without one there is nothing to bring. */
+export function keyColumns(idempotency: Idempotency | undefined) {
+  return {
+    key_actor: idempotency?.actor,
+    route: idempotency?.route,
+    key: idempotency?.key,
+    request_hash: idempotency?.requestHash,
+  };
+}
+
 /** A verb's result, and whether it is the first answer given again. */
 export interface Outcome<T> {
   value: T;

@@ -2,7 +2,7 @@ import { closeCarts } from "../carts/mod.ts";
 import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
-import type { Idempotency } from "../platform/idempotency.ts";
+import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
 import { quoteCreated } from "./events.ts";
 import type { Quote, QuoteData, QuotedCart, QuotedProduct } from "./quote.ts";
 
@@ -81,10 +81,7 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
     actor,
     request_id: requestId,
     traceparent,
-    key_actor: idempotency?.actor,
-    route: idempotency?.route,
-    key: idempotency?.key,
-    request_hash: idempotency?.requestHash,
+    ...keyColumns(idempotency),
   }));
   const rows = await sql<{ id: string }[]>`
     with input as materialized (

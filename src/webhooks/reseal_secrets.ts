@@ -1,16 +1,14 @@
-import { decodeProtectedHeader } from "jose";
 import type { Ctx } from "../platform/ctx.ts";
 import { errorFields } from "../platform/log.ts";
 import { listSealedSecrets, replaceSeals } from "./queries.ts";
-import { seal, unseal } from "./secret.ts";
+import { isSealedByOlder, seal, unseal } from "./secret.ts";
 
 /**
  * Seals every secret anew that an older SECRET_KEY has sealed, so that the older one can go. One whose key has gone
  * already stays as it is.
  */
 export async function resealSecrets(ctx: Ctx): Promise<void> {
-  const current = ctx.config.signingKeys[0]!.kid;
-  const isOld = (sealed: string | null) => sealed !== null && decodeProtectedHeader(sealed).kid !== current;
+  const isOld = (sealed: string | null) => sealed !== null && isSealedByOlder(ctx.config, sealed);
   const reseal = async (sealed: string) => await seal(ctx.config, await unseal(ctx.config, sealed));
   for (const before of await listSealedSecrets(ctx.sql)) {
     const { id, secret, previous_secret } = before;

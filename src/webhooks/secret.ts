@@ -1,4 +1,4 @@
-import { compactDecrypt, CompactEncrypt, errors } from "jose";
+import { compactDecrypt, CompactEncrypt, decodeProtectedHeader, errors } from "jose";
 import type { Config, SigningKey } from "../config.ts";
 
 const SECRET_BYTES = 32;
@@ -16,6 +16,11 @@ export async function seal(config: Pick<Config, "signingKeys">, secret: string):
   return await new CompactEncrypt(new TextEncoder().encode(secret))
     .setProtectedHeader({ alg: "dir", enc: "A256GCM", kid: current.kid })
     .encrypt(await encryptionKey(current));
+}
+
+/** Was it sealed with a key that is not the current one? */
+export function isSealedByOlder({ signingKeys }: Pick<Config, "signingKeys">, sealed: string): boolean {
+  return decodeProtectedHeader(sealed).kid !== signingKeys[0]!.kid;
 }
 
 /** Reads what {@link seal} made, also under a SECRET_KEY_PREVIOUS. @throws JOSEError where the key is not there any more */

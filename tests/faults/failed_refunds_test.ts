@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import { ProviderError } from "../../src/payments/providers/provider.ts";
 import { newId } from "../../src/platform/id.ts";
 import { assertBooksBalance, patch, read } from "../support/orders.ts";
 import {
@@ -8,6 +8,7 @@ import {
   letItEnd,
   letWorkerCatchUp,
   MINUTE_MS,
+  paidByTwo,
   type PaidShop,
   payThrough,
   postWebhook,
@@ -25,19 +26,11 @@ function troubleRefunds({ app }: PaidShop, isTroubled: (reference: string) => bo
   const sandbox = sandboxOf(app);
   payThrough(app, {
     ...sandbox,
-    refund: (request: Parameters<PaymentProvider["refund"]>[0]) =>
+    refund: (request, signal) =>
       isTroubled(request.reference)
         ? Promise.reject(new ProviderError("unknown", "timeout", "late"))
-        : sandbox.refund(request, new AbortController().signal),
-  } as PaymentProvider);
-}
-
-async function paidByTwo({ app, user, checkOut }: PaidShop, first: string, latest: string) {
-  const { order } = await checkOut();
-  const { body: a } = await tryToPay(app, user, order.id, first, { amount: TOTAL / 2 });
-  const { body: b } = await tryToPay(app, user, order.id, latest);
-  assertEquals([a.status, b.status], ["captured", "captured"]);
-  return { order, a, b };
+        : sandbox.refund(request, signal),
+  });
 }
 
 Deno.test("What went back at the bank itself while a share of a refund waited is booked once that share has failed with the refund that it followed", async () => {

@@ -7,6 +7,7 @@ import {
   letItEnd,
   letWorkerCatchUp,
   MINUTE_MS,
+  paidByTwo,
   type PaidShop,
   payThrough,
   sandboxOf,
@@ -20,14 +21,6 @@ import {
 /** Two units without their shipping: goods 29.98, duty 3.33, tax 6.66. */
 const TWO_UNITS = 3997;
 
-/** An order that two payments paid, neither of which covers two units: the latest is asked first. */
-async function paidByTwo({ app, user, checkOut }: PaidShop, first: string, latest: string) {
-  const { order } = await checkOut();
-  assertEquals((await tryToPay(app, user, order.id, first, { amount: TOTAL / 2 })).body.status, "captured");
-  assertEquals((await tryToPay(app, user, order.id, latest)).body.status, "captured");
-  return order;
-}
-
 async function refundedOf({ app, user }: PaidShop, id: string): Promise<number> {
   return (await read(app, user, id)).body.amount_refunded;
 }
@@ -35,7 +28,7 @@ async function refundedOf({ app, user }: PaidShop, id: string): Promise<number> 
 Deno.test("Units that two payments give back, of which one is refused, give no more than they are worth when asked for again", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff } = shop;
-  const order = await paidByTwo(shop, "tok_success", "tok_refund_refused");
+  const { order } = await paidByTwo(shop, "tok_success", "tok_refund_refused");
   const items = { items: [{ line: 1, quantity: 2 }] };
   await tryToRefund(app, staff, order.id, items);
   await letItEnd(shop);
@@ -51,7 +44,7 @@ Deno.test("Units that two payments give back, of which one is refused, give no m
 Deno.test("A return's refund by two payments says how much comes back, and that it failed where a share did", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff } = shop;
-  const order = await paidByTwo(shop, "tok_refund_refused", "tok_success");
+  const { order } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
   for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, order.id, { status });
   const post = (path: string, token: string, body: unknown) =>
     app.request("POST", path, { token, body, headers: { "Idempotency-Key": newId() } });
@@ -77,7 +70,7 @@ Deno.test("A return's refund by two payments says how much comes back, and that 
 Deno.test("A refund by two payments is given back once and all, and its units are free", async () => {
   await using shop = await startPaidShop();
   const { app, staff, sku } = shop;
-  const order = await paidByTwo(shop, "tok_refund_fails", "tok_success");
+  const { order } = await paidByTwo(shop, "tok_refund_fails", "tok_success");
   assertEquals(
     (await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 2 }] }, "k")).status,
     201,

@@ -65,6 +65,15 @@ export function tryToPay(
 
 let keys = 0;
 
+/** An order of which `first` paid one half, and `latest`, which is asked first to give back, the other. */
+export async function paidByTwo({ app, user, checkOut }: PaidShop, first: string, latest: string) {
+  const { order } = await checkOut();
+  const { body: a } = await tryToPay(app, user, order.id, first, { amount: TOTAL / 2 });
+  const { body: b } = await tryToPay(app, user, order.id, latest);
+  assertEquals([a.status, b.status], ["captured", "captured"]);
+  return { order, a, b };
+}
+
 /** Asks for a refund under a key of its own, whatever comes of it. */
 export function tryToRefund(
   app: TestApp,

@@ -50,7 +50,10 @@ export async function listUnshippedLines(tx: Tx, orderId: string): Promise<LineU
     where order_id = ${orderId} and quantity > cancelled + shipped order by line`;
 }
 
-/** What refunds under way will give back of an order, other than of returns, whose goods have left. The caller holds the order's row. */
+/**
+ * What refunds under way will give back of an order, other than of returns, whose goods have left. The caller holds the
+ * order's row.
+ */
 export async function findRefunding(tx: Tx, orderId: string): Promise<Refunding> {
   const [refunding] = await tx<Refunding[]>`
     with pending as materialized (

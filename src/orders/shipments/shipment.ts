@@ -94,7 +94,7 @@ export function linesToShip(
 }
 
 /** All that has not left is being refunded. */
-export function refuseRefunded(): AppError {
+function refuseRefunded(): AppError {
   const message = "All that is left of the order is being refunded.";
   return new AppError("shipment_refused", `This cannot be shipped: ${message}`, {
     errors: [{ pointer: "", code: "refund_under_way", message, unshipped: 0 }],

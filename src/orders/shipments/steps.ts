@@ -1,7 +1,7 @@
 import { moveStock } from "../../inventory/mod.ts";
 import { changesBetween } from "../../platform/changes.ts";
 import type { Ctx } from "../../platform/ctx.ts";
-import type { Tx } from "../../platform/db.ts";
+import { pipelined, type Tx } from "../../platform/db.ts";
 import { AppError } from "../../platform/errors.ts";
 import { appendEvents } from "../../platform/events.ts";
 import type { Order } from "../order.ts";
@@ -44,7 +44,11 @@ export async function shipItems(
 
 /** What can leave of an order whose row the caller holds. */
 export async function listShippable(tx: Tx, order: Order): Promise<LineUnits[]> {
-  return shippableLines(order, await listUnshippedLines(tx, order.id), await findRefunding(tx, order.id));
+  const [unshipped, refunding] = await pipelined([
+    listUnshippedLines(tx, order.id),
+    findRefunding(tx, order.id),
+  ]);
+  return shippableLines(order, unshipped, refunding);
 }
 
 /** Sends all that is still to leave. @throws invalid_transition while some of it is being refunded */
