@@ -25,7 +25,7 @@ import { quoteRoutes } from "./quotes/routes.ts";
 import { realtimeRoutes } from "./realtime/routes.ts";
 import { returnRoutes } from "./returns/routes.ts";
 import { tradeRoutes } from "./trade/routes.ts";
-import { webhookRoutes } from "./webhooks/routes.ts";
+import { describeMessages, webhookRoutes } from "./webhooks/routes.ts";
 import { AppError } from "./platform/errors.ts";
 import { clientAddress } from "./http/client_address.ts";
 import { sayRateLimit } from "./http/gate.ts";
@@ -104,6 +104,7 @@ export function createApp(deps: Deps) {
   app.route("/", sandboxPages);
   app.route("/", asyncApiRoutes);
   app.route("/", apiRoutes());
+  describeMessages(app);
   describeApi(app);
   const methodsAt = methodTable(app.routes);
   app.notFound((c) => {
@@ -162,6 +163,7 @@ export function openApiDocument() {
   app.route("/", healthRoutes);
   app.route("/", metricsRoutes);
   app.route("/", apiRoutes());
+  describeMessages(app);
   return describeApi(app);
 }
 

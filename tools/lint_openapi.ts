@@ -62,6 +62,16 @@ const problems = await lintDocument({
   config,
   externalRefResolver: new BaseResolver(),
 });
+/**
+ * A message of ours is named after its event and signed, by no scheme that OpenAPI knows; how it is answered is for others to say,
+ * and what it holds has its example where it is read.
+ */
+const NOT_OF_WEBHOOKS = [
+  "paths-kebab-case",
+  "waybill/media-type-example",
+  "operation-4xx-problem-details-rfc7807",
+  "security-defined",
+];
 let found = 0;
 for (const { message, ruleId, location } of problems) {
   const [place] = location;
@@ -69,6 +79,7 @@ for (const { message, ruleId, location } of problems) {
   if (ruleId === "operation-4xx-response" && place?.pointer?.startsWith("#/paths/~1health")) continue;
   // A WebSocket begins with 101.
   if (ruleId === "operation-2xx-response" && place?.pointer?.includes("events~1socket")) continue;
+  if (NOT_OF_WEBHOOKS.includes(ruleId) && place?.pointer?.startsWith("#/webhooks/")) continue;
   found++;
   const at = place ? getLineColLocation(place) : undefined;
   console.error(

@@ -4,6 +4,714 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest;
+
+export type User = {
+    /**
+     * UUID
+     */
+    id: string;
+    email: string;
+    name: string | null;
+    role: 'customer' | 'staff' | 'admin';
+    /**
+     * True: it cannot log in
+     */
+    disabled: boolean;
+    /**
+     * Also the `ETag`
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type Product = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    name: string;
+    description: string;
+    category: string | null;
+    /**
+     * In the order of their currencies
+     */
+    prices: Array<Price>;
+    /**
+     * Of one unit, in grams
+     */
+    weight_grams: number | null;
+    /**
+     * Harmonized System code, digits only
+     */
+    hs_code: string | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country_of_origin: string | null;
+    /**
+     * `draft`: only staff see it; `active`: for sale; `archived`: not for sale or in lists any more, still found by id or SKU
+     */
+    status: 'draft' | 'active' | 'archived';
+    attributes: {
+        [key: string]: string | number | boolean;
+    };
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type Price = {
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+};
+
+export type ExchangeRateImport = {
+    /**
+     * Who says so
+     */
+    source: string;
+    /**
+     * Rates that are new, or not what was last known of their day
+     */
+    imported: number;
+    /**
+     * Rates that were known already
+     */
+    unchanged: number;
+    /**
+     * Rates of currencies that ISO 4217 knows no more
+     */
+    skipped: number;
+    skipped_currencies: Array<string>;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    first_day: string | null;
+    /**
+     * Calendar day (ISO 8601)
+     */
+    last_day: string | null;
+};
+
+export type ShippingOption = {
+    /**
+     * What quotes name it by
+     */
+    code: string;
+    name: string;
+    carrier: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In the order of weight. Heavier than the last: not offered.
+     */
+    bands: Array<{
+        /**
+         * Up to and including
+         */
+        up_to_grams: number;
+        /**
+         * In minor units of the option's currency
+         */
+        price: number;
+    }>;
+    /**
+     * On the way
+     */
+    min_days: number | null;
+    /**
+     * On the way
+     */
+    max_days: number | null;
+    countries: Array<string>;
+    /**
+     * Offered; false once it was withdrawn
+     */
+    active: boolean;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type StoredCart = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Whose it is; null: a guest's
+     */
+    user_id: string | null;
+    status: 'open' | 'checked_out' | 'merged' | 'expired';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string | null;
+    /**
+     * Each SKU once, in the order in which they were added
+     */
+    items: Array<StoredCartItem>;
+    note: string | null;
+    coupon_code: string | null;
+    metadata: {
+        [key: string]: string;
+    };
+    /**
+     * The order that it became
+     */
+    order_id: string | null;
+    /**
+     * The cart that took over its lines
+     */
+    merged_into: string | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * Left alone until then, it expires; each change moves it
+     */
+    expires_at: string;
+};
+
+export type StoredCartItem = {
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    quantity: number;
+    /**
+     * The list price when the line was last set; null: there was none in the cart's currency
+     */
+    added_price: number | null;
+};
+
+export type OrderItem = {
+    line: number;
+    /**
+     * UUID
+     */
+    product_id: string;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * As it was called when the order was placed
+     */
+    name: string;
+    quantity: number;
+    /**
+     * Refunded before they were shipped: not sent any more
+     */
+    cancelled: number;
+    /**
+     * In minor units of the currency
+     */
+    unit_price: number;
+    /**
+     * The price list's, where staff charged another unit price
+     */
+    list_price: number | null;
+    /**
+     * Of the goods alone
+     */
+    line_total: number;
+    /**
+     * Its share of the shipping
+     */
+    shipping_amount: number;
+    /**
+     * Duty that was collected for it
+     */
+    duty_amount: number;
+    /**
+     * Tax that was collected for it
+     */
+    tax_amount: number;
+    /**
+     * Of `tax_amount`, what is on the shipping; null: not known of orders from before this was kept
+     */
+    shipping_tax_amount: number | null;
+    /**
+     * As the destination classifies it
+     */
+    hs_code: string | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country_of_origin: string | null;
+    /**
+     * Of one unit
+     */
+    weight_grams: number | null;
+};
+
+export type Address = {
+    name: string;
+    /**
+     * Street and house
+     */
+    lines: Array<string>;
+    city: string;
+    /**
+     * Left out where a country has none
+     */
+    postal_code?: string;
+    /**
+     * State or province, where an address needs it
+     */
+    region?: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country: string;
+    phone?: string;
+};
+
+export type PriceExplanation = {
+    /**
+     * Counted from 1; null: the consignment as a whole
+     */
+    line: number | null;
+    kind: 'goods' | 'shipping' | 'duty' | 'tax';
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+    /**
+     * Part of the total; otherwise due on delivery
+     */
+    collected: boolean;
+    /**
+     * Which rule said so, in words
+     */
+    rule: string;
+    /**
+     * A fraction, "1.50 EUR/kg" or "3.00 EUR/item"
+     */
+    rate: string | null;
+    /**
+     * What the rate was applied to
+     */
+    basis: number | null;
+    exchange: {
+        /**
+         * ISO 4217 code
+         */
+        from: string;
+        /**
+         * ISO 4217 code
+         */
+        to: string;
+        /**
+         * Units of `to` for one of `from`
+         */
+        rate: string;
+        as_of: string;
+        source: string;
+    } | null;
+    rounding: 'exact' | 'half_even' | 'largest_remainder';
+    /**
+     * Where the rule is written
+     */
+    source: string | null;
+};
+
+export type Order = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * For people
+     */
+    number: string;
+    /**
+     * UUID
+     */
+    user_id: string;
+    status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+    payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+    fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    items: Array<OrderItem>;
+    /**
+     * The sum of the lines
+     */
+    subtotal: number;
+    /**
+     * In minor units of the currency
+     */
+    shipping_total: number;
+    /**
+     * Duty that was collected
+     */
+    duty_total: number;
+    /**
+     * Tax that was collected
+     */
+    tax_total: number;
+    /**
+     * subtotal + shipping_total + duty_total + tax_total
+     */
+    total_price: number;
+    /**
+     * Reserved on the customer's account and not captured yet
+     */
+    amount_authorised: number;
+    /**
+     * What was captured, refunds not taken off
+     */
+    amount_paid: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_refunded: number;
+    /**
+     * What is still to be paid, by the ledger; negative: what is owed to the customer
+     */
+    amount_due: number;
+    /**
+     * Of all lines, without those that were cancelled
+     */
+    units: number;
+    units_shipped: number;
+    units_delivered: number;
+    units_returned: number;
+    /**
+     * The quote that it took at its word: there is the working
+     */
+    quote_id: string | null;
+    /**
+     * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+     */
+    incoterm: 'DAP' | 'DDP' | null;
+    shipping_option: string | null;
+    ship_to: Address;
+    note: string | null;
+    metadata: {
+        [key: string]: string;
+    };
+    external_reference: string | null;
+    /**
+     * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+     */
+    placed_by: string;
+    placed_at: string;
+    created_at: string;
+    updated_at: string;
+    /**
+     * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+     */
+    expires_at: string | null;
+    cancelled_at: string | null;
+    cancel_reason: string | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+};
+
+export type Shipment = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    status: 'shipped' | 'delivered';
+    items: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        quantity: number;
+    }>;
+    carrier: string | null;
+    tracking_number: string | null;
+    tracking_url: string | null;
+    /**
+     * Gross, of the whole shipment
+     */
+    weight_grams: number | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    shipped_at: string;
+    delivered_at: string | null;
+    updated_at: string;
+};
+
+export type QuoteLine = {
+    line: number;
+    /**
+     * UUID
+     */
+    product_id: string;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    name: string;
+    quantity: number;
+    /**
+     * As the destination classifies it
+     */
+    hs_code: string | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country_of_origin: string | null;
+    weight_grams: number | null;
+    /**
+     * In minor units of the currency
+     */
+    unit_price: number;
+    /**
+     * In minor units of the currency
+     */
+    line_total: number;
+    /**
+     * Its share of the shipping
+     */
+    shipping_amount: number;
+    /**
+     * Collected at checkout
+     */
+    duty_amount: number;
+    /**
+     * Collected at checkout
+     */
+    tax_amount: number;
+    /**
+     * Of `tax_amount`, what is on the shipping
+     */
+    shipping_tax_amount: number;
+    /**
+     * Paid by whoever receives it
+     */
+    duty_on_delivery: number;
+    /**
+     * Paid by whoever receives it
+     */
+    tax_on_delivery: number;
+};
+
+export type Payment = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * The name of a payment provider
+     */
+    provider: string;
+    /**
+     * created: the provider has not answered yet, and will be asked; requires_action: send the customer to redirect_url; processing: the provider decides later; authorised: reserved; captured; failed; voided
+     */
+    status: 'created' | 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+    capture_method: 'automatic' | 'manual';
+    /**
+     * Reserved, captured or not
+     */
+    amount_authorised: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_captured: number;
+    /**
+     * Refunds under way
+     */
+    amount_refunding: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_refunded: number;
+    /**
+     * What the provider calls it
+     */
+    provider_reference: string | null;
+    /**
+     * Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages
+     */
+    redirect_url: string | null;
+    failure_code: string | null;
+    failure_message: string | null;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type Refund = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * Null: of money that staff recorded, which they give back themselves
+     */
+    payment_id: string | null;
+    /**
+     * UUID
+     */
+    return_id: string | null;
+    /**
+     * Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has succeeded, and fails with it
+     */
+    follows: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
+     */
+    amount: number;
+    /**
+     * What of it is taken off the goods sold, net of duty and tax
+     */
+    goods_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    shipping_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    duty_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    tax_amount: number;
+    items: Array<{
+        line: number;
+        quantity: number;
+    }>;
+    reason: string;
+    /**
+     * pending: the provider is asked until it answers
+     */
+    status: 'pending' | 'succeeded' | 'failed';
+    provider_reference: string | null;
+    /**
+     * Of the last attempt
+     */
+    failure_message: string | null;
+    attempts: number;
+    next_attempt_at: string | null;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type Return = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    status: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
+    items: Array<{
+        /**
+         * Of the order
+         */
+        line: number;
+        /**
+         * Units that were to come back
+         */
+        quantity: number;
+        /**
+         * Units that came back and are for sale again
+         */
+        restocked: number;
+        /**
+         * Units that came back and are not fit for sale
+         */
+        written_off: number;
+    }>;
+    reason: string;
+    staff_note: string | null;
+    /**
+     * The refund of what came back, as it stands now. One that `failed` can be asked for again: then this is the refund of what had failed. Null for one that is `refunded`: what came back had been refunded before, or was not to be
+     */
+    refund: {
+        /**
+         * UUID
+         */
+        id: string;
+        /**
+         * pending: the provider is asked until it answers
+         */
+        status: 'pending' | 'succeeded' | 'failed';
+        /**
+         * ISO 4217 code
+         */
+        currency: string;
+        /**
+         * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
+         */
+        amount: number;
+    } | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type Health = {
     status: 'ok' | 'degraded' | 'down';
 };
@@ -68,26 +776,6 @@ export type Problem = {
      * Name it when you ask for help.
      */
     request_id: string;
-};
-
-export type User = {
-    /**
-     * UUID
-     */
-    id: string;
-    email: string;
-    name: string | null;
-    role: 'customer' | 'staff' | 'admin';
-    /**
-     * True: it cannot log in
-     */
-    disabled: boolean;
-    /**
-     * Also the `ETag`
-     */
-    version: number;
-    created_at: string;
-    updated_at: string;
 };
 
 export type Registration = {
@@ -199,60 +887,6 @@ export type PasswordReset = {
      * At least 10 and at most 128 characters, and not easy to guess
      */
     new_password: string;
-};
-
-export type Product = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * Stock keeping unit
-     */
-    sku: string;
-    name: string;
-    description: string;
-    category: string | null;
-    /**
-     * In the order of their currencies
-     */
-    prices: Array<Price>;
-    /**
-     * Of one unit, in grams
-     */
-    weight_grams: number | null;
-    /**
-     * Harmonized System code, digits only
-     */
-    hs_code: string | null;
-    /**
-     * ISO 3166-1 alpha-2 code
-     */
-    country_of_origin: string | null;
-    /**
-     * `draft`: only staff see it; `active`: for sale; `archived`: not for sale or in lists any more, still found by id or SKU
-     */
-    status: 'draft' | 'active' | 'archived';
-    attributes: {
-        [key: string]: string | number | boolean;
-    };
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
-    created_at: string;
-    updated_at: string;
-};
-
-export type Price = {
-    /**
-     * ISO 4217 code
-     */
-    currency: string;
-    /**
-     * In minor units of the currency
-     */
-    amount: number;
 };
 
 export type NewProduct = {
@@ -460,34 +1094,6 @@ export type StockThreshold = {
      * From how few available units on; null: never
      */
     low_stock_threshold: number | null;
-};
-
-export type ExchangeRateImport = {
-    /**
-     * Who says so
-     */
-    source: string;
-    /**
-     * Rates that are new, or not what was last known of their day
-     */
-    imported: number;
-    /**
-     * Rates that were known already
-     */
-    unchanged: number;
-    /**
-     * Rates of currencies that ISO 4217 knows no more
-     */
-    skipped: number;
-    skipped_currencies: Array<string>;
-    /**
-     * Calendar day (ISO 8601)
-     */
-    first_day: string | null;
-    /**
-     * Calendar day (ISO 8601)
-     */
-    last_day: string | null;
 };
 
 export type ExchangeRates = {
@@ -1112,51 +1718,6 @@ export type ShippingOffer = {
     max_days: number | null;
 };
 
-export type ShippingOption = {
-    /**
-     * What quotes name it by
-     */
-    code: string;
-    name: string;
-    carrier: string | null;
-    /**
-     * ISO 4217 code
-     */
-    currency: string;
-    /**
-     * In the order of weight. Heavier than the last: not offered.
-     */
-    bands: Array<{
-        /**
-         * Up to and including
-         */
-        up_to_grams: number;
-        /**
-         * In minor units of the option's currency
-         */
-        price: number;
-    }>;
-    /**
-     * On the way
-     */
-    min_days: number | null;
-    /**
-     * On the way
-     */
-    max_days: number | null;
-    countries: Array<string>;
-    /**
-     * Offered; false once it was withdrawn
-     */
-    active: boolean;
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
-    created_at: string;
-    updated_at: string;
-};
-
 export type NewShippingOption = {
     name: string;
     carrier?: string | null;
@@ -1348,65 +1909,6 @@ export type CreateCart = {
     };
 };
 
-export type StoredCart = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * Whose it is; null: a guest's
-     */
-    user_id: string | null;
-    status: 'open' | 'checked_out' | 'merged' | 'expired';
-    /**
-     * ISO 4217 code
-     */
-    currency: string;
-    /**
-     * ISO 3166-1 alpha-2 code
-     */
-    destination: string | null;
-    /**
-     * Each SKU once, in the order in which they were added
-     */
-    items: Array<StoredCartItem>;
-    note: string | null;
-    coupon_code: string | null;
-    metadata: {
-        [key: string]: string;
-    };
-    /**
-     * The order that it became
-     */
-    order_id: string | null;
-    /**
-     * The cart that took over its lines
-     */
-    merged_into: string | null;
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
-    created_at: string;
-    updated_at: string;
-    /**
-     * Left alone until then, it expires; each change moves it
-     */
-    expires_at: string;
-};
-
-export type StoredCartItem = {
-    /**
-     * Stock keeping unit
-     */
-    sku: string;
-    quantity: number;
-    /**
-     * The list price when the line was last set; null: there was none in the cart's currency
-     */
-    added_price: number | null;
-};
-
 export type ChangeCart = {
     /**
      * The prices of all lines count as seen in it
@@ -1534,110 +2036,6 @@ export type Quote = {
     order_id: string | null;
 };
 
-export type QuoteLine = {
-    line: number;
-    /**
-     * UUID
-     */
-    product_id: string;
-    /**
-     * Stock keeping unit
-     */
-    sku: string;
-    name: string;
-    quantity: number;
-    /**
-     * As the destination classifies it
-     */
-    hs_code: string | null;
-    /**
-     * ISO 3166-1 alpha-2 code
-     */
-    country_of_origin: string | null;
-    weight_grams: number | null;
-    /**
-     * In minor units of the currency
-     */
-    unit_price: number;
-    /**
-     * In minor units of the currency
-     */
-    line_total: number;
-    /**
-     * Its share of the shipping
-     */
-    shipping_amount: number;
-    /**
-     * Collected at checkout
-     */
-    duty_amount: number;
-    /**
-     * Collected at checkout
-     */
-    tax_amount: number;
-    /**
-     * Of `tax_amount`, what is on the shipping
-     */
-    shipping_tax_amount: number;
-    /**
-     * Paid by whoever receives it
-     */
-    duty_on_delivery: number;
-    /**
-     * Paid by whoever receives it
-     */
-    tax_on_delivery: number;
-};
-
-export type PriceExplanation = {
-    /**
-     * Counted from 1; null: the consignment as a whole
-     */
-    line: number | null;
-    kind: 'goods' | 'shipping' | 'duty' | 'tax';
-    /**
-     * In minor units of the currency
-     */
-    amount: number;
-    /**
-     * Part of the total; otherwise due on delivery
-     */
-    collected: boolean;
-    /**
-     * Which rule said so, in words
-     */
-    rule: string;
-    /**
-     * A fraction, "1.50 EUR/kg" or "3.00 EUR/item"
-     */
-    rate: string | null;
-    /**
-     * What the rate was applied to
-     */
-    basis: number | null;
-    exchange: {
-        /**
-         * ISO 4217 code
-         */
-        from: string;
-        /**
-         * ISO 4217 code
-         */
-        to: string;
-        /**
-         * Units of `to` for one of `from`
-         */
-        rate: string;
-        as_of: string;
-        source: string;
-    } | null;
-    rounding: 'exact' | 'half_even' | 'largest_remainder';
-    /**
-     * Where the rule is written
-     */
-    source: string | null;
-};
-
 export type NewQuote = {
     /**
      * Where to; the cart's destination unless said
@@ -1726,244 +2124,6 @@ export type CheckoutResult = {
      * As it stands: `redirect_url` says where the customer goes next
      */
     payment: Payment | null;
-};
-
-export type Order = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * For people
-     */
-    number: string;
-    /**
-     * UUID
-     */
-    user_id: string;
-    status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
-    payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
-    fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
-    /**
-     * ISO 4217 code
-     */
-    currency: string;
-    items: Array<OrderItem>;
-    /**
-     * The sum of the lines
-     */
-    subtotal: number;
-    /**
-     * In minor units of the currency
-     */
-    shipping_total: number;
-    /**
-     * Duty that was collected
-     */
-    duty_total: number;
-    /**
-     * Tax that was collected
-     */
-    tax_total: number;
-    /**
-     * subtotal + shipping_total + duty_total + tax_total
-     */
-    total_price: number;
-    /**
-     * Reserved on the customer's account and not captured yet
-     */
-    amount_authorised: number;
-    /**
-     * What was captured, refunds not taken off
-     */
-    amount_paid: number;
-    /**
-     * In minor units of the currency
-     */
-    amount_refunded: number;
-    /**
-     * What is still to be paid, by the ledger; negative: what is owed to the customer
-     */
-    amount_due: number;
-    /**
-     * Of all lines, without those that were cancelled
-     */
-    units: number;
-    units_shipped: number;
-    units_delivered: number;
-    units_returned: number;
-    /**
-     * The quote that it took at its word: there is the working
-     */
-    quote_id: string | null;
-    /**
-     * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
-     */
-    incoterm: 'DAP' | 'DDP' | null;
-    shipping_option: string | null;
-    ship_to: Address;
-    note: string | null;
-    metadata: {
-        [key: string]: string;
-    };
-    external_reference: string | null;
-    /**
-     * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
-     */
-    placed_by: string;
-    placed_at: string;
-    created_at: string;
-    updated_at: string;
-    /**
-     * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
-     */
-    expires_at: string | null;
-    cancelled_at: string | null;
-    cancel_reason: string | null;
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
-};
-
-export type OrderItem = {
-    line: number;
-    /**
-     * UUID
-     */
-    product_id: string;
-    /**
-     * Stock keeping unit
-     */
-    sku: string;
-    /**
-     * As it was called when the order was placed
-     */
-    name: string;
-    quantity: number;
-    /**
-     * Refunded before they were shipped: not sent any more
-     */
-    cancelled: number;
-    /**
-     * In minor units of the currency
-     */
-    unit_price: number;
-    /**
-     * The price list's, where staff charged another unit price
-     */
-    list_price: number | null;
-    /**
-     * Of the goods alone
-     */
-    line_total: number;
-    /**
-     * Its share of the shipping
-     */
-    shipping_amount: number;
-    /**
-     * Duty that was collected for it
-     */
-    duty_amount: number;
-    /**
-     * Tax that was collected for it
-     */
-    tax_amount: number;
-    /**
-     * Of `tax_amount`, what is on the shipping; null: not known of orders from before this was kept
-     */
-    shipping_tax_amount: number | null;
-    /**
-     * As the destination classifies it
-     */
-    hs_code: string | null;
-    /**
-     * ISO 3166-1 alpha-2 code
-     */
-    country_of_origin: string | null;
-    /**
-     * Of one unit
-     */
-    weight_grams: number | null;
-};
-
-export type Address = {
-    name: string;
-    /**
-     * Street and house
-     */
-    lines: Array<string>;
-    city: string;
-    /**
-     * Left out where a country has none
-     */
-    postal_code?: string;
-    /**
-     * State or province, where an address needs it
-     */
-    region?: string;
-    /**
-     * ISO 3166-1 alpha-2 code
-     */
-    country: string;
-    phone?: string;
-};
-
-export type Payment = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * UUID
-     */
-    order_id: string;
-    /**
-     * The name of a payment provider
-     */
-    provider: string;
-    /**
-     * created: the provider has not answered yet, and will be asked; requires_action: send the customer to redirect_url; processing: the provider decides later; authorised: reserved; captured; failed; voided
-     */
-    status: 'created' | 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
-    /**
-     * ISO 4217 code
-     */
-    currency: string;
-    /**
-     * In minor units of the currency
-     */
-    amount: number;
-    capture_method: 'automatic' | 'manual';
-    /**
-     * Reserved, captured or not
-     */
-    amount_authorised: number;
-    /**
-     * In minor units of the currency
-     */
-    amount_captured: number;
-    /**
-     * Refunds under way
-     */
-    amount_refunding: number;
-    /**
-     * In minor units of the currency
-     */
-    amount_refunded: number;
-    /**
-     * What the provider calls it
-     */
-    provider_reference: string | null;
-    /**
-     * Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages
-     */
-    redirect_url: string | null;
-    failure_code: string | null;
-    failure_message: string | null;
-    version: number;
-    created_at: string;
-    updated_at: string;
 };
 
 export type Checkout = {
@@ -2163,39 +2323,6 @@ export type Consignee = {
     updated_at: string;
 };
 
-export type Shipment = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * UUID
-     */
-    order_id: string;
-    status: 'shipped' | 'delivered';
-    items: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        quantity: number;
-    }>;
-    carrier: string | null;
-    tracking_number: string | null;
-    tracking_url: string | null;
-    /**
-     * Gross, of the whole shipment
-     */
-    weight_grams: number | null;
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
-    shipped_at: string;
-    delivered_at: string | null;
-    updated_at: string;
-};
-
 export type NewShipment = {
     /**
      * What leaves, by line; left out: all that is still to leave
@@ -2353,72 +2480,6 @@ export type NewCapture = {
     amount?: number;
 };
 
-export type Refund = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * UUID
-     */
-    order_id: string;
-    /**
-     * Null: of money that staff recorded, which they give back themselves
-     */
-    payment_id: string | null;
-    /**
-     * UUID
-     */
-    return_id: string | null;
-    /**
-     * Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has succeeded, and fails with it
-     */
-    follows: string | null;
-    /**
-     * ISO 4217 code
-     */
-    currency: string;
-    /**
-     * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
-     */
-    amount: number;
-    /**
-     * What of it is taken off the goods sold, net of duty and tax
-     */
-    goods_amount: number;
-    /**
-     * In minor units of the currency
-     */
-    shipping_amount: number;
-    /**
-     * In minor units of the currency
-     */
-    duty_amount: number;
-    /**
-     * In minor units of the currency
-     */
-    tax_amount: number;
-    items: Array<{
-        line: number;
-        quantity: number;
-    }>;
-    reason: string;
-    /**
-     * pending: the provider is asked until it answers
-     */
-    status: 'pending' | 'succeeded' | 'failed';
-    provider_reference: string | null;
-    /**
-     * Of the last attempt
-     */
-    failure_message: string | null;
-    attempts: number;
-    next_attempt_at: string | null;
-    version: number;
-    created_at: string;
-    updated_at: string;
-};
-
 export type NewRefund = {
     reason: string;
     /**
@@ -2468,65 +2529,6 @@ export type NewSandboxRefund = {
      * All that is left at the bank unless said
      */
     amount?: number;
-};
-
-export type Return = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * UUID
-     */
-    order_id: string;
-    status: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
-    items: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        /**
-         * Units that were to come back
-         */
-        quantity: number;
-        /**
-         * Units that came back and are for sale again
-         */
-        restocked: number;
-        /**
-         * Units that came back and are not fit for sale
-         */
-        written_off: number;
-    }>;
-    reason: string;
-    staff_note: string | null;
-    /**
-     * The refund of what came back, as it stands now. One that `failed` can be asked for again: then this is the refund of what had failed. Null for one that is `refunded`: what came back had been refunded before, or was not to be
-     */
-    refund: {
-        /**
-         * UUID
-         */
-        id: string;
-        /**
-         * pending: the provider is asked until it answers
-         */
-        status: 'pending' | 'succeeded' | 'failed';
-        /**
-         * ISO 4217 code
-         */
-        currency: string;
-        /**
-         * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
-         */
-        amount: number;
-    } | null;
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
-    created_at: string;
-    updated_at: string;
 };
 
 export type NewReturn = {
@@ -10503,3 +10505,2510 @@ export type GetInvariantsResponses = {
 };
 
 export type GetInvariantsResponse = GetInvariantsResponses[keyof GetInvariantsResponses];
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type UserRegisteredWebhookPayload = {
+    type: 'user.registered';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'user.registered';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: User;
+    };
+};
+
+export type UserRegisteredWebhookRequest = {
+    body: UserRegisteredWebhookPayload;
+    key: 'user.registered';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type UserUpdatedWebhookPayload = {
+    type: 'user.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'user.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: User & {
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+            password_changed: boolean;
+        };
+    };
+};
+
+export type UserUpdatedWebhookRequest = {
+    body: UserUpdatedWebhookPayload;
+    key: 'user.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ProductCreatedWebhookPayload = {
+    type: 'product.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'product.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Product;
+    };
+};
+
+export type ProductCreatedWebhookRequest = {
+    body: ProductCreatedWebhookPayload;
+    key: 'product.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ProductUpdatedWebhookPayload = {
+    type: 'product.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'product.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Product & {
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type ProductUpdatedWebhookRequest = {
+    body: ProductUpdatedWebhookPayload;
+    key: 'product.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type InventoryUpdatedWebhookPayload = {
+    type: 'inventory.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'inventory.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            sku: string;
+            location: string;
+            on_hand: number;
+            reserved: number;
+            available: number;
+            low_stock_threshold: number | null;
+            kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment' | 'threshold';
+            on_hand_delta: number;
+            reserved_delta: number;
+            order_id: string | null;
+            quote_id?: string | null;
+        };
+    };
+};
+
+export type InventoryUpdatedWebhookRequest = {
+    body: InventoryUpdatedWebhookPayload;
+    key: 'inventory.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ExchangeRatesImportedWebhookPayload = {
+    type: 'exchange_rates.imported';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'exchange_rates.imported';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: ExchangeRateImport;
+    };
+};
+
+export type ExchangeRatesImportedWebhookRequest = {
+    body: ExchangeRatesImportedWebhookPayload;
+    key: 'exchange_rates.imported';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type TradeScheduleCreatedWebhookPayload = {
+    type: 'trade_schedule.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'trade_schedule.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            id: string;
+            destination: string;
+            effective_from: string;
+            source: string;
+            duty_rate_count: number;
+            created_at: string;
+        };
+    };
+};
+
+export type TradeScheduleCreatedWebhookRequest = {
+    body: TradeScheduleCreatedWebhookPayload;
+    key: 'trade_schedule.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type HsCodeOverriddenWebhookPayload = {
+    type: 'hs_code.overridden';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'hs_code.overridden';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            product_id: string;
+            sku: string;
+            destination: string;
+            hs_code: string | null;
+        };
+    };
+};
+
+export type HsCodeOverriddenWebhookRequest = {
+    body: HsCodeOverriddenWebhookPayload;
+    key: 'hs_code.overridden';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ShippingOptionUpdatedWebhookPayload = {
+    type: 'shipping_option.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'shipping_option.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: ShippingOption;
+    };
+};
+
+export type ShippingOptionUpdatedWebhookRequest = {
+    body: ShippingOptionUpdatedWebhookPayload;
+    key: 'shipping_option.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type CartCreatedWebhookPayload = {
+    type: 'cart.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: StoredCart;
+    };
+};
+
+export type CartCreatedWebhookRequest = {
+    body: CartCreatedWebhookPayload;
+    key: 'cart.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type CartUpdatedWebhookPayload = {
+    type: 'cart.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type CartUpdatedWebhookRequest = {
+    body: CartUpdatedWebhookPayload;
+    key: 'cart.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type CartMergedWebhookPayload = {
+    type: 'cart.merged';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.merged';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: StoredCart & {
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type CartMergedWebhookRequest = {
+    body: CartMergedWebhookPayload;
+    key: 'cart.merged';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type CartExpiredWebhookPayload = {
+    type: 'cart.expired';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.expired';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: StoredCart & {
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type CartExpiredWebhookRequest = {
+    body: CartExpiredWebhookPayload;
+    key: 'cart.expired';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type CartCheckedOutWebhookPayload = {
+    type: 'cart.checked_out';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.checked_out';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: StoredCart & {
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type CartCheckedOutWebhookRequest = {
+    body: CartCheckedOutWebhookPayload;
+    key: 'cart.checked_out';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type OrderCreatedWebhookPayload = {
+    type: 'order.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Order & {
+            /**
+             * How each amount came to be, where shipping, duty and tax are a part of the price and no quote explains it
+             */
+            explanation?: Array<PriceExplanation>;
+        };
+    };
+};
+
+export type OrderCreatedWebhookRequest = {
+    body: OrderCreatedWebhookPayload;
+    key: 'order.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type OrderUpdatedWebhookPayload = {
+    type: 'order.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            /**
+             * All units that were refunded before they were shipped, by line; left out where there are none
+             */
+            cancelled_units?: Array<{
+                line: number;
+                quantity: number;
+            }>;
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type OrderUpdatedWebhookRequest = {
+    body: OrderUpdatedWebhookPayload;
+    key: 'order.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type OrderCancelledWebhookPayload = {
+    type: 'order.cancelled';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.cancelled';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            /**
+             * All units that were refunded before they were shipped, by line; left out where there are none
+             */
+            cancelled_units?: Array<{
+                line: number;
+                quantity: number;
+            }>;
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type OrderCancelledWebhookRequest = {
+    body: OrderCancelledWebhookPayload;
+    key: 'order.cancelled';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type OrderExpiredWebhookPayload = {
+    type: 'order.expired';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.expired';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            /**
+             * All units that were refunded before they were shipped, by line; left out where there are none
+             */
+            cancelled_units?: Array<{
+                line: number;
+                quantity: number;
+            }>;
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type OrderExpiredWebhookRequest = {
+    body: OrderExpiredWebhookPayload;
+    key: 'order.expired';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type OrderProcessedWebhookPayload = {
+    type: 'order.processed';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.processed';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            order_id: string;
+            number: string;
+            user_id: string;
+            total_price: number;
+            currency: string;
+            units: number;
+        };
+    };
+};
+
+export type OrderProcessedWebhookRequest = {
+    body: OrderProcessedWebhookPayload;
+    key: 'order.processed';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ShipmentCreatedWebhookPayload = {
+    type: 'shipment.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'shipment.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Shipment;
+    };
+};
+
+export type ShipmentCreatedWebhookRequest = {
+    body: ShipmentCreatedWebhookPayload;
+    key: 'shipment.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ShipmentUpdatedWebhookPayload = {
+    type: 'shipment.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'shipment.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Shipment & {
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type ShipmentUpdatedWebhookRequest = {
+    body: ShipmentUpdatedWebhookPayload;
+    key: 'shipment.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type QuoteCreatedWebhookPayload = {
+    type: 'quote.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'quote.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * UUID
+             */
+            cart_id: string;
+            cart_version: number;
+            /**
+             * UUID
+             */
+            user_id: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            ship_from: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string;
+            /**
+             * Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery
+             */
+            incoterm: 'DAP' | 'DDP';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            lines: Array<QuoteLine>;
+            shipping: {
+                code: string;
+                name: string;
+                weight_grams: number;
+            };
+            /**
+             * In minor units of the currency
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * In minor units of the currency
+             */
+            duty_total: number;
+            /**
+             * In minor units of the currency
+             */
+            tax_total: number;
+            /**
+             * What checkout charges: subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * In minor units of the currency
+             */
+            duty_on_delivery: number;
+            /**
+             * In minor units of the currency
+             */
+            tax_on_delivery: number;
+            /**
+             * How each amount came to be. Those that are `collected` sum to total_price, the others to what is due on delivery
+             */
+            explanation: Array<PriceExplanation>;
+            /**
+             * The number that customs there want to know of whoever receives the goods
+             */
+            consignee_id: {
+                required: boolean;
+                name: string;
+            } | null;
+            created_at: string;
+            /**
+             * Until then price and stock are held
+             */
+            expires_at: string;
+        };
+    };
+};
+
+export type QuoteCreatedWebhookRequest = {
+    body: QuoteCreatedWebhookPayload;
+    key: 'quote.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type QuoteReleasedWebhookPayload = {
+    type: 'quote.released';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'quote.released';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            id: string;
+            cart_id: string;
+            user_id: string;
+            status: 'expired' | 'superseded';
+        };
+    };
+};
+
+export type QuoteReleasedWebhookRequest = {
+    body: QuoteReleasedWebhookPayload;
+    key: 'quote.released';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ConsigneeRecordedWebhookPayload = {
+    type: 'consignee.recorded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'consignee.recorded';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            order_id: string;
+            id_type: string;
+            user_id: string;
+        };
+    };
+};
+
+export type ConsigneeRecordedWebhookRequest = {
+    body: ConsigneeRecordedWebhookPayload;
+    key: 'consignee.recorded';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentCreatedWebhookPayload = {
+    type: 'payment.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentCreatedWebhookRequest = {
+    body: PaymentCreatedWebhookPayload;
+    key: 'payment.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentUpdatedWebhookPayload = {
+    type: 'payment.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.updated';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentUpdatedWebhookRequest = {
+    body: PaymentUpdatedWebhookPayload;
+    key: 'payment.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentAuthorisedWebhookPayload = {
+    type: 'payment.authorised';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.authorised';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentAuthorisedWebhookRequest = {
+    body: PaymentAuthorisedWebhookPayload;
+    key: 'payment.authorised';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentCapturedWebhookPayload = {
+    type: 'payment.captured';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.captured';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentCapturedWebhookRequest = {
+    body: PaymentCapturedWebhookPayload;
+    key: 'payment.captured';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentFailedWebhookPayload = {
+    type: 'payment.failed';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.failed';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentFailedWebhookRequest = {
+    body: PaymentFailedWebhookPayload;
+    key: 'payment.failed';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentVoidedWebhookPayload = {
+    type: 'payment.voided';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.voided';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentVoidedWebhookRequest = {
+    body: PaymentVoidedWebhookPayload;
+    key: 'payment.voided';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentRefundedWebhookPayload = {
+    type: 'payment.refunded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.refunded';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentRefundedWebhookRequest = {
+    body: PaymentRefundedWebhookPayload;
+    key: 'payment.refunded';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PaymentStrayWebhookPayload = {
+    type: 'payment.stray';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.stray';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentStrayWebhookRequest = {
+    body: PaymentStrayWebhookPayload;
+    key: 'payment.stray';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type RefundCreatedWebhookPayload = {
+    type: 'refund.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'refund.created';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Refund;
+    };
+};
+
+export type RefundCreatedWebhookRequest = {
+    body: RefundCreatedWebhookPayload;
+    key: 'refund.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type RefundSucceededWebhookPayload = {
+    type: 'refund.succeeded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'refund.succeeded';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Refund;
+    };
+};
+
+export type RefundSucceededWebhookRequest = {
+    body: RefundSucceededWebhookPayload;
+    key: 'refund.succeeded';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type RefundFailedWebhookPayload = {
+    type: 'refund.failed';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'refund.failed';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Refund;
+    };
+};
+
+export type RefundFailedWebhookRequest = {
+    body: RefundFailedWebhookPayload;
+    key: 'refund.failed';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ReturnRequestedWebhookPayload = {
+    type: 'return.requested';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.requested';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnRequestedWebhookRequest = {
+    body: ReturnRequestedWebhookPayload;
+    key: 'return.requested';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ReturnApprovedWebhookPayload = {
+    type: 'return.approved';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.approved';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnApprovedWebhookRequest = {
+    body: ReturnApprovedWebhookPayload;
+    key: 'return.approved';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ReturnRejectedWebhookPayload = {
+    type: 'return.rejected';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.rejected';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnRejectedWebhookRequest = {
+    body: ReturnRejectedWebhookPayload;
+    key: 'return.rejected';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ReturnCancelledWebhookPayload = {
+    type: 'return.cancelled';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.cancelled';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnCancelledWebhookRequest = {
+    body: ReturnCancelledWebhookPayload;
+    key: 'return.cancelled';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ReturnReceivedWebhookPayload = {
+    type: 'return.received';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.received';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnReceivedWebhookRequest = {
+    body: ReturnReceivedWebhookPayload;
+    key: 'return.received';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ReturnRefundedWebhookPayload = {
+    type: 'return.refunded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.refunded';
+        version: 1;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnRefundedWebhookRequest = {
+    body: ReturnRefundedWebhookPayload;
+    key: 'return.refunded';
+    path?: never;
+    query?: never;
+};

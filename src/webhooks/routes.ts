@@ -1,6 +1,8 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { EVENT_TYPES } from "../events/mod.ts";
 import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { pageView } from "../http/pagination.ts";
-import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
 import { changeEndpoint } from "./change_endpoint.ts";
 import { createEndpoint } from "./create_endpoint.ts";
 import { deleteEndpoint } from "./delete_endpoint.ts";
@@ -23,6 +25,7 @@ import {
   EndpointQuery,
   EndpointSchema,
   EndpointWithSecretSchema,
+  messageSchema,
   NewEndpointBody,
   RotationBody,
 } from "./schemas.ts";
@@ -298,3 +301,27 @@ webhookRoutes.openapi(
   }),
   async (c) => c.json(await redeliver(c.get("ctx"), c.req.valid("param").id), 202),
 );
+
+/**
+ * Says in the contract what each message looks like, for generated SDKs to have its type. On the app itself, as routers
+ * put a path before what is said on them.
+ */
+export function describeMessages({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
+  for (const event of EVENT_TYPES) {
+    openAPIRegistry.registerWebhook({
+      method: "post",
+      path: event.type,
+      operationId: event.type.replace(".", "_"),
+      tags,
+      summary: event.summary,
+      description: `Sent to the endpoints that asked for \`${event.type}\`: see POST /v1/webhook-endpoints.`,
+      request: {
+        body: { ...json(messageSchema(event), "Signed, as Standard Webhooks says."), required: true },
+      },
+      responses: {
+        "2XX": { description: "It was taken. After anything else it is sent again." },
+        410: { description: "The endpoint is gone, and is disabled." },
+      },
+    });
+  }
+}

@@ -1,6 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
+import type { EventType } from "../platform/events.ts";
+import { EventSchema } from "../events/mod.ts";
 import { isKnownPattern } from "./event_types.ts";
 
 const MAX_URL_LENGTH = 2000;
@@ -120,3 +122,17 @@ export const DeliveryQuery = z.strictObject({
   cursor: cursor(z.tuple([Id])),
   limit: Limit,
 });
+
+/** What an endpoint gets of an event of this type. */
+export function messageSchema({ type, version, schema }: EventType) {
+  return z.object({
+    type: z.literal(type),
+    timestamp: Timestamp,
+    data: z.object({
+      ...EventSchema.shape,
+      type: z.literal(type),
+      version: z.literal(version),
+      data: schema,
+    }),
+  });
+}

@@ -1,14 +1,18 @@
 import specs from "@asyncapi/specs";
 import { assert, assertEquals } from "@std/assert";
 import { Ajv } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { systemCtx } from "../../../src/deps.ts";
+import { openApiDocument } from "../../../src/app.ts";
 import { asyncApiDocument } from "../../../src/events/asyncapi.ts";
 import { expireDueOrders, processOrders } from "../../../src/orders/mod.ts";
 import { transaction } from "../../../src/platform/db.ts";
 import { readEvents } from "../../../src/platform/event_log.ts";
 import { messageOf } from "../../../src/platform/kafka.ts";
 import { loadConfig } from "../../../src/config.ts";
+import { eventView } from "../../../src/events/mod.ts";
+import { eventPayload } from "../../../src/webhooks/message.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { orderBody, SHIP_TO } from "../../support/orders.ts";
@@ -154,13 +158,14 @@ Deno.test("Everybody may read it, with the topics that this installation publish
   assertEquals([named["shop.orders"]?.address, named["order-events"]], ["shop.orders", undefined]);
 });
 
-Deno.test("Every event of a whole journey, and the message that is made of it, is as the document says", async () => {
+Deno.test("Every event of a whole journey, and the messages that are made of it, are as the documents say", async () => {
   let now = Date.parse("2026-03-01T08:00:00.000Z");
   await using app = await startTestApp({ ORDER_EXPIRATION_MINUTES: "5" }, {
     clock: { now: () => new Date(now) },
   });
   await journey(app, (ms) => now += ms);
   const counts = await assertEventsValid(app.deps.sql);
+  const system = systemCtx(app.deps, "test");
   const document: Json = asyncApiDocument();
   const told = Object.keys(counts).map((type) => `${type}.v1`).toSorted();
   const OURS = /^(order|product|inventory|user)\./;
@@ -170,6 +175,9 @@ Deno.test("Every event of a whole journey, and the message that is made of it, i
     "the journey makes every type of event of these",
   );
 
+  const contract: Json = openApiDocument();
+  const webhooks = new Ajv2020({ strict: false, allErrors: true });
+  (addFormats as unknown as (ajv: Ajv2020) => void)(webhooks);
   const ajv = newAjv();
   const events = await readEvents(app.deps.sql, { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 1000 });
   for (const event of events) {
@@ -180,5 +188,10 @@ Deno.test("Every event of a whole journey, and the message that is made of it, i
     const message = messageOf({ ...event, data: JSON.stringify(event.data) });
     assert(ajv.validate(headers, message.headers), `${name}: ${ajv.errorsText()}`);
     for (const header of Object.keys(message.headers!)) assert(header in headers.properties, header);
+
+    const { schema } = contract.webhooks[event.type].post.requestBody.content["application/json"];
+    const sent = JSON.parse(eventPayload(eventView(system.actor, event)).body);
+    const isDeclared = webhooks.validate({ ...schema, components: contract.components }, sent);
+    assert(isDeclared, `${event.type}: ${webhooks.errorsText()} in ${JSON.stringify(sent)}`);
   }
 });
