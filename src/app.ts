@@ -29,7 +29,7 @@ import { describeMessages, webhookRoutes } from "./webhooks/routes.ts";
 import { AppError } from "./platform/errors.ts";
 import { clientAddress } from "./http/client_address.ts";
 import { sayRateLimit } from "./http/gate.ts";
-import { logRequest, normalisePath } from "./http/request.ts";
+import { logRequest, normalisePath, sayLength } from "./http/request.ts";
 import { describeApi } from "./http/openapi.ts";
 import { onError } from "./http/problem.ts";
 import { type AppEnv, router } from "./http/router.ts";
@@ -52,6 +52,7 @@ export function createApp(deps: Deps) {
     if (verdict) sayRateLimit(c.res.headers, verdict);
     const etag = c.get("etag");
     if (etag) c.res.headers.set("ETag", etag);
+    if (raw.method === "HEAD") await sayLength(c.res);
     const upgrade = c.get("upgrade");
     if (!upgrade || !c.res.ok) return;
     // Deno wants its own answer to an upgrade back as it is, with no header added to it.

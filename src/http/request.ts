@@ -39,3 +39,9 @@ export const logRequest: MiddlewareHandler<AppEnv> = async (c, next) => {
     actor: c.get("ctx") && actorName(c.get("ctx").actor),
   });
 };
+
+/** Has the answer to a HEAD say how long a GET's is (RFC 9110, 9.3.2), where Deno would say 0. */
+export async function sayLength(answer: Response): Promise<void> {
+  if (!answer.body || answer.headers.has("Content-Length")) return;
+  answer.headers.set("Content-Length", String((await answer.clone().arrayBuffer()).byteLength));
+}

@@ -62,13 +62,14 @@ Deno.test("each role is refused on exactly the routes that are above it, before 
   });
 });
 
-Deno.test("HEAD tells a caller no more than GET would", async () => {
+Deno.test("HEAD tells a caller no more than GET would, and how long that is", async () => {
   await inWorld(async (world) => {
     for (const operation of operations.filter(({ method }) => method === "GET")) {
       const path = pathOf(world, operation);
       const get = await world.app.request("GET", path);
       const head = await world.app.fetch(new Request(`http://waybill.test${path}`, { method: "HEAD" }));
       assertEquals([head.status, await head.text()], [get.status, ""], operation.name);
+      assert(Number(head.headers.get("Content-Length")) > 0, operation.name);
     }
   });
 });
