@@ -31,8 +31,8 @@ export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<S
 }
 
 /**
- * Asks the provider how a payment stands, and records it, also what went back without us. Undefined where the provider
- * never heard of it.
+ * Asks the provider how a payment stands, and records it, also what went back without us. A refund that came back after it
+ * was booked is logged, for people to give it by another way. Undefined where the provider never heard of the payment.
  *
  * @throws ProviderError
  */
@@ -47,6 +47,13 @@ export async function askAboutPayment(
   const failedRefunds = payment.amount_captured > 0 ? await countFailedRefunds(ctx.sql, id) : 0;
   const state = await provider.find({ id, reference }, signal);
   if (!state) return undefined;
+  // It was booked before the provider was asked: a refund to a closed account, say, comes back.
+  if (state.amountRefunded < payment.amount_refunded) {
+    ctx.log.error("a provider says that a refund came back", {
+      payment_id: id,
+      order_id: payment.order_id,
+    });
+  }
   const recorded = await recordCharge(ctx, payment, state);
   const known = recorded.amount_refunded + recorded.amount_refunding;
   if (state.amountRefunded <= known) return recorded;

@@ -288,6 +288,31 @@ Deno.test("A provider that claims to have given back more than it took is booked
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("A refund that came back to the provider after it was booked is logged each time, and stays booked", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 1000 })).status, 201);
+  const sandbox = sandboxOf(app);
+  const logged: unknown[] = [];
+  app.deps.log = { ...app.deps.log, error: (message, fields) => logged.push([message, fields]) };
+  const refresh = () => app.request("POST", `/v1/payments/${payment.id}/refresh`, { token: user.token });
+  assertEquals((await refresh()).body.amount_refunded, 1000);
+  assertEquals(logged, []);
+  payThrough(app, {
+    ...sandbox,
+    async find(...of) {
+      return { ...(await sandbox.find(...of))!, amountRefunded: 400 };
+    },
+  });
+  assertEquals((await refresh()).body.amount_refunded, 1000);
+  assertEquals(logged, [[
+    "a provider says that a refund came back",
+    { payment_id: payment.id, order_id: order.id },
+  ]]);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("50 refunds of ours at once with others at the bank: all is booked, and never more than was captured", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
