@@ -17,8 +17,10 @@ export async function getProduct(ctx: Ctx, ref: string): Promise<Product> {
     return found && { version: found.version, value: found };
   });
   const product = read?.value;
-  if (!product || (product.status === "draft" && !isStaff(ctx.actor))) throw notFound("product");
-  return product;
+  if (product && (product.status !== "draft" || isStaff(ctx.actor))) return product;
+  // Whether it was in the cache would tell a stranger that there is a draft.
+  ctx.cacheStatus = undefined;
+  throw notFound("product");
 }
 
 /** Puts a version that was just committed under both keys, so that it is seen at once. */

@@ -1,4 +1,5 @@
 export { createProduct } from "./create_product.ts";
 export { productCreated, productUpdated } from "./events.ts";
+export { getProduct } from "./get_product.ts";
 export { HsCode } from "./schemas.ts";
 export type { Price, Product } from "./product.ts";

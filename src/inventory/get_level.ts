@@ -1,4 +1,5 @@
-import type { Ctx } from "../platform/ctx.ts";
+import { getProduct } from "../catalogue/mod.ts";
+import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { readThrough } from "../platform/read_through.ts";
 import type { StockLevel } from "./level.ts";
@@ -9,8 +10,9 @@ export const LEVEL_TTL_MS = 30_000;
 
 export const levelKey = (sku: string, location: string) => `inventory:${location}:${sku}`;
 
-/** @throws not_found */
+/** @throws not_found, of drafts to all but staff */
 export async function getLevel(ctx: Ctx, sku: string, location: string): Promise<StockLevel> {
+  if (!isStaff(ctx.actor)) await getProduct(ctx, sku);
   const read = await readThrough(ctx, levelKey(sku, location), LEVEL_TTL_MS, async () => {
     const found = await findLevel(ctx.sql, sku, location);
     return found && { version: found.version, value: found };

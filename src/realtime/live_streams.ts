@@ -110,9 +110,10 @@ export class LiveStreams {
 
   /** Ends the streams of users who are gone, disabled, or no longer staff. */
   async #checkRoles(): Promise<void> {
+    const asked = [...this.#open]; // of those that open meanwhile nothing is known
     try {
       const roles = await findActiveRoles(this.#source.sql, [...this.#openByUser.keys()]);
-      for (const stream of this.#open) {
+      for (const stream of asked) {
         const role = roles.get(stream.actor.userId);
         const isDemoted = stream.actor.role !== "customer" && role === "customer";
         if (!role || isDemoted) stream.end("unauthenticated");

@@ -15,7 +15,7 @@ import {
   succeededSince,
   updateEndpoint,
 } from "./queries.ts";
-import { type AttemptResult, type Verdict, verdictOn } from "./schedule.ts";
+import { type AttemptResult, GIVE_UP_MS, type Verdict, verdictOn } from "./schedule.ts";
 import { unseal } from "./secret.ts";
 import { ForbiddenTargetError } from "./target.ts";
 
@@ -67,11 +67,12 @@ async function tryToSend(
   const started = performance.now();
   const duration = () => Math.round(performance.now() - started);
   try {
-    const sealed = [task.secret];
+    const secrets = [await unseal(ctx.config, task.secret)];
     if (task.previous_secret && task.previous_secret_until! > now.toISOString()) {
-      sealed.push(task.previous_secret);
+      // Whoever lost its SECRET_KEY has given the endpoint a new secret for that very reason: it signs alone.
+      const previous = await unseal(ctx.config, task.previous_secret).catch(() => undefined);
+      if (previous) secrets.push(previous);
     }
-    const secrets = await Promise.all(sealed.map((each) => unseal(ctx.config, each)));
     const { status, body, retryAfter } = await post({
       url: task.url,
       ...sign(payload, now, secrets),
@@ -108,7 +109,7 @@ async function record(
   const now = ctx.clock.now();
   const nextAttemptAt = verdict.status === "pending" ? verdict.nextAttemptAt : null;
   const mayDisable = verdict.status === "failed" &&
-    (verdict.because === "gone" || verdict.because === "exhausted");
+    (verdict.because === "gone" || (verdict.because === "exhausted" && !isAskedFor(task)));
   const disabled = await transaction(ctx.sql, async (tx) => {
     const endpoint = mayDisable ? await lockEndpoint(tx, task.endpoint_id) : undefined;
     const finishedAt = nextAttemptAt ? null : now;
@@ -142,4 +143,9 @@ async function record(
     return endpoint.id;
   });
   if (disabled) ctx.log.warn("webhook endpoint disabled", { endpoint_id: disabled });
+}
+
+/** Is this attempt due later than any of the schedule's, since staff asked for it? It says nothing of the days before. */
+function isAskedFor({ created_at, next_attempt_at }: DeliveryTask): boolean {
+  return Date.parse(next_attempt_at) > Date.parse(created_at) + GIVE_UP_MS;
 }

@@ -178,6 +178,8 @@ export interface DeliveryTask {
   id: string;
   status: Delivery["status"];
   attempts: number;
+  /** When this attempt was due: of a pending delivery there always is one. */
+  next_attempt_at: string;
   created_at: string;
   /** Null for a ping. */
   event_position: number | null;
@@ -191,7 +193,7 @@ export interface DeliveryTask {
 
 export async function findDeliveryTask(sql: Sql, deliveryId: string): Promise<DeliveryTask | undefined> {
   const [task] = await sql<DeliveryTask[]>`
-    select d.id, d.status, d.attempts, d.created_at, d.event_position, d.endpoint_id, w.url,
+    select d.id, d.status, d.attempts, d.next_attempt_at, d.created_at, d.event_position, d.endpoint_id, w.url,
            w.status as endpoint_status, w.secret, w.previous_secret, w.previous_secret_until
     from webhook_deliveries d join webhook_endpoints w on w.id = d.endpoint_id
     where d.id = ${deliveryId}`;

@@ -5,22 +5,26 @@ import { isSealedByOlder, seal, unseal } from "./secret.ts";
 
 /**
  * Seals every secret anew that an older SECRET_KEY has sealed, so that the older one can go. One whose key has gone
- * already stays as it is.
+ * already stays as it is, and does not keep the endpoint's other one from it.
  */
 export async function resealSecrets(ctx: Ctx): Promise<void> {
-  const isOld = (sealed: string | null) => sealed !== null && isSealedByOlder(ctx.config, sealed);
-  const reseal = async (sealed: string) => await seal(ctx.config, await unseal(ctx.config, sealed));
   for (const before of await listSealedSecrets(ctx.sql)) {
     const { id, secret, previous_secret } = before;
-    if (!isOld(secret) && !isOld(previous_secret)) continue;
-    try {
-      const now = {
-        secret: await reseal(secret),
-        previous_secret: previous_secret && await reseal(previous_secret),
-      };
+    const reseal = async (sealed: string) => {
+      if (!isSealedByOlder(ctx.config, sealed)) return sealed;
+      try {
+        return await seal(ctx.config, await unseal(ctx.config, sealed));
+      } catch (error) {
+        ctx.log.warn("could not seal a webhook secret anew", { ...errorFields(error), endpoint_id: id });
+        return sealed;
+      }
+    };
+    const now = {
+      secret: await reseal(secret),
+      previous_secret: previous_secret && await reseal(previous_secret),
+    };
+    if (now.secret !== secret || now.previous_secret !== previous_secret) {
       await replaceSeals(ctx.sql, before, now);
-    } catch (error) {
-      ctx.log.warn("could not seal a webhook secret anew", { ...errorFields(error), endpoint_id: id });
     }
   }
 }

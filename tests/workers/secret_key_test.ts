@@ -1,12 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { Webhook } from "standardwebhooks";
-import { closeDeps, openDeps, systemCtx } from "../../src/deps.ts";
+import { closeDeps, type Deps, openDeps, systemCtx } from "../../src/deps.ts";
 import { loadConfig } from "../../src/config.ts";
+import { rotateSecret } from "../../src/webhooks/rotate_secret.ts";
 import { HANDLERS } from "../../workers/handlers.ts";
-import { createEndpoint, deliverDue, LOCAL, startReceiver } from "../http/webhooks/receiver.ts";
+import { ask, createEndpoint, deliverDue, LOCAL, startReceiver } from "../http/webhooks/receiver.ts";
 import { startTestApp, TEST_SECRET } from "../support/app.ts";
 
 const NEW_SECRET = "c9Xz-test-only-d4Mn7BqV1wEt6YcJ2hRk8sUf";
+const NEXT_SECRET = "e1Pq-test-only-f8Rs3GhW5xLz0KbN6vTj9dYm";
 
 Deno.test("Webhooks go on, under the secrets that receivers know, when a rotated SECRET_KEY's predecessor is gone", async () => {
   await using app = await startTestApp(LOCAL);
@@ -47,5 +49,36 @@ Deno.test("Webhooks go on, under the secrets that receivers know, when a rotated
     } finally {
       await closeDeps(deps);
     }
+  }
+});
+
+Deno.test("Whoever lost a SECRET_KEY gives an endpoint a new secret, and its webhooks go on, also past the next key", async () => {
+  await using app = await startTestApp(LOCAL);
+  await using receiver = startReceiver();
+  await using processes = new AsyncDisposableStack();
+  const open = async (SECRET_KEY: string, SECRET_KEY_PREVIOUS = "") => {
+    const DATABASE_URL = app.deps.config.databaseUrl;
+    const env = { ...LOCAL, APP_ENV: "test", LOG_LEVEL: "silent", DATABASE_URL };
+    return processes.adopt(
+      await openDeps(loadConfig({ ...env, SECRET_KEY, SECRET_KEY_PREVIOUS })),
+      closeDeps,
+    );
+  };
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, receiver.url);
+  const afterLoss = await open(NEW_SECRET);
+  const { secret } = await rotateSecret(systemCtx(afterLoss, "test"), id, 24);
+  await assertPinged(afterLoss);
+  const rotated = await open(NEXT_SECRET, NEW_SECRET);
+  await HANDLERS["platform.sweep"].alone(systemCtx(rotated, "test"), {}, new AbortController().signal);
+  await assertPinged(await open(NEXT_SECRET));
+
+  async function assertPinged(deps: Deps) {
+    const before = receiver.received.length;
+    await ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
+    await deliverDue(deps);
+    assertEquals(receiver.received.length, before + 1);
+    const { body, headers } = receiver.received.at(-1)!;
+    new Webhook(secret).verify(body, headers);
   }
 });

@@ -224,6 +224,20 @@ Deno.test("A message that fails for three days disables its endpoint, unless ano
   }
 });
 
+Deno.test("One failed attempt to send an old delivery again disables no endpoint", async () => {
+  const clock = testClock();
+  await using told = await startTold({ orders: 1, clock });
+  const { app, receiver, staff, id } = told;
+  assertEquals(await deliverDue(app.deps), 1);
+  const { id: deliveryId } = await onlyDelivery(app, staff, id);
+  clock.pass(96 * HOUR_MS);
+  receiver.answer = () => new Response(null, { status: 503 });
+  await ask(app, staff, "POST", `/v1/webhook-deliveries/${deliveryId}/redelivery`, 202);
+  assertEquals(await deliverDue(app.deps), 1);
+  assertEquals((await onlyDelivery(app, staff, id)).status, "failed");
+  assertEquals((await endpointOf(app, staff, id)).status, "enabled");
+});
+
 Deno.test("A ping is tried once, also where the endpoint is disabled, and says how it went", async () => {
   await using app = await startTestApp(LOCAL);
   const receiver = startReceiver();

@@ -85,6 +85,7 @@ Deno.test("drafts are there for staff only, on a cache hit too; archived product
           missing.body.detail,
         ]);
         assertEquals(answer.headers.get("ETag"), null);
+        assertEquals(answer.headers.get("X-Cache-Status"), null, "it would tell that the draft exists");
       }
     }
   }

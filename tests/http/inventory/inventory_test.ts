@@ -340,3 +340,25 @@ Deno.test("A SKU that does not exist is not found, and what is no SKU is refused
     assertEquals((await app.request(method, path, { body, token })).status, 422);
   }
 });
+
+Deno.test("What there is of a draft is for staff only: to all others its SKU is none", async () => {
+  await using app = await startTestApp();
+  const [staff, customer] = [await app.user("staff"), await app.user()];
+  const { sku } = await addProduct(app, { status: "draft" });
+  const telling = ({ status, headers, body: { detail } }: Answer) => [
+    status,
+    headers.get("ETag"),
+    cacheStatus({ headers } as Answer),
+    detail,
+  ];
+  for (let round = 0; round < 2; round++) {
+    const seen = await app.request("GET", `/inventory/${sku}`, { token: staff.token });
+    assertEquals([seen.status, seen.body.on_hand], [200, 100]);
+    for (const token of [customer.token, undefined]) {
+      const hidden = await app.request("GET", `/inventory/${sku}`, { token });
+      const none = await app.request("GET", "/inventory/UNHEARD", { token });
+      assertEquals(hidden.status, 404);
+      assertEquals(telling(hidden), telling(none));
+    }
+  }
+});

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { withConnection } from "../../../tools/database_admin.ts";
 import { addProduct, patch, place } from "../../support/orders.ts";
 import { ask, logOf, refusal, SseClient, startLive, until } from "./support.ts";
 
@@ -210,6 +211,26 @@ Deno.test("streams of who was disabled or demoted end by themselves; all others 
   const beats = admin.comments.length;
   await until(() => admin.comments.length > beats + 3, "more heartbeats");
   assertEquals([promoted.isEnded, admin.isEnded], [false, false]);
+});
+
+Deno.test("a stream that is opened while others' rights are looked up goes on", async () => {
+  await using server = await startLive({ heartbeatMs: 100 });
+  const { app, url } = server;
+  const [anna, ben] = [await app.user(), await app.user()];
+  await using first = await SseClient.open(url, { token: anna.token });
+  const { second } = await withConnection(app.deps.config.databaseUrl, (sql) =>
+    sql.begin(async (tx) => {
+      await tx`lock table users in access exclusive mode`;
+      await until(async () => {
+        const [row] = await tx`select from pg_locks where relation = 'users'::regclass and not granted`;
+        return row !== undefined;
+      }, "rights are looked up");
+      return { second: await SseClient.open(url, { token: ben.token }) };
+    }));
+  const beats = second.comments.length;
+  await until(() => second.isEnded || second.comments.length > beats + 3, "more heartbeats");
+  assertEquals([first.isEnded, second.isEnded], [false, false]);
+  await second.close();
 });
 
 Deno.test("one user has at most so many streams, and a process too; those that ended no longer count", async () => {
