@@ -81,6 +81,7 @@ export function createApp(deps: Deps) {
         "Idempotency-Key",
         "If-Match",
         "If-None-Match",
+        "Last-Event-ID",
         "X-Request-Id",
       ],
       allowMethods: ["GET", "POST", "PATCH", "PUT", "DELETE"],

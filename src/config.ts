@@ -232,6 +232,9 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
         "STRIPE_API_BASE: not in production, where it would send the key and the payments elsewhere",
       );
     }
+    if (!e.CORS_ORIGINS.every(isOrigin)) {
+      problems.push("CORS_ORIGINS: a list of origins as browsers send them, such as https://shop.example");
+    }
     for (const proxy of e.TRUSTED_PROXIES) {
       if (!/^(loopback|linklocal|uniquelocal|[0-9a-f.:]+(\/\d{1,3})?)$/i.test(proxy)) {
         problems.push(
@@ -324,6 +327,14 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
     },
     metricsToken: e.METRICS_TOKEN,
   });
+}
+
+/** Scheme, host and port as a browser writes them: no path, no port that goes without saying, small letters, no `*`. */
+function isOrigin(text: string): boolean {
+  if (text.includes("*")) return false;
+  const origin = URL.parse(text)?.origin;
+  // Of schemes other than the web's, such as those of apps, nobody knows an origin.
+  return origin === text || (origin === "null" && /^[a-z][a-z\d+.-]*:\/\/[^/?#@]+$/.test(text));
 }
 
 function secretWeakness(secret: string): string | undefined {

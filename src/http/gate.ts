@@ -58,6 +58,13 @@ export function gate(
   if (contentTypes.length > 0 && options.maxBodyBytes !== null) {
     handlers.push(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge }));
   }
+  if (contentTypes.includes("application/json") && !options.readsBytes) {
+    handlers.push(async (c, next) => {
+      const text = await readUtf8(c);
+      if (!bodyRequired && text === "") leaveBodyOut(c);
+      await next();
+    });
+  }
   if (options.idempotent) {
     handlers.push(async (c, next) => {
       const idempotency = await readIdempotency(c, c.get("ctx").actor, route);
@@ -153,6 +160,18 @@ function leaveBodyOut(c: Context<AppEnv>): void {
   const headers = new Headers(c.req.raw.headers);
   headers.delete("Content-Type");
   c.req.raw = new Request(c.req.raw.url, { method: c.req.raw.method, headers });
+}
+
+/** JSON is UTF-8: of anything else the letters that are none would be lost without a word. @throws malformed_json */
+async function readUtf8(c: Context<AppEnv>): Promise<string> {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await c.req.arrayBuffer());
+    // A promise, as Hono itself keeps it there, whatever its types say: else it would read the bytes again.
+    c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+    return text;
+  } catch (cause) {
+    throw new AppError("malformed_json", "The body is not UTF-8, which JSON is sent in.", { cause });
+  }
 }
 
 function tooLarge(): never {

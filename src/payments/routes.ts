@@ -284,6 +284,7 @@ paymentRoutes.openapi(
   endpoint({
     policy: "public",
     ignoreAuthorization: true,
+    readsBytes: true,
     errors: ["not_found", "invalid_signature"],
   }, {
     method: "post",

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { createApp } from "../../src/app.ts";
+import { HEADERS } from "../../src/http/headers.ts";
 import { startTestApp } from "../support/app.ts";
 import {
   assertProblem,
@@ -179,6 +180,34 @@ Deno.test("browsers get CORS headers for the configured origins and no other", a
     ),
     origin,
   );
+});
+
+Deno.test("a browser of a configured origin may send every header that a call takes, and read every one that comes", async () => {
+  await using app = await startTestApp({ CORS_ORIGINS: "https://shop.example" });
+  const ask = async (headers: Record<string, string>, method = "OPTIONS") => {
+    const response = await app.fetch(
+      new Request("http://waybill.test/v1/events", {
+        method,
+        headers: { Origin: "https://shop.example", ...headers },
+      }),
+    );
+    await response.body?.cancel();
+    const listed = (name: string) => response.headers.get(name)?.toLowerCase().split(",") ?? [];
+    return {
+      allowed: listed("Access-Control-Allow-Headers"),
+      exposed: listed("Access-Control-Expose-Headers"),
+    };
+  };
+  const { allowed } = await ask({ "Access-Control-Request-Method": "GET" });
+  const sent = operations.flatMap(({ parameters }) => parameters).filter((each) => each.in === "header")
+    .map(({ name }) => name);
+  for (const name of new Set(["Authorization", "Content-Type", "X-Request-Id", ...sent])) {
+    assert(allowed.includes(name.toLowerCase()), `${name} may not be sent`);
+  }
+  const { exposed } = await ask({}, "GET");
+  for (const name of Object.keys(HEADERS)) {
+    assert(exposed.includes(name.toLowerCase()), `${name} may not be read`);
+  }
 });
 
 /** `/v1/products/import` is a product's address too. */

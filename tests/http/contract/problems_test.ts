@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { openApiDocument } from "../../../src/app.ts";
 import { ERROR_STATUS } from "../../../src/platform/errors.ts";
 import { startTestApp } from "../../support/app.ts";
+import { addProduct, orderBody } from "../../support/orders.ts";
 
 Deno.test("the contract names every code that a problem can have", () => {
   // deno-lint-ignore no-explicit-any -- the document is JSON
@@ -23,4 +24,23 @@ Deno.test("a problem's detail reads as a sentence, whatever is wrong", async () 
     "The request is not valid at query/limit: must be at least 1",
   );
   assertEquals(await detailOf("POST", "/v1/orders", []), "The body is not valid: must be an object");
+});
+
+Deno.test("a JSON body that is not UTF-8 is refused, rather than stored with its letters lost", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user();
+  const { sku } = await addProduct(app);
+  const text = JSON.stringify(orderBody({ [sku]: 1 }, { note: "Zürich" }));
+  const send = async (body: Uint8Array<ArrayBuffer>) => {
+    const headers = { "Authorization": `Bearer ${token}`, "Content-Type": "application/json" };
+    const response = await app.fetch(
+      new Request("http://waybill.test/v1/orders", { method: "POST", headers, body }),
+    );
+    return { status: response.status, body: await response.json() };
+  };
+  const refused = await send(Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
+  assertEquals([refused.status, refused.body.code], [400, "malformed_json"]);
+  assertEquals(refused.body.detail, "The body is not UTF-8, which JSON is sent in.");
+  const placed = await send(new TextEncoder().encode(text));
+  assertEquals([placed.status, placed.body.note], [201, "Zürich"]);
 });

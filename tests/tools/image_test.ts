@@ -1,0 +1,12 @@
+import { assert, assertEquals } from "@std/assert";
+
+const read = (name: string) => Deno.readTextFile(new URL(`../../${name}`, import.meta.url));
+
+Deno.test("Docker is given all that the Dockerfile copies, and nothing else", async () => {
+  const copied = (await read("Dockerfile")).split("\n")
+    .filter((line) => line.startsWith("COPY ") && !line.startsWith("COPY --from"))
+    .flatMap((line) => line.split(" ").slice(1, -1));
+  const given = (await read(".dockerignore")).split("\n").filter((line) => line.startsWith("!"));
+  assert(copied.length > 0, "the Dockerfile copies nothing");
+  assertEquals(given.map((line) => line.slice(1)).sort(), [...new Set(copied)].sort());
+});
