@@ -40,6 +40,19 @@ export async function lockPayments(tx: Tx, ids: string[]): Promise<StoredPayment
     select ${paymentColumns(tx)} from payments where id = any(${ids}::uuid[]) order by id for no key update`;
 }
 
+/** By order what is on its way from customers' banks by other payments than these. The caller holds the orders' rows. */
+export async function sumComing(
+  tx: Tx,
+  payments: readonly StoredPayment[],
+): Promise<Map<string, number>> {
+  const rows = await tx<{ order_id: string; coming: number }[]>`
+    select order_id, sum(amount - amount_captured)::bigint as coming from payments
+    where order_id = any(${payments.map(({ order_id }) => order_id)}::uuid[])
+      and id <> all(${payments.map(({ id }) => id)}::uuid[]) and status = 'processing'
+    group by order_id`;
+  return new Map(rows.map(({ order_id, coming }) => [order_id, coming]));
+}
+
 /** Payments that are in doubt, the longest first. */
 export async function listDuePayments(sql: Sql, now: Date, limit: number): Promise<StoredPayment[]> {
   return await sql<StoredPayment[]>`
@@ -142,14 +155,14 @@ export async function endCapture(
     where id in (select payment_id from ended) and status <> 'authorised'`;
 }
 
-/** From now on something is in doubt about a payment, unless something else was learnt meanwhile. */
-export async function beginCheck(
-  sql: Sql,
-  { id, version, check_at, checks }: StoredPayment,
-): Promise<void> {
+/**
+ * From now on something is in doubt about a payment, unless it has ended meanwhile. Whatever else was learnt of it may be
+ * older than what is in doubt.
+ */
+export async function beginCheck(sql: Sql, { id, check_at, checks }: StoredPayment): Promise<void> {
   await sql`
     update payments set check_at = ${check_at}, checks = ${checks}
-    where id = ${id} and version = ${version} and check_at is null`;
+    where id = ${id} and check_at is null and status not in ('captured', 'failed', 'voided')`;
 }
 
 /** Nothing is in doubt any more, unless it began to be so again since it was asked about. */

@@ -14,7 +14,7 @@ import { appendEvents, type NewEvent } from "../platform/events.ts";
 import { eventOfChange, paymentStray } from "./events.ts";
 import { afterState, openAmount, paymentView, type StoredPayment, wantsNothing } from "./payment.ts";
 import { type ChargeState, ProviderError } from "./providers/provider.ts";
-import { lockPayments, updatePayments } from "./queries.ts";
+import { lockPayments, sumComing, updatePayments } from "./queries.ts";
 
 /**
  * How long money that is reserved, or on its way, keeps its order alive: the usual life of an authorisation, and of a bank
@@ -98,7 +98,8 @@ async function recordTogether(told: readonly Told[]): Promise<StoredPayment[]> {
     });
     const news = changes.filter(({ before, after }) => before !== after);
     if (news.length > 0) {
-      const writes = news.flatMap(orderWrite);
+      const coming = await findComing(tx, news);
+      const writes = news.flatMap((each) => orderWrite(each, coming.get(each.order.id) ?? 0));
       for (const { order } of writes) written(order);
       await pipelined([
         updatePayments(tx, news.map(({ after }) => after)),
@@ -110,8 +111,19 @@ async function recordTogether(told: readonly Told[]): Promise<StoredPayment[]> {
   });
 }
 
-/** What a payment's news mean for its order: nothing where its money stays as it was. */
-function orderWrite({ ctx, order, before, after }: News): OrderWrite[] {
+/** By order what its other payments have on their way; asked only where one alone does not pay all that is due. */
+async function findComing(tx: Tx, news: readonly News[]): Promise<Map<string, number>> {
+  const parts = news.filter(({ order, after }) => after.amount < order.amount_due);
+  if (parts.length === 0) return new Map();
+  return await sumComing(tx, parts.map(({ after }) => after));
+}
+
+/**
+ * What a payment's news mean for its order: nothing where its money stays as it was.
+ *
+ * @param comingElse what the order's other payments have on their way
+ */
+function orderWrite({ ctx, order, before, after }: News, comingElse: number): OrderWrite[] {
   const now = ctx.clock.now();
   const captured = after.amount_captured - before.amount_captured;
   const reserved = openAmount(after) - openAmount(before);
@@ -119,11 +131,13 @@ function orderWrite({ ctx, order, before, after }: News): OrderWrite[] {
   if (captured === 0 && reserved === 0 && coming === 0) return [];
   const transactions = captured === 0 ? [] : [captureOf(order, captured, { payment_id: after.id })];
   const amount_authorised = order.amount_authorised + reserved;
-  const promised = amount_authorised + Math.max(coming, 0);
-  const isCovered = (reserved > 0 || coming > 0) && promised >= order.amount_due - captured;
-  const expires_at = isCovered
+  const promised = amount_authorised + comingAmount(after) + comingElse;
+  const due = order.amount_due - captured;
+  const isMore = captured + reserved + coming > 0;
+  const isCovered = promised >= due;
+  const expires_at = isMore && isCovered && due > 0
     ? laterExpiry(now, order)
-    : promised > 0 || order.amount_paid + captured > 0
+    : isCovered || order.amount_paid + captured > 0
     ? order.expires_at
     : earlierExpiry(now, ctx.config.orderExpirationMs, order);
   if (captured === 0 && reserved === 0 && expires_at === order.expires_at) return [];
@@ -171,9 +185,11 @@ async function tellOfPayments(
   await appendEvents(tx, ctx, stray.map((event) => ({ ...event, event: paymentStray })));
 }
 
-/** Is there money on its way, or here, that the order does not want? */
+/** Is there money on its way, or here, that the order does not want? What is reserved may be another payment's. */
 function isUnwanted(payment: StoredPayment, order: Order): boolean {
+  if (!wantsNothing(order)) return false;
   const mayBringMore = payment.status === "authorised" || payment.status === "processing" ||
     payment.status === "requires_action";
-  return (wantsNothing(order) && mayBringMore) || (payment.amount_captured > 0 && order.amount_due < 0);
+  const isTooMuch = order.amount_due < 0 || order.amount_authorised > 0;
+  return mayBringMore || (payment.amount_captured > 0 && isTooMuch);
 }

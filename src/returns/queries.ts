@@ -2,12 +2,12 @@ import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import type { Return, ReturnableLine, ReturnStatus } from "./return.ts";
 
-/** A refund with those that follow it, as one; it has failed where any of them has. */
+/** A refund with those that follow it, as one: under way while any of them is, and then failed where any of them has. */
 const refundOf = (sql: Sql | Tx, id: Fragment): Fragment =>
   sql`(
     select json_build_object(
       'id', min(f.id::text) filter (where f.follows is null), 'currency', min(f.currency), 'amount', sum(f.amount),
-      'status', case when bool_or(f.status = 'failed') then 'failed' when bool_or(f.status = 'pending') then 'pending'
+      'status', case when bool_or(f.status = 'pending') then 'pending' when bool_or(f.status = 'failed') then 'failed'
                 else 'succeeded' end)
     from refunds f where f.id = ${id} or f.follows = ${id} having count(*) > 0)`;
 

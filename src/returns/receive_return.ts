@@ -1,4 +1,4 @@
-import { moveStock } from "../inventory/mod.ts";
+import { lockLevels, moveStock } from "../inventory/mod.ts";
 import { booked, changingOrder, type Order, writeOrders } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
@@ -49,6 +49,8 @@ async function receive(tx: Tx, ctx: Ctx, before: Order, asked: Return, receipt: 
   });
   await updateReceived(tx, received);
   await writeReturn(tx, ctx, before, received);
+  // A refund that ends the order frees what has not left: a second move, of levels that may come before these.
+  if (receipt.refund) await lockLevels(tx, before.items.map(({ sku }) => sku));
   await restock(tx, ctx, before, received);
   const units_returned = unitsReceived(received).reduce(
     (sum, { quantity }) => sum + quantity,

@@ -116,21 +116,20 @@ async function refundReceived(
 ): Promise<Return["refund"]> {
   const units = unitsReceived(ret);
   const refunds = await listRefunds(tx, order.id);
+  // What is under way may fail, and then there is something to give: until that is known the return waits.
+  const isPending = refunds.some(({ status }) => status === "pending");
+  const nullIfNothing = (error: unknown) => {
+    if (!isPending && isNothingLeft(error)) return null;
+    throw error;
+  };
   const amount = amountFailed(ret, refunds);
   if (amount > 0) {
     const rest = { amount, reason: ask.reason ?? ret.reason, return_id: ret.id };
-    const { id } = await beginRefund(tx, ctx, order, rest, written);
-    return await getReturnRefund(tx, id);
+    return await beginRefund(tx, ctx, order, rest, written)
+      .then(({ id }) => getReturnRefund(tx, id), nullIfNothing);
   }
-  // What is under way may fail, and then there is something to give: until that is known the return waits.
-  if (refunds.some(({ status }) => status === "pending")) {
-    return await refundAsked(tx, ctx, order, ret, { ...ask, items: units }, written);
-  }
-  const items = unitsNotRefunded(units, order.items, refunds);
-  return await refundAsked(tx, ctx, order, ret, { ...ask, items }, written).catch((error) => {
-    if (isNothingLeft(error)) return null;
-    throw error;
-  });
+  const items = isPending ? units : unitsNotRefunded(units, order.items, refunds);
+  return await refundAsked(tx, ctx, order, ret, { ...ask, items }, written).catch(nullIfNothing);
 }
 
 /** Is it refused because there is nothing to give: all that was paid went back, or these units cost nothing? */

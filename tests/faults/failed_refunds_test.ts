@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ProviderError } from "../../src/payments/providers/provider.ts";
 import { newId } from "../../src/platform/id.ts";
+import { ask, change, get, receive, refund } from "../http/returns/support.ts";
 import { assertBooksBalance, patch, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
@@ -130,3 +131,32 @@ for (const units of [2, 3]) {
     await assertBooksBalance(app.deps.sql);
   });
 }
+
+Deno.test("A return's refund of which a share failed and another waits is under way: in the end all that failed can be asked for again", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: silent } = await tryToPay(app, user, order.id, "tok_success", { amount: 2000 });
+  await tryToPay(app, user, order.id, "tok_refund_refused", { amount: 2000 });
+  await tryToPay(app, user, order.id);
+  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, order.id, { status });
+  const { id } = (await ask(app, user, order.id, 3)).body;
+  await change(app, staff, id, { status: "approved" });
+  troubleRefunds(shop, (reference) => reference === silent.provider_reference);
+  const received = await receive(app, staff, id, [3, 0], { refund: true });
+  assertEquals([received.body.refund.amount, received.body.refund.status], [5996, "pending"]);
+  assertEquals((await refund(app, staff, id)).status, 409, "until it is known what failed");
+
+  await app.deps.sql`
+    update sandbox_charges set payment_method = 'tok_refund_refused' where reference = ${silent.provider_reference}`;
+  payThrough(app, sandboxOf(app));
+  await letItEnd(shop);
+  assertEquals((await get(app, user, `/v1/returns/${id}`)).body.refund.status, "failed");
+  await app.deps.sql`update sandbox_charges set payment_method = 'tok_success'`;
+  const again = await refund(app, staff, id);
+  assertEquals([again.status, again.body.refund.amount], [201, 3400]);
+  await letItEnd(shop);
+  assertEquals((await read(app, user, order.id)).body.amount_refunded, 5996);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});

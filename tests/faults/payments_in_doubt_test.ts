@@ -192,3 +192,76 @@ Deno.test("A payment that was found before it was let go of, and the bank's answ
   await letHoursGoBy(shop);
   assertEquals((await readPayment(app, user, payment.id)).status, "voided");
 });
+
+Deno.test("What is recorded of a payment while the bank lets go of it, and its answer is lost, does not keep us from asking again", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_3ds", MANUAL);
+  const sandbox = sandboxOf(app);
+  payThrough(app, {
+    ...sandbox,
+    async void(input, signal) {
+      await sandbox.confirmAction(payment.provider_reference, "success");
+      const { body } = await app.request("POST", `/v1/payments/${payment.id}/refresh`, { token: user.token });
+      assertEquals(body.status, "authorised");
+      await sandbox.void(input, signal);
+      throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
+    },
+  });
+  const { status } = await app.request("POST", `/v1/payments/${payment.id}/void`, { token: user.token });
+  assertEquals(status, 503);
+  payThrough(app, sandbox);
+  await shop.pass(5 * MINUTE_MS);
+  await sweep(app);
+  assertEquals((await readPayment(app, user, payment.id)).status, "voided");
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.payment_status, after.amount_authorised], ["UNPAID", 0]);
+});
+
+const HALF = TOTAL / 2;
+const HALVES: Record<"captured" | "reserved" | "on its way", { token: string; more?: object }> = {
+  captured: { token: "tok_success" },
+  reserved: { token: "tok_success", more: MANUAL },
+  "on its way": { token: "tok_late" },
+};
+
+for (
+  const [first, second] of [
+    ["captured", "on its way"],
+    ["on its way", "captured"],
+    ["on its way", "on its way"],
+    ["on its way", "reserved"],
+    ["reserved", "captured"],
+  ] as const
+) {
+  Deno.test(`An order of which one half is ${first}, and then the other ${second}, keeps its stock for a week`, async () => {
+    await using shop = await startPaidShop();
+    const { app, user, pass, checkOut } = shop;
+    const { order } = await checkOut();
+    for (const half of [first, second]) {
+      const { token, more } = HALVES[half];
+      const { status } = await tryToPay(app, user, order.id, token, { amount: HALF, ...more });
+      assertEquals(status, 201);
+    }
+    await pass(6 * DAY_MS);
+    assertEquals(await expire(app), 0);
+    await pass(2 * DAY_MS);
+    assertEquals(await expire(app), 1);
+    await assertBooksBalance(app.deps.sql);
+  });
+}
+
+Deno.test("A cent that is reserved does not hold a whole order's stock for a week once the debit of the rest has failed", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, clock, checkOut, pass } = shop;
+  const { order } = await checkOut();
+  assertEquals((await tryToPay(app, user, order.id, "tok_success", { ...MANUAL, amount: 1 })).status, 201);
+  const { body: debit } = await tryToPay(app, user, order.id, "tok_late");
+  await pass(HOUR_MS);
+  assertEquals(await expire(app), 0);
+  await app.deps.sql`
+    update sandbox_charges set status = 'failed' where reference = ${debit.provider_reference}`;
+  await sweep(app);
+  const { expires_at } = (await read(app, user, order.id)).body;
+  assertEquals(Date.parse(expires_at), clock.at.getTime() + 30 * MINUTE_MS);
+});

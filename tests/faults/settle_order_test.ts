@@ -152,3 +152,38 @@ Deno.test("What was paid beyond what was due goes back through another payment w
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });
+
+Deno.test("A charge that comes late, and pays the order, lets go of what was reserved for it meanwhile", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, pass, checkOut } = shop;
+  const { order } = await checkOut();
+  const sandbox = sandboxOf(app);
+  const [begun, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  payThrough(app, {
+    ...sandbox,
+    async charge(request, signal) {
+      begun.resolve();
+      await arrived.promise;
+      return await sandbox.charge(request, signal);
+    },
+  });
+  const late = tryToPay(app, user, order.id);
+  await begun.promise;
+  payThrough(app, sandbox);
+  await pass(2 * MINUTE_MS);
+  const { body: { data: [{ id }] } } = await app.request("GET", `/v1/orders/${order.id}/payments`, {
+    token: user.token,
+  });
+  const givenUp = await app.request("POST", `/v1/payments/${id}/void`, { token: user.token });
+  assertEquals([givenUp.status, givenUp.body.status], [200, "failed"]);
+  const { body: reserved } = await tryToPay(app, user, order.id, "tok_success", MANUAL);
+  assertEquals(reserved.status, "authorised");
+  arrived.resolve();
+  assertEquals((await late).body.status, "captured");
+  await letWorkerCatchUp(app);
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.status, after.amount_authorised, after.amount_due], ["PAID", 0, 0]);
+  assertEquals((await readPayment(app, user, reserved.id)).status, "voided");
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});

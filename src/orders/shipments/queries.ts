@@ -50,17 +50,15 @@ export async function listUnshippedLines(tx: Tx, orderId: string): Promise<LineU
     where order_id = ${orderId} and quantity > cancelled + shipped order by line`;
 }
 
-/**
- * What refunds under way will give back of an order, other than of returns, whose goods have left. The caller holds the
- * order's row.
- */
+/** What refunds under way will give back of an order whose row the caller holds; units that were returned have left. */
 export async function findRefunding(tx: Tx, orderId: string): Promise<Refunding> {
   const [refunding] = await tx<Refunding[]>`
     with pending as materialized (
-      select amount, items from refunds where order_id = ${orderId} and status = 'pending' and return_id is null
+      select amount, items, return_id from refunds where order_id = ${orderId} and status = 'pending'
     )
     select coalesce((select sum(amount) from pending), 0)::bigint as amount,
-           coalesce((select json_agg(item) from pending, jsonb_array_elements(items) as item), '[]') as items`;
+           coalesce((select json_agg(item) from pending, jsonb_array_elements(items) as item where return_id is null),
+                    '[]') as items`;
   return refunding!;
 }
 

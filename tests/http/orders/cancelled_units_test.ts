@@ -15,9 +15,11 @@ import {
   capture,
   DAY_MS,
   expire,
+  letItEnd,
   MINUTE_MS,
   startPaidShop,
   sweep,
+  TOTAL,
   tryToRefund,
 } from "../../support/payments.ts";
 import { ask, change, receive } from "../returns/support.ts";
@@ -230,6 +232,30 @@ Deno.test("A refund that its bank refuses cancels nothing, and what one that wai
   const whollyRefunded = (await shop.checkOut("tok_refund_fails")).order;
   assertEquals((await tryToRefund(app, staff, whollyRefunded.id)).body.status, "pending");
   assertEquals((await ship(app, staff, whollyRefunded.id)).body.errors[0].code, "refund_under_way");
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Nothing leaves while all the money is on its way back, of units that were returned as of the rest", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku } = shop;
+  const { order } = await shop.checkOut("tok_refund_fails");
+  assertEquals((await ship(app, staff, order.id, [{ line: 1, quantity: 1 }])).status, 201);
+  const { id } = (await ask(app, user, order.id, 1)).body;
+  await change(app, staff, id, { status: "approved" });
+  const returned = await receive(app, staff, id, [1, 0], { refund: true });
+  assertEquals(returned.body.refund.status, "pending");
+  const rest = (await tryToRefund(app, staff, order.id)).body;
+  assertEquals([rest.status, rest.amount], ["pending", TOTAL - returned.body.refund.amount]);
+  const late = await ship(app, staff, order.id);
+  assertEquals([late.status, late.body.errors?.[0].code], [422, "refund_under_way"]);
+  await letItEnd(shop);
+  assertEquals(standing((await read(app, user, order.id)).body), [
+    "REFUNDED REFUNDED PARTIALLY_RETURNED",
+    3,
+    [0],
+  ]);
+  assertEquals((await levelOf(app, sku)).available, 100_000);
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });

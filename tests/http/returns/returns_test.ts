@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
+import { withConnection } from "../../../tools/database_admin.ts";
 import { startTestApp } from "../../support/app.ts";
 import {
   addProduct,
@@ -273,5 +274,42 @@ Deno.test("Returns of two orders that share SKUs, received at once, never wait f
   ));
   assertEquals(tally(answers), { 201: 8 });
   assertEquals([(await levelOf(app, a.sku)).on_hand, (await levelOf(app, b.sku)).on_hand], [100, 100]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A receipt that frees what had not left takes stock levels in the order of SKUs, as everybody does", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const gift = await addProduct(app, { sku: "A-GIFT", prices: { EUR: 0 } });
+  const mug = await addProduct(app, { sku: "B-MUG" });
+  const { id } = await place(app, owner, { [gift.sku]: 1, [mug.sku]: 1 });
+  await patch(app, staff, id, { status: "PAID" });
+  const items = [{ line: 2, quantity: 1 }];
+  await app.request("POST", `/v1/orders/${id}/shipments`, { token: staff.token, body: { items } });
+  const { body: ret } = await app.request("POST", `/v1/orders/${id}/returns`, {
+    token: owner.token,
+    body: { items, reason: "Too small" },
+  });
+  await change(app, staff, ret.id, { status: "approved" });
+  const { pending } = await withConnection(app.deps.config.databaseUrl, (other) =>
+    other.begin(async (tx) => {
+      await tx`select from stock_levels where sku = ${gift.sku} for update`;
+      const pending = receive(app, staff, ret.id, [0, 0], {
+        items: [{ line: 2, restocked: 1 }],
+        refund: true,
+      });
+      for (let isWaiting = false; !isWaiting;) {
+        await tx`select pg_stat_clear_snapshot()`;
+        const [row] = await tx`
+          select exists (select from pg_stat_activity
+                         where datname = current_database() and wait_event_type = 'Lock') as waits`;
+        isWaiting = row!.waits;
+      }
+      await tx`select from stock_levels where sku = ${mug.sku} for update nowait`;
+      return { pending };
+    }));
+  assertEquals((await pending).status, 201);
+  assertEquals((await read(app, owner, id)).body.status, "REFUNDED");
+  assertEquals([(await levelOf(app, gift.sku)).reserved, (await levelOf(app, mug.sku)).on_hand], [0, 100]);
   await assertBooksBalance(app.deps.sql);
 });
