@@ -138,11 +138,13 @@ export function afterState(now: Date, payment: StoredPayment, state: ChargeState
     next.amount_authorised !== payment.amount_authorised ||
     next.provider_reference !== payment.provider_reference || next.redirect_url !== payment.redirect_url;
   if (!isNew) return payment;
-  // What is asked about an authorised payment is a capture of it: that ends with the capture's own answer.
-  const isCapturing = payment.status === "authorised" && payment.check_at !== null;
+  // What is asked about an authorised payment is a capture of it, which ends with the capture's own answer, or a void, of
+  // which this answer may be older.
+  const isInDoubt = payment.check_at !== null &&
+    (payment.status === "authorised" || (payment.status !== "created" && status === "authorised"));
   return {
     ...next,
-    ...isCapturing ? {} : { check_at: firstCheck(now, status), checks: 0 },
+    ...isInDoubt ? {} : { check_at: firstCheck(now, status), checks: 0 },
     version: payment.version + 1,
     updated_at: now.toISOString(),
   };

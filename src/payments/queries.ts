@@ -161,8 +161,8 @@ export async function endCapture(
  */
 export async function beginCheck(sql: Sql, { id, check_at, checks }: StoredPayment): Promise<void> {
   await sql`
-    update payments set check_at = ${check_at}, checks = ${checks}
-    where id = ${id} and check_at is null and status not in ('captured', 'failed', 'voided')`;
+    update payments set check_at = least(check_at, ${check_at}), checks = ${checks}
+    where id = ${id} and status not in ('captured', 'failed', 'voided')`;
 }
 
 /** Nothing is in doubt any more, unless it began to be so again since it was asked about. */
