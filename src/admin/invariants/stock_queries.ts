@@ -54,24 +54,30 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
     name: "orders_move_the_stock_of_their_lines",
     isFinelyGrouped: true,
     holds:
-      "By its movements and its quote's, an order holds what it has still to get, and what was shipped left the shelves.",
+      "By its movements and its quote's, an order holds what it has still to get; what was shipped left the shelves, and what was restocked is there again.",
     broken: (sql) =>
       sql`
       select order_id::text as id,
-             format('%s: %s units too many are held, %s shipped too few', sku, sum(held), sum(shipped)) as what
+             format('%s: %s units too many are held, %s shipped too few, %s restocked too many', sku, sum(held), sum(shipped),
+                    sum(restocked)) as what
       from (
-        select order_id, sku, reserved_delta as held, case kind when 'shipment' then -on_hand_delta else 0 end as shipped
+        select order_id, sku, reserved_delta as held, case kind when 'shipment' then -on_hand_delta else 0 end as shipped,
+               case kind when 'return' then on_hand_delta else 0 end as restocked
         from stock_movements where order_id is not null
         union all
-        select q.order_id, m.sku, m.reserved_delta, 0 from stock_movements m join quotes q on q.id = m.quote_id
+        select q.order_id, m.sku, m.reserved_delta, 0, 0 from stock_movements m join quotes q on q.id = m.quote_id
         where m.quote_id is not null and m.order_id is null and q.order_id is not null
         union all
         select i.order_id, i.sku,
                case when o.status in ('PENDING', 'PAID', 'PROCESSING') then i.shipped + i.cancelled - i.quantity else 0 end,
-               -i.shipped
+               -i.shipped, 0
         from order_items i join orders o on o.id = i.order_id
+        union all
+        select r.order_id, i.sku, 0, 0, -b.restocked
+        from return_items b join returns r on r.id = b.return_id
+          join order_items i on i.order_id = r.order_id and i.line = b.line
       ) both_sides
-      group by order_id, sku having sum(held) <> 0 or sum(shipped) <> 0`,
+      group by order_id, sku having sum(held) <> 0 or sum(shipped) <> 0 or sum(restocked) <> 0`,
   },
   {
     ...common,

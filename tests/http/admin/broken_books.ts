@@ -50,6 +50,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     `update stock_movements set on_hand_delta = -1 where order_id = ${
       order("shipped")
     } and kind = 'shipment'`,
+    `update stock_movements set kind = 'return', on_hand_delta = 1 where order_id = ${order("pending")}`,
   ],
   quotes_hold_their_lines: quote("open"),
   movement_versions_have_no_gap: "update stock_movements set version = 1000 where sku = 'A' and version = 2",
