@@ -144,7 +144,11 @@ export function merged(cart: Cart, guest: Cart): Cart {
       cart_id: cart.id,
     }]);
   }
-  const metadata = Object.entries({ ...cart.metadata, ...guest.metadata, ...cart.metadata });
+  // The user's are counted first: keys that are numbers come first in an object, whoever they are of.
+  const metadata = [
+    ...Object.entries(cart.metadata),
+    ...Object.entries(guest.metadata).filter(([key]) => !Object.hasOwn(cart.metadata, key)),
+  ];
   return {
     ...cart,
     items: [...lines.values()],

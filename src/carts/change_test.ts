@@ -44,6 +44,11 @@ Deno.test("The user's metadata stay whole; the guest's come along while there is
   assertEquals(metadata, { ...keys("own", 30), both: "own", ...keys("guest", 19) });
 });
 
+Deno.test("A guest's metadata whose keys are numbers push none of the user's out", () => {
+  const own = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`own${i}`, "own"]));
+  assertEquals(merged(cart({ metadata: own }), cart({ metadata: { 7: "guest" } })).metadata, own);
+});
+
 Deno.test("The same SKU in several lines is one line of all its units, and too many of them are refused together", () => {
   const products: Products = new Map([[
     "A",

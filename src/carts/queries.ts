@@ -56,8 +56,9 @@ export async function findCartWithProducts(
     from carts c where ${accessible(sql, id, access)}`;
   if (!row) return undefined;
   const { products, held, ...cart } = row;
+  const heldUnits = new Map(Object.entries(held)); // a SKU may be called like what every object has
   const withHeld = products.map((product) => (
-    { ...product, available: product.available + (held[product.sku] ?? 0) }
+    { ...product, available: product.available + (heldUnits.get(product.sku) ?? 0) }
   ));
   return { cart, products: bySku(withHeld) };
 }

@@ -2,6 +2,9 @@ import { CsvError, parse } from "csv-parse/sync";
 import { type Quote, refusal, wrong } from "./rate_quote.ts";
 
 const NONE = "N/A";
+/** Of a file and of a line: the ECB's whole history since 1999 has 7,000 lines of 300 characters. */
+const MAX_LINES = 20_000;
+const MAX_LINE_LENGTH = 5_000;
 
 interface Row {
   record: string[];
@@ -11,7 +14,7 @@ interface Row {
 /**
  * eurofxref.csv and eurofxref-hist.csv: `Date, USD, JPY, …`, then a line for each day. Each line ends in a comma.
  *
- * @throws invalid_request for a broken file, another header, or lines of another length
+ * @throws invalid_request for a broken file, another header, lines of another length, or too much
  */
 export function readCsvQuotes(text: string): Quote[] {
   const [header, ...rows] = readRows(text);
@@ -37,6 +40,7 @@ export function readCsvQuotes(text: string): Quote[] {
 }
 
 function readRows(text: string): Row[] {
+  refuseTooMuch(text);
   try {
     const rows = parse(text, {
       bom: true,
@@ -52,5 +56,15 @@ function readRows(text: string): Row[] {
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw refusal([wrong(Number(error.lines ?? 1), "", "has a quote in the wrong place, or lacks one")]);
+  }
+}
+
+/** The parser makes an error of each line that is odd, and takes its time over lines without end. */
+function refuseTooMuch(text: string): void {
+  const lines = text.trimEnd().split(/\r?\n|\r/, MAX_LINES + 1);
+  const long = lines.findIndex(({ length }) => length > MAX_LINE_LENGTH);
+  if (long >= 0) throw refusal([wrong(long + 1, "", `has more than ${MAX_LINE_LENGTH} characters`)]);
+  if (lines.length > MAX_LINES) {
+    throw refusal([wrong(lines.length, "", `is more than the ${MAX_LINES} lines that a file may have`)]);
   }
 }

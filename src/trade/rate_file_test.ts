@@ -110,6 +110,20 @@ Deno.test("A file of rubbish gets a hundred errors back and no more", () => {
   assertEquals(faults("csv", "Date,USD\n" + "x,y\n".repeat(5000)).length, 100);
 });
 
+Deno.test("A CSV of more lines or cells than reference rates have is refused before it is parsed", () => {
+  const day = (i: number) => new Date(Date.UTC(1999, 0, 4 + i)).toISOString().slice(0, 10);
+  const codes = [..."ABCDEF"].flatMap((a) => [..."GHIJKLM"].map((b) => `Q${a}${b}`));
+  const history = Array.from({ length: 7000 }, (_, i) => `${day(i)},${"1.2345,".repeat(codes.length)}\n`);
+  assertEquals(read("csv", `Date,${codes},\n${history.join("")}`).skipped, 7000 * codes.length);
+
+  const tooMany = "/20001 is more than the 20000 lines that a file may have";
+  assertEquals(faults("csv", "Date,USD\n" + "a\n".repeat(2_000_000)), [tooMany]);
+  assertEquals(faults("csv", "Date,USD\n" + "a,b,c,d,\n".repeat(300_000)), [tooMany]);
+  for (const head of ["Date", "Date,USD\n2026-11-20"]) {
+    assert(/has more than 5000 characters/.test(faults("csv", head + ",".repeat(4_000_000))[0]!), head);
+  }
+});
+
 Deno.test("What is wrong with an XML is said by line and field", () => {
   const text = envelope(`<Cube time='2026-11-20'>
 <Cube currency='USD' rate='one'/>
@@ -144,9 +158,7 @@ Deno.test("Entities are neither expanded nor fetched: a document type is refused
     lowerCase: `<!doctype a>${envelope(day("1"))}`,
   };
   for (const [name, text] of Object.entries(attacks)) {
-    const started = performance.now();
     assertEquals(faults("xml", text), ["/1 must not declare a document type or entities"], name);
-    assert(performance.now() - started < 100, name);
   }
   assert(/decimal number/.test(faults("xml", envelope(day("&undeclared;")))[0]!));
   assert(/decimal number/.test(faults("xml", envelope(day("&#49;")))[0]!));

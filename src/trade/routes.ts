@@ -104,9 +104,9 @@ tradeRoutes.openapi(
     tags,
     summary: "Import reference rates",
     description:
-      `A file as the European Central Bank publishes them, up to 4 MiB: \`eurofxref.csv\` or \`eurofxref-hist.csv\` \
-(\`text/csv\`), \`eurofxref-daily.xml\` or \`eurofxref-hist-90d.xml\` (\`application/xml\`). One bad line refuses the whole \
-file. Nothing is ever overwritten: a rate that differs from the last one of its day is written beside it and counts from \
+      `A file as the European Central Bank publishes them, up to 4 MiB and as CSV 20,000 lines: \`eurofxref.csv\` or \
+\`eurofxref-hist.csv\` (\`text/csv\`), \`eurofxref-daily.xml\` or \`eurofxref-hist-90d.xml\` (\`application/xml\`). One bad \
+line refuses the whole file. Nothing is ever overwritten: a rate that differs from the last one of its day is written beside it and counts from \
 then on, so the same file again changes nothing. Currencies that ISO 4217 knows no more are passed over.`,
     request: {
       query: RateImportQuery,

@@ -190,3 +190,13 @@ Deno.test("What the destination's rules in force keep out, by HS code or categor
     "the destination's own code counts",
   );
 });
+
+Deno.test("A SKU that is called like what every JavaScript object has is in stock and short like any other", async () => {
+  await using app = await startTestApp();
+  const { sku } = await addProduct(app, { sku: "constructor", stock: 3 });
+  const guest = new Shopper(app);
+  const cart = await guest.create({ [sku]: 2 });
+  assertEquals((await guest.read(cart.id)).body.items[0].available, 3);
+  const { body } = await guest.set(cart.id, sku, 4);
+  assertEquals([body.problems[0].code, body.problems[0].available], ["short", 3]);
+});
