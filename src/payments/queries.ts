@@ -159,15 +159,17 @@ export async function endCapture(
  * From now on something is in doubt about a payment, unless it has ended meanwhile. Whatever else was learnt of it may be
  * older than what is in doubt.
  */
-export async function beginCheck(sql: Sql, { id, check_at, checks }: StoredPayment): Promise<void> {
+export async function beginCheck(sql: Sql, { id, check_at }: StoredPayment): Promise<void> {
   await sql`
-    update payments set check_at = least(check_at, ${check_at}), checks = ${checks}
+    update payments set check_at = least(check_at, ${check_at}), checks = checks + 1
     where id = ${id} and status not in ('captured', 'failed', 'voided')`;
 }
 
 /** Nothing is in doubt any more, unless it began to be so again since it was asked about. */
-export async function endCheck(sql: Sql, { id, check_at }: StoredPayment): Promise<void> {
-  await sql`update payments set check_at = null, checks = 0 where id = ${id} and check_at = ${check_at}`;
+export async function endCheck(sql: Sql, { id, check_at, checks }: StoredPayment): Promise<void> {
+  await sql`
+    update payments set check_at = null, checks = 0
+    where id = ${id} and check_at = ${check_at} and checks = ${checks}`;
 }
 
 /** Remembers what a provider told us. False: it told us before. */

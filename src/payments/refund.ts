@@ -18,8 +18,8 @@ export interface RefundFacts {
   left: RefundParts;
   /** What was paid and not given back. */
   money: number;
-  /** Units by line that other refunds gave back, done or under way. */
-  refundedUnits: ReadonlyMap<number, number>;
+  /** The order's other refunds, oldest first. */
+  refunds: readonly Pick<Refund, "status" | "items" | "created_at" | "updated_at">[];
 }
 
 /** What a refund gives back: the parts are taken off the sale, the rest of the amount was owed to the customer anyway. */
@@ -98,7 +98,7 @@ export function shareOut({ amount, parts, items }: RefundSplit, amounts: number[
 }
 
 function ofItems(
-  { order, left, money, refundedUnits }: RefundFacts,
+  { order, left, money, refunds }: RefundFacts,
   asked: { line: number; quantity: number }[],
   withShipping: boolean,
 ): RefundSplit {
@@ -111,9 +111,10 @@ function ofItems(
   const shares: RefundParts[] = [];
   for (const { line, quantity } of items) {
     const item = order.items.find((each) => each.line === line);
-    const before = refundedUnits.get(line) ?? 0;
+    const taken = takenUnits(refunds, line);
+    const before = taken.reduce((sum, [from, to]) => sum + to - from, 0);
     if (item && before + quantity <= item.quantity) {
-      shares.push(unitsOf(item, before, quantity, withShipping));
+      shares.push(unitsOf(item, firstFree(taken, quantity), withShipping));
       continue;
     }
     errors.push({
@@ -134,15 +135,48 @@ function ofItems(
   return { amount, parts, items };
 }
 
-/** What `quantity` units of a line are worth after `before` of them went back already. */
-function unitsOf(item: OrderItem, before: number, quantity: number, withShipping: boolean): RefundParts {
+/** Units of a line from one up to before another, counted from 0. */
+type Span = readonly [from: number, to: number];
+
+/**
+ * The units of a line that refunds gave back, done or under way. Each took the first that were free as it began, and one
+ * that failed freed its own: so the order of all that tells which they are.
+ */
+function takenUnits(refunds: RefundFacts["refunds"], line: number): Span[] {
+  let taken: { span: Span; freedAt: string | null }[] = [];
+  for (const { status, items, created_at, updated_at } of refunds) {
+    taken = taken.filter(({ freedAt }) => freedAt === null || freedAt > created_at);
+    const quantity = items.find((item) => item.line === line)?.quantity ?? 0;
+    const freedAt = status === "failed" ? updated_at : null;
+    taken.push(...firstFree(taken.map(({ span }) => span), quantity).map((span) => ({ span, freedAt })));
+  }
+  return taken.filter(({ freedAt }) => freedAt === null).map(({ span }) => span);
+}
+
+/** The first units of a line that are not among those taken. */
+function firstFree(taken: readonly Span[], quantity: number): Span[] {
+  const free: Span[] = [];
+  let from = 0;
+  let wanted = quantity;
+  for (const [start, end] of [...taken.toSorted(([a], [b]) => a - b), [Infinity, Infinity]]) {
+    const to = Math.min(start!, from + wanted);
+    if (to > from) free.push([from, to]);
+    wanted -= to - from;
+    from = end!;
+  }
+  return free;
+}
+
+/** What these units of a line are worth. */
+function unitsOf(item: OrderItem, units: readonly Span[], withShipping: boolean): RefundParts {
+  const upTo = (whole: number, unit: number) => share(whole, unit, item.quantity);
   const ofUnits = (whole: number) =>
-    share(whole, before + quantity, item.quantity) - share(whole, before, item.quantity);
+    units.reduce((sum, [from, to]) => sum + upTo(whole, to) - upTo(whole, from), 0);
   const taxable = item.line_total + item.duty_amount + item.shipping_amount;
   const shippingTax = item.shipping_tax_amount ??
     (taxable === 0 ? 0 : share(item.tax_amount, item.shipping_amount, taxable));
   return {
-    goods: item.unit_price * quantity,
+    goods: ofUnits(item.line_total),
     shipping: withShipping ? ofUnits(item.shipping_amount) : 0,
     duty: ofUnits(item.duty_amount),
     tax: ofUnits(item.tax_amount - shippingTax) + (withShipping ? ofUnits(shippingTax) : 0),

@@ -144,13 +144,6 @@ async function reserveRefund(
 async function factsOf(tx: Tx, order: Order, refunds: Refund[]): Promise<RefundFacts> {
   const left = await findRefundable(tx, order.id);
   const pending = refunds.filter(({ status }) => status === "pending");
-  const refundedUnits = new Map<number, number>();
-  for (const { status, items } of refunds) {
-    if (status === "failed") continue;
-    for (const { line, quantity } of items) {
-      refundedUnits.set(line, (refundedUnits.get(line) ?? 0) + quantity);
-    }
-  }
   const less = (amount: (refund: Refund) => number) =>
     pending.reduce((sum, refund) => sum + amount(refund), 0);
   const leftOf = (part: keyof RefundParts) => left[part] - less((r) => takenParts(order, r)[part]);
@@ -158,7 +151,7 @@ async function factsOf(tx: Tx, order: Order, refunds: Refund[]): Promise<RefundF
     order: { ...order, amount_due: order.amount_due + less((r) => owedPart(order, r)) },
     left: { goods: leftOf("goods"), shipping: leftOf("shipping"), duty: leftOf("duty"), tax: leftOf("tax") },
     money: order.amount_paid - order.amount_refunded - less((r) => r.amount),
-    refundedUnits,
+    refunds,
   };
 }
 

@@ -63,16 +63,21 @@ function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, o
   });
 }
 
+/** A refund that has not failed, whenever it began. */
+const EVER = {
+  status: "succeeded" as const,
+  created_at: "2026-01-01T00:00:00.000Z",
+  updated_at: "2026-01-01T00:00:00.000Z",
+};
+
 /** What is known before the first refund. */
 function factsOf(order: Order): RefundFacts {
   const { subtotal: goods, shipping_total: shipping, duty_total: duty, tax_total: tax } = order;
-  return { order, left: { goods, shipping, duty, tax }, money: order.amount_paid, refundedUnits: new Map() };
+  return { order, left: { goods, shipping, duty, tax }, money: order.amount_paid, refunds: [] };
 }
 
 /** What is known after a refund more. */
 function after(facts: RefundFacts, { amount, parts, items }: RefundSplit): RefundFacts {
-  const refundedUnits = new Map(facts.refundedUnits);
-  for (const { line, quantity } of items) refundedUnits.set(line, (refundedUnits.get(line) ?? 0) + quantity);
   return {
     order: { ...facts.order, amount_due: facts.order.amount_due + amount - sumOf(parts) },
     left: {
@@ -82,7 +87,7 @@ function after(facts: RefundFacts, { amount, parts, items }: RefundSplit): Refun
       tax: facts.left.tax - parts.tax,
     },
     money: facts.money - amount,
-    refundedUnits,
+    refunds: [...facts.refunds, { ...EVER, items }],
   };
 }
 
@@ -173,6 +178,66 @@ Deno.test("For all lines: the units of a line, refunded in whatever parts, give 
   );
 });
 
+Deno.test("For all lines: its units give back exactly the line, whichever refunds of them failed, and when", () => {
+  type Began = RefundFacts["refunds"][number] & { parts: RefundParts };
+  const steps = fc.array(
+    fc.oneof(
+      fc.record({ begin: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({ end: fc.nat(7), status: fc.constantFrom("succeeded" as const, "failed" as const) }),
+    ),
+    { minLength: 4, maxLength: 16 },
+  );
+  let failed = 0;
+  fc.assert(
+    fc.property(lines, steps, (of, taken) => {
+      const order = paidOrder(of);
+      for (const item of order.items) {
+        const facts = factsOf(order);
+        let refunds: Began[] = [];
+        let second = 0;
+        const now = () => new Date(Date.UTC(2026, 0, 1, 0, 0, second++)).toISOString();
+        const given = () => refunds.filter(({ status }) => status !== "failed");
+        const begin = (wanted: number) => {
+          const left = given().reduce((sum, { items }) => sum - items[0]!.quantity, item.quantity);
+          const quantity = Math.min(wanted, left);
+          if (quantity === 0) return;
+          const ask = { items: [{ line: item.line, quantity }], include_shipping: true };
+          const at = now();
+          try {
+            const { parts, items } = splitRefund({ ...facts, refunds }, ask);
+            refunds = [...refunds, { status: "pending", items, parts, created_at: at, updated_at: at }];
+          } catch {
+            // Units that are worth nothing are not refunded.
+          }
+        };
+        for (const step of taken) {
+          if ("begin" in step) begin(step.begin);
+          else {
+            const pending = refunds.filter(({ status }) => status === "pending");
+            const ended = pending[step.end % pending.length];
+            const updated_at = now();
+            refunds = refunds.map((each) =>
+              each === ended ? { ...each, status: step.status, updated_at } : each
+            );
+            if (ended && step.status === "failed") failed++;
+          }
+        }
+        begin(item.quantity);
+        if (given().reduce((sum, { items }) => sum + items[0]!.quantity, 0) < item.quantity) continue;
+        const sum = (part: keyof RefundParts) => given().reduce((sum, { parts }) => sum + parts[part], 0);
+        assertEquals(PARTS.map(sum), [
+          item.line_total,
+          item.shipping_amount,
+          item.duty_amount,
+          item.tax_amount,
+        ]);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  assert(failed > 2000);
+});
+
 const LINE = { quantity: 3, price: 1499, shipping: 500, duty: 500, tax: 1099, shippingTax: null };
 
 Deno.test("Units go back with their share of duty and tax, and of shipping where that is asked for", () => {
@@ -191,7 +256,10 @@ Deno.test("Units go back with their share of duty and tax, and of shipping where
 });
 
 Deno.test("A refusal names each line that is at fault, and how much of it is left", () => {
-  const facts = { ...factsOf(paidOrder([LINE, LINE])), refundedUnits: new Map([[2, 2]]) };
+  const facts = {
+    ...factsOf(paidOrder([LINE, LINE])),
+    refunds: [{ ...EVER, items: [{ line: 2, quantity: 2 }] }],
+  };
   const error = assertThrows(() =>
     splitRefund(facts, {
       items: [{ line: 1, quantity: 3 }, { line: 2, quantity: 2 }, { line: 9, quantity: 1 }],

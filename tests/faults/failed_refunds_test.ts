@@ -94,6 +94,32 @@ Deno.test("What staff recorded is given back once, also while a share of it wait
   assert(row!.given <= 3596, `${row!.given} of 3596 was given back`);
 });
 
+Deno.test("All units of a line give back all of it, also where the refund of the first failed after that of the next", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_success");
+  const refundUnits = async (quantity: number) => {
+    await shop.pass(MINUTE_MS);
+    const asked = { items: [{ line: 1, quantity }], include_shipping: true };
+    const { status, body } = await tryToRefund(app, staff, order.id, asked);
+    assertEquals(status, 201, JSON.stringify(body));
+    return body;
+  };
+  troubleRefunds(shop, () => true);
+  assertEquals((await refundUnits(1)).status, "pending");
+  payThrough(app, sandboxOf(app));
+  assertEquals((await refundUnits(1)).status, "succeeded");
+  await app.deps.sql`update sandbox_charges set payment_method = 'tok_refund_refused'`;
+  await shop.pass(MINUTE_MS);
+  await sweep(app);
+  await app.deps.sql`update sandbox_charges set payment_method = 'tok_success'`;
+  assertEquals((await refundUnits(2)).status, "succeeded");
+  const { body } = await read(app, user, order.id);
+  assertEquals([body.amount_refunded, body.payment_status], [TOTAL, "REFUNDED"]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
 for (const units of [2, 3]) {
   Deno.test(`What of the refund of ${units} returned units failed can be asked for again`, async () => {
     await using shop = await startPaidShop();
