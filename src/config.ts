@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHash, hkdfSync } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import { iso31661 } from "iso-3166";
+import proxyAddr from "proxy-addr";
 
 /** The assigned alpha-2 codes of ISO 3166-1. (`UK` and `EL` are none: they are GB and GR.) */
 export const COUNTRIES: ReadonlySet<string> = new Set(
@@ -216,7 +217,11 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
     for (const lane of e.WORKER_LANES) {
       if (!LANES.includes(lane as Lane)) problems.push(`WORKER_LANES: a list of ${LANES.join(", ")}`);
     }
-    if (e.KAFKA_SASL_MECHANISM && !(e.KAFKA_SASL_USERNAME && e.KAFKA_SASL_PASSWORD)) {
+    if (!e.KAFKA_BOOTSTRAP_SERVERS.every((server) => /^[^\s/]+:\d{1,5}$/.test(server))) {
+      problems.push("KAFKA_BOOTSTRAP_SERVERS: a list of host:port");
+    }
+    const sasl = [e.KAFKA_SASL_MECHANISM, e.KAFKA_SASL_USERNAME, e.KAFKA_SASL_PASSWORD];
+    if (new Set(sasl.map(Boolean)).size > 1) {
       problems.push("KAFKA_SASL_USERNAME: goes together with KAFKA_SASL_MECHANISM and KAFKA_SASL_PASSWORD");
     }
     if (e.WEBHOOK_ALLOW_PRIVATE_ADDRESSES && e.APP_ENV === "production") {
@@ -235,12 +240,10 @@ export function loadConfig(env: Record<string, string | undefined>): Readonly<Co
     if (!e.CORS_ORIGINS.every(isOrigin)) {
       problems.push("CORS_ORIGINS: a list of origins as browsers send them, such as https://shop.example");
     }
-    for (const proxy of e.TRUSTED_PROXIES) {
-      if (!/^(loopback|linklocal|uniquelocal|[0-9a-f.:]+(\/\d{1,3})?)$/i.test(proxy)) {
-        problems.push(
-          "TRUSTED_PROXIES: a list of addresses or CIDR ranges, or loopback, linklocal, uniquelocal",
-        );
-      }
+    if (!e.TRUSTED_PROXIES.every(isProxy)) {
+      problems.push(
+        "TRUSTED_PROXIES: a list of addresses or CIDR ranges, or loopback, linklocal, uniquelocal",
+      );
     }
   }
   if (!e || problems.length > 0) throw new ConfigError(`Cannot start:\n  ${problems.join("\n  ")}`);
@@ -335,6 +338,17 @@ function isOrigin(text: string): boolean {
   const origin = URL.parse(text)?.origin;
   // Of schemes other than the web's, such as those of apps, nobody knows an origin.
   return origin === text || (origin === "null" && /^[a-z][a-z\d+.-]*:\/\/[^/?#@]+$/.test(text));
+}
+
+/** Does the library that is to believe it understand it? Netmasks, which it takes too, are not documented. */
+function isProxy(text: string): boolean {
+  if (!/^(loopback|linklocal|uniquelocal|[0-9a-f.:]+(\/\d{1,3})?)$/.test(text.toLowerCase())) return false;
+  try {
+    proxyAddr.compile(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function secretWeakness(secret: string): string | undefined {

@@ -34,3 +34,35 @@ Deno.test("An origin that no browser would send is refused at the start, not wit
     assertThrows(() => loadConfig(set), ConfigError, "CORS_ORIGINS", wrong);
   }
 });
+
+Deno.test("A proxy that no address can match is refused at the start, by the name of its variable", () => {
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  const proxies = ["10.0.0.0/8", "192.168.1.1", "fd00::/8", "::ffff:10.0.0.1", "loopback", "uniquelocal"];
+  assertEquals(loadConfig({ ...env, TRUSTED_PROXIES: proxies.join(", ") }).trustedProxies, proxies);
+  for (
+    const wrong of ["10.0.0.0/40", "10.0.0.0/0", "fd00::/129", "10.0.0", "999.1.1.1", "Loopback", "proxy"]
+  ) {
+    const set = { ...env, TRUSTED_PROXIES: `10.0.0.1,${wrong}` };
+    assertThrows(() => loadConfig(set), ConfigError, "TRUSTED_PROXIES", wrong);
+  }
+});
+
+Deno.test("What no Kafka could ever be reached with is refused at the start", () => {
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  const servers = "kafka-1:9092, [::1]:9092";
+  const login = { KAFKA_SASL_USERNAME: "waybill", KAFKA_SASL_PASSWORD: "secret" };
+  const good = { ...env, ...login, KAFKA_BOOTSTRAP_SERVERS: servers, KAFKA_SASL_MECHANISM: "plain" };
+  assertEquals(loadConfig(good).kafka?.brokers, ["kafka-1:9092", "[::1]:9092"]);
+  for (
+    const wrong of [
+      { KAFKA_BOOTSTRAP_SERVERS: "kafka-1" },
+      { KAFKA_BOOTSTRAP_SERVERS: "kafka-1:9092,kafka://kafka-2:9092" },
+      { KAFKA_SASL_USERNAME: "" },
+      { KAFKA_SASL_MECHANISM: "" },
+    ]
+  ) {
+    const [name] = Object.keys(wrong);
+    const named = name === "KAFKA_SASL_MECHANISM" ? "KAFKA_SASL_USERNAME" : name;
+    assertThrows(() => loadConfig({ ...good, ...wrong }), ConfigError, named);
+  }
+});

@@ -170,7 +170,8 @@ class Dispatcher implements EventDispatcher {
       this.#nextLook = performance.now() + POLL_MS;
       return;
     }
-    lease.positions ??= await findPositions(this.#deps.sql, lease.shards);
+    // Each time, as a backup or a replica that had not heard of all may have taken the database's place.
+    lease.positions = await findPositions(this.#deps.sql, lease.shards);
     this.#upTo = await this.#deps.horizon.settled();
     await this.#retryDue(lease);
     let next = this.#read(lease, Math.min(...lease.positions.values()));

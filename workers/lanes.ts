@@ -11,6 +11,8 @@ const POLL_MS = 1000;
 const PAUSE_AFTER_ERROR_MS = 1000;
 /** pg-boss's smallest. */
 const OUTSIDE_POLL_SECONDS = 0.5;
+/** How much of a worker's places for a fair job one group may have, of all workers together. */
+const GROUP_SHARE = 1 / 4;
 
 // deno-lint-ignore no-explicit-any
 type HandlerOf = { transaction: TransactionHandler<any>; outside: OutsideHandler<any> };
@@ -23,19 +25,26 @@ export async function serveLanes(deps: Deps, boss: PgBoss): Promise<{ stop(): Pr
   const { lanes, concurrency } = deps.config.worker;
   const stopping = new AbortController();
   const waker = new Waker(stopping.signal);
-  const outside: string[] = [];
+  const wakeOutside: (() => void)[] = [];
   const running: Promise<void>[] = [];
   for (const job of JOBS.filter(({ lane }) => lanes.includes(lane))) {
     const handler = HANDLER_OF[job.name];
+    if (job.policy.fair && "alone" in handler) {
+      wakeOutside.push(await serveFairly(deps, boss, job, handler, stopping.signal));
+      continue;
+    }
     for (let i = 0; i < concurrency[job.lane]; i++) {
       if ("together" in handler) {
         running.push(serveInTransactions(deps, boss, job, handler, waker, stopping.signal));
-      } else outside.push(await serveOutside(deps, boss, job, handler));
+      } else {
+        const id = await serveOutside(deps, boss, job, handler);
+        wakeOutside.push(() => boss.notifyWorker(id));
+      }
     }
   }
   const silence = deps.bell.listen("waybill_jobs", () => {
     waker.wake();
-    for (const id of outside) boss.notifyWorker(id);
+    for (const wake of wakeOutside) wake();
   });
   return {
     async stop() {
@@ -144,6 +153,56 @@ async function serveOutside(
       return results;
     },
   );
+}
+
+/**
+ * Does as many jobs side by side, but takes each by itself: a slow one holds up no other, and a group of slow ones leaves
+ * places to the others. A place that found a job has the next one look, so a quiet shop has few that look.
+ *
+ * @returns what has one look at once
+ */
+async function serveFairly(
+  deps: Deps,
+  boss: PgBoss,
+  job: JobType,
+  handler: OutsideHandler<unknown>,
+  stopping: AbortSignal,
+): Promise<() => void> {
+  const places = deps.config.worker.concurrency[job.lane] * (job.policy.batchSize ?? 1);
+  const idle = new Set<string>();
+  let opened = 0;
+  const open = async () => {
+    opened++;
+    const id: string = await boss.work(
+      job.name,
+      {
+        pollingIntervalSeconds: OUTSIDE_POLL_SECONDS * opened,
+        includeMetadata: true,
+        perJobResults: true,
+        groupConcurrency: Math.ceil(places * GROUP_SHARE),
+      },
+      async ([each]: JobWithMetadata<object>[]) => {
+        idle.delete(id);
+        look();
+        const result = await doOutside(deps, job, handler, each!);
+        idle.add(id);
+        boss.notifyWorker(id);
+        return [result];
+      },
+    );
+    idle.add(id);
+  };
+  const look = () => {
+    const [id] = idle;
+    if (id) boss.notifyWorker(id);
+    else if (opened < places && !stopping.aborted) {
+      open().catch((error) =>
+        deps.log.warn("could not look for more jobs", { ...errorFields(error), job: job.name })
+      );
+    }
+  };
+  await open();
+  return look;
 }
 
 async function doOutside(

@@ -47,6 +47,8 @@ const ONE_GOOD_PLAN = {
  */
 export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolSize">): Sql {
   return postgres(config.databaseUrl, {
+    // As `pg` reads it, which migrates and does the jobs: this driver would look for a database called "my%20shop".
+    database: decodeURI(new URL(config.databaseUrl).pathname.slice(1)),
     max: config.databasePoolSize,
     connect_timeout: CONNECT_TIMEOUT_S,
     backoff: () => RECONNECT_DELAY_S,

@@ -28,6 +28,8 @@ export interface JobPolicy<Kind extends Work = Work> {
   heartbeat?: number;
   /** At most one of it waits or runs; sending another does nothing. */
   exclusive?: boolean;
+  /** No job waits for a slow one's end, and no group of them gets more than a quarter of a worker's places (`outside` only). */
+  fair?: boolean;
 }
 
 /**
@@ -79,6 +81,8 @@ const SUPERVISE_SECONDS = 5;
 export interface EnqueueOptions extends Pick<JobInsert, "startAfter"> {
   /** The trace that each goes on. */
   traceparents?: (string | null)[];
+  /** The group that each belongs to, where its job is `fair`. */
+  groups?: string[];
 }
 
 /** A job's own data, and the trace that it goes on, which is kept beside it. @throws z.ZodError for data of another shape */
@@ -103,7 +107,7 @@ export class Jobs {
 
   /**
    * Adds jobs in the caller's transaction; call {@link announce} after its commit. They go on the trace of the caller,
-   * or of `traceparents`, in the order of `data`.
+   * or of `traceparents`, which like `groups` are in the order of `data`.
    *
    * @throws z.ZodError for data of another shape
    */
@@ -111,11 +115,12 @@ export class Jobs {
     tx: Tx,
     job: JobType<string, Schema>,
     data: z.input<Schema>[],
-    { traceparents, ...options }: EnqueueOptions = {},
+    { traceparents, groups, ...options }: EnqueueOptions = {},
   ): Promise<void> {
     if (data.length === 0) return;
     const inserts = data.map((each, i) => ({
       ...options,
+      ...groups && { group: { id: groups[i]! } },
       data: { ...job.schema.parse(each) as object, traceparent: traceparents?.[i] ?? activeTraceparent() },
     }));
     await (await this.boss()).insert(job.name, inserts, { db: joining(tx), returnId: false });

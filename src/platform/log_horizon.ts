@@ -59,6 +59,7 @@ export class LogHorizon {
         select position from events where position > ${before}::bigint order by position limit ${MAX_STEP}
       ) ahead) ahead`;
     const { unbroken, seen } = row!;
+    if (seen < before) return { settled: await this.#beginAnew(), seen, more: true };
     const xmin = BigInt(row!.xmin);
     if (this.#gap && this.#gap.seen <= unbroken) this.#gap = undefined;
     if (seen > unbroken) this.#gap ??= { seen, nextXid: xmin + BigInt(row!.younger) };
@@ -68,6 +69,12 @@ export class LogHorizon {
     const settled = this.#gap.seen;
     this.#gap = undefined;
     return { settled, seen, more: true };
+  }
+
+  /** The log is shorter than it was: a backup, or a replica that had not heard of all, took the place of the database. */
+  async #beginAnew(): Promise<number> {
+    this.#gap = undefined;
+    return await this.#begin();
   }
 
   /** Whatever a reader has passed was settled. */

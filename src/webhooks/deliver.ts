@@ -127,7 +127,8 @@ async function record(
     });
     if (nextAttemptAt) {
       const next = { delivery_id: task.id, attempt: attempt + 1 };
-      await ctx.jobs.enqueue(tx, deliverWebhook, [next], { startAfter: nextAttemptAt });
+      const options = { startAfter: nextAttemptAt, groups: [task.endpoint_id] };
+      await ctx.jobs.enqueue(tx, deliverWebhook, [next], options);
     }
     if (endpoint?.status !== "enabled" || verdict.status !== "failed") return;
     if (verdict.because === "exhausted" && await succeededSince(tx, endpoint.id, task.created_at)) return;

@@ -29,6 +29,7 @@ export async function fanOut(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<b
   const deliveries = wanted.filter(({ id }) => added.has(id));
   await ctx.jobs.enqueue(tx, deliverWebhook, deliveries.map(({ id }) => ({ delivery_id: id, attempt: 1 })), {
     traceparents: deliveries.map(({ traceparent }) => traceparent),
+    groups: deliveries.map(({ endpoint_id }) => endpoint_id),
   });
   return deliveries.length > 0;
 }

@@ -17,7 +17,7 @@ export async function pingEndpoint(ctx: Ctx, endpointId: string): Promise<Delive
       event_position: null,
       event_type: PING,
     }]);
-    await ctx.jobs.enqueue(tx, deliverWebhook, [{ delivery_id: id, attempt: 1 }]);
+    await ctx.jobs.enqueue(tx, deliverWebhook, [{ delivery_id: id, attempt: 1 }], { groups: [endpointId] });
     return await findDelivery(tx, id);
   });
   ctx.jobs.announce();

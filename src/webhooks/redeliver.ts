@@ -25,7 +25,8 @@ export async function redeliver(ctx: Ctx, id: string): Promise<Delivery> {
       throw new AppError("invalid_transition", "The endpoint is disabled: enable it first.");
     }
     await reopenDelivery(tx, id, ctx.clock.now());
-    await ctx.jobs.enqueue(tx, deliverWebhook, [{ delivery_id: id, attempt: before.attempts + 1 }]);
+    const next = { delivery_id: id, attempt: before.attempts + 1 };
+    await ctx.jobs.enqueue(tx, deliverWebhook, [next], { groups: [before.endpoint_id] });
     return await findDelivery(tx, id);
   });
   ctx.jobs.announce();

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { openDatabase } from "../../src/platform/db.ts";
+import pg from "pg";
+import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
 
 Deno.test("Arrays arrive whole over connections that were never used before, whatever is in them", async () => {
@@ -24,5 +26,23 @@ Deno.test("Arrays arrive whole over connections that were never used before, wha
       assertEquals(row!.bigs, [2 ** 53 - 1]);
       assertEquals(row!.none, []);
     }
+  }
+});
+
+Deno.test("Both drivers find the same database, whatever it is called", async () => {
+  const adminUrl = Deno.env.get("TEST_DATABASE_URL")!;
+  const name = `${Deno.env.get("TEST_DATABASE_TEMPLATE")} Käse 100%`;
+  await withConnection(adminUrl, (sql) => sql`create database ${sql(name)}`);
+  const url = inDatabase(adminUrl, encodeURI(name));
+  const sql = openDatabase({ databaseUrl: url, databasePoolSize: 1 });
+  const client = new pg.Client({ connectionString: url });
+  try {
+    await client.connect();
+    assertEquals((await client.query("select current_database() as name")).rows, [{ name }]);
+    assertEquals([...await sql`select current_database() as name`], [{ name }]);
+  } finally {
+    await client.end();
+    await sql.end();
+    await withConnection(adminUrl, (admin) => admin`drop database ${admin(name)} with (force)`);
   }
 });

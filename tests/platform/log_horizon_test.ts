@@ -365,3 +365,21 @@ Deno.test("A position is never drawn by a transaction without an id, not even by
     assertEquals(failure, "drawn without an id");
   });
 });
+
+Deno.test("Where the database goes back under a running process, what is written then is not passed by", async () => {
+  await withLog(async ({ sql, writers }) => {
+    const horizon = new LogHorizon(sql);
+    const kept = await commitOne(writers, "a");
+    for (let lost = 0; lost < 5; lost++) await commitOne(writers, "a");
+    await settlesAt(horizon, kept + 5);
+    await rewriteLog(sql, (tx) => tx`delete from events where position > ${kept}`);
+    await sql`select setval('events_position_seq', ${kept})`;
+    await settlesAt(horizon, kept);
+    const late = await hold(writers, "late");
+    assertEquals(late.position, kept + 1);
+    await commitOne(writers, "a");
+    await staysAt(horizon, kept);
+    await late.end("commit");
+    await settlesAt(horizon, kept + 2);
+  });
+});

@@ -395,3 +395,43 @@ Deno.test("A worker sends what happens, and a retry that is due, by itself", asy
     await worker.stop();
   }
 });
+
+Deno.test("An endpoint that does not answer holds up no delivery to another", async () => {
+  await using app = await startTestApp({
+    ...LOCAL,
+    WORKER_PORT: "0",
+    WORKER_CONCURRENCY_NOTIFICATIONS: "1",
+  });
+  await using silent = startReceiver();
+  await using other = startReceiver();
+  const staff = await app.user("staff");
+  const { id: silentId } = await createEndpoint(app, staff, silent.url);
+  const { id: otherId } = await createEndpoint(app, staff, other.url);
+  const asked = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  silent.answer = async () => {
+    asked.resolve();
+    await released.promise;
+    return new Response();
+  };
+  other.answer = () => {
+    arrived.resolve();
+    return new Response();
+  };
+  const ping = (id: string) => ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
+  // All of them, ten at a time, would take a minute and a half to give up.
+  const deadline = setTimeout(() => arrived.reject(new Error("not in time")), 60_000);
+  const worker = await startWorker(app.deps);
+  try {
+    for (let i = 0; i < 60; i++) await ping(silentId);
+    await Promise.race([asked.promise, arrived.promise]);
+    await ping(otherId);
+    await arrived.promise;
+    assert(silent.received.length < 10, `${silent.received.length} at once`);
+  } finally {
+    clearTimeout(deadline);
+    released.resolve();
+    await worker.stop();
+  }
+});
