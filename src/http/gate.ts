@@ -164,8 +164,9 @@ function leaveBodyOut(c: Context<AppEnv>): void {
 
 /** JSON is UTF-8: of anything else the letters that are none would be lost without a word. @throws malformed_json */
 async function readUtf8(c: Context<AppEnv>): Promise<string> {
+  const bytes = await c.req.arrayBuffer();
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await c.req.arrayBuffer());
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     // A promise, as Hono itself keeps it there, whatever its types say: else it would read the bytes again.
     c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
     return text;
