@@ -9,6 +9,7 @@ import {
   letRetriesBeDue,
   letWorkerCatchUp,
   MINUTE_MS,
+  payLate,
   payThrough,
   postWebhook,
   readPayment,
@@ -157,19 +158,8 @@ Deno.test("A charge that comes late, and pays the order, lets go of what was res
   await using shop = await startPaidShop();
   const { app, user, pass, checkOut } = shop;
   const { order } = await checkOut();
-  const sandbox = sandboxOf(app);
-  const [begun, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  payThrough(app, {
-    ...sandbox,
-    async charge(request, signal) {
-      begun.resolve();
-      await arrived.promise;
-      return await sandbox.charge(request, signal);
-    },
-  });
-  const late = tryToPay(app, user, order.id);
-  await begun.promise;
-  payThrough(app, sandbox);
+  const { paying, letItArrive } = await payLate(shop, order.id);
+  payThrough(app, sandboxOf(app));
   await pass(2 * MINUTE_MS);
   const { body: { data: [{ id }] } } = await app.request("GET", `/v1/orders/${order.id}/payments`, {
     token: user.token,
@@ -178,8 +168,8 @@ Deno.test("A charge that comes late, and pays the order, lets go of what was res
   assertEquals([givenUp.status, givenUp.body.status], [200, "failed"]);
   const { body: reserved } = await tryToPay(app, user, order.id, "tok_success", MANUAL);
   assertEquals(reserved.status, "authorised");
-  arrived.resolve();
-  assertEquals((await late).body.status, "captured");
+  letItArrive();
+  assertEquals((await paying).body.status, "captured");
   await letWorkerCatchUp(app);
   const { body: after } = await read(app, user, order.id);
   assertEquals([after.status, after.amount_authorised, after.amount_due], ["PAID", 0, 0]);

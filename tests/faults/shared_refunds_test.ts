@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
 import { newId } from "../../src/platform/id.ts";
 import { assertBooksBalance, levelOf, patch, read } from "../support/orders.ts";
 import {
@@ -9,6 +8,7 @@ import {
   MINUTE_MS,
   paidByTwo,
   type PaidShop,
+  payLate,
   payThrough,
   sandboxOf,
   startPaidShop,
@@ -108,24 +108,6 @@ Deno.test("A refund by provider and by what staff recorded is given back once an
   await assertBooksBalance(app.deps.sql);
 });
 
-/** Begins a payment whose charge is on its way to the bank, and whose answer will be lost. */
-async function payLate({ app, user }: PaidShop, orderId: string) {
-  const sandbox = sandboxOf(app);
-  const [begun, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  payThrough(app, {
-    ...sandbox,
-    async charge(request, signal) {
-      begun.resolve();
-      await arrived.promise;
-      await sandbox.charge(request, signal);
-      throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
-    },
-  } as PaymentProvider);
-  const paying = tryToPay(app, user, orderId);
-  await begun.promise;
-  return { paying, letItArrive: arrived.resolve };
-}
-
 /** What the bank holds when nothing is in doubt any more. */
 async function heldInTheEnd({ app, pass }: PaidShop): Promise<number> {
   for (let i = 0; i < 10; i++) {
@@ -143,7 +125,7 @@ Deno.test("A charge that reaches the bank after its order was cancelled, and who
   await using shop = await startPaidShop();
   const { app, user, checkOut } = shop;
   const { order } = await checkOut();
-  const { paying, letItArrive } = await payLate(shop, order.id);
+  const { paying, letItArrive } = await payLate(shop, order.id, { isAnswerLost: true });
   assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
   await letWorkerCatchUp(app);
   letItArrive();
@@ -156,7 +138,7 @@ Deno.test("A charge that reaches the bank after it was voided, and whose answer 
   await using shop = await startPaidShop();
   const { app, user, checkOut } = shop;
   const { order } = await checkOut();
-  const { paying, letItArrive } = await payLate(shop, order.id);
+  const { paying, letItArrive } = await payLate(shop, order.id, { isAnswerLost: true });
   const [{ id }] =
     (await app.request("GET", `/v1/orders/${order.id}/payments`, { token: user.token })).body.data;
   await app.request("POST", `/v1/payments/${id}/void`, { token: user.token });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../src/deps.ts";
 import { expireDueOrders } from "../../src/orders/mod.ts";
 import { checkDuePayments } from "../../src/payments/mod.ts";
-import type { PaymentProvider } from "../../src/payments/providers/provider.ts";
+import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "./app.ts";
 import { addExport, checkedOut, openBorders } from "./checkout.ts";
 import { doOutsideJobs, readLog } from "./worker.ts";
@@ -205,4 +205,23 @@ export async function letItEnd({ app, pass }: Pick<PaidShop, "app" | "pass">): P
     await letRetriesBeDue(app);
   }
   await letWorkerCatchUp(app);
+}
+
+/** Begins a payment whose charge is on its way to the bank until it is let arrive, and whose answer is lost at times. */
+export async function payLate({ app, user }: PaidShop, orderId: string, { isAnswerLost = false } = {}) {
+  const sandbox = sandboxOf(app);
+  const [begun, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  payThrough(app, {
+    ...sandbox,
+    async charge(request, signal) {
+      begun.resolve();
+      await arrived.promise;
+      const state = await sandbox.charge(request, signal);
+      if (isAnswerLost) throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
+      return state;
+    },
+  });
+  const paying = tryToPay(app, user, orderId);
+  await begun.promise;
+  return { paying, letItArrive: arrived.resolve };
 }
