@@ -46,7 +46,7 @@ const ONE_GOOD_PLAN = {
  * RFC 3339 text in UTC, so a row is plain JSON data wherever it goes.
  */
 export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolSize">): Sql {
-  return postgres(config.databaseUrl, {
+  const sql = postgres(config.databaseUrl, {
     // As `pg` reads it, which migrates and does the jobs: this driver would look for a database called "my%20shop".
     database: decodeURI(new URL(config.databaseUrl).pathname.slice(1)),
     max: config.databasePoolSize,
@@ -78,6 +78,30 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
       },
     },
   }) as unknown as Sql;
+  answerWithoutHoles(sql);
+  return sql;
+}
+
+/**
+ * After a statement that failed, or lost its connection, with rows under way the driver counts on: the next result of
+ * that connection begins with as many holes (porsager/postgres#1181), and whoever takes its first row finds that there is
+ * none. They are taken out before anybody sees them. The driver has no hook for that but the function which its query
+ * is given to resolve it with; pools share it.
+ */
+function answerWithoutHoles(sql: Sql): void {
+  const query = Object.getPrototypeOf(sql``);
+  if ("resolve" in query) return;
+  Object.defineProperty(query, "resolve", {
+    set(resolve: (result: unknown) => void) {
+      const value = (result: unknown) => {
+        if (Array.isArray(result) && result.length > 0 && !(0 in result)) {
+          result.splice(0, result.findIndex((row) => row !== undefined));
+        }
+        resolve(result);
+      };
+      Object.defineProperty(this, "resolve", { value, writable: true });
+    },
+  });
 }
 
 /** Of PostgreSQL's text of a time in UTC. As it is, JavaScript would take the years before 50 for those after 2000. */

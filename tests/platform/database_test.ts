@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { openDatabase } from "../../src/platform/db.ts";
 import pg from "pg";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
@@ -27,6 +27,29 @@ Deno.test("Arrays arrive whole over connections that were never used before, wha
       assertEquals(row!.none, []);
     }
   }
+});
+
+Deno.test("A statement that ends halfway leaves no holes in the next one's rows", async () => {
+  await using database = await testDatabase();
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
+  const next = async () => {
+    const rows = await sql`select n from generate_series(1, 2) n`;
+    return [rows.length, rows.count, rows[0], rows.at(-1)];
+  };
+  const whole = [2, 2, { n: 1 }, { n: 2 }];
+  await assertRejects(() => sql`select 1 / (3 - n) from generate_series(1, 5) n`, Error, "division by zero");
+  assertEquals(await next(), whole);
+  // Large enough to be on their way before the third ends its own connection.
+  const cut = () =>
+    sql`select repeat('x', 100000), case when n = 3 then pg_terminate_backend(pg_backend_pid()) end
+        from generate_series(1, 5) n`;
+  await assertRejects(cut);
+  assertEquals(
+    await next().catch(next),
+    whole,
+    "the driver gives the first after a lost connection its error",
+  );
+  await sql.end();
 });
 
 Deno.test("Both drivers find the same database, whatever it is called", async () => {
