@@ -39,19 +39,24 @@ export async function makeTrouble(
           order by random() limit 1
         ) victim`.then(() => {}, () => {})));
   }
-  // One outage of a server follows the other: both have their place in the time.
   for (const [name, server] of [["Redis", stage.redis], ["Kafka", stage.kafka]] as const) {
     if (!server) continue;
     const share = plan.overMs / plan.outages;
-    for (let i = 0; i < plan.outages; i++) {
-      const begin = i * share + random() * Math.max(0, share - plan.outageMs);
-      faults.push(at(begin, `${name} is gone for ${plan.outageMs / 1000} s`, async () => {
-        await server.kill();
-        await pause(plan.outageMs);
-        await server.restart();
-        say(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${name} is back`);
-      }));
-    }
+    const begins = Array.from(
+      { length: plan.outages },
+      (_, i) => i * share + random() * Math.max(0, share - plan.outageMs),
+    );
+    faults.push((async () => {
+      // One after the other, even where a restart takes longer than its place in the time.
+      for (const begin of begins) {
+        await at(begin, `${name} is gone for ${plan.outageMs / 1000} s`, async () => {
+          await server.kill();
+          await pause(plan.outageMs);
+          await server.restart();
+          say(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${name} is back`);
+        });
+      }
+    })());
   }
   await Promise.all(faults);
 }
