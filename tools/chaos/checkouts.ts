@@ -62,15 +62,19 @@ const WAYS: Way[] = [
   { pays: "tok_success", then: shipAndRefund },
 ];
 
-/** Of so many one has a bank that fails at first to give money back: too many in a row would open the breaker. */
+/**
+ * One of so many has a bank that fails twice to give money back, but no more than these: where they are all that is left
+ * to be tried again, each failure may open the breaker for half a minute.
+ */
 const UNLUCKY = 60;
+const MAX_UNLUCKY = 3;
 
 export async function goTheWholeWay(visit: Visit): Promise<void> {
   const { turn, shopping } = visit;
   if (turn % 8 === 0) await abandonCart(visit);
   const cartId = await fillCart(visit, "cart");
   if (cartId === undefined) return;
-  const way = turn % UNLUCKY === 4
+  const way = turn % UNLUCKY === 4 && turn < UNLUCKY * MAX_UNLUCKY
     ? { pays: "tok_refund_fails", then: cancelByStaff }
     : WAYS[turn % WAYS.length]!;
   const answer = await checkOut(visit, cartId, way);
