@@ -15,10 +15,17 @@ export function clientAddress(
     if (peer === undefined) return "unknown";
     if (trustedProxies.length === 0 || forwardedFor === undefined) return network(peer);
     return network(proxyAddr(
-      { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": forwardedFor } },
+      { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": withoutPorts(forwardedFor) } },
       trust,
     ));
   };
+}
+
+/** Some proxies write the caller's port along, `203.0.113.9:51000` or `[2001:db8::1]:51000`: another for each connection. */
+function withoutPorts(forwardedFor: string): string {
+  return forwardedFor.split(",")
+    .map((entry) => entry.trim().replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1"))
+    .join(",");
 }
 
 /** An IPv6 customer has a whole /64 to call from, so that is one caller; an IPv4 address stands for itself. */

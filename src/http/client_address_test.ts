@@ -14,3 +14,10 @@ Deno.test("what a stranger writes into X-Forwarded-For changes nothing, what a c
   assertEquals(clientAddress(["10.0.0.0/8"])("192.0.2.7", "198.51.100.1"), "192.0.2.7");
   assertEquals(clientAddress(["10.0.0.0/8"])("10.0.0.1", "203.0.113.9, 198.51.100.1"), "198.51.100.1");
 });
+
+Deno.test("a caller is the same over all its connections, also where a proxy writes their ports along", () => {
+  const addressOf = clientAddress(["10.0.0.0/8"]);
+  assertEquals(addressOf("10.0.0.1", "203.0.113.9:51000"), "203.0.113.9");
+  assertEquals(addressOf("10.0.0.1", "[2001:db8::1]:51000, 10.0.0.2:8080"), "2001:db8::/64");
+  assertEquals(addressOf("10.0.0.1", "[2001:db8::1]"), "2001:db8::/64");
+});
