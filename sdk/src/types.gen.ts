@@ -684,7 +684,7 @@ export type Return = {
     reason: string;
     staff_note: string | null;
     /**
-     * The refund of what came back, as it stands now. One that `failed` can be asked for again: then this is the refund of what had failed. Null for one that is `refunded`: what came back had been refunded before, or was not to be
+     * The refund of what came back, as it stands now. One that `failed` can be asked for again: then this is the refund of what had failed, less amounts that were given back otherwise since. Null for one that is `refunded`: what came back had been refunded before, or was not to be
      */
     refund: {
         /**

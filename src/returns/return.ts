@@ -151,19 +151,43 @@ export function unitsNotRefunded(
 }
 
 /**
- * What of a return's refund failed while its units went back with the rest of it: that is asked for again as an amount. 0 where
- * the units themselves are to be asked for. Pure.
+ * What of a return's refund failed and is to be asked for again as an amount: less what was given back otherwise since, by
+ * another payment or at the provider itself, which is not given twice. Undefined where the units themselves are to be asked
+ * for: none of it was given. Pure.
+ *
+ * @throws refund_refused while it is not known whether what is given otherwise goes back
  */
 export function amountFailed(
   { refund }: Pick<Return, "refund">,
-  refunds: readonly Pick<Refund, "id" | "follows" | "status" | "amount" | "items">[],
-): number {
+  refunds: readonly Refund[],
+): number | undefined {
   const failed = refunds.filter(({ id, follows, status }) =>
     status === "failed" && refund !== null && (id === refund.id || follows === refund.id)
   );
-  return failed.some(({ items }) => items.length > 0)
-    ? 0
-    : failed.reduce((sum, { amount }) => sum + amount, 0);
+  if (failed.length === 0) return undefined;
+  const since = failed.map(({ updated_at }) => updated_at).sort()[0]!;
+  const others = refunds.filter((each) => {
+    const { items, return_id } = refunds.find(({ id }) => id === each.follows) ?? each;
+    const isAmount = items.length === 0 && return_id === null;
+    return isAmount && each.status !== "failed" && each.created_at >= since && takenOffSale(each) > 0;
+  });
+  if (others.some(({ status }) => status === "pending")) throw refundUnderWay();
+  const given = others.reduce((sum, each) => sum + takenOffSale(each), 0);
+  const amount = failed.reduce((sum, each) => sum + each.amount, 0);
+  const isWhole = given === 0 && failed.some(({ items }) => items.length > 0);
+  return isWhole ? undefined : Math.max(0, amount - given);
+}
+
+/** The rest of a refund was owed to the customer anyway. */
+function takenOffSale({ goods_amount, shipping_amount, duty_amount, tax_amount }: Refund): number {
+  return goods_amount + shipping_amount + duty_amount + tax_amount;
+}
+
+function refundUnderWay(): AppError {
+  const message = "Another refund of this order is under way, which may give back what had failed.";
+  return new AppError("refund_refused", `The refund is refused: ${message}`, {
+    errors: [{ pointer: "", code: "refund_under_way", message }],
+  });
 }
 
 /** Refuses a refund of units that did not come back. Pure. @throws refund_refused, naming every such item */

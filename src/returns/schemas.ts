@@ -40,7 +40,7 @@ export const ReturnSchema = z.object({
   refund: RefundSchema.pick({ id: true, status: true, currency: true, amount: true }).nullable().openapi({
     description:
       "The refund of what came back, as it stands now. One that `failed` can be asked for again: then this is the refund of " +
-      "what had failed. Null for one that is " +
+      "what had failed, less amounts that were given back otherwise since. Null for one that is " +
       "`refunded`: what came back had been refunded before, or was not to be",
   }),
   version: z.int().openapi({ description: "Counts the changes; also the ETag" }),

@@ -123,7 +123,8 @@ async function refundReceived(
     throw error;
   };
   const amount = amountFailed(ret, refunds);
-  if (amount > 0) {
+  if (amount === 0) return null;
+  if (amount !== undefined) {
     const rest = { amount, reason: ask.reason ?? ret.reason, return_id: ret.id };
     return await beginRefund(tx, ctx, order, rest, written)
       .then(({ id }) => getReturnRefund(tx, id), nullIfNothing);

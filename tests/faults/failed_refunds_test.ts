@@ -186,3 +186,68 @@ Deno.test("A return's refund of which a share failed and another waits is under 
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });
+
+/** A delivered order of which 2 units were returned; what its payments by the refusing bank were to give back has failed. */
+async function returnRefused(shop: PaidShop, orderId: string): Promise<string> {
+  const { app, user, staff } = shop;
+  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, orderId, { status });
+  const { id } = (await ask(app, user, orderId, 2)).body;
+  await change(app, staff, id, { status: "approved" });
+  await receive(app, staff, id, [2, 0], { refund: true });
+  await letItEnd(shop);
+  assertEquals((await get(app, user, `/v1/returns/${id}`)).body.refund.status, "failed");
+  await app.deps.sql`update sandbox_charges set payment_method = 'tok_success'`;
+  return id;
+}
+
+for (const given of [500, 699]) {
+  Deno.test(`Of a return's refund of which a share of 699 failed, the ${given} that went back at the bank itself since are not given again`, async () => {
+    await using shop = await startPaidShop();
+    const { app, user, staff } = shop;
+    const { order, a } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
+    const id = await returnRefused(shop, order.id);
+    await sandboxOf(app).refundAtBank(a.provider_reference, given);
+    await postWebhook(app, bankMessage(app, a.provider_reference));
+    await letWorkerCatchUp(app);
+    const again = await refund(app, staff, id);
+    assertEquals([again.status, again.body.status], [201, "refunded"], JSON.stringify(again.body));
+    assertEquals(again.body.refund?.amount ?? 0, 699 - given);
+    await letItEnd(shop);
+    assertEquals((await read(app, user, order.id)).body.amount_refunded, 3997);
+    await assertBankAgrees(app);
+    await assertBooksBalance(app.deps.sql);
+  });
+}
+
+Deno.test("A return whose refund failed, and went back otherwise since, ends without another; while that is under way it waits", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_refund_refused");
+  const id = await returnRefused(shop, order.id);
+  troubleRefunds(shop, () => true);
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 3997 })).body.status, "pending");
+  const early = await refund(app, staff, id);
+  assertEquals([early.status, early.body.errors[0].code], [422, "refund_under_way"]);
+  payThrough(app, sandboxOf(app));
+  await letItEnd(shop);
+  const ended = await refund(app, staff, id);
+  assertEquals([ended.status, ended.body.refund], [201, null]);
+  assertEquals((await read(app, user, order.id)).body.amount_refunded, 3997);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("What a return's refund was refused is given whole, whatever was given back before it", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff } = shop;
+  const { order, b } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 100, payment_id: b.id })).status, 201);
+  await shop.pass(MINUTE_MS);
+  const id = await returnRefused(shop, order.id);
+  const again = await refund(app, staff, id);
+  assertEquals([again.status, again.body.refund?.amount], [201, 799], JSON.stringify(again.body));
+  await letItEnd(shop);
+  assertEquals((await read(app, user, order.id)).body.amount_refunded, 100 + 3997);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
