@@ -125,16 +125,27 @@ function safeInteger(text: string): number {
  * that serves another transaction by then. So our side of it never ends, and is forgotten with its connection.
  */
 export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return await sql.begin(async (tx) => {
-    try {
+  return await sql.begin((tx) =>
+    unlessLost(async () => {
       const result = await work(tx as Tx);
       await tx`select 1`;
       return result;
-    } catch (error) {
-      if (isConnectionLost(error)) return await new Promise<never>(() => {});
-      throw error;
-    }
-  }) as T;
+    })
+  ) as T;
+}
+
+/** A part of a transaction that can fail and be undone by itself. (The driver's own would ROLLBACK on a lost connection.) */
+export async function savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return await tx.savepoint((inner) => unlessLost(() => work(inner as Tx))) as T;
+}
+
+async function unlessLost<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isConnectionLost(error)) return await new Promise<never>(() => {});
+    throw error;
+  }
 }
 
 /**

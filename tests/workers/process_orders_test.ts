@@ -1,7 +1,10 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { addProduct, assertBooksBalance, eventsOf, patch, place } from "../support/orders.ts";
 import { startTestApp } from "../support/app.ts";
 import { doJobs, readLog } from "../support/worker.ts";
+import type { Tx } from "../../src/platform/db.ts";
+import { processOrder } from "../../src/orders/mod.ts";
+import { takeJobs } from "../../workers/lanes.ts";
 
 Deno.test("Every order that is placed is processed once, however often the log and the queue are worked", async () => {
   await using app = await startTestApp();
@@ -68,4 +71,26 @@ Deno.test("An order that contradicts itself fails its own job, and holds up no o
     select state::text, output from pgboss.job where name = 'orders.process' and data->>'order_id' = ${wrong.id}`;
   assertEquals(job!.state, "retry");
   assertMatch(job!.output.message, /PENDING with 1 units to send, and the ledger holds 0/);
+});
+
+Deno.test("A job under way when its connection is lost is there for the next look, and the process lives on", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, user, { [sku]: 1 });
+  await readLog(app.deps);
+  const boss = await app.deps.jobs.boss();
+  for (let cut = 0; cut < 3; cut++) {
+    const handler = {
+      async together(tx: Tx) {
+        await tx`select pg_terminate_backend(pg_backend_pid())`;
+      },
+    };
+    await assertRejects(() => takeJobs(app.deps, boss, processOrder, handler, 1));
+  }
+  while (await doJobs(app.deps, "orders.process").catch(() => 0) === 0);
+  assertEquals((await eventsOf(app, "order", id)).map(({ type }) => type), [
+    "order.created",
+    "order.processed",
+  ]);
 });
