@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import postgres from "postgres";
 import type { Config } from "../config.ts";
 
@@ -79,6 +80,8 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
     },
   }) as unknown as Sql;
   answerWithoutHoles(sql);
+  // The driver's own TLS is laid over sockets of its own only.
+  if (!sql.options.ssl) Object.assign(sql.options, { socket: openSocket });
   return sql;
 }
 
@@ -102,6 +105,20 @@ function answerWithoutHoles(sql: Sql): void {
       Object.defineProperty(this, "resolve", { value, writable: true });
     },
   });
+}
+
+/**
+ * A server that ends a connection before it can be used (PostgreSQL while it starts, a proxy without a server behind it)
+ * is asked again by the driver at once, a hundred times a second, while whoever waits for an answer hears nothing. If each
+ * end is an error, they are told, and the next attempt waits for the driver's delay.
+ */
+function openSocket({ host, port, path }: { host: string[]; port: number[]; path: string | false }): Socket {
+  const socket = new Socket();
+  socket.once("close", (hadError) => {
+    if (hadError) return;
+    socket.emit("error", Object.assign(new Error("connection closed"), { code: "CONNECTION_CLOSED" }));
+  });
+  return path ? socket.connect(path) : socket.connect(port[0]!, host[0]!);
 }
 
 /** Of PostgreSQL's text of a time in UTC. As it is, JavaScript would take the years before 50 for those after 2000. */

@@ -3,6 +3,7 @@ import { openDatabase } from "../../src/platform/db.ts";
 import pg from "pg";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
+import { freePort, Wire } from "./redis_server.ts";
 
 Deno.test("Arrays arrive whole over connections that were never used before, whatever is in them", async () => {
   await using database = await testDatabase();
@@ -51,6 +52,41 @@ Deno.test("A statement that ends halfway leaves no holes in the next one's rows"
   );
   await sql.end();
 });
+
+Deno.test("A server that ends every connection at once is told of, each time and soon", async () => {
+  await using wire = new Wire(freePort());
+  const sql = openDatabase({
+    databaseUrl: `postgres://nobody@127.0.0.1:${wire.port}/x`,
+    databasePoolSize: 1,
+  });
+  for (let i = 0; i < 3; i++) await assertCode(() => sql`select 1`, "CONNECTION_CLOSED");
+  await sql.end();
+});
+
+Deno.test("A server that lets nobody in after a connection was lost under a statement is told of", async () => {
+  await using database = await testDatabase();
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
+  const letIn = (allowed: boolean) =>
+    withConnection(
+      Deno.env.get("TEST_DATABASE_URL")!,
+      (admin) =>
+        admin`alter database ${admin(new URL(database.url).pathname.slice(1))}
+              allow_connections ${admin.unsafe(String(allowed))}`,
+    );
+  await sql`select 1`;
+  await letIn(false);
+  await assertCode(() => sql`select pg_terminate_backend(pg_backend_pid())`, "CONNECTION_CLOSED");
+  await assertCode(() => sql`select 1`, "CONNECTION_CLOSED");
+  await letIn(true);
+  await sql`select 1`.catch(() => {}); // the driver gives it the error of before
+  assertEquals([...await sql`select 1 as n`], [{ n: 1 }]);
+  await sql.end();
+});
+
+async function assertCode(statement: () => Promise<unknown>, code: string): Promise<void> {
+  const error = await assertRejects(statement, Error);
+  assertEquals((error as { code?: string }).code, code);
+}
 
 Deno.test("Both drivers find the same database, whatever it is called", async () => {
   const adminUrl = Deno.env.get("TEST_DATABASE_URL")!;
