@@ -139,16 +139,34 @@ function safeInteger(text: string): number {
  *
  * When the connection is lost the driver rejects by itself. Its ROLLBACK, which would follow our own error, must not
  * be sent: it would be written to no socket, which ends the process (porsager/postgres#1208), or to a connection
- * that serves another transaction by then. So our side of it never ends, and is forgotten with its connection.
+ * that serves another transaction by then. So our side of it never ends, and is forgotten with its connection; nor is
+ * anything sent that `work` has still to say when it comes back from something else than a statement.
  */
 export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return await sql.begin((tx) =>
-    unlessLost(async () => {
-      const result = await work(tx as Tx);
-      await tx`select 1`;
-      return result;
-    })
-  ) as T;
+  let isOver = false;
+  try {
+    return await sql.begin((tx) =>
+      unlessLost(async () => {
+        const result = await work(untilOver(tx as Tx, () => isOver));
+        await tx`select 1`;
+        return result;
+      })
+    ) as T;
+  } finally {
+    isOver = true;
+  }
+}
+
+/** A transaction whose statements, once it is over, are never sent and never end. */
+function untilOver(tx: Tx, isOver: () => boolean): Tx {
+  return new Proxy(tx, {
+    apply: (_, self, args) => isOver() ? new Promise<never>(() => {}) : Reflect.apply(tx, self, args),
+    get: (_, name) => {
+      if (name === "unsafe" && isOver()) return () => new Promise<never>(() => {});
+      if (name !== "savepoint") return Reflect.get(tx, name);
+      return (work: (inner: Tx) => unknown) => tx.savepoint((inner) => work(untilOver(inner as Tx, isOver)));
+    },
+  });
 }
 
 /** A part of a transaction that can fail and be undone by itself. (The driver's own would ROLLBACK on a lost connection.) */

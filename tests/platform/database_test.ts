@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { openDatabase } from "../../src/platform/db.ts";
+import { openDatabase, transaction } from "../../src/platform/db.ts";
 import pg from "pg";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
@@ -80,6 +80,35 @@ Deno.test("A server that lets nobody in after a connection was lost under a stat
   await letIn(true);
   await sql`select 1`.catch(() => {}); // the driver gives it the error of before
   assertEquals([...await sql`select 1 as n`], [{ n: 1 }]);
+  await sql.end();
+});
+
+Deno.test("What a transaction says after its connection was lost is said to nobody, and within no other one", async () => {
+  await using database = await testDatabase();
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
+  await sql`create table said (word text)`;
+  for (const isTold of [true, false]) {
+    const elsewhere = Promise.withResolvers<void>();
+    const pid = Promise.withResolvers<number>();
+    const lost = transaction(sql, async (tx) => {
+      const [row] = await tx`select pg_backend_pid() as pid`;
+      pid.resolve(row!.pid);
+      await elsewhere.promise;
+      if (isTold) await tx`insert into said values ('late')`;
+      else await tx.unsafe("insert into said values ('late')");
+    });
+    const ended = assertCode(() => lost, "CONNECTION_CLOSED");
+    const killed = await pid.promise;
+    await withConnection(database.url, (admin) => admin`select pg_terminate_backend(${killed})`);
+    await ended;
+    await sql`select 1`.catch(() => {}); // the driver gives it the error of before
+    await transaction(sql, async (tx) => {
+      elsewhere.resolve();
+      await tx`insert into said values ('mine')`;
+      await tx`select pg_sleep(0.1)`;
+    });
+  }
+  assertEquals([...await sql`select word from said`], [{ word: "mine" }, { word: "mine" }]);
   await sql.end();
 });
 
