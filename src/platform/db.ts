@@ -253,5 +253,7 @@ const UNAVAILABLE = new Set([
 /** Is this a passing state of the database (gone, restarting, overloaded), rather than a mistake of ours? */
 export function isUnavailable(error: unknown): boolean {
   const code = sqlState(error);
-  return code !== undefined && (UNAVAILABLE.has(code) || code.startsWith("08"));
+  // `pg`, by which jobs are sent, has no code for it.
+  if (code === undefined) return error instanceof Error && error.message.startsWith("Connection terminated");
+  return UNAVAILABLE.has(code) || code.startsWith("08");
 }

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { expireOrders } from "../../../src/orders/mod.ts";
-import { transaction } from "../../../src/platform/db.ts";
+import { openDatabase, transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
+import { Bell } from "../../../src/platform/bell.ts";
+import { Jobs } from "../../../src/platform/jobs.ts";
+import { freePort, Wire } from "../../platform/redis_server.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, eventsOf, place, tally } from "../../support/orders.ts";
 import { doJobs, readLog } from "../../support/worker.ts";
@@ -299,3 +302,17 @@ async function logIn(app: TestApp, password: string) {
     form: { grant_type: "password", username: email, password },
   });
 }
+
+Deno.test("Where the queues' connection is ended at once, staff are told to try again", async () => {
+  await using wire = new Wire(freePort());
+  await using app = await startTestApp({}, (config) => {
+    const url = new URL(config.databaseUrl);
+    url.host = `127.0.0.1:${wire.port}`;
+    const sql = openDatabase(config);
+    const bell = new Bell(sql, url.href);
+    return { sql, bell, jobs: new Jobs(url.href, bell) };
+  });
+  const { token } = await app.user("admin");
+  const { status, body } = await app.request("POST", `/v1/admin/jobs/${newId()}/retry`, { token });
+  assertEquals([status, body.code], [503, "unavailable"]);
+});
