@@ -1,6 +1,6 @@
 import { type Deps, systemCtx } from "../src/deps.ts";
 import { JOBS } from "../src/jobs.ts";
-import { savepoint, transaction } from "../src/platform/db.ts";
+import { transaction } from "../src/platform/db.ts";
 import { type JobType, type JobWithMetadata, joining, openJob, type PgBoss } from "../src/platform/jobs.ts";
 import { errorFields } from "../src/platform/log.ts";
 import { inSpan } from "../src/platform/tracing.ts";
@@ -107,7 +107,7 @@ export async function takeJobs(
         await inSpan(job.name, opened.map((each) => each.traceparent), (traceparent) => {
           const ctx = { ...systemCtx(deps, job.name), traceparent };
           const data = opened.map((each) => each.data);
-          return savepoint(tx, (inner) => handler.together(inner, ctx, data));
+          return tx.savepoint((inner) => handler.together(inner as typeof tx, ctx, data));
         });
       } catch (error) {
         if (jobs.length > 1) throw together;

@@ -146,7 +146,7 @@ export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Pr
   let isOver = false;
   try {
     return await sql.begin((tx) =>
-      unlessLost(async () => {
+      unlessLost(() => isOver, async () => {
         const result = await work(untilOver(tx as Tx, () => isOver));
         await tx`select 1`;
         return result;
@@ -157,42 +157,39 @@ export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Pr
   }
 }
 
-/** A transaction whose statements, once it is over, are never sent and never end. */
+/** A transaction whose statements, once it is over, are never sent and never end. Nor are those of its savepoints. */
 function untilOver(tx: Tx, isOver: () => boolean): Tx {
   return new Proxy(tx, {
     apply: (_, self, args) => isOver() ? new Promise<never>(() => {}) : Reflect.apply(tx, self, args),
     get: (_, name) => {
       if (name === "unsafe" && isOver()) return () => new Promise<never>(() => {});
       if (name !== "savepoint") return Reflect.get(tx, name);
-      return (work: (inner: Tx) => unknown) => tx.savepoint((inner) => work(untilOver(inner as Tx, isOver)));
+      return (work: (inner: Tx) => Promise<unknown>) =>
+        tx.savepoint((inner) => unlessLost(isOver, () => work(untilOver(inner as Tx, isOver))));
     },
   });
 }
 
-/** A part of a transaction that can fail and be undone by itself. (The driver's own would ROLLBACK on a lost connection.) */
-export async function savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return await tx.savepoint((inner) => unlessLost(() => work(inner as Tx))) as T;
-}
-
-async function unlessLost<T>(work: () => Promise<T>): Promise<T> {
+async function unlessLost<T>(isOver: () => boolean, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (isConnectionLost(error)) return await new Promise<never>(() => {});
+    if (isOver() || isConnectionLost(error)) return await new Promise<never>(() => {});
     throw error;
   }
 }
 
 /**
  * Awaits statements of one transaction that were sent without waiting for each other: they run one after the other. Unlike
- * `Promise.all` it also awaits the others of one that fails, so that none of them is sent after the ROLLBACK.
+ * `Promise.all` it also awaits the others of one that fails, so that none of them is sent after the ROLLBACK, which must not be
+ * sent itself if one of them lost the connection.
  */
 export async function pipelined<T extends readonly unknown[]>(
   work: { [K in keyof T]: Promise<T[K]> },
 ): Promise<T> {
   const results = await Promise.allSettled(work);
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
+  const failed = results.filter((result) => result.status === "rejected");
+  if (failed.length > 0) throw (failed.find(({ reason }) => isConnectionLost(reason)) ?? failed[0]!).reason;
   return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 
