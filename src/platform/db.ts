@@ -80,8 +80,8 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
     },
   }) as unknown as Sql;
   answerWithoutHoles(sql);
-  // The driver's own TLS is laid over sockets of its own only.
-  if (!sql.options.ssl) Object.assign(sql.options, { socket: openSocket });
+  // The driver lays TLS over sockets of its own only, and tries several hosts with these.
+  if (!sql.options.ssl && sql.options.host.length === 1) Object.assign(sql.options, { socket: openSocket });
   return sql;
 }
 
@@ -200,7 +200,9 @@ export async function ping(sql: Sql): Promise<void> {
 
 /** Is the connection gone, or about to go (PostgreSQL said good-bye)? */
 function isConnectionLost(error: unknown): boolean {
-  return /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|57P0|25P03)/.test(sqlState(error) ?? "");
+  return /^(CONNECTION_|CONNECT_TIMEOUT|E(CONN|PIPE|TIMEDOUT|HOST|NET)|57P0|25P0[34])/.test(
+    sqlState(error) ?? "",
+  );
 }
 
 /** SQLSTATE (five characters) or the driver's own code of a failed query; undefined for other errors. */
@@ -233,6 +235,9 @@ const UNAVAILABLE = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
   "EPIPE",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
   "ENOTFOUND",
   "ETIMEDOUT",
   "3D000",
@@ -242,6 +247,7 @@ const UNAVAILABLE = new Set([
   "57P02",
   "57P03",
   "25P03",
+  "25P04",
   "40001",
   "40P01",
   "55P03",
