@@ -908,7 +908,7 @@ export type NewProduct = {
     /**
      * Harmonized System code, dotted or not; kept as digits
      */
-    hs_code?: string;
+    hs_code?: string | null;
     /**
      * ISO 3166-1 alpha-2 code
      */
@@ -948,7 +948,7 @@ export type ChangeProduct = {
     /**
      * Harmonized System code, dotted or not; kept as digits
      */
-    hs_code?: string;
+    hs_code?: string | null;
     /**
      * ISO 3166-1 alpha-2 code
      */

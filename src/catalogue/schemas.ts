@@ -83,7 +83,7 @@ const fields = {
   category: line(100).nullable().openapi({ example: "Kitchen" }),
   prices: Prices.nullable(),
   weight_grams: WeightGrams.nullable(),
-  hs_code: HsCode.nullable(),
+  hs_code: HsCode.nullable().openapi({ type: ["string", "null"] }),
   country_of_origin: Country.nullable(),
   status: Status,
   attributes: Attributes.nullable(),

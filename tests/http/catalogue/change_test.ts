@@ -1,5 +1,6 @@
 import { testWithRedis } from "../../support/database.ts";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { openApiDocument } from "../../../src/app.ts";
 import { productKey } from "../../../src/catalogue/get_product.ts";
 import { startTestApp } from "../../support/app.ts";
 import { at, count, create, eventsOf } from "./products.ts";
@@ -231,4 +232,20 @@ Deno.test("orders can be placed for a product while staff change it", async () =
     const answer = await app.request("PATCH", at("MUG"), { token, body: { name: "Cup" } });
     assertEquals(answer.status, 200);
   });
+});
+
+Deno.test("whatever a product can be without, a change can clear, and the contract says so", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  await create(app, token, FULL);
+  const cleared = { category: null, weight_grams: null, hs_code: null, country_of_origin: null };
+  const { status, body } = await app.request("PATCH", at("MUG"), { token, body: cleared });
+  assertEquals([status, { ...body, ...cleared }], [200, body]);
+  // deno-lint-ignore no-explicit-any -- the document is JSON
+  const { ChangeProduct, NewProduct }: any = openApiDocument().components!.schemas;
+  for (const field of Object.keys(cleared)) {
+    for (const { properties } of [ChangeProduct, NewProduct]) {
+      assertEquals(properties[field].type.at(-1), "null", field);
+    }
+  }
 });
