@@ -63,8 +63,10 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
   const by = sortKey(tx, filter.sort);
   const [direction, beyond] = filter.sort.startsWith("-") ? [tx`desc`, tx`<`] : [tx`asc`, tx`>`];
   const status = filter.status === "any" ? null : filter.status;
-  const { category = null, country_of_origin = null, updated_since = null, currency, cursor } = filter;
+  const { category = null, country_of_origin = null, currency, cursor } = filter;
   const hsCodes = filter.hs_code === undefined ? null : `${filter.hs_code}%`;
+  // As a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more.
+  const updatedSince = filter.updated_since === undefined ? null : Date.parse(filter.updated_since);
   const search = filter.q === undefined ? null : searchParts(filter.q);
   return await tx<ListedProduct[]>`
     select ${productColumns(tx)}, ${by?.text ?? tx`null`} as sort_key
@@ -78,7 +80,7 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
       and (${category}::text is null or p.category = ${category})
       and (${country_of_origin}::text is null or p.country_of_origin = ${country_of_origin})
       and (${hsCodes}::text is null or p.hs_code like ${hsCodes})
-      and (${updated_since}::timestamptz is null or p.updated_at >= ${updated_since})
+      and (${updatedSince}::float8 is null or p.updated_at >= to_timestamp(${updatedSince}::float8 / 1000))
       and (${search && search.words}::text is null or p.search @@ (
         websearch_to_tsquery('simple', ${search && search.words})
         || (websearch_to_tsquery('simple', ${search && search.others}) && to_tsquery('simple', ${

@@ -1,5 +1,5 @@
 import type { Fragment, Sql } from "../platform/db.ts";
-import { madeWithin } from "../platform/made_within.ts";
+import { madeWithin, timeOf } from "../platform/made_within.ts";
 import type { ListOrders } from "./list_orders.ts";
 import type { Order, Sort } from "./order.ts";
 import { orderColumns } from "./queries.ts";
@@ -70,8 +70,8 @@ export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort 
       ? sql`and o.external_reference = ${filter.external_reference}`
       : sql``,
     madeWithin(sql, { id, at: sql`o.created_at` }, filter),
-    filter.placed_from !== undefined ? sql`and o.placed_at >= ${filter.placed_from}` : sql``,
-    filter.placed_to !== undefined ? sql`and o.placed_at < ${filter.placed_to}` : sql``,
+    filter.placed_from !== undefined ? sql`and o.placed_at >= ${timeOf(sql, filter.placed_from)}` : sql``,
+    filter.placed_to !== undefined ? sql`and o.placed_at < ${timeOf(sql, filter.placed_to)}` : sql``,
     filter.cursor !== undefined ? sql`and ${sort.after(sql, id, filter.cursor.slice(1))}` : sql``,
   ];
   // Of several lines with the SKU only the first counts: unlike `distinct`, that keeps the index's order.

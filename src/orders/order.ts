@@ -221,16 +221,29 @@ function refuseStaffFields(actor: Actor, input: PlaceOrder): void {
   });
 }
 
+const FIRST_TIME = Date.parse("0001-01-01T00:00:00Z");
+
 function refuseHeader(now: Date, input: PlaceOrder, facts: PlacingFacts): void {
   const errors: FieldError[] = [];
   if (!facts.ownerActive) {
     errors.push({ pointer: "/user_id", code: "unknown_user", message: "There is no such active account." });
   }
-  if (input.placed_at !== undefined && new Date(input.placed_at) > now) {
-    errors.push({ pointer: "/placed_at", code: "in_future", message: "must not be in the future" });
-  }
+  const wrongTime = refusePlacedAt(now, input);
+  if (wrongTime) errors.push(wrongTime);
   if (errors.length > 0) throw refused(errors);
   if (facts.takenBy) throw referenceTaken(facts.takenBy);
+}
+
+/** What is wrong with the time that an order is said to have been placed at. */
+export function refusePlacedAt(now: Date, { placed_at }: PlaceOrder): FieldError | undefined {
+  if (placed_at === undefined) return undefined;
+  const time = Date.parse(placed_at);
+  if (time > now.getTime()) {
+    return { pointer: "/placed_at", code: "in_future", message: "must not be in the future" };
+  }
+  if (time < FIRST_TIME) {
+    return { pointer: "/placed_at", code: "too_early", message: "must be in the year 1 or later, in UTC" };
+  }
 }
 
 function refuseLine(

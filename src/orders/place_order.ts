@@ -15,6 +15,7 @@ import {
   type PlacingFacts,
   productOf,
   referenceTaken,
+  refusePlacedAt,
 } from "./order.ts";
 import { isLanded } from "./pricing.ts";
 import {
@@ -83,8 +84,10 @@ async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<
   const products = input.items.flatMap((item) => productOf(facts, item) ?? []);
   const trade = await readTradeFacts(ctx.sql, {
     destination: input.ship_to.country,
-    // Only staff may say when it was placed: others are refused for it.
-    on: isStaff(actor) && input.placed_at !== undefined ? new Date(input.placed_at) : now,
+    // Only staff may say when it was placed, and not any time: the others are refused for it.
+    on: isStaff(actor) && input.placed_at !== undefined && !refusePlacedAt(now, input)
+      ? new Date(input.placed_at)
+      : now,
     currencies: [input.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
     products,
   });

@@ -14,13 +14,16 @@ export function madeWithin(
   { created_from, created_to }: { created_from?: string; created_to?: string },
 ): Fragment {
   const idAt = (text: string, skewMs: number) => firstIdAt(new Date(Date.parse(text) + skewMs));
-  // As numbers, since text has no year 0.
-  const time = (text: string) => sql`to_timestamp(${Date.parse(text)}::float8 / 1000)`;
   const from = created_from === undefined
     ? sql``
-    : sql`and ${at} >= ${time(created_from)} and ${id} >= ${idAt(created_from, -SKEW_MS)}`;
+    : sql`and ${at} >= ${timeOf(sql, created_from)} and ${id} >= ${idAt(created_from, -SKEW_MS)}`;
   const to = created_to === undefined
     ? sql``
-    : sql`and ${at} < ${time(created_to)} and ${id} < ${idAt(created_to, SKEW_MS)}`;
+    : sql`and ${at} < ${timeOf(sql, created_to)} and ${id} < ${idAt(created_to, SKEW_MS)}`;
   return sql`${from} ${to}`;
+}
+
+/** A caller's time, as a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more. */
+export function timeOf(sql: Sql, text: string): Fragment {
+  return sql`to_timestamp(${Date.parse(text)}::float8 / 1000)`;
 }

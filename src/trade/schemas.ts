@@ -4,7 +4,8 @@ import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 
 /** A calendar day, as laws and reference rates name theirs. */
-export const Day = z.iso.date().openapi({ description: "Calendar day (ISO 8601)", example: "2026-01-01" });
+export const Day = z.iso.date().refine((day) => !day.startsWith("0000"), "must be in the year 1 or later")
+  .openapi({ description: "Calendar day (ISO 8601)", example: "2026-01-01" });
 
 /** A fraction as a decimal number in text, so that no digit is lost: 0.12 is 12 %, and 12 is a mistake. */
 const fraction = (whole: string) =>

@@ -341,3 +341,14 @@ Deno.test("A law that says two things of the same goods, names no territory, or 
   const percent = await send({ tax: { ...tax, rates: [{ rate: "19" }] } });
   assertEquals({ twice, territory, percent }, { twice: 422, territory: 422, percent: 422 });
 });
+
+Deno.test("A day of the year 0, which cannot be kept, is refused by name", async () => {
+  await using app = await startTestApp({}, { clock: new DayClock() });
+  const { token } = await app.user("staff");
+  for (const path of ["schedules?", "exchange-rates?", "duty-rates?destination=DE&hs_code=691200&"]) {
+    const { status, body } = await app.request("GET", `/v1/trade/${path}on=0000-01-01`, { token });
+    assertEquals([status, body.errors?.[0].pointer], [422, "query/on"], path);
+  }
+  const { status, body } = await sendSchedule(app, token, { effective_from: "0000-12-31" });
+  assertEquals([status, body.errors?.[0].pointer], [422, "/effective_from"]);
+});
