@@ -94,12 +94,12 @@ export const ListQuery = z.strictObject({
   low_stock: z.enum(["true", "false"]).transform((value) => value === "true").optional()
     .openapi({ description: "Only levels at or below their threshold" }),
   sku_prefix: text(1, 64).optional().openapi({ description: "Only SKUs that begin so" }),
-  cursor: cursor(z.tuple([z.string()])),
+  cursor: cursor(z.tuple([Sku])),
   limit: Limit,
 });
 
 export const MovementsQuery = z.strictObject({
   location: LocationQuery.shape.location,
-  cursor: cursor(z.tuple([z.int()])),
+  cursor: cursor(z.tuple([z.int32()])),
   limit: Limit,
 });

@@ -362,3 +362,23 @@ Deno.test("What there is of a draft is for staff only: to all others its SKU is 
     }
   }
 });
+
+Deno.test("A cursor that no page gave is refused by name, whatever it holds", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const { sku } = await addProduct(app);
+  const lists: [path: string, positions: unknown[]][] = [
+    ["/v1/inventory", ["\0", "a\0", "", 1]],
+    [`/v1/inventory/${sku}/movements`, [Number.MAX_SAFE_INTEGER, 1.5, "1"]],
+  ];
+  for (const [path, positions] of lists) {
+    for (const position of positions) {
+      const cursor = btoa(JSON.stringify([position])).replaceAll("=", "").replaceAll("+", "-").replaceAll(
+        "/",
+        "_",
+      );
+      const { status, body } = await app.request("GET", `${path}?cursor=${cursor}`, { token });
+      assertEquals([status, body.errors?.[0].pointer], [422, "query/cursor"], `${path} ${position}`);
+    }
+  }
+});
