@@ -71,7 +71,7 @@ Deno.test("Everything that is wrong with a CSV is said by line and field", () =>
     faults(
       "csv",
       "Date,USD,JPY\n2026-11-20,1.1,N/A\n30 February 2026,1.1,2\n2026-11-19,0.0,1e3\n2026-11-18,,-1\n" +
-        "2026-11-23,1,1\n2026-11-20,1.2,0.123456789\n1 Nov 2026,N/A,1\n",
+        "2026-11-23,1,1\n2026-11-20,1.2,0.123456789\n1 Nov 2026,N/A,1\n0000-01-01,1,1\n",
     ),
     [
       "/3/Date Date must be a day such as 2026-11-20 or 20 November 2026",
@@ -83,6 +83,7 @@ Deno.test("Everything that is wrong with a CSV is said by line and field", () =>
       "/7/USD USD is there twice for 2026-11-20",
       "/7/JPY JPY must be a decimal number above 0 with at most 8 decimals, such as 1.0874",
       "/8/Date Date must be a day such as 2026-11-20 or 20 November 2026",
+      "/9/Date Date must be a day such as 2026-11-20 or 20 November 2026",
     ],
   );
   assertEquals(faults("csv", "Date,USD\n2026-11-20,1.1,2\n2026-11-19\n"), [
