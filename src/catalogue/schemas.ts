@@ -37,6 +37,7 @@ export const HsCode = z.string().max(20).transform((written, context) => {
   return z.NEVER;
 }).openapi({
   type: "string",
+  maxLength: 20,
   description: "Harmonized System code, dotted or not; kept as digits",
   example: "6912.00.23",
 });
@@ -103,6 +104,7 @@ const MinorUnits = z.string().regex(/^\d{1,15}$/, "must be whole minor units, su
   .openapi({
     type: "integer",
     minimum: 0,
+    maximum: 999_999_999_999_999,
     description: "In minor units of `currency`, which must be given",
     example: 1000,
   });

@@ -46,6 +46,8 @@ const Types = text(1, 1000).transform((list, context) =>
   })
 ).openapi({
   type: "string",
+  minLength: 1,
+  maxLength: 1000,
   description: "Types, or all that begin alike as `order.*`; several with commas",
   example: "order.*,inventory.updated",
 });

@@ -21,7 +21,7 @@ export function cursor<T extends Position>(position: z.ZodType<T>) {
       message: "must be the next_cursor of an earlier page with the same sort",
     });
     return z.NEVER;
-  }).optional().openapi({ type: "string", description: "`next_cursor` of the page before" });
+  }).optional().openapi({ type: "string", maxLength: 2000, description: "`next_cursor` of the page before" });
 }
 
 /** `{ data, next_cursor }` as a list answers it. */

@@ -14,13 +14,14 @@ const Types = z.string().max(1000).transform((list, context) => {
     message: `must be up to ${MAX_PATTERNS} types of events, such as order.*,inventory.updated`,
   });
   return z.NEVER;
-}).openapi({ type: "string" });
+}).openapi({ type: "string", maxLength: 1000 });
 
 const Ticket = z.string().regex(/^[\w-]{43}$/, "must be a ticket from POST /v1/events/tickets");
 
 export const StreamQuery = z.strictObject({
   after: Position.openapi({
     type: "integer",
+    minimum: 0,
     description: "Begin behind this position, the last `id` that you had. Left out: from now on.",
     example: 1042,
   }),
@@ -37,6 +38,7 @@ export const StreamQuery = z.strictObject({
 export const StreamHeaders = z.object({
   "last-event-id": Position.openapi({
     type: "integer",
+    minimum: 0,
     description: "The last `id` that you had; counts for more than `after`. EventSource sends it by itself.",
     example: 1042,
   }),

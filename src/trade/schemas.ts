@@ -246,6 +246,8 @@ const Bands = z.array(Band).min(1).max(MAX_BANDS).superRefine((bands, context) =
 const Countries = z.array(Country).min(1).max(300).transform((codes) => [...new Set(codes)].sort()).openapi({
   type: "array",
   items: { type: "string" },
+  minItems: 1,
+  maxItems: 300,
   description: "Where it delivers to",
   example: ["AT", "DE"],
 });

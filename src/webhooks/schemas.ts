@@ -21,6 +21,7 @@ const Url = z.string().trim().max(MAX_URL_LENGTH).transform((value, context) => 
 }).openapi({
   type: "string",
   format: "uri",
+  maxLength: MAX_URL_LENGTH,
   description: "https, on the public internet, without a user name in it",
   example: "https://shop.example.com/webhooks",
 });
@@ -33,7 +34,9 @@ const EventTypes = z.array(
   }),
 ).min(1).max(50).transform((patterns) => [...new Set(patterns)]).openapi({
   type: "array",
-  items: { type: "string" },
+  items: { type: "string", maxLength: 100 },
+  minItems: 1,
+  maxItems: 50,
   description: "Types of events (`order.created`), families of them (`order.*`), or `*` for all",
   example: ["order.*", "product.updated"],
 });
