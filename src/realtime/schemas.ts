@@ -4,7 +4,9 @@ import { Timestamp } from "../http/schemas.ts";
 
 const MAX_PATTERNS = 20;
 
-const Position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+/** Nothing else is a number here: an empty one would begin with the whole log. */
+const Position = z.string().regex(/^\d{1,15}$/, "must be the id of an event, or 0").transform(Number)
+  .optional();
 
 const Types = z.string().max(1000).transform((list, context) => {
   const meant = list.split(",").map((pattern) => typesMatching(pattern.trim()));
@@ -22,6 +24,7 @@ export const StreamQuery = z.strictObject({
   after: Position.openapi({
     type: "integer",
     minimum: 0,
+    maximum: 999_999_999_999_999,
     description: "Begin behind this position, the last `id` that you had. Left out: from now on.",
     example: 1042,
   }),
@@ -39,6 +42,7 @@ export const StreamHeaders = z.object({
   "last-event-id": Position.openapi({
     type: "integer",
     minimum: 0,
+    maximum: 999_999_999_999_999,
     description: "The last `id` that you had; counts for more than `after`. EventSource sends it by itself.",
     example: 1042,
   }),
