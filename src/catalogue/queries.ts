@@ -1,4 +1,5 @@
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import { boundMs } from "../platform/made_within.ts";
 import { isProductId, type Product } from "./product.ts";
 import type { ProductFilter, ProductPosition, ProductSort } from "./product_filter.ts";
 
@@ -66,7 +67,7 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
   const { category = null, country_of_origin = null, currency, cursor } = filter;
   const hsCodes = filter.hs_code === undefined ? null : `${filter.hs_code}%`;
   // As a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more.
-  const updatedSince = filter.updated_since === undefined ? null : Date.parse(filter.updated_since);
+  const updatedSince = filter.updated_since === undefined ? null : boundMs(filter.updated_since);
   const search = filter.q === undefined ? null : searchParts(filter.q);
   return await tx<ListedProduct[]>`
     select ${productColumns(tx)}, ${by?.text ?? tx`null`} as sort_key

@@ -23,7 +23,12 @@ export function madeWithin(
   return sql`${from} ${to}`;
 }
 
-/** A caller's time, as a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more. */
+/** A bound that a caller set, as a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more. */
 export function timeOf(sql: Sql, text: string): Fragment {
-  return sql`to_timestamp(${Date.parse(text)}::float8 / 1000)`;
+  return sql`to_timestamp(${boundMs(text)}::float8 / 1000)`;
+}
+
+/** Times are kept in whole milliseconds: one is before a bound within a millisecond if it is before the next. */
+export function boundMs(text: string): number {
+  return Date.parse(text) + (/\.\d{3}\d*[1-9]/.test(text) ? 1 : 0);
 }

@@ -37,6 +37,12 @@ Deno.test("A list takes any time of RFC 3339 for a bound, whatever its offset an
     }
     assertEquals(await found("/v1/products", "updated_since", time), [200, 1], time);
   }
+  const [order] = (await app.request("GET", "/v1/orders", { token: user.token })).body.data;
+  const within = order.placed_at.replace("Z", "001Z");
+  for (const field of ["created", "placed"]) {
+    assertEquals(await found("/v1/orders", `${field}_from`, within), [200, 0], `${field} ${within}`);
+    assertEquals(await found("/v1/orders", `${field}_to`, within), [200, 1], `${field} ${within}`);
+  }
   assertEquals(await found("/v1/orders", "placed_from", "9999-12-31T23:59:59-00:01"), [422, undefined]);
   assertEquals(await found("/v1/products", "updated_since", "2999-12-31T23:59:59-23:59"), [200, 0]);
 });
