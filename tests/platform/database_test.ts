@@ -3,7 +3,7 @@ import { openDatabase, transaction } from "../../src/platform/db.ts";
 import pg from "pg";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
-import { freePort, Wire } from "./redis_server.ts";
+import { NOBODY, Wire } from "./redis_server.ts";
 
 Deno.test("Arrays arrive whole over connections that were never used before, whatever is in them", async () => {
   await using database = await testDatabase();
@@ -54,7 +54,7 @@ Deno.test("A statement that ends halfway leaves no holes in the next one's rows"
 });
 
 Deno.test("A server that ends every connection at once is told of, each time and soon", async () => {
-  await using wire = new Wire(freePort());
+  await using wire = new Wire(NOBODY);
   const sql = openDatabase({
     databaseUrl: `postgres://nobody@127.0.0.1:${wire.port}/x`,
     databasePoolSize: 1,

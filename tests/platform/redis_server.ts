@@ -61,6 +61,9 @@ export async function startRedis(port: number = freePort()): Promise<RedisServer
   };
 }
 
+/** Port 1, tcpmux: a target of a `Wire` at which nobody listens, nor begins to while a test runs. */
+export const NOBODY = 1;
+
 /** A wire to a port on this machine that can be cut (connections break, new ones are refused) or go silent. */
 export class Wire {
   readonly port = freePort();

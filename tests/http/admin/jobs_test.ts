@@ -4,7 +4,7 @@ import { openDatabase, transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { Bell } from "../../../src/platform/bell.ts";
 import { Jobs } from "../../../src/platform/jobs.ts";
-import { freePort, Wire } from "../../platform/redis_server.ts";
+import { NOBODY, Wire } from "../../platform/redis_server.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, eventsOf, place, tally } from "../../support/orders.ts";
 import { doJobs, readLog } from "../../support/worker.ts";
@@ -304,7 +304,7 @@ async function logIn(app: TestApp, password: string) {
 }
 
 Deno.test("Where the queues' connection is ended at once, staff are told to try again", async () => {
-  await using wire = new Wire(freePort());
+  await using wire = new Wire(NOBODY);
   await using app = await startTestApp({}, (config) => {
     const url = new URL(config.databaseUrl);
     url.host = `127.0.0.1:${wire.port}`;
