@@ -21,12 +21,11 @@ export async function recordConsignee(
   ctx: Ctx,
   input: { orderId: string; consignee: Consignee },
 ): Promise<StoredConsignee> {
-  // Before the transaction: in it nothing else than statements is waited for, so that none follows on a lost connection.
-  const sealed = await sealConsignee(ctx.config.consigneeKeys, input.orderId, input.consignee);
   return await transaction(ctx.sql, async (tx) => {
     const order = await lockOrder(tx, input.orderId);
     if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
     if (!isStaff(ctx.actor)) refuseTooLate(order);
+    const sealed = await sealConsignee(ctx.config.consigneeKeys, order.id, input.consignee);
     const stored = await upsertConsignee(tx, sealed, ctx.clock.now());
     await appendEvents(tx, ctx, [{
       event: consigneeRecorded,

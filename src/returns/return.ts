@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { type Actor, isStaff } from "../platform/ctx.ts";
-import type { OrderItem } from "../orders/mod.ts";
-import type { Refund } from "../payments/mod.ts";
+import type { Order, OrderItem } from "../orders/mod.ts";
+import { owedPart, type Refund } from "../payments/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import type { ChangeReturnBody, ReceiptBody, ReturnSchema } from "./schemas.ts";
 
@@ -158,6 +158,7 @@ export function unitsNotRefunded(
  * @throws refund_refused while it is not known whether what is given otherwise goes back
  */
 export function amountFailed(
+  order: Pick<Order, "status">,
   { refund }: Pick<Return, "refund">,
   refunds: readonly Refund[],
 ): number | undefined {
@@ -165,6 +166,7 @@ export function amountFailed(
     status === "failed" && refund !== null && (id === refund.id || follows === refund.id)
   );
   if (failed.length === 0) return undefined;
+  const takenOffSale = (each: Refund) => each.amount - owedPart(order, each);
   const since = failed.map(({ updated_at }) => updated_at).sort()[0]!;
   const others = refunds.filter((each) => {
     const { items, return_id } = refunds.find(({ id }) => id === each.follows) ?? each;
@@ -176,11 +178,6 @@ export function amountFailed(
   const amount = failed.reduce((sum, each) => sum + each.amount, 0);
   const isWhole = given === 0 && failed.some(({ items }) => items.length > 0);
   return isWhole ? undefined : Math.max(0, amount - given);
-}
-
-/** The rest of a refund was owed to the customer anyway. */
-function takenOffSale({ goods_amount, shipping_amount, duty_amount, tax_amount }: Refund): number {
-  return goods_amount + shipping_amount + duty_amount + tax_amount;
 }
 
 function refundUnderWay(): AppError {

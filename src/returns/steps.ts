@@ -122,7 +122,7 @@ async function refundReceived(
     if (!isPending && isNothingLeft(error)) return null;
     throw error;
   };
-  const amount = amountFailed(ret, refunds);
+  const amount = amountFailed(order, ret, refunds);
   if (amount === 0) return null;
   if (amount !== undefined) {
     const rest = { amount, reason: ask.reason ?? ret.reason, return_id: ret.id };
