@@ -1,7 +1,7 @@
-import type { Context } from "hono";
 import type { z } from "@hono/zod-openapi";
 import { ConsigneeBody, ConsigneeSchema, type StoredConsignee } from "../consignees/mod.ts";
-import { type AppEnv, endpoint, json, router } from "../http/router.ts";
+import { isTagged } from "../http/etag.ts";
+import { endpoint, json, router } from "../http/router.ts";
 import { getConsignee } from "./get_consignee.ts";
 import { getInvoice } from "./get_invoice.ts";
 import { recordConsignee } from "./record_consignee.ts";
@@ -85,7 +85,7 @@ documentRoutes.openapi(
   }),
   async (c) => {
     const { invoice, tag } = await getInvoice(c.get("ctx"), c.req.valid("param").id);
-    if (isKnown(c, tag)) return c.body(null, 304);
+    if (isTagged(c, tag)) return c.body(null, 304);
     const { drawInvoice } = await import("./draw_invoice.ts"); // fonts and PDF: half a second that no start needs
     return c.body(await drawInvoice(invoice), 200, {
       "Content-Type": "application/pdf",
@@ -94,13 +94,6 @@ documentRoutes.openapi(
     });
   },
 );
-
-/** Sets `ETag`; true when the caller has this edition already. */
-function isKnown(c: Context<AppEnv>, tag: string): boolean {
-  c.set("etag", tag);
-  return c.req.header("If-None-Match")?.split(",").some((each) => each.trim().replace(/^W\//, "") === tag) ??
-    false;
-}
 
 function consigneeView(stored: StoredConsignee): z.infer<typeof ConsigneeSchema> {
   const { order_id, id_type, masked_name, masked_id, created_at, updated_at } = stored;

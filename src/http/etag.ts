@@ -4,18 +4,20 @@ import { AppError } from "../platform/errors.ts";
 
 /** Sets `ETag`; true when the caller has this version already (`If-None-Match`), so that a 304 will do. */
 export function isUnchanged(c: Context, version: number): boolean {
-  return isKnown(c, `"${version}"`);
+  return isTagged(c, `"${version}"`);
 }
 
 /** Like `isUnchanged`, for what also changes without a new version: its tag is made of all that is answered. */
 export function isSame(c: Context, answer: object): boolean {
-  return isKnown(c, `"${createHash("sha256").update(JSON.stringify(answer)).digest("base64url")}"`);
+  return isTagged(c, `"${createHash("sha256").update(JSON.stringify(answer)).digest("base64url")}"`);
 }
 
-function isKnown(c: Context, tag: string): boolean {
+/** As {@link isUnchanged}, for a tag that is known already. Compared weakly, and `*` is any (RFC 9110, 13.1.2). */
+export function isTagged(c: Context, tag: string): boolean {
   c.set("etag", tag);
-  const known = c.req.header("If-None-Match");
-  return known !== undefined && known.split(",").some((each) => each.trim().replace(/^W\//, "") === tag);
+  const known = c.req.header("If-None-Match")?.split(",").map((each) => each.trim().replace(/^W\//, "")) ??
+    [];
+  return known.includes(tag) || known.includes("*");
 }
 
 /** The version that `If-Match` demands; undefined when the caller did not ask. @throws invalid_request */

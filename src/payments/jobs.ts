@@ -1,13 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import { defineJob, ROUND } from "../platform/jobs.ts";
 
+/** A provider may be away for long, and nobody else will ask: about a day, the later ones an hour apart. */
+const A_DAY_OF_RETRIES = { retryLimit: 34, retryDelay: 5, retryDelayMax: 3600 };
+
 /** Gives back what an order does not want: made where one with money ends, or money arrives too late or twice. */
 export const settleOrder = defineJob("payments.settle_order", "payments", z.object({ order_id: z.uuid() }), {
   work: "outside",
   batchSize: 10,
-  retryLimit: 10,
-  retryDelay: 5,
-  retryDelayMax: 3600,
+  ...A_DAY_OF_RETRIES,
   timeLimit: 120,
   heartbeat: 10,
 });
@@ -20,9 +21,7 @@ export const handleWebhook = defineJob(
   {
     work: "outside",
     batchSize: 10,
-    retryLimit: 10,
-    retryDelay: 2,
-    retryDelayMax: 600,
+    ...A_DAY_OF_RETRIES,
     timeLimit: 60,
     heartbeat: 10,
   },
