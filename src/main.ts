@@ -18,7 +18,7 @@ if (config.ephemeralSecret) {
 }
 if (!config.redis) {
   log.warn(
-    "No Redis: cache and rate limits run in this process, so each API process counts and caches for itself.",
+    "No Redis: nothing is cached, and each API process counts requests for its rate limits by itself.",
   );
 }
 await orExit(() => createFirstAdmin(systemCtx(deps, "start")));

@@ -116,7 +116,10 @@ function authorise(actor: Actor, policy: Policy): void {
   }
 }
 
-/** Requests count per user, or else per address; logins and registrations count per address, on a limit of their own. */
+/**
+ * Requests count per user, or else per address; logins, registrations and new passwords count per address, on a limit
+ * of their own.
+ */
 function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): Bucket[] {
   const { times, seconds, staffTimes, loginTimes } = c.get("deps").config.rateLimit;
   if (options.rateLimit === "login") {

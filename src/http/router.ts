@@ -42,7 +42,7 @@ export interface EndpointOptions {
   idempotent?: boolean | "required";
   /** Honours `If-Match`: for changes to one resource. */
   conditional?: boolean;
-  /** Counts on the tighter limit of logins and registrations. */
+  /** Counts on the tighter limit of logins, registrations and new passwords. */
   rateLimit?: "login";
   /**
    * For public calls whose body carries the credentials: OAuth2 clients send `Basic` of their own along, or the
