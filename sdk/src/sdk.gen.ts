@@ -989,7 +989,7 @@ export class Waybill extends HeyApiClient {
     /**
      * The order's commercial invoice, as PDF
      *
-     * For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that leave the seller's country need all of it: what is missing is named (409). Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.
+     * For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that leave the seller's country, other than within the EU, need all of it: what is missing is named (409). Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.
      */
     public getCommercialInvoice<ThrowOnError extends boolean = false>(options: Options<GetCommercialInvoiceData, ThrowOnError>): RequestResult<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError>({
@@ -1665,7 +1665,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Follow events live (Server-Sent Events)
      *
-     * Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its account loses its rights, and when more than 1,000 events or 1 MiB wait for a client that reads too slowly. At most 20 streams for each user. `id` is the event's position, `event` its type, `data` the event as JSON, which the answer's schema and example show. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the stream has come.
+     * Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its account loses its rights, and when more than 1 MiB waits for a client that reads too slowly. At most 20 streams for each user and server process. `id` is the event's position, `event` its type, `data` the event as JSON, which the answer's schema and example show. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the stream has come. No more than 1,000 events wait for a client.
      *
      * ```
      * id: 1043

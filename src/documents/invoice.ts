@@ -63,7 +63,8 @@ const countries = new Intl.DisplayNames(["en"], { type: "region" });
  * @see European Commission, Access2Markets, "Documents for customs clearance: commercial invoice"; UNECE
  *   Recommendation 6, "Aligned invoice layout key for international trade"; Universal Postal Union, CN 23, notes on
  *   completion
- * @throws document_incomplete with everything that is missing, where the goods leave the seller's country
+ * @throws document_incomplete for an order that sends nothing, and with everything that is missing where the goods leave
+ *   the seller's country other than within the EU
  */
 export function draftInvoice(
   { seller, shipFromCountry }: Pick<Config, "seller" | "shipFromCountry">,

@@ -18,8 +18,8 @@ const STREAM_POLICY: EndpointOptions = {
 const WHAT_COMES =
   "Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on " +
   "after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its " +
-  "account loses its rights, and when more than 1,000 events or 1 MiB wait for a client that reads too slowly. At most " +
-  "20 streams for each user. ";
+  "account loses its rights, and when more than 1 MiB waits for a client that reads too slowly. At most 20 streams for " +
+  "each user and server process. ";
 const FRAMES =
   '```\nid: 1043\nevent: order.created\ndata: {"id":"0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11", …}\n\n: heartbeat\nid: 1050\n```';
 
@@ -55,7 +55,7 @@ realtimeRoutes.openapi(
     description: WHAT_COMES +
       "`id` is the event's position, `event` its type, `data` the event as JSON, which the answer's schema and example " +
       "show. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the " +
-      "stream has come.\n\n" + FRAMES,
+      "stream has come. No more than 1,000 events wait for a client.\n\n" + FRAMES,
     request: { query: StreamQuery, headers: StreamHeaders },
     responses: {
       200: {
@@ -82,8 +82,8 @@ realtimeRoutes.openapi(
     description: WHAT_COMES +
       'Text frames with JSON: `{"type":"event","event":…}`, `{"type":"heartbeat","position":1050}` at the beginning ' +
       'and every 15 seconds, `{"type":"error","code":…,"detail":…}`. The client may send `{"action":"ping"}`. Closed ' +
-      "with 1008 (token, rights, or over 100 frames in 10 seconds), 1009 (a frame over 64 KiB), 1012 (restart) or 1013 " +
-      "(too slow).",
+      "with 1008 (token, rights, or over 100 frames in 10 seconds), 1009 (a frame over 64 KiB), 1011 (a failure of the " +
+      "server), 1012 (restart) or 1013 (too slow).",
     request: { query: StreamQuery },
     responses: { 101: { description: "From here on it is a WebSocket." } },
   }),
