@@ -1,6 +1,5 @@
 import type { Order } from "./order.ts";
 
-/** Two mugs to Berlin: the document's example. */
 const SHIP_TO = {
   name: "Ada Lovelace",
   lines: ["Hauptstr. 1"],
@@ -8,6 +7,7 @@ const SHIP_TO = {
   postal_code: "10115",
   country: "DE",
 };
+/** Two mugs to Berlin: the document's example. */
 export const EXAMPLE_ORDER: Order = {
   id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   number: "WB-100001",

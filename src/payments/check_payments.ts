@@ -18,7 +18,7 @@ const LOST_AFTER_MS = 10 * 60_000;
 /**
  * Asks providers about payments in doubt, the longest first, and tries refunds again that were not answered.
  *
- * @returns how many it looked at; fewer than a full batch means that no more are due
+ * @returns after a full batch, that more may be due
  */
 export async function checkDuePayments(ctx: Ctx, signal: AbortSignal): Promise<{ mayBeMore: boolean }> {
   const payments = await listDuePayments(ctx.sql, ctx.clock.now(), AT_ONCE);

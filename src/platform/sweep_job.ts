@@ -2,7 +2,10 @@ import { z } from "@hono/zod-openapi";
 import type { Fragment, Sql } from "./db.ts";
 import { defineJob, ROUND } from "./jobs.ts";
 
-/** Deletes what has had its time: idempotency keys, tokens, tickets, old deliveries. */
+/**
+ * Deletes what has had its time: idempotency keys, tokens, tickets, old deliveries and payment webhooks. Also seals
+ * the secrets of webhook endpoints anew that an older key sealed.
+ */
 export const sweep = defineJob("platform.sweep", "default", z.object({}), {
   ...ROUND,
   timeLimit: 600,

@@ -28,7 +28,7 @@ export interface EndpointChanges {
   status?: "enabled" | "disabled";
 }
 
-/** @throws invalid_request for a URL that leads, or may not lead, to a public https address */
+/** @throws invalid_request for a URL that does not lead to a public https address, unless private ones are allowed */
 export async function requirePublicUrl(
   url: string,
   allowPrivateAddresses: boolean,

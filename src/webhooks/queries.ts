@@ -49,7 +49,7 @@ export async function updateEndpoint(tx: Tx, endpoint: Endpoint): Promise<void> 
     where id = ${endpoint.id}`;
 }
 
-/** Puts a new secret in a locked endpoint; the one before signs along until `previousUntil`, if that is given. */
+/** Puts a new secret in a locked endpoint; the one before signs along until its `previous_secret_until`, if it has one. */
 export async function replaceSecret(
   tx: Tx,
   endpoint: Endpoint,
