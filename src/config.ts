@@ -10,7 +10,7 @@ export const COUNTRIES: ReadonlySet<string> = new Set(
 );
 
 /** Which worker processes serve a job: `WORKER_LANES` picks, and each lane has a concurrency of its own. */
-export const LANES = ["default", "orders", "payments", "notifications"] as const;
+const LANES = ["default", "orders", "payments", "notifications"] as const;
 export type Lane = typeof LANES[number];
 
 const text = z.string().trim().min(1);

@@ -5,7 +5,7 @@ import type { Product } from "./product.ts";
 import { findProduct } from "./queries.ts";
 
 /** How long a product may be read from the cache, in milliseconds. Changes are put there at once. */
-export const PRODUCT_TTL_MS = 300_000;
+const PRODUCT_TTL_MS = 300_000;
 
 /** Where a product is cached: under its id and under its SKU. No SKU looks like an id. */
 export const productKey = (ref: string) => `products:${ref}`;

@@ -146,7 +146,7 @@ export const ProductSchema = z.object({
 export const ProductPage = pageSchema(ProductSchema).openapi("ProductPage");
 
 /** A product's id or its SKU; ids in small letters. */
-export const ProductRef = Sku.transform((ref) => isProductId(ref) ? ref.toLowerCase() : ref)
+const ProductRef = Sku.transform((ref) => isProductId(ref) ? ref.toLowerCase() : ref)
   .openapi({
     type: "string",
     description: "The product's id or SKU; a slash in a SKU is sent as `%2F`",

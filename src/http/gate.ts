@@ -8,7 +8,7 @@ import { type Idempotency, requestHash } from "../platform/idempotency.ts";
 import { traceRoute } from "../platform/tracing.ts";
 import type { AppEnv, EndpointOptions, Policy } from "./router.ts";
 
-export const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 const LOGIN_WINDOW_MS = 60_000;
 const ANONYMOUS: Actor = { kind: "anonymous" };
 const RANK = { public: 0, user: 1, staff: 2, admin: 3 } satisfies Record<Policy, number>;

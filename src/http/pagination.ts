@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Page, Position } from "../platform/page.ts";
 
-export const DEFAULT_PAGE_SIZE = 20;
-export const MAX_PAGE_SIZE = 100;
+const DEFAULT_PAGE_SIZE = 20;
+const MAX_PAGE_SIZE = 100;
 
 export const Limit = z.coerce.number().int().min(1).max(MAX_PAGE_SIZE).default(DEFAULT_PAGE_SIZE)
   .openapi({ description: "How many entries at the most", example: DEFAULT_PAGE_SIZE });

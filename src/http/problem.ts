@@ -27,7 +27,7 @@ const TITLES: Record<number, string> = {
 };
 
 /** RFC 9457 problem details, as every error of the API answers. */
-export const ProblemSchema = z.object({
+const ProblemSchema = z.object({
   type: z.string().openapi({ example: "urn:waybill:problem:not_found" }),
   title: z.string().openapi({ example: "Not Found" }),
   status: z.int().openapi({ example: 404 }),

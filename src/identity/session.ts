@@ -1,7 +1,7 @@
 import type { Role } from "../platform/ctx.ts";
 
 /** How long a refresh token is good for, if it is not used. */
-export const REFRESH_TOKEN_MS = 30 * 24 * 60 * 60 * 1000;
+const REFRESH_TOKEN_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** Somebody logged in: for whom an access token may be signed, and the refresh token for the next one. */
 export interface Session {

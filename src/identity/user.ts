@@ -23,7 +23,7 @@ export interface UserChange {
 }
 
 /** Admins, and the system, which acts for whoever may run commands on the server. */
-export function isAdmin(actor: Actor): boolean {
+function isAdmin(actor: Actor): boolean {
   return actor.kind === "system" || (actor.kind === "user" && actor.role === "admin");
 }
 
@@ -33,7 +33,7 @@ export function mayManage(actor: Actor, user: Pick<User, "role">): boolean {
 }
 
 /** Is this the account of the one who acts? */
-export function isOwn(actor: Actor, userId: string): boolean {
+function isOwn(actor: Actor, userId: string): boolean {
   return actor.kind === "user" && actor.userId === userId;
 }
 

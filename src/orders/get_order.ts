@@ -7,7 +7,7 @@ import { findOrder, listOrderEvents } from "./queries.ts";
 import { orderView } from "./view.ts";
 
 /** How long an order may stay in the cache, in milliseconds; each change replaces it at once. */
-export const ORDER_TTL_MS = 300_000;
+const ORDER_TTL_MS = 300_000;
 
 export const orderKey = (id: string) => `orders:${id.toLowerCase()}`;
 

@@ -5,7 +5,7 @@ import { orderProcessed } from "./events.ts";
 import { findScreeningFacts, lockOrders, type ScreeningFacts } from "./queries.ts";
 
 /** An order that contradicts itself: for people to look at, not for a machine to repair. */
-export class ScreeningError extends Error {
+class ScreeningError extends Error {
   override readonly name = "ScreeningError";
 }
 
@@ -38,7 +38,7 @@ export async function processOrders(tx: Tx, ctx: Ctx, ids: string[]): Promise<st
 }
 
 /** What is wrong with an order, in a sentence; undefined where all of it agrees. */
-export function contradictionIn(facts: ScreeningFacts): string | undefined {
+function contradictionIn(facts: ScreeningFacts): string | undefined {
   const { sum_of_lines, sum_with_charges, subtotal, total_price, sale, unshipped, held, status } = facts;
   if (sum_of_lines !== subtotal) return `its lines sum to ${sum_of_lines}, its subtotal is ${subtotal}.`;
   if (sum_with_charges !== total_price) {

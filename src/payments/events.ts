@@ -11,24 +11,24 @@ export const paymentCreated = payment(
   "payment.created",
   "A payment was begun; its provider may not know of it yet.",
 );
-export const paymentUpdated = payment(
+const paymentUpdated = payment(
   "payment.updated",
   "A payment waits for its customer or its provider, or something was learnt of it that changes neither its status nor " +
     "its money.",
 );
-export const paymentAuthorised = payment(
+const paymentAuthorised = payment(
   "payment.authorised",
   "The amount is reserved on the customer's account.",
 );
-export const paymentCaptured = payment(
+const paymentCaptured = payment(
   "payment.captured",
   "Money came in, all of the payment or a part of it.",
 );
-export const paymentFailed = payment(
+const paymentFailed = payment(
   "payment.failed",
   "The payment was declined, or never reached its provider.",
 );
-export const paymentVoided = payment(
+const paymentVoided = payment(
   "payment.voided",
   "What was reserved was let go: all of it, or what a capture of a part had left.",
 );

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { Amount, Country, Currency, Id, Incoterm, Sku, text, Timestamp } from "../http/schemas.ts";
 import { ExplanationSchema } from "../trade/mod.ts";
 
-export const QUOTE_STATUSES = ["open", "used", "expired", "superseded"] as const;
+const QUOTE_STATUSES = ["open", "used", "expired", "superseded"] as const;
 
 export const QuoteBody = z.strictObject({
   destination: Country.optional().openapi({ description: "Where to; the cart's destination unless said" }),

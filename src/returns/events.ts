@@ -5,15 +5,15 @@ import { ReturnSchema } from "./schemas.ts";
 const event = <Name extends `return.${string}`>(type: Name, summary: string) =>
   defineEvent(type, 1, "return", summary, ReturnSchema);
 
-export const returnRequested = event("return.requested", "Units of an order are to come back.");
-export const returnApproved = event("return.approved", "The customer may send the units back.");
-export const returnRejected = event(
+const returnRequested = event("return.requested", "Units of an order are to come back.");
+const returnApproved = event("return.approved", "The customer may send the units back.");
+const returnRejected = event(
   "return.rejected",
   "The units are not taken back; the staff note says why.",
 );
-export const returnCancelled = event("return.cancelled", "The units do not come back after all.");
-export const returnReceived = event("return.received", "Units came back, and were restocked or written off.");
-export const returnRefunded = event(
+const returnCancelled = event("return.cancelled", "The units do not come back after all.");
+const returnReceived = event("return.received", "Units came back, and were restocked or written off.");
+const returnRefunded = event(
   "return.refunded",
   "What came back is refunded, or had been before: then `refund` is null. Whether the money went is told by the refund's own " +
     "events.",

@@ -4,7 +4,7 @@ import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 
 /** A calendar day, as laws and reference rates name theirs. */
-export const Day = z.iso.date().refine((day) => !day.startsWith("0000"), "must be in the year 1 or later")
+const Day = z.iso.date().refine((day) => !day.startsWith("0000"), "must be in the year 1 or later")
   .openapi({ description: "Calendar day (ISO 8601)", example: "2026-01-01" });
 
 /** A fraction as a decimal number in text, so that no digit is lost: 0.12 is 12 %, and 12 is a mistake. */
@@ -156,7 +156,7 @@ export const RateImportSchema = z.object({
   last_day: Day.nullable(),
 }).openapi("ExchangeRateImport");
 
-export const RateSchema = z.object({
+const RateSchema = z.object({
   currency: Currency,
   rate: z.string().openapi({ description: "Units of the currency for one euro", example: "1.0874" }),
   as_of: Day,
@@ -301,7 +301,7 @@ export const OffersQuery = z.strictObject({
   cursor: cursor(z.tuple([z.string()])),
   limit: Limit,
 });
-export const OfferSchema = z.object({
+const OfferSchema = z.object({
   code: OptionCode,
   name: shippingOption.name,
   carrier: shippingOption.carrier,

@@ -51,7 +51,7 @@ interface Books {
   returns: { requested: string; approved: string; received: string };
 }
 
-export async function makeWorld(app: TestApp): Promise<World> {
+async function makeWorld(app: TestApp): Promise<World> {
   const [owner, stranger, staff, admin] = await Promise.all([
     app.user(),
     app.user(),

@@ -169,7 +169,7 @@ export async function expire({ deps }: TestApp): Promise<number> {
 }
 
 /** Orders about which bank and ledger differ, and charges of no order: what either took and gave back. */
-export async function findBankDifferences({ deps: { sql } }: TestApp) {
+async function findBankDifferences({ deps: { sql } }: TestApp) {
   return await sql`
     with bank as (
       select p.order_id, sum(c.amount_captured)::bigint as took, sum(c.amount_refunded)::bigint as gave

@@ -3,7 +3,7 @@ import { extractText, getDocumentProxy } from "unpdf";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, orderBody } from "../../support/orders.ts";
 
-export const SEOUL = {
+const SEOUL = {
   name: "홍길동 Hong Gildong",
   lines: ["서울특별시 강남구 테헤란로 152"],
   city: "Seoul",
