@@ -14,7 +14,7 @@ import {
 import type { Order, OrderStatus } from "./order.ts";
 import type { ChangeOrderBody } from "./schemas.ts";
 import { withState } from "./state.ts";
-import { findTransition } from "./transitions.ts";
+import { refuseTransition } from "./transitions.ts";
 
 export type ChangeOrder = z.infer<typeof ChangeOrderBody>;
 
@@ -43,7 +43,7 @@ export function changeOrder(
   let order: Order = { ...before };
   let transactions: LedgerTransaction[] = [];
   if (input.status !== undefined && input.status !== before.status) {
-    findTransition(before, input.status, actor);
+    refuseTransition(before, input.status, actor);
     refuseByBooks(before, input.status);
     transactions = transactionsOf(before, input.status, left, input.cancel_reason);
     order = transactions.reduce(afterTransaction, order);

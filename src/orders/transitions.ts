@@ -2,32 +2,26 @@ import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Order, OrderStatus } from "./order.ts";
 
+/** Who may make a change; staff may do all that an owner may, and the system everything. */
 type Who = "owner" | "staff" | "system";
 
-interface Transition {
-  /** Who may do it; staff may do all that an owner may. */
-  by: Who;
-}
-
-const staff: Transition = { by: "staff" };
-
 /** Every change of status that somebody can ask for. What is not here is refused. */
-export const TRANSITIONS: Record<OrderStatus, Partial<Record<OrderStatus, Transition>>> = {
-  PENDING: { PAID: staff, CANCELLED: { by: "owner" }, EXPIRED: { by: "system" } },
-  PAID: { PROCESSING: staff, CANCELLED: staff, REFUNDED: staff },
-  PROCESSING: { SHIPPED: staff, CANCELLED: staff, REFUNDED: staff },
-  SHIPPED: { DELIVERED: staff, REFUNDED: staff },
-  DELIVERED: { REFUNDED: staff },
+export const TRANSITIONS: Record<OrderStatus, Partial<Record<OrderStatus, Who>>> = {
+  PENDING: { PAID: "staff", CANCELLED: "owner", EXPIRED: "system" },
+  PAID: { PROCESSING: "staff", CANCELLED: "staff", REFUNDED: "staff" },
+  PROCESSING: { SHIPPED: "staff", CANCELLED: "staff", REFUNDED: "staff" },
+  SHIPPED: { DELIVERED: "staff", REFUNDED: "staff" },
+  DELIVERED: { REFUNDED: "staff" },
   CANCELLED: {},
   EXPIRED: {},
   REFUNDED: {},
 };
 
 /** @throws invalid_transition (with what is possible), forbidden */
-export function findTransition(order: Order, to: OrderStatus, actor: Actor): Transition {
+export function refuseTransition(order: Order, to: OrderStatus, actor: Actor): void {
   const possible = TRANSITIONS[order.status];
-  const transition = possible[to];
-  if (!transition) {
+  const by = possible[to];
+  if (!by) {
     const allowed = Object.keys(possible);
     throw new AppError(
       "invalid_transition",
@@ -42,11 +36,9 @@ export function findTransition(order: Order, to: OrderStatus, actor: Actor): Tra
       },
     );
   }
-  const may = transition.by === "owner" || (transition.by === "staff" && isStaff(actor)) ||
-    actor.kind === "system";
+  const may = by === "owner" || (by === "staff" && isStaff(actor)) || actor.kind === "system";
   if (!may) {
-    const who = transition.by === "system" ? "Waybill itself" : "staff";
+    const who = by === "system" ? "Waybill itself" : "staff";
     throw new AppError("forbidden", `Only ${who} may set an order that is ${order.status} to ${to}.`);
   }
-  return transition;
 }
