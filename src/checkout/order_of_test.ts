@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { consignments } from "../../tests/support/consignments.ts";
-import { ACCOUNTS, afterTransaction, saleOf } from "../orders/ledger/entries.ts";
+import { saleOf } from "../../tests/support/sale_of.ts";
+import { ACCOUNTS, afterTransaction } from "../orders/ledger/entries.ts";
 import { captureOf, type LedgerTransaction, type Order, refundOf } from "../orders/mod.ts";
 import { withState } from "../orders/state.ts";
 import { splitRefund } from "../payments/refund.ts";

@@ -1,10 +1,11 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { exampleOrder } from "../../tests/support/example_order.ts";
+import { saleOf } from "../../tests/support/sale_of.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type ChangeOrder, changeOrder } from "./change.ts";
-import { afterTransaction, saleOf } from "./ledger/entries.ts";
+import { afterTransaction } from "./ledger/entries.ts";
 import { type Order, ORDER_STATUSES, type OrderStatus } from "./order.ts";
 import { withState } from "./state.ts";
 import { TRANSITIONS } from "./transitions.ts";

@@ -38,22 +38,6 @@ export interface RefundParts {
   tax: number;
 }
 
-/** The sale, as it is booked when an order is placed: the customer owes the total. */
-export function saleOf(order: Order): LedgerTransaction {
-  return {
-    order_id: order.id,
-    kind: "sale",
-    currency: order.currency,
-    postings: {
-      receivable: order.total_price,
-      revenue: -order.subtotal,
-      shipping: -order.shipping_total,
-      duty: -order.duty_total,
-      tax: -order.tax_total,
-    },
-  };
-}
-
 /** What is left of the sale, taken back: what was paid and not refunded is owed to the customer from then on. */
 export function cancellationOf(order: Order, left: RefundParts, reason?: string): LedgerTransaction {
   const { goods, shipping, duty, tax } = left;

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { exampleOrder } from "../../../tests/support/example_order.ts";
+import { saleOf } from "../../../tests/support/sale_of.ts";
 import type { Order } from "../order.ts";
 import { balancesOf, entriesOf, totalOf } from "./double_entry.ts";
 import {
@@ -12,7 +13,6 @@ import {
   type LedgerTransaction,
   refundOf,
   type RefundParts,
-  saleOf,
 } from "./entries.ts";
 
 const amount = fc.integer({ min: 0, max: 1_000_000_000 });
@@ -36,17 +36,9 @@ const sumOf = ({ postings }: LedgerTransaction) =>
 const rowOf = ({ postings }: LedgerTransaction) =>
   Object.fromEntries(ACCOUNTS.map((account) => [account, postings[account] ?? 0])) as Record<Account, number>;
 
-Deno.test("A sale, what is captured of it, what is refunded and its cancellation post to these accounts", () => {
-  const order = exampleOrder({
-    subtotal: 1000,
-    shipping_total: 50,
-    duty_total: 20,
-    tax_total: 30,
-    total_price: 1100,
-  });
-  const postings = { receivable: 1100, revenue: -1000, shipping: -50, duty: -20, tax: -30 };
+Deno.test("What is captured of a sale, what is refunded and its cancellation post to these accounts", () => {
+  const order = exampleOrder();
   const of = { order_id: order.id, currency: "EUR" };
-  assertEquals(saleOf(order), { ...of, kind: "sale", postings });
   assertEquals(cancellationOf(order, { goods: 900, shipping: 50, duty: 18, tax: 27 }, "Ordered twice"), {
     ...of,
     kind: "cancellation",
@@ -71,14 +63,12 @@ Deno.test("A sale, what is captured of it, what is refunded and its cancellation
 Deno.test("For all orders every transaction sums to zero, and has the same sum of debits and of credits", () => {
   const parts = fc.record({ goods: amount, shipping: amount, duty: amount, tax: amount });
   fc.assert(fc.property(orders, amount, parts, (order, amount, parts) => {
-    for (
-      const transaction of [
-        saleOf(order),
-        cancellationOf(order, parts),
-        captureOf(order, amount, {}),
-        refundOf(order, amount, parts, {}),
-      ]
-    ) {
+    const transactions = [
+      cancellationOf(order, parts),
+      captureOf(order, amount, {}),
+      refundOf(order, amount, parts, {}),
+    ];
+    for (const transaction of transactions) {
       assertEquals(sumOf(transaction) + 0, 0, transaction.kind);
       const entries = entriesOf(rowOf(transaction));
       const { debit, credit } = totalOf(entries);
