@@ -2,6 +2,7 @@ import type { Deps } from "../src/deps.ts";
 import type { BreakerState } from "../src/platform/breaker.ts";
 import { transaction } from "../src/platform/db.ts";
 import { errorFields } from "../src/platform/log.ts";
+import { within } from "../src/platform/recent.ts";
 import { Waker } from "../src/platform/waker.ts";
 import {
   deleteOutbox,
@@ -86,7 +87,7 @@ class Dispatcher implements EventDispatcher {
   #upTo = 0;
   #nextLook = 0;
   #failures = 0;
-  #running: Promise<unknown> | undefined;
+  #running: Promise<unknown> = Promise.resolve();
   #silence = () => {};
 
   constructor(deps: Deps, sender: EventSender) {
@@ -111,12 +112,7 @@ class Dispatcher implements EventDispatcher {
   async stop(): Promise<void> {
     this.#silence();
     this.#stopping.abort();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await Promise.race([
-      this.#running,
-      new Promise((resolve) => timer = setTimeout(resolve, STOP_PATIENCE_MS)),
-    ]);
-    clearTimeout(timer);
+    await within(this.#running, STOP_PATIENCE_MS).catch(() => {});
     await this.#release(this.#lease.shards).catch((error) => this.#warn("could not release shards", error));
     await this.#sender.close();
   }

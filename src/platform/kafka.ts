@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { Kafka, logLevel, type Message, type SASLOptions } from "kafkajs";
 import type { KafkaConfig } from "../config.ts";
 import type { LoggedEvent } from "./event_log.ts";
+import { within } from "./recent.ts";
 
 const CONNECT_TIMEOUT_MS = 2000;
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -29,18 +30,13 @@ export async function checkKafka(
 ): Promise<{ status: "up" | "down"; latency_ms?: number }> {
   const start = performance.now();
   const admin = openKafka(config, { ...RETRY, retries: 0 }).admin();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("timeout")), CHECK_TIMEOUT_MS);
-  });
   const answer = admin.connect().then(() => admin.describeCluster());
   try {
-    await Promise.race([answer, timeout]);
+    await within(answer, CHECK_TIMEOUT_MS);
     return { status: "up", latency_ms: Math.round((performance.now() - start) * 10) / 10 };
   } catch {
     return { status: "down" };
   } finally {
-    clearTimeout(timer);
     answer.catch(() => {}).finally(() => admin.disconnect()).catch(() => {});
   }
 }

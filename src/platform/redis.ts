@@ -7,6 +7,7 @@ import {
 } from "@upstash/redis";
 import { Redis as RespConnection } from "ioredis";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
+import { within } from "./recent.ts";
 
 /** Which Redis: a server over TCP (`redis://` or `rediss://`), or Upstash's REST API. */
 export type RedisTarget = { kind: "tcp"; url: string } | { kind: "http"; url: string; token: string };
@@ -66,12 +67,7 @@ export class Redis {
     const transport = target.kind === "tcp"
       ? respTransport(target.url)
       : restTransport(target.url, target.token);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await Promise.race([
-      transport.connect().catch(() => {}),
-      new Promise((resolve) => timer = setTimeout(resolve, FIRST_CONNECTION_MS)),
-    ]);
-    clearTimeout(timer);
+    await within(transport.connect(), FIRST_CONNECTION_MS).catch(() => {});
     return new Redis(transport, options);
   }
 
