@@ -1,4 +1,4 @@
-import { findOrder, mayRead } from "../orders/mod.ts";
+import { findOrder, getOrder, mayRead } from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import type { Refund } from "./refund.ts";
@@ -14,7 +14,8 @@ export async function getRefund(ctx: Ctx, id: string): Promise<Refund> {
   return refund;
 }
 
-/** The refunds of an order that the caller may read, oldest first. */
+/** An order's refunds, oldest first. @throws not_found, also for another's order */
 export async function listOrderRefunds(ctx: Ctx, orderId: string): Promise<Refund[]> {
+  await getOrder(ctx, orderId);
   return await listRefunds(ctx.sql, orderId);
 }
