@@ -16,13 +16,12 @@ import type { JobType } from "./platform/jobs.ts";
 
 interface Subscription {
   job: JobType;
-  /** Undefined: nothing follows from this one. */
-  data: (event: LoggedEvent) => object | undefined;
+  data: (event: LoggedEvent) => object;
 }
 
 function to<Schema extends z.ZodType>(
   job: JobType<string, Schema>,
-  data: (event: LoggedEvent) => (z.input<Schema> & object) | undefined,
+  data: (event: LoggedEvent) => z.input<Schema> & object,
 ): Subscription {
   return { job, data };
 }
@@ -58,10 +57,8 @@ export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise
   const jobs = new Map<JobType, { data: object[]; traceparents: (string | null)[] }>();
   for (const event of events) {
     for (const { job, data: dataOf } of SUBSCRIPTIONS[event.type] ?? []) {
-      const data = dataOf(event);
-      if (!data) continue;
       const each = jobs.get(job) ?? { data: [], traceparents: [] };
-      each.data.push(data);
+      each.data.push(dataOf(event));
       each.traceparents.push(event.traceparent);
       jobs.set(job, each);
     }
