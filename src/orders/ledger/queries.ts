@@ -1,6 +1,6 @@
 import { actorName, type Author, type Ctx } from "../../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../../platform/db.ts";
-import type { Account, LedgerKind, LedgerTransaction } from "./entries.ts";
+import type { Account, LedgerKind, LedgerTransaction, RefundParts } from "./entries.ts";
 
 /** What an order's money comes to, by the ledger. */
 export interface Books {
@@ -61,11 +61,8 @@ export async function findProviderCash(tx: Tx, orderId: string): Promise<number>
 }
 
 /** What can still be taken off the sale, by its parts: what was sold less what was refunded of it. */
-export async function findRefundable(
-  tx: Tx,
-  orderId: string,
-): Promise<{ goods: number; shipping: number; duty: number; tax: number }> {
-  const [row] = await tx<{ goods: number; shipping: number; duty: number; tax: number }[]>`
+export async function findRefundable(tx: Tx, orderId: string): Promise<RefundParts> {
+  const [row] = await tx<RefundParts[]>`
     select coalesce(-sum(revenue + refunds), 0)::bigint as goods, coalesce(-sum(shipping), 0)::bigint as shipping,
            coalesce(-sum(duty), 0)::bigint as duty, coalesce(-sum(tax), 0)::bigint as tax
     from ledger where order_id = ${orderId}`;
