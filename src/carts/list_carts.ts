@@ -1,5 +1,4 @@
-import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
-import { AppError } from "../platform/errors.ts";
+import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import type { Cart } from "./cart.ts";
 import { listCartRows } from "./queries.ts";
@@ -15,17 +14,10 @@ export interface ListCarts {
 /** The caller's carts; staff see everyone's. @throws forbidden for another user's (who asks knows that id already) */
 export async function listCarts(ctx: Ctx, filter: ListCarts): Promise<Page<Cart>> {
   const rows = await listCartRows(ctx.sql, {
-    userId: whose(ctx.actor, filter.user_id),
+    userId: whoseToList(ctx.actor, filter.user_id, "carts"),
     status: filter.status,
     beforeId: filter.cursor?.[0],
     limit: filter.limit,
   });
   return toPage(rows, filter.limit, ({ id }) => [id]);
-}
-
-function whose(actor: Actor, asked: string | undefined): string | undefined {
-  if (isStaff(actor)) return asked;
-  const own = actor.kind === "user" ? actor.userId : undefined;
-  if (own !== undefined && (asked === undefined || asked === own)) return own;
-  throw new AppError("forbidden", "These are another user's carts.");
 }

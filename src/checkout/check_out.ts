@@ -11,7 +11,7 @@ import {
 import { chargePayment, getProvider, listPayments, newPayment, paymentView } from "../payments/mod.ts";
 import type { Payment, StoredPayment } from "../payments/mod.ts";
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
-import { actorName, type Ctx } from "../platform/ctx.ts";
+import { actorName, type Ctx, isOwn } from "../platform/ctx.ts";
 import { isGuardBroken } from "../platform/db.ts";
 import { AppError, type FieldError, notFound } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
@@ -99,8 +99,9 @@ async function resume(ctx: Ctx, first: Order): Promise<{ order: Order; payment: 
 /** @throws not_found, quote_not_open with the order that used it, or with what the cart would cost now */
 async function requireOpenQuote(ctx: Ctx, cartId: string, facts: CheckoutFacts): Promise<QuoteData> {
   const { quote, cart, ownerActive } = facts;
-  const isOwn = ctx.actor.kind === "user" && quote?.data.user_id === ctx.actor.userId;
-  if (!quote || !cart || !isOwn || !ownerActive) throw notFound("quote of this cart");
+  if (!quote || !cart || !isOwn(ctx.actor, quote.data.user_id) || !ownerActive) {
+    throw notFound("quote of this cart");
+  }
   if (quote.status === "used") {
     throw new AppError("quote_not_open", "This quote has become an order already.", {
       errors: [{

@@ -1,4 +1,4 @@
-import { type Actor, actorRole, isStaff } from "../platform/ctx.ts";
+import { type Actor, actorRole, isOwn, isStaff } from "../platform/ctx.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 
 /** An event as it is answered and streamed. */
@@ -18,7 +18,7 @@ export interface EventView {
 
 /** Staff may read every event, a customer those that are theirs. */
 export function mayReadEvent(actor: Actor, event: Pick<LoggedEvent, "user_id">): boolean {
-  return isStaff(actor) || (actor.kind === "user" && actor.userId === event.user_id);
+  return isStaff(actor) || isOwn(actor, event.user_id);
 }
 
 /** An event as this reader may see it: customers learn that it was staff, not who. */

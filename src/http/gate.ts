@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { findActiveRole } from "../identity/mod.ts";
 import type { Bucket, CacheRead, Verdict } from "../platform/cache.ts";
-import { type Actor, actorName, type Ctx } from "../platform/ctx.ts";
+import { type Actor, actorName, type Ctx, isStaff } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, requestHash } from "../platform/idempotency.ts";
 import { traceRoute } from "../platform/tracing.ts";
@@ -125,9 +125,8 @@ function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): 
   if (options.rateLimit === "login") {
     return [{ key: `limit:login:${c.get("address")}`, limit: loginTimes, windowMs: LOGIN_WINDOW_MS }];
   }
-  const isStaff = actor.kind === "user" && actor.role !== "customer";
   const who = actor.kind === "user" ? actorName(actor) : `address:${c.get("address")}`;
-  return [{ key: `limit:${who}`, limit: isStaff ? staffTimes : times, windowMs: seconds * 1000 }];
+  return [{ key: `limit:${who}`, limit: isStaff(actor) ? staffTimes : times, windowMs: seconds * 1000 }];
 }
 
 /** The fields of draft-ietf-httpapi-ratelimit-headers. */

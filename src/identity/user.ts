@@ -1,4 +1,4 @@
-import { type Actor, isStaff, type Role } from "../platform/ctx.ts";
+import { type Actor, isOwn, isStaff, type Role } from "../platform/ctx.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { AppError } from "../platform/errors.ts";
 
@@ -30,11 +30,6 @@ function isAdmin(actor: Actor): boolean {
 /** Staff look after customers; only admins look after staff and admins, or staff could make themselves admins. */
 export function mayManage(actor: Actor, user: Pick<User, "role">): boolean {
   return user.role === "customer" ? isStaff(actor) : isAdmin(actor);
-}
-
-/** Is this the account of the one who acts? */
-function isOwn(actor: Actor, userId: string): boolean {
-  return actor.kind === "user" && actor.userId === userId;
 }
 
 /** An account after a change, and what differs. Pure. */

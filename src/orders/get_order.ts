@@ -1,4 +1,4 @@
-import { type Actor, actorRole, type Ctx, isStaff } from "../platform/ctx.ts";
+import { type Actor, actorRole, type Ctx, isOwn, isStaff } from "../platform/ctx.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Read, readThrough } from "../platform/read_through.ts";
@@ -13,7 +13,7 @@ export const orderKey = (id: string) => `orders:${id.toLowerCase()}`;
 
 /** Decided on the order itself, after it was read, so a cached order is guarded like a stored one. */
 export function mayRead(actor: Actor, order: Pick<Order, "user_id">): boolean {
-  return isStaff(actor) || (actor.kind === "user" && actor.userId === order.user_id);
+  return isStaff(actor) || isOwn(actor, order.user_id);
 }
 
 /** The order and the text that answers it: what is cached is the answer. @throws not_found, also for another's order */

@@ -1,4 +1,4 @@
-import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
+import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import type { Order, OrderStatus, Sort } from "./order.ts";
@@ -51,13 +51,10 @@ export async function listOrders(ctx: Ctx, filter: ListOrders): Promise<Page<Ord
       }],
     });
   }
-  const rows = await listOrderRows(ctx.sql, { ...filter, sort, user_id: whose(ctx.actor, filter.user_id) });
+  const rows = await listOrderRows(ctx.sql, {
+    ...filter,
+    sort,
+    user_id: whoseToList(ctx.actor, filter.user_id, "orders"),
+  });
   return toPage(rows, filter.limit, (last) => byPlacing ? [sort, last.placed_at, last.id] : [sort, last.id]);
-}
-
-function whose(actor: Actor, asked: string | undefined): string | undefined {
-  if (isStaff(actor)) return asked;
-  const own = actor.kind === "user" ? actor.userId : undefined;
-  if (own !== undefined && (asked === undefined || asked === own)) return own;
-  throw new AppError("forbidden", "These are another user's orders.");
 }

@@ -3,6 +3,7 @@ import type { Cache, CacheRead } from "./cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Sql } from "./db.ts";
 import type { Bell } from "./bell.ts";
+import { AppError } from "./errors.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Log } from "./log.ts";
 import type { LogHorizon } from "./log_horizon.ts";
@@ -56,6 +57,23 @@ export function actorName(actor: Actor): string {
 /** Staff, admins and the system see and do what is not their own. */
 export function isStaff(actor: Actor): boolean {
   return actor.kind === "system" || (actor.kind === "user" && actor.role !== "customer");
+}
+
+/** Is this the user who acts? */
+export function isOwn(actor: Actor, userId: string | null | undefined): boolean {
+  return actor.kind === "user" && actor.userId === userId;
+}
+
+/**
+ * Whose things a list shows: a customer's own; to staff those of whom they ask for, or else everyone's.
+ *
+ * @throws forbidden for another user's (who asks knows that id already)
+ */
+export function whoseToList(actor: Actor, asked: string | undefined, things: string): string | undefined {
+  if (isStaff(actor)) return asked;
+  const own = actor.kind === "user" ? actor.userId : undefined;
+  if (own !== undefined && (asked === undefined || asked === own)) return own;
+  throw new AppError("forbidden", `These are another user's ${things}.`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { type Ctx, isOwn, isStaff } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { findQuote } from "./queries.ts";
 import type { Quote } from "./quote.ts";
@@ -6,8 +6,7 @@ import type { Quote } from "./quote.ts";
 /** A quote with what became of it. One whose time is over is `expired` from that moment. @throws not_found */
 export async function getQuote(ctx: Ctx, id: string): Promise<Quote> {
   const quote = await findQuote(ctx.sql, id);
-  const isOwn = ctx.actor.kind === "user" && ctx.actor.userId === quote?.user_id;
-  if (!quote || !(isOwn || isStaff(ctx.actor))) throw notFound("quote");
+  if (!quote || !(isStaff(ctx.actor) || isOwn(ctx.actor, quote.user_id))) throw notFound("quote");
   const isOver = quote.status === "open" && new Date(quote.expires_at) <= ctx.clock.now();
   return isOver ? { ...quote, status: "expired" } : quote;
 }

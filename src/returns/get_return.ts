@@ -1,6 +1,6 @@
 import { findOrder, getOrder, mayRead } from "../orders/mod.ts";
-import { type Actor, type Ctx, isStaff } from "../platform/ctx.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { type Ctx, whoseToList } from "../platform/ctx.ts";
+import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { findReturn, listReturnRows, listReturnsOfOrder } from "./queries.ts";
 import type { Return, ReturnStatus } from "./return.ts";
@@ -30,14 +30,7 @@ export interface ListReturns {
 
 /** The returns of the caller's orders; staff see everyone's. @throws forbidden for another user's */
 export async function listReturns(ctx: Ctx, { cursor, ...filter }: ListReturns): Promise<Page<Return>> {
-  const user_id = whose(ctx.actor, filter.user_id);
+  const user_id = whoseToList(ctx.actor, filter.user_id, "returns");
   const rows = await listReturnRows(ctx.sql, { ...filter, user_id, beforeId: cursor?.[0] });
   return toPage(rows, filter.limit, (last) => [last.id]);
-}
-
-function whose(actor: Actor, asked: string | undefined): string | undefined {
-  if (isStaff(actor)) return asked;
-  const own = actor.kind === "user" ? actor.userId : undefined;
-  if (own !== undefined && (asked === undefined || asked === own)) return own;
-  throw new AppError("forbidden", "These are another user's returns.");
 }
