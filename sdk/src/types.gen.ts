@@ -10129,7 +10129,7 @@ export type StreamEventsData = {
          */
         after?: number;
         /**
-         * Only these types, with commas between them; `order.*` stands for all that begin so.
+         * Types, or all that begin alike as `order.*`; several with commas
          */
         type?: string;
         /**

@@ -6,5 +6,5 @@ export { replayEvent } from "./outbox/replay_event.ts";
 export { chained } from "./seals/queries.ts";
 export { sealLog } from "./seals/seal_log.ts";
 export { EVENT_TYPES, matches, typesMatching } from "./registry.ts";
-export { EventSchema } from "./schemas.ts";
+export { EventSchema, TypesQuery } from "./schemas.ts";
 export { type EventView, eventView, mayReadEvent } from "./view.ts";

@@ -33,18 +33,15 @@ export const EventPage = z.object({
   }),
 });
 
-const Types = text(1, 1000).transform((list, context) =>
-  list.split(",").flatMap((each, index) => {
-    const types = typesMatching(each.trim());
-    if (types.length === 0 || index >= MAX_PATTERNS) {
-      context.addIssue({
-        code: "custom",
-        message: `must be up to ${MAX_PATTERNS} types or prefixes such as order.*, out of ${KNOWN}`,
-      });
-    }
-    return types;
-  })
-).openapi({
+export const TypesQuery = text(1, 1000).transform((list, context) => {
+  const meant = list.split(",").map((pattern) => typesMatching(pattern.trim()));
+  if (meant.length <= MAX_PATTERNS && meant.every((types) => types.length > 0)) return meant.flat();
+  context.addIssue({
+    code: "custom",
+    message: `must be up to ${MAX_PATTERNS} types or prefixes such as order.*, out of ${KNOWN}`,
+  });
+  return z.NEVER;
+}).openapi({
   type: "string",
   minLength: 1,
   maxLength: 1000,
@@ -59,7 +56,7 @@ export const EventsQuery = z.strictObject({
       type: "string",
       description: "Only events behind this position: `next_cursor` of the time before",
     }),
-  type: Types.optional(),
+  type: TypesQuery.optional(),
   aggregate_type: z.enum(AGGREGATES as [string, ...string[]]).optional().openapi({
     description: "Only of such things",
     example: "order",

@@ -99,14 +99,14 @@ realtimeRoutes.openapi(
 /** Where the stream begins: where the client left off, or now. */
 async function subscribe(
   c: Context<AppEnv>,
-  { after, type }: { after?: number; type?: Set<string> },
+  { after, type }: { after?: number; type?: string[] },
   lastEventId?: number,
 ): Promise<Subscription> {
   const { streams, clock } = c.get("deps");
   return {
     actor: c.get("ctx").actor as Extract<Actor, { kind: "user" }>,
     after: lastEventId ?? after ?? await streams.now(),
-    types: type,
+    types: type && new Set(type),
     endsAtMs: c.get("tokenEndsAtMs") ?? clock.now().getTime() + ACCESS_TOKEN_SECONDS * 1000,
   };
 }
