@@ -2,7 +2,7 @@ import type { Config } from "../config.ts";
 import type { Consignee } from "../consignees/mod.ts";
 import type { Order, OrderItem } from "../orders/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
-import { formatAmount } from "../platform/money.ts";
+import { decimalOf, formatAmount } from "../platform/money.ts";
 import { EU_MEMBERS } from "../trade/mod.ts";
 
 /** A commercial invoice as it is printed: every number is text already. */
@@ -73,7 +73,7 @@ export function draftInvoice(
 ): Invoice {
   refuseIncomplete({ seller, shipFromCountry }, order);
   const { ship_to, currency } = order;
-  const amount = (minor: number) => formatAmount(minor, currency).replace(` ${currency}`, "");
+  const amount = (minor: number) => decimalOf(minor, currency);
   const destination = countryName(ship_to.country);
   const weights = order.items.map(({ weight_grams, quantity }) =>
     weight_grams === null ? undefined : weight_grams * quantity

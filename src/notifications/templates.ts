@@ -1,7 +1,7 @@
-import { code as findCurrency } from "currency-codes";
 import { html } from "hono/html";
 import type { Order, Shipment } from "../orders/mod.ts";
 import type { Refund } from "../payments/mod.ts";
+import { currencyDigits, decimalOf } from "../platform/money.ts";
 import type { OrderTemplate } from "./notification.ts";
 
 export interface Mail {
@@ -99,16 +99,14 @@ export function renderHtml({ subject, body }: Mail): string {
 
 /** `2998, "EUR"` → `€29.98`: exact for every amount, with as many digits as ISO 4217 gives the currency. */
 export function formatMoney(minorUnits: number, currency: string): string {
-  const digits = findCurrency(currency)?.digits ?? 2;
-  const text = String(minorUnits).padStart(digits + 1, "0");
-  const decimal = digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
+  const digits = currencyDigits(currency);
   const format = new Intl.NumberFormat("en", {
     style: "currency",
     currency,
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
-  return format.format(decimal as `${number}`); // a number would round large amounts
+  return format.format(decimalOf(minorUnits, currency) as `${number}`); // a number would round large amounts
 }
 
 function addressLines({ name, lines, city, postal_code, region, country }: Order["ship_to"]): string[] {

@@ -4,6 +4,7 @@ import { codes } from "currency-codes";
 import { exampleOrder } from "../../tests/support/example_order.ts";
 import type { Order, Shipment } from "../orders/mod.ts";
 import type { Refund } from "../payments/mod.ts";
+import { isCurrency } from "../platform/money.ts";
 import { ORDER_TEMPLATES } from "./notification.ts";
 import { formatMoney, type Mail, renderHtml, renderMail, renderRefund, renderShipment } from "./templates.ts";
 
@@ -21,7 +22,8 @@ Deno.test("An amount has the digits of its currency", () => {
 
 Deno.test("No amount is rounded, up to the largest that an order can have", () => {
   assertEquals(formatMoney(Number.MAX_SAFE_INTEGER, "EUR"), "€90,071,992,547,409.91");
-  fc.assert(fc.property(fc.maxSafeNat(), fc.constantFrom(...codes()), (amount, currency) => {
+  const currencies = fc.constantFrom(...codes().filter(isCurrency));
+  fc.assert(fc.property(fc.maxSafeNat(), currencies, (amount, currency) => {
     assertEquals(formatMoney(amount, currency).replace(/\D/g, "").replace(/^0+(?=\d)/, ""), String(amount));
   }));
 });

@@ -54,9 +54,14 @@ export function formatDecimal(value: Rational, digits: number): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
+/** In the currency's main unit: 1299 EUR → "12.99", 1299 JPY → "1299". */
+export function decimalOf(minor: number | bigint, currency: string): string {
+  return withPoint(BigInt(minor), currencyDigits(currency));
+}
+
 /** For people: 1299 EUR → "12.99 EUR", 1299 JPY → "1299 JPY". */
 export function formatAmount(minor: number | bigint, currency: string): string {
-  return `${withPoint(BigInt(minor), currencyDigits(currency))} ${currency}`;
+  return `${decimalOf(minor, currency)} ${currency}`;
 }
 
 export function whole(value: number | bigint): Rational {
