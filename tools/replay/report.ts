@@ -1,7 +1,7 @@
 import type { Plan } from "./plan.ts";
 import type { Played } from "./play.ts";
 import { REASONS } from "./reasons.ts";
-import type { CountryTotals } from "./table.ts";
+import { type CountryTotals, noTotals } from "./table.ts";
 
 const pounds = (pence: number) => (pence / 100).toLocaleString("en", { minimumFractionDigits: 2 });
 const COLUMNS: { title: string; value: (totals: CountryTotals) => string }[] = [
@@ -68,17 +68,7 @@ function compare(file: CountryTotals[], api: CountryTotals[]): { text: string; a
         if (typeof value === "number") (total as never as Record<string, number>)[key]! += value;
       }
       return total;
-    }, {
-      country: "",
-      invoices: 0,
-      lines: 0,
-      units: 0,
-      amount: 0,
-      ordersCancelled: 0,
-      ordersPartlyCancelled: 0,
-      cancelledUnits: 0,
-      cancelledAmount: 0,
-    });
+    }, noTotals(""));
   return {
     text: [header, ...lines, line("all file", sum(file)), line("all API", sum(api))].join("\n"),
     agrees,

@@ -15,23 +15,28 @@ export interface CountryTotals {
   cancelledAmount: number;
 }
 
+/** A line to be added to. */
+export function noTotals(country: string): CountryTotals {
+  return {
+    country,
+    invoices: 0,
+    lines: 0,
+    units: 0,
+    amount: 0,
+    ordersCancelled: 0,
+    ordersPartlyCancelled: 0,
+    cancelledUnits: 0,
+    cancelledAmount: 0,
+  };
+}
+
 /** Collects totals by country. */
 export class CountryTable {
   #totals = new Map<string, CountryTotals>();
 
   /** The country's line, to be added to. */
   of(country: string): CountryTotals {
-    return this.#totals.getOrInsertComputed(country, () => ({
-      country,
-      invoices: 0,
-      lines: 0,
-      units: 0,
-      amount: 0,
-      ordersCancelled: 0,
-      ordersPartlyCancelled: 0,
-      cancelledUnits: 0,
-      cancelledAmount: 0,
-    }));
+    return this.#totals.getOrInsertComputed(country, noTotals);
   }
 
   /** All lines, by country code. */
