@@ -8,7 +8,6 @@ import type { CartSchema } from "./schemas.ts";
 
 export const MAX_LINES = 1000;
 export const MAX_QUANTITY = 1_000_000;
-export const MAX_METADATA_KEYS = 50;
 
 export const CART_STATUSES = ["open", "checked_out", "merged", "expired"] as const;
 export const PROBLEM_CODES = [

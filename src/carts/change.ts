@@ -1,14 +1,7 @@
 import type { z } from "@hono/zod-openapi";
-import { AppError, type FieldError } from "../platform/errors.ts";
-import {
-  type Cart,
-  type CartItem,
-  cartRefused,
-  MAX_LINES,
-  MAX_METADATA_KEYS,
-  MAX_QUANTITY,
-  type Products,
-} from "./cart.ts";
+import { MAX_ENTRIES, mergeEntries } from "../platform/entries.ts";
+import type { FieldError } from "../platform/errors.ts";
+import { type Cart, type CartItem, cartRefused, MAX_LINES, MAX_QUANTITY, type Products } from "./cart.ts";
 import type { ChangeCartBody } from "./schemas.ts";
 
 export type ChangeCart = z.infer<typeof ChangeCartBody>;
@@ -105,23 +98,8 @@ export function patched(cart: Cart, change: ChangeCart, products: Products): Car
     ...destination !== undefined && { destination },
     ...note !== undefined && { note },
     ...coupon_code !== undefined && { coupon_code },
-    ...metadata !== undefined && { metadata: mergeMetadata(cart.metadata, metadata) },
+    ...metadata !== undefined && { metadata: mergeEntries("metadata", cart.metadata, metadata) },
   };
-}
-
-function mergeMetadata(
-  before: Record<string, string>,
-  patch: Record<string, string | null>,
-): Record<string, string> {
-  const merged = Object.entries({ ...before, ...patch })
-    .filter((entry): entry is [string, string] => entry[1] !== null);
-  if (merged.length > MAX_METADATA_KEYS) {
-    const message = `must have at most ${MAX_METADATA_KEYS} keys, together with those that are there`;
-    throw new AppError("invalid_request", `The request is not valid: /metadata ${message}`, {
-      errors: [{ pointer: "/metadata", code: "invalid", message }],
-    });
-  }
-  return Object.fromEntries(merged);
 }
 
 /**
@@ -155,6 +133,6 @@ export function merged(cart: Cart, guest: Cart): Cart {
     destination: cart.destination ?? guest.destination,
     note: cart.note ?? guest.note,
     coupon_code: cart.coupon_code ?? guest.coupon_code,
-    metadata: Object.fromEntries(metadata.slice(0, MAX_METADATA_KEYS)),
+    metadata: Object.fromEntries(metadata.slice(0, MAX_ENTRIES)),
   };
 }

@@ -1,5 +1,5 @@
 import { type Changes, changesBetween } from "../platform/changes.ts";
-import { AppError } from "../platform/errors.ts";
+import { mergeEntries } from "../platform/entries.ts";
 
 export const PRODUCT_STATUSES = ["draft", "active", "archived"] as const;
 
@@ -48,8 +48,6 @@ export interface ProductChanges {
   status?: ProductStatus;
   attributes?: Record<string, string | number | boolean | null> | null;
 }
-
-export const MAX_ATTRIBUTES = 50;
 
 /** Is this an id? If not it is a SKU: none may look like a UUID. */
 export function isProductId(ref: string): boolean {
@@ -120,22 +118,12 @@ function applyChanges(before: Product, input: ProductChanges): Product {
     status: input.status ?? before.status,
     attributes: input.attributes === undefined
       ? before.attributes
-      : mergeAttributes(before, input.attributes),
+      : input.attributes === null
+      ? {}
+      : mergeEntries("attributes", before.attributes, input.attributes),
   };
 }
 
 function sortPrices(prices: Price[]): Price[] {
   return prices.toSorted((a, b) => a.currency < b.currency ? -1 : 1);
-}
-
-function mergeAttributes(before: Product, changes: ProductChanges["attributes"]): Product["attributes"] {
-  const merged = changes === null ? [] : Object.entries({ ...before.attributes, ...changes })
-    .filter((entry): entry is [string, string | number | boolean] => entry[1] !== null);
-  if (merged.length > MAX_ATTRIBUTES) {
-    const message = `must have at most ${MAX_ATTRIBUTES} keys, together with those that are there`;
-    throw new AppError("invalid_request", `The request is not valid: /attributes ${message}`, {
-      errors: [{ pointer: "/attributes", code: "invalid", message }],
-    });
-  }
-  return Object.fromEntries(merged);
 }

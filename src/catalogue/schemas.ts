@@ -2,8 +2,9 @@ import { z } from "@hono/zod-openapi";
 import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { fieldErrors } from "../http/problem.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
+import { MAX_ENTRIES } from "../platform/entries.ts";
 import { HS_CODE_RULE, parseHsCode } from "./hs_code.ts";
-import { isProductId, MAX_ATTRIBUTES, PRODUCT_STATUSES } from "./product.ts";
+import { isProductId, PRODUCT_STATUSES } from "./product.ts";
 import { PRODUCT_SORTS, STATUS_FILTERS } from "./product_filter.ts";
 
 const MAX_PRICES = 200;
@@ -70,10 +71,10 @@ const AttributeValue = z.union([text(0, 1000), z.number(), z.boolean()], {
 });
 
 const Attributes = z.record(AttributeKey, AttributeValue.nullable()).refine(
-  (attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES,
-  `must have at most ${MAX_ATTRIBUTES} keys`,
+  (attributes) => Object.keys(attributes).length <= MAX_ENTRIES,
+  `must have at most ${MAX_ENTRIES} keys`,
 ).openapi({
-  description: `Facts of your own, up to ${MAX_ATTRIBUTES}; merged into what is there, null removes one`,
+  description: `Facts of your own, up to ${MAX_ENTRIES}; merged into what is there, null removes one`,
   example: { colour: "blue", dishwasher_safe: true },
 });
 

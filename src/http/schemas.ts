@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { COUNTRIES } from "../config.ts";
+import { MAX_ENTRIES } from "../platform/entries.ts";
 import { isCurrency } from "../platform/money.ts";
 
 /** Text that PostgreSQL and JSON can hold: no NUL, no half of a surrogate pair. Outer white space is cut off. */
@@ -55,9 +56,9 @@ export const Timestamp = z.iso.datetime({
 
 /** Notes of the caller's own, which Waybill keeps and gives back. */
 export const Metadata = z.record(text(1, 40), text(0, 500)).refine(
-  (value) => Object.keys(value).length <= 50,
-  "must have at most 50 keys",
+  (value) => Object.keys(value).length <= MAX_ENTRIES,
+  `must have at most ${MAX_ENTRIES} keys`,
 ).openapi({
-  description: "Up to 50 keys with text values, kept for the caller",
+  description: `Up to ${MAX_ENTRIES} keys with text values, kept for the caller`,
   example: { channel: "web" },
 });

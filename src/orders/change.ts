@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { z } from "@hono/zod-openapi";
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
+import { mergeEntries } from "../platform/entries.ts";
 import { AppError } from "../platform/errors.ts";
 import {
   afterTransaction,
@@ -24,8 +25,6 @@ export interface Changed {
   changes: Changes;
   transactions: LedgerTransaction[];
 }
-
-const MAX_METADATA_KEYS = 50;
 
 /**
  * Decides a change of an order. Pure. No difference gives empty `changes` and the order as it was.
@@ -81,7 +80,9 @@ export function changeOrder(
     order.ship_to = input.ship_to;
   }
   if (input.note !== undefined) order.note = input.note;
-  if (input.metadata !== undefined) order.metadata = mergeMetadata(before.metadata, input.metadata);
+  if (input.metadata !== undefined) {
+    order.metadata = mergeEntries("metadata", before.metadata, input.metadata);
+  }
   if (!isStaff(actor) && before.status !== "PENDING") refuseLateWords(before, order);
 
   const changes = changesBetween(before, order);
@@ -172,19 +173,6 @@ function ownDecision(order: Order, to: OrderStatus): Partial<Order> {
     default:
       return {};
   }
-}
-
-function mergeMetadata(
-  before: Record<string, string>,
-  patch: Record<string, string | null>,
-): Record<string, string> {
-  const merged = Object.entries({ ...before, ...patch }).filter((entry): entry is [string, string] =>
-    entry[1] !== null
-  );
-  if (merged.length > MAX_METADATA_KEYS) {
-    throw invalid("/metadata", `must have at most ${MAX_METADATA_KEYS} keys`);
-  }
-  return Object.fromEntries(merged);
 }
 
 function invalid(pointer: string, message: string): AppError {
