@@ -104,7 +104,7 @@ export type Origin = "basket" | {
 export async function insertOrders(
   sql: Sql,
   placed: readonly PlacedOrder[],
-  origin: Origin = "basket",
+  origin: Origin,
 ): Promise<(string | undefined)[]> {
   const input = placed.map((
     {

@@ -42,7 +42,7 @@ export function draftQuote(
   ask: AskQuote,
   products: ReadonlyMap<string, QuotedProduct>,
   trade: TradeFacts,
-  held: ReadonlyMap<string, number> = new Map(),
+  held: ReadonlyMap<string, number>,
 ): QuoteData {
   const destination = destinationOf(cart, ask);
   refuseCart(now, cart, products, held);

@@ -1,7 +1,7 @@
 import { lockLevels } from "../inventory/mod.ts";
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
-import { actorName, type Ctx } from "../platform/ctx.ts";
+import { actorName, type Ctx, isOwn } from "../platform/ctx.ts";
 import { isGuardBroken, sqlState, transaction, violates } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import {
@@ -67,8 +67,8 @@ export async function estimateCart(ctx: Ctx, cartId: string, ask: AskQuote): Pro
 }
 
 async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Promise<QuoteData> {
-  const { actor, config } = ctx;
-  if (!facts || actor.kind !== "user" || facts.cart.user_id !== actor.userId) throw notFound("cart");
+  const { config } = ctx;
+  if (!facts || !isOwn(ctx.actor, facts.cart.user_id)) throw notFound("cart");
   const trade = await readTradeOf(ctx, facts, ask);
   const products = new Map(facts.products.map((product) => [product.sku, product]));
   return draftQuote(
