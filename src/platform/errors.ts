@@ -34,7 +34,6 @@ export interface FieldError {
 /** Every code the API can answer with, and its HTTP status. Codes are part of the contract: add, never rename. */
 export const ERROR_STATUS = {
   malformed_json: 400,
-  invalid_client_request: 400,
   invalid_signature: 400,
   unauthenticated: 401,
   invalid_credentials: 401,
