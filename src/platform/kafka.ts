@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { Kafka, logLevel, type Message, type SASLOptions } from "kafkajs";
 import type { KafkaConfig } from "../config.ts";
 import type { LoggedEvent } from "./event_log.ts";
+import { openKafkaSocket } from "./kafka_socket.ts";
 import { within } from "./recent.ts";
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -20,6 +21,7 @@ export function openKafka(config: KafkaConfig, retry = RETRY): Kafka {
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry,
+    socketFactory: openKafkaSocket,
     logLevel: logLevel.NOTHING,
   });
 }
