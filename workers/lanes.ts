@@ -157,7 +157,9 @@ async function serveOutside(
 
 /**
  * Does as many jobs side by side, but takes each by itself: a slow one holds up no other, and a group of slow ones leaves
- * places to the others. A place that found a job has the next one look, so a quiet shop has few that look.
+ * places to the others. A place that was idle and found a job has the next one look, so a quiet shop has few that look.
+ * One that goes on from job to job has nobody look: while groups have all that they may have, whoever looks reads past
+ * every job of theirs that waits, and finds none.
  *
  * @returns what has one look at once
  */
@@ -169,7 +171,8 @@ async function serveFairly(
   stopping: AbortSignal,
 ): Promise<() => void> {
   const places = deps.config.worker.concurrency[job.lane] * (job.policy.batchSize ?? 1);
-  const idle = new Set<string>();
+  /** Since when they are, in ms; one that was told to look has been for long. */
+  const idle = new Map<string, number>();
   let opened = 0;
   const open = async () => {
     opened++;
@@ -182,20 +185,23 @@ async function serveFairly(
         groupConcurrency: Math.ceil(places * GROUP_SHARE),
       },
       async ([each]: JobWithMetadata<object>[]) => {
+        const goesOn = performance.now() - idle.get(id)! < OUTSIDE_POLL_SECONDS * 1000;
         idle.delete(id);
-        look();
+        if (!goesOn) look();
         const result = await doOutside(deps, job, handler, each!);
-        idle.add(id);
+        idle.set(id, performance.now());
         boss.notifyWorker(id);
         return [result];
       },
     );
-    idle.add(id);
+    idle.set(id, -Infinity);
   };
   const look = () => {
-    const [id] = idle;
-    if (id) boss.notifyWorker(id);
-    else if (opened < places && !stopping.aborted) {
+    const [id] = idle.keys();
+    if (id) {
+      idle.set(id, -Infinity);
+      boss.notifyWorker(id);
+    } else if (opened < places && !stopping.aborted) {
       open().catch((error) =>
         deps.log.warn("could not look for more jobs", { ...errorFields(error), job: job.name })
       );

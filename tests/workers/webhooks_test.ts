@@ -1,6 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Webhook } from "standardwebhooks";
 import { systemCtx } from "../../src/deps.ts";
+import { transaction } from "../../src/platform/db.ts";
 import { deliver, deliverWebhook } from "../../src/webhooks/mod.ts";
 import { startWorker } from "../../workers/worker.ts";
 import {
@@ -24,6 +26,8 @@ import { readLog } from "../support/worker.ts";
 
 const HOUR_MS = 3_600_000;
 const DEADLINE_MS = 20_000;
+/** A connection says what it read at most once a second. */
+const STATISTICS_MS = 1500;
 
 Deno.test("Every endpoint gets each event that it asked for once, signed, and no other", async () => {
   await using app = await startTestApp(LOCAL);
@@ -434,4 +438,44 @@ Deno.test("An endpoint that does not answer holds up no delivery to another", as
     released.resolve();
     await worker.stop();
   }
+});
+
+Deno.test("Not every delivery to an endpoint that has all its places has all that wait looked through", async () => {
+  await using app = await startTestApp({
+    ...LOCAL,
+    WORKER_PORT: "0",
+    WORKER_CONCURRENCY_NOTIFICATIONS: "1",
+  });
+  await using receiver = startReceiver();
+  const { id } = await createEndpoint(app, await app.user("staff"), receiver.url);
+  const [waiting, awaited] = [10_000, 300];
+  const arrived = Promise.withResolvers<void>();
+  receiver.answer = () => {
+    if (receiver.received.length === awaited) arrived.resolve();
+    return new Response();
+  };
+  const { sql, jobs } = app.deps;
+  const deadline = setTimeout(() => arrived.reject(new Error("not in time")), 60_000);
+  const worker = await startWorker(app.deps);
+  try {
+    await transaction(sql, async (tx) => {
+      const rows = await tx<{ id: string }[]>`
+        insert into webhook_deliveries (id, endpoint_id, event_type, next_attempt_at, created_at)
+        select gen_random_uuid(), ${id}, 'webhook.ping', now(), now() from generate_series(1, ${waiting}::int)
+        returning id`;
+      const deliveries = rows.map((row) => ({ delivery_id: row.id, attempt: 1 }));
+      await jobs.enqueue(tx, deliverWebhook, deliveries, { groups: rows.map(() => id) });
+      await tx`analyze pgboss.job_common`;
+    });
+    await arrived.promise;
+    await sql`delete from pgboss.job where name = ${deliverWebhook.name} and state = 'created'`;
+  } finally {
+    clearTimeout(deadline);
+    await worker.stop();
+  }
+  await delay(STATISTICS_MS);
+  const { length } = receiver.received;
+  const [read] = await sql<{ rows: number }[]>`
+    select sum(idx_tup_fetch)::int as rows from pg_stat_user_tables where schemaname = 'pgboss'`;
+  assert(read!.rows < length * waiting / 4, `${read!.rows} rows were read for ${length} deliveries`);
 });
