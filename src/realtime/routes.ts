@@ -90,8 +90,11 @@ realtimeRoutes.openapi(
   async (c) => {
     checkOrigin(c);
     checkUpgrade(c);
-    const stream = c.get("deps").streams.open(new SocketStream(await subscribe(c, c.req.valid("query"))));
-    c.set("upgrade", (request) => stream.accept(request));
+    const subscription = await subscribe(c, c.req.valid("query"));
+    if (!await hasHungUp(c.req.raw)) {
+      const stream = c.get("deps").streams.open(new SocketStream(subscription));
+      c.set("upgrade", (request) => stream.accept(request));
+    }
     return c.body(null, 204) as unknown as Response & TypedResponse<never, 101, string>;
   },
 );
@@ -127,6 +130,15 @@ function checkOrigin(c: Context<AppEnv>): void {
   // Behind a proxy that ends TLS only the hosts are alike.
   if (URL.parse(origin)?.host === new URL(c.req.url).host) return;
   throw new AppError("forbidden", "Pages of this origin may not open streams: it is not in CORS_ORIGINS.");
+}
+
+/**
+ * Is the client gone? An upgrade of its connection would never end: Deno neither says so nor lets go of the connection, nor
+ * does the server end then. It tells those who look at the signal, a turn of the event loop later.
+ */
+async function hasHungUp({ signal }: Request): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve));
+  return signal.aborted;
 }
 
 /** @throws invalid_request for what is no opening handshake of RFC 6455 */

@@ -62,9 +62,13 @@ export class SocketStream extends Subscriber {
     this.#socket.close(CLOSE_CODES[ending], ending);
   }
 
-  /** Deno has no way to cut a WebSocket off: its place is taken until the connection is gone. */
+  /**
+   * Deno has no way to cut a WebSocket off: its place is taken until the connection is gone. Of a client that hung up just
+   * before it was open Deno says nothing, ever: what is not open by now never will be.
+   */
   protected override drop(): void {
-    if (!this.#socket || this.#socket.readyState === WebSocket.CLOSED) this.gone();
+    const state = this.#socket?.readyState;
+    if (state !== WebSocket.OPEN && state !== WebSocket.CLOSING) this.gone();
   }
 
   protected override backlog(): number {

@@ -121,3 +121,12 @@ Deno.test("A socket whose client has taken nothing for two heartbeats is closed,
   assertEquals(socket.closed, [1013, "slow_consumer"]);
   assertEquals(slow.closed, undefined);
 });
+
+Deno.test("A socket whose client hung up before it was open gives its place back by itself", () => {
+  const { stream, socket } = open();
+  socket.readyState = WebSocket.CONNECTING;
+  let isGone = false;
+  stream.observe(() => {}, () => isGone = true);
+  for (let beat = 0; beat < 5; beat++) stream.beat();
+  assertEquals([stream.isEnded, isGone], [true, true]);
+});

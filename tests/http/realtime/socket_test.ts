@@ -189,3 +189,29 @@ Deno.test("what is no WebSocket handshake, or comes without a right, is refused 
   assertEquals(await statusOf({ ...bearer, ...HANDSHAKE }), 429);
   assertEquals(app.deps.streams.size, 1);
 });
+
+Deno.test("a client that hangs up before its socket is open takes no place, and does not keep the server from ending", async () => {
+  const server = await startLive();
+  const { app, url } = server;
+  const user = await app.user();
+  const [asked, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { streams } = app.deps;
+  const now = streams.now.bind(streams);
+  streams.now = async () => {
+    asked.resolve();
+    await gone.promise;
+    return await now();
+  };
+  const connection = await askRaw(url, "/v1/events/socket", {
+    ...HANDSHAKE,
+    Authorization: `Bearer ${user.token}`,
+  });
+  await asked.promise;
+  connection.close();
+  // Another's whole request, by which the server has heard of it.
+  for (let i = 0; i < 10; i++) await (await fetch(`${url}/health`)).body?.cancel();
+  gone.resolve();
+  await until(() => app.deps.metrics.requestsInFlight === 0, "it is answered");
+  assertEquals(streams.size, 0);
+  await server[Symbol.asyncDispose]();
+});
