@@ -56,7 +56,9 @@ export function gate(
     if (writes && c.res.ok) deps.bell.ring("waybill_events");
   }];
   if (contentTypes.length > 0 && options.maxBodyBytes !== null) {
-    handlers.push(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge }));
+    handlers.push(
+      readBody(bodyLimit({ maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES, onError: tooLarge })),
+    );
   }
   if (contentTypes.includes("application/json") && !options.readsBytes) {
     handlers.push(async (c, next) => {
@@ -175,6 +177,27 @@ async function readUtf8(c: Context<AppEnv>): Promise<string> {
   } catch (cause) {
     throw new AppError("malformed_json", "The body is not UTF-8, which JSON is sent in.", { cause });
   }
+}
+
+/**
+ * Has the whole body there before anything is made of it. Whoever hangs up while sending is at fault, not we.
+ *
+ * @throws payload_too_large, invalid_request if the body breaks off
+ */
+function readBody(limit: MiddlewareHandler<AppEnv>): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    let isRead = false;
+    try {
+      return await limit(c, async () => {
+        await c.req.arrayBuffer();
+        isRead = true;
+        await next();
+      });
+    } catch (cause) {
+      if (isRead || cause instanceof AppError) throw cause;
+      throw new AppError("invalid_request", "The body broke off.", { cause });
+    }
+  };
 }
 
 function tooLarge(): never {

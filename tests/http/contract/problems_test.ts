@@ -3,6 +3,7 @@ import { openApiDocument } from "../../../src/app.ts";
 import { ERROR_STATUS } from "../../../src/platform/errors.ts";
 import { startTestApp } from "../../support/app.ts";
 import { addProduct, orderBody } from "../../support/orders.ts";
+import { startTestServer } from "../../support/server.ts";
 
 Deno.test("the contract names every code that a problem can have", () => {
   // deno-lint-ignore no-explicit-any -- the document is JSON
@@ -43,4 +44,28 @@ Deno.test("a JSON body that is not UTF-8 is refused, rather than stored with its
   assertEquals(refused.body.detail, "The body is not UTF-8, which JSON is sent in.");
   const placed = await send(new TextEncoder().encode(text));
   assertEquals([placed.status, placed.body.note], [201, "Zürich"]);
+});
+
+Deno.test("a body that breaks off is told as what it is, and is no fault of ours", async () => {
+  await using server = await startTestServer();
+  const { app, url } = server;
+  const { token } = await app.user("staff");
+  const bodies = [["/v1/carts", "application/json"], ["/v1/trade/exchange-rates", "text/csv"], [
+    "/v1/payment-webhooks/sandbox",
+    "application/json",
+  ], ["/v1/token", "application/x-www-form-urlencoded"]];
+  for (const [path, type] of bodies) {
+    for (const length of ["Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\n"]) {
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
+      const head = `POST ${path} HTTP/1.1\r\nHost: waybill\r\nAuthorization: Bearer ${token}\r\n`;
+      await connection.write(new TextEncoder().encode(`${head}Content-Type: ${type}\r\n${length}{"a`));
+      await connection.closeWrite();
+      const answer = await new Response(connection.readable).text();
+      assertEquals(
+        [answer.slice(9, 12), answer.includes('"detail":"The body broke off."')],
+        ["422", true],
+        `${path}: ${answer}`,
+      );
+    }
+  }
 });
