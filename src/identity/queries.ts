@@ -1,6 +1,6 @@
 import type { Role } from "../platform/ctx.ts";
 import type { Sql, Tx } from "../platform/db.ts";
-import { sweepTable } from "../platform/sweep_job.ts";
+import { sweepInBatches, sweepTable } from "../platform/sweep_job.ts";
 import type { User } from "./user.ts";
 
 // Locks in this module are always taken in this order: active admins by id → the user → families → tokens.
@@ -258,13 +258,27 @@ export async function voidPasswordTokens(tx: Tx, userId: string, now: string): P
   await tx`update password_tokens set used_at = ${now} where user_id = ${userId} and used_at is null`;
 }
 
-/** Removes tokens that can do nothing any more, and the sessions that have none left. Gives how many rows went. */
+/** Removes tokens that can do nothing any more, and the sessions that have none left. Gives how many tokens went. */
 export async function deleteExpiredTokens(sql: Sql, signal: AbortSignal): Promise<number> {
-  const isExpired = sql`expires_at < now()`;
-  const hasNoToken = sql`
-    created_at < now() - interval '1 day'
-    and not exists (select from refresh_tokens t where t.family_id = refresh_families.id)`;
-  return await sweepTable(sql, "refresh_tokens", isExpired, signal) +
-    await sweepTable(sql, "password_tokens", isExpired, signal) +
-    await sweepTable(sql, "refresh_families", hasNoToken, signal);
+  return await deleteExpiredRefreshTokens(sql, signal) +
+    await sweepTable(sql, "password_tokens", sql`expires_at < now()`, signal);
+}
+
+/**
+ * Each session goes with the last of its tokens: whoever looked for those that have none would walk along all sessions. A
+ * token that is being used, which may have a successor, is left, and its session with it.
+ */
+async function deleteExpiredRefreshTokens(sql: Sql, signal: AbortSignal): Promise<number> {
+  return await sweepInBatches(signal, (limit) =>
+    sql`
+      with expired as (
+        delete from refresh_tokens where ctid = any(array(
+          select ctid from refresh_tokens where expires_at < now() limit ${limit} for update skip locked))
+        returning hash, family_id
+      ), over as (
+        delete from refresh_families f using (select distinct family_id from expired) e
+        where f.id = e.family_id and not exists (
+          select from refresh_tokens t where t.family_id = f.id and t.hash not in (select hash from expired))
+      )
+      select from expired`);
 }

@@ -25,15 +25,24 @@ export async function sweepTable(
   isOver: Fragment,
   signal: AbortSignal,
 ): Promise<number> {
-  let count = 0;
+  // Locked first, so that none is deleted that has just changed into one to be kept.
+  return await sweepInBatches(signal, (limit) =>
+    sql`
+      delete from ${sql(table)} where ctid = any(array(
+        select ctid from ${sql(table)} where ${isOver} limit ${limit} for update skip locked))`);
+}
+
+/** Deletes rows as {@link sweepTable} does, by a statement that deletes no more than it is told and counts them. */
+export async function sweepInBatches(
+  signal: AbortSignal,
+  deleteSome: (limit: number) => PromiseLike<{ count: number }>,
+): Promise<number> {
+  let sum = 0;
   let mayBeMore = true;
   while (mayBeMore && !signal.aborted) {
-    // Locked first, so that none is deleted that has just changed into one to be kept.
-    const deleted = await sql`
-      delete from ${sql(table)} where ctid = any(array(
-        select ctid from ${sql(table)} where ${isOver} limit ${BATCH} for update skip locked))`;
-    count += deleted.count;
-    mayBeMore = deleted.count === BATCH;
+    const { count } = await deleteSome(BATCH);
+    sum += count;
+    mayBeMore = count === BATCH;
   }
-  return count;
+  return sum;
 }

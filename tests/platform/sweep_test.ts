@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { deleteExpiredTokens } from "../../src/identity/mod.ts";
 import { openDatabase, type Sql, transaction } from "../../src/platform/db.ts";
 import { deleteExpiredKeys } from "../../src/platform/idempotency.ts";
 import { testDatabase } from "../support/database.ts";
@@ -53,3 +54,59 @@ Deno.test("a sweep whose worker is to stop deletes no more", () =>
     assertEquals(await deleteExpiredKeys(sql, AbortSignal.abort()), 0);
     assertEquals(await sizes(), []);
   }));
+
+Deno.test("sessions go with the last of their tokens, and those that live are not even looked at", async () => {
+  await using database = await testDatabase();
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
+  try {
+    await sql`insert into users (id, email) values (gen_random_uuid(), 'anna@example.com')`;
+    const open = (count: number, ...tokens: string[]) =>
+      sql`
+        with family as (
+          insert into refresh_families (id, user_id) select gen_random_uuid(), id from users, generate_series(1, ${count})
+          returning id
+        )
+        insert into refresh_tokens (hash, family_id, expires_at)
+        select sha256(gen_random_uuid()::text::bytea), id, now() + token::interval
+        from family, unnest(${tokens}::text[]) token`;
+    await open(1200, "-2 days", "-1 hour");
+    await open(20_000, "1 hour");
+    await open(300, "-1 hour", "1 hour");
+    const looked = async () => {
+      await sql`select pg_stat_force_next_flush()`;
+      const [row] = await sql<{ rows: number }[]>`
+        select seq_tup_read + idx_tup_fetch as rows from pg_stat_user_tables where relname = 'refresh_families'`;
+      return row!.rows;
+    };
+    const before = await looked();
+    assertEquals(await deleteExpiredTokens(sql, signal), 2700);
+    const rows = await looked() - before;
+    assert(rows < 20_000, `${rows} rows of sessions were looked at`);
+    const [left] = await sql`
+      select (select count(*) from refresh_families) as sessions, (select count(*) from refresh_tokens) as tokens,
+             (select count(*) from refresh_tokens where expires_at < now()) as expired`;
+    assertEquals(left, { sessions: 20_300, tokens: 20_300, expired: 0 });
+  } finally {
+    await sql.end();
+  }
+});
+
+Deno.test("a session whose token is being used when it expires is left for the next sweep", async () => {
+  await using database = await testDatabase();
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 2 });
+  try {
+    await sql`insert into users (id, email) values (gen_random_uuid(), 'anna@example.com')`;
+    await sql`insert into refresh_families (id, user_id) select gen_random_uuid(), id from users`;
+    await sql`
+      insert into refresh_tokens (hash, family_id, expires_at)
+      select sha256(n::text::bytea), id, now() - interval '1 hour' from refresh_families, generate_series(1, 2) n`;
+    const families = async () => (await sql`select from refresh_families`).length;
+    await transaction(sql, async (tx) => {
+      await tx`update refresh_tokens set used_at = now() where hash = sha256('1')`;
+      assertEquals([await deleteExpiredTokens(sql, signal), await families()], [1, 1]);
+    });
+    assertEquals([await deleteExpiredTokens(sql, signal), await families()], [1, 0]);
+  } finally {
+    await sql.end();
+  }
+});
