@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { AppError } from "../platform/errors.ts";
 import { IMPORT_LIMITS, type ImportLimits, type Line, readLines } from "./import_lines.ts";
@@ -93,4 +93,14 @@ Deno.test("who stops reading stops the stream", async () => {
   });
   for await (const { number } of readLines(endless, IMPORT_LIMITS)) if (number === 3) break;
   assertEquals(isCancelled, true);
+});
+
+Deno.test("others have their turn while a text is read that is already there", async () => {
+  const chunks = Array.from({ length: 20 }, () => bytes("x\n".repeat(20_000)));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const { lines } = await read(chunks);
+  clearInterval(timer);
+  assertEquals(lines.length, 400_000);
+  assert(turns > 0, "nobody had a turn");
 });
