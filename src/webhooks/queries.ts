@@ -87,8 +87,13 @@ export async function replaceSeals(
       and previous_secret is not distinct from ${before.previous_secret}`;
 }
 
-/** @returns false if there is no such endpoint */
+/**
+ * Its deliveries go first, batch by batch: with a busy month of them a single statement would meet its time limit, each time.
+ *
+ * @returns false if there is no such endpoint
+ */
 export async function deleteEndpoint(sql: Sql, id: string): Promise<boolean> {
+  await sweepTable(sql, "webhook_deliveries", sql`endpoint_id = ${id}`, new AbortController().signal);
   return (await sql`delete from webhook_endpoints where id = ${id}`).count > 0;
 }
 

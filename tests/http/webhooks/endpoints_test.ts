@@ -101,6 +101,31 @@ Deno.test("A deleted endpoint is gone with its deliveries", async () => {
   await ask(app, staff, "DELETE", `${PATH}/${id}`, 404);
 });
 
+Deno.test("An endpoint with a busy month of deliveries is deleted too, never more than a thousand rows at once", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const [{ id }, { id: other }] = [
+    await createEndpoint(app, staff, URL),
+    await createEndpoint(app, staff, URL),
+  ];
+  const { sql } = app.deps;
+  await sql`
+    insert into webhook_deliveries (id, endpoint_id, event_type, status, created_at, finished_at)
+    select gen_random_uuid(), e.id, 'order.created', 'succeeded', now(), now()
+    from webhook_endpoints e, generate_series(1, 2500)`;
+  await sql.unsafe(`
+    create table deleted (size int);
+    create function note_size() returns trigger language plpgsql as
+      'begin insert into deleted select count(*) from gone; return null; end';
+    create trigger note_size after delete on webhook_deliveries referencing old table as gone
+      for each statement execute function note_size()`);
+  await ask(app, staff, "DELETE", `${PATH}/${id}`, 204);
+  const sizes = await sql`select size from deleted where size > 0`;
+  assertEquals(sizes.map(({ size }) => size), [1000, 1000, 500]);
+  const left = await sql`select endpoint_id, count(*) from webhook_deliveries group by endpoint_id`;
+  assertEquals([...left], [{ endpoint_id: other, count: 2500 }]);
+});
+
 Deno.test("Lists go on where their page ended, newest first", async () => {
   await using app = await startTestApp(LOCAL);
   const staff = await app.user("staff");
