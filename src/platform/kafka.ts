@@ -1,7 +1,5 @@
 import { Buffer } from "node:buffer";
-import net from "node:net";
-import tls from "node:tls";
-import { type ISocketFactory, Kafka, logLevel, type Message, type SASLOptions } from "kafkajs";
+import { Kafka, logLevel, type Message, type SASLOptions } from "kafkajs";
 import type { KafkaConfig } from "../config.ts";
 import type { LoggedEvent } from "./event_log.ts";
 import { openKafkaSocket } from "./kafka_socket.ts";
@@ -12,21 +10,6 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 /** Long enough for a topic that is just being made; whoever calls has a patience of its own. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 };
 const CHECK_TIMEOUT_MS = 2000;
-const KEEP_ALIVE_MS = 60_000;
-
-/**
- * A socket as the library makes it, and closed once the library has ended it. It would wait for the other side to end as well:
- * for one that takes connections and says nothing (a broker that hangs, another kind of server) for ever, with a socket for each
- * try.
- */
-const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  const socket = ssl
-    ? tls.connect({ host, port, ...net.isIP(host) ? {} : { servername: host } }, onConnect)
-    : net.connect({ host, port }, onConnect);
-  socket.setKeepAlive(true, KEEP_ALIVE_MS);
-  socket.once("finish", () => socket.destroy());
-  return socket;
-};
 
 /** A client that says nothing by itself: its own lines could quote what is sent. Connects when it is used. */
 export function openKafka(config: KafkaConfig, retry = RETRY): Kafka {
@@ -35,7 +18,6 @@ export function openKafka(config: KafkaConfig, retry = RETRY): Kafka {
     clientId: config.clientId,
     ssl: config.ssl,
     sasl: config.sasl as SASLOptions | undefined,
-    socketFactory: openSocket,
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry,
