@@ -122,16 +122,7 @@ export type ShippingOption = {
     /**
      * In the order of weight. Heavier than the last: not offered.
      */
-    bands: Array<{
-        /**
-         * Up to and including
-         */
-        up_to_grams: number;
-        /**
-         * In minor units of the option's currency
-         */
-        price: number;
-    }>;
+    bands: Array<ShippingBand>;
     /**
      * On the way
      */
@@ -151,6 +142,17 @@ export type ShippingOption = {
     version: number;
     created_at: string;
     updated_at: string;
+};
+
+export type ShippingBand = {
+    /**
+     * Up to and including
+     */
+    up_to_grams: number;
+    /**
+     * In minor units of the option's currency
+     */
+    price: number;
 };
 
 export type StoredCart = {
@@ -452,13 +454,7 @@ export type Shipment = {
      */
     order_id: string;
     status: 'shipped' | 'delivered';
-    items: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        quantity: number;
-    }>;
+    items: Array<ShipmentItem>;
     carrier: string | null;
     tracking_number: string | null;
     tracking_url: string | null;
@@ -473,6 +469,14 @@ export type Shipment = {
     shipped_at: string;
     delivered_at: string | null;
     updated_at: string;
+};
+
+export type ShipmentItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    quantity: number;
 };
 
 export type QuoteLine = {
@@ -632,10 +636,7 @@ export type Refund = {
      * In minor units of the currency
      */
     tax_amount: number;
-    items: Array<{
-        line: number;
-        quantity: number;
-    }>;
+    items: Array<RefundItem>;
     reason: string;
     /**
      * pending: the provider is asked until it answers
@@ -653,6 +654,11 @@ export type Refund = {
     updated_at: string;
 };
 
+export type RefundItem = {
+    line: number;
+    quantity: number;
+};
+
 export type Return = {
     /**
      * UUID
@@ -663,24 +669,7 @@ export type Return = {
      */
     order_id: string;
     status: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
-    items: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        /**
-         * Units that were to come back
-         */
-        quantity: number;
-        /**
-         * Units that came back and are for sale again
-         */
-        restocked: number;
-        /**
-         * Units that came back and are not fit for sale
-         */
-        written_off: number;
-    }>;
+    items: Array<ReturnItem>;
     reason: string;
     staff_note: string | null;
     /**
@@ -712,6 +701,25 @@ export type Return = {
     updated_at: string;
 };
 
+export type ReturnItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    /**
+     * Units that were to come back
+     */
+    quantity: number;
+    /**
+     * Units that came back and are for sale again
+     */
+    restocked: number;
+    /**
+     * Units that came back and are not fit for sale
+     */
+    written_off: number;
+};
+
 export type Health = {
     status: 'ok' | 'degraded' | 'down';
 };
@@ -737,11 +745,13 @@ export type DetailedHealth = Health & {
             last_seen_at?: string;
         };
     };
-    event_log: Array<{
-        reader: string;
-        lag_events: number;
-        lag_seconds: number;
-    }>;
+    event_log: Array<EventLogLag>;
+};
+
+export type EventLogLag = {
+    reader: string;
+    lag_events: number;
+    lag_seconds: number;
 };
 
 export type Problem = {
@@ -763,19 +773,21 @@ export type Problem = {
     /**
      * Each thing that is wrong, where there is more to say than `detail`.
      */
-    errors?: Array<{
-        /**
-         * JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.
-         */
-        pointer: string;
-        code: string;
-        message: string;
-        [key: string]: unknown;
-    }>;
+    errors?: Array<ProblemError>;
     /**
      * Name it when you ask for help.
      */
     request_id: string;
+};
+
+export type ProblemError = {
+    /**
+     * JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.
+     */
+    pointer: string;
+    code: string;
+    message: string;
+    [key: string]: unknown;
 };
 
 export type Registration = {
@@ -846,7 +858,7 @@ export type PasswordChange = {
     new_password: string;
 };
 
-export type NewUser = {
+export type CreateUser = {
     /**
      * Kept as typed; one person whatever its case
      */
@@ -856,6 +868,14 @@ export type NewUser = {
      * Any but `customer`: by admins only
      */
     role?: 'customer' | 'staff' | 'admin';
+};
+
+export type UserPage = {
+    data: Array<User>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type UserChange = {
@@ -889,7 +909,7 @@ export type PasswordReset = {
     new_password: string;
 };
 
-export type NewProduct = {
+export type CreateProduct = {
     /**
      * Stock keeping unit; unique whatever its case, and never changed
      */
@@ -979,22 +999,24 @@ export type ImportReport = {
     /**
      * What is wrong with the failed lines: the first 1,000 entries
      */
-    errors: Array<{
-        /**
-         * Counted from 1, a CSV header included
-         */
-        line: number;
-        sku: string | null;
-        /**
-         * JSON Pointer or column; null for the line as a whole
-         */
-        field: string | null;
-        message: string;
-    }>;
+    errors: Array<ImportError>;
     /**
      * How many entries there would be without that limit
      */
     error_count: number;
+};
+
+export type ImportError = {
+    /**
+     * Counted from 1, a CSV header included
+     */
+    line: number;
+    sku: string | null;
+    /**
+     * JSON Pointer or column; null for the line as a whole
+     */
+    field: string | null;
+    message: string;
 };
 
 export type StockLevel = {
@@ -1020,7 +1042,17 @@ export type StockLevel = {
     updated_at: string;
 };
 
-export type StockAdjustment = {
+export type StockLevelPage = {
+    data: Array<StockLevel>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type StockAdjustment = StockAdjustmentByDelta | StockAdjustmentByCount;
+
+export type StockAdjustmentByDelta = {
     /**
      * Units more (or fewer) on hand
      */
@@ -1038,7 +1070,9 @@ export type StockAdjustment = {
      */
     reference?: string;
     location?: 'default';
-} | {
+};
+
+export type StockAdjustmentByCount = {
     /**
      * What was counted
      */
@@ -1060,6 +1094,14 @@ export type StockAdjustment = {
      */
     reference?: string;
     location?: 'default';
+};
+
+export type StockMovementPage = {
+    data: Array<StockMovement>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type StockMovement = {
@@ -1191,21 +1233,7 @@ export type TradeScheduleSummary = {
         /**
          * The longest HS prefix that fits counts, a category before none
          */
-        rates: Array<{
-            /**
-             * The first digits of the HS code; empty: all goods
-             */
-            hs_prefix?: string;
-            /**
-             * The product's category
-             */
-            category?: string | null;
-            /**
-             * A decimal fraction: 0.12 is 12 %
-             */
-            rate: string;
-            note?: string | null;
-        }>;
+        rates: Array<TaxRate>;
         /**
          * What it is charged on
          */
@@ -1245,18 +1273,7 @@ export type TradeScheduleSummary = {
          */
         scheme: string | null;
     };
-    restrictions: Array<{
-        /**
-         * The first digits of the HS code; empty: all goods
-         */
-        hs_prefix?: string | null;
-        /**
-         * The product's category
-         */
-        category?: string | null;
-        verdict: 'forbidden' | 'licence_required';
-        reason: string;
-    }>;
+    restrictions: Array<TradeRestriction>;
     /**
      * What customs want to know of who receives the goods
      */
@@ -1287,7 +1304,36 @@ export type TradeScheduleSummary = {
     created_at: string;
 };
 
-export type NewTradeSchedule = {
+export type TaxRate = {
+    /**
+     * The first digits of the HS code; empty: all goods
+     */
+    hs_prefix?: string;
+    /**
+     * The product's category
+     */
+    category?: string | null;
+    /**
+     * A decimal fraction: 0.12 is 12 %
+     */
+    rate: string;
+    note?: string | null;
+};
+
+export type TradeRestriction = {
+    /**
+     * The first digits of the HS code; empty: all goods
+     */
+    hs_prefix?: string | null;
+    /**
+     * The product's category
+     */
+    category?: string | null;
+    verdict: 'forbidden' | 'licence_required';
+    reason: string;
+};
+
+export type ImportTradeSchedule = {
     /**
      * What its thresholds and rates per kilogram are in
      */
@@ -1342,21 +1388,7 @@ export type NewTradeSchedule = {
         /**
          * The longest HS prefix that fits counts, a category before none
          */
-        rates: Array<{
-            /**
-             * The first digits of the HS code; empty: all goods
-             */
-            hs_prefix?: string;
-            /**
-             * The product's category
-             */
-            category?: string | null;
-            /**
-             * A decimal fraction: 0.12 is 12 %
-             */
-            rate: string;
-            note?: string | null;
-        }>;
+        rates: Array<TaxRate>;
         /**
          * What it is charged on
          */
@@ -1396,18 +1428,7 @@ export type NewTradeSchedule = {
          */
         scheme: string | null;
     };
-    restrictions: Array<{
-        /**
-         * The first digits of the HS code; empty: all goods
-         */
-        hs_prefix?: string | null;
-        /**
-         * The product's category
-         */
-        category?: string | null;
-        verdict: 'forbidden' | 'licence_required';
-        reason: string;
-    }>;
+    restrictions: Array<TradeRestriction>;
     /**
      * What customs want to know of who receives the goods
      */
@@ -1516,21 +1537,7 @@ export type TradeSchedule = {
         /**
          * The longest HS prefix that fits counts, a category before none
          */
-        rates: Array<{
-            /**
-             * The first digits of the HS code; empty: all goods
-             */
-            hs_prefix?: string;
-            /**
-             * The product's category
-             */
-            category?: string | null;
-            /**
-             * A decimal fraction: 0.12 is 12 %
-             */
-            rate: string;
-            note?: string | null;
-        }>;
+        rates: Array<TaxRate>;
         /**
          * What it is charged on
          */
@@ -1570,18 +1577,7 @@ export type TradeSchedule = {
          */
         scheme: string | null;
     };
-    restrictions: Array<{
-        /**
-         * The first digits of the HS code; empty: all goods
-         */
-        hs_prefix?: string | null;
-        /**
-         * The product's category
-         */
-        category?: string | null;
-        verdict: 'forbidden' | 'licence_required';
-        reason: string;
-    }>;
+    restrictions: Array<TradeRestriction>;
     /**
      * What customs want to know of who receives the goods
      */
@@ -1678,7 +1674,7 @@ export type HsCodeOverride = {
     updated_at: string;
 };
 
-export type NewHsCodeOverride = {
+export type OverrideHsCode = {
     /**
      * Harmonized System code, dotted or not; kept as digits
      */
@@ -1718,7 +1714,7 @@ export type ShippingOffer = {
     max_days: number | null;
 };
 
-export type NewShippingOption = {
+export type PutShippingOption = {
     name: string;
     carrier?: string | null;
     /**
@@ -1728,16 +1724,7 @@ export type NewShippingOption = {
     /**
      * In the order of weight. Heavier than the last: not offered.
      */
-    bands: Array<{
-        /**
-         * Up to and including
-         */
-        up_to_grams: number;
-        /**
-         * In minor units of the option's currency
-         */
-        price: number;
-    }>;
+    bands: Array<ShippingBand>;
     /**
      * On the way
      */
@@ -1752,7 +1739,7 @@ export type NewShippingOption = {
     countries: Array<string>;
 };
 
-export type NewCart = Cart & {
+export type CreatedCart = Cart & {
     /**
      * A guest's key to the cart, said only this once: send it as `Cart-Token`
      */
@@ -1889,16 +1876,7 @@ export type CreateCart = {
     /**
      * The same SKU in several lines is one line
      */
-    items?: Array<{
-        /**
-         * Stock keeping unit
-         */
-        sku: string;
-        /**
-         * Units
-         */
-        quantity: number;
-    }>;
+    items?: Array<CreateCartItem>;
     note?: string;
     coupon_code?: string;
     /**
@@ -1907,6 +1885,25 @@ export type CreateCart = {
     metadata?: {
         [key: string]: string;
     };
+};
+
+export type CreateCartItem = {
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * Units
+     */
+    quantity: number;
+};
+
+export type CartPage = {
+    data: Array<StoredCart>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type ChangeCart = {
@@ -2036,7 +2033,7 @@ export type Quote = {
     order_id: string | null;
 };
 
-export type NewQuote = {
+export type QuoteCart = {
     /**
      * Where to; the cart's destination unless said
      */
@@ -2132,27 +2129,7 @@ export type Checkout = {
      */
     quote_id: string;
     ship_to: Address & unknown;
-    /**
-     * Left out: paid later, by POST /v1/orders/{id}/payments
-     */
-    payment?: {
-        /**
-         * The name of a payment provider
-         */
-        provider: string;
-        /**
-         * The provider's own token of what to charge; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
-         */
-        payment_method: string;
-        /**
-         * `manual`: the amount is only reserved, and staff capture it
-         */
-        capture_method?: 'automatic' | 'manual';
-        /**
-         * Where the customer comes back to after a redirect
-         */
-        return_url?: string;
-    };
+    payment?: CheckoutPayment;
     consignee?: RecordConsignee;
     /**
      * The cart's note is not taken over
@@ -2164,6 +2141,28 @@ export type Checkout = {
     metadata?: {
         [key: string]: string;
     };
+};
+
+/**
+ * Left out: paid later, by POST /v1/orders/{id}/payments
+ */
+export type CheckoutPayment = {
+    /**
+     * The name of a payment provider
+     */
+    provider: string;
+    /**
+     * The provider's own token of what to charge; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
+     */
+    payment_method: string;
+    /**
+     * `manual`: the amount is only reserved, and staff capture it
+     */
+    capture_method?: 'automatic' | 'manual';
+    /**
+     * Where the customer comes back to after a redirect
+     */
+    return_url?: string;
 };
 
 /**
@@ -2185,21 +2184,7 @@ export type PlaceOrder = {
     /**
      * The same SKU in several lines is one demand
      */
-    items: Array<{
-        /**
-         * Stock keeping unit
-         */
-        sku?: string;
-        /**
-         * UUID
-         */
-        product_id?: string;
-        quantity: number;
-        /**
-         * Staff only: charge this instead of the list price
-         */
-        unit_price?: number;
-    }>;
+    items: Array<PlaceOrderItem>;
     /**
      * ISO 4217 code
      */
@@ -2235,6 +2220,30 @@ export type PlaceOrder = {
     external_reference?: string;
 };
 
+export type PlaceOrderItem = {
+    /**
+     * Stock keeping unit
+     */
+    sku?: string;
+    /**
+     * UUID
+     */
+    product_id?: string;
+    quantity: number;
+    /**
+     * Staff only: charge this instead of the list price
+     */
+    unit_price?: number;
+};
+
+export type OrderPage = {
+    data: Array<Order>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
 export type ChangeOrder = {
     /**
      * The next status, by the transition table
@@ -2259,27 +2268,29 @@ export type CancelOrder = {
 };
 
 export type OrderTimeline = {
-    data: Array<{
-        /**
-         * 1, 2, 3 … among the order's events
-         */
-        sequence: number;
-        type: string;
-        at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * What changed, field by field
-         */
-        changes: {
-            [key: string]: {
-                from?: unknown;
-                to?: unknown;
-            };
+    data: Array<OrderTimelineEntry>;
+};
+
+export type OrderTimelineEntry = {
+    /**
+     * 1, 2, 3 … among the order's events
+     */
+    sequence: number;
+    type: string;
+    at: string;
+    /**
+     * `customer`, `staff` or `system`; staff see who exactly
+     */
+    actor: string;
+    /**
+     * What changed, field by field
+     */
+    changes: {
+        [key: string]: {
+            from?: unknown;
+            to?: unknown;
         };
-    }>;
+    };
 };
 
 export type OrderExplanation = {
@@ -2323,21 +2334,27 @@ export type Consignee = {
     updated_at: string;
 };
 
-export type NewShipment = {
+export type ShipOrder = {
     /**
      * What leaves, by line; left out: all that is still to leave
      */
-    items?: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        quantity: number;
-    }>;
+    items?: Array<ShipmentItem>;
     carrier?: string | null;
     tracking_number?: string | null;
     tracking_url?: string | null;
     weight_grams?: number | null;
+};
+
+export type ShipmentList = {
+    data: Array<Shipment>;
+};
+
+export type ShipmentPage = {
+    data: Array<Shipment>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type ChangeShipment = {
@@ -2425,28 +2442,30 @@ export type LedgerTransaction = {
 export type LedgerReport = {
     from: string;
     to: string;
-    currencies: Array<{
-        /**
-         * ISO 4217 code
-         */
-        currency: string;
-        accounts: Array<AccountBalance>;
-        /**
-         * In minor units of the currency
-         */
-        debit: number;
-        /**
-         * In minor units of the currency
-         */
-        credit: number;
-        /**
-         * Are debits and credits of all accounts the same sum? Anything but true is a fault of the books
-         */
-        balanced: boolean;
-    }>;
+    currencies: Array<LedgerReportCurrency>;
 };
 
-export type NewPayment = {
+export type LedgerReportCurrency = {
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    accounts: Array<AccountBalance>;
+    /**
+     * In minor units of the currency
+     */
+    debit: number;
+    /**
+     * In minor units of the currency
+     */
+    credit: number;
+    /**
+     * Are debits and credits of all accounts the same sum? Anything but true is a fault of the books
+     */
+    balanced: boolean;
+};
+
+export type CreatePayment = {
     /**
      * The name of a payment provider
      */
@@ -2473,14 +2492,22 @@ export type PaymentList = {
     data: Array<Payment>;
 };
 
-export type NewCapture = {
+export type PaymentPage = {
+    data: Array<Payment>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type CapturePayment = {
     /**
      * All that is reserved unless said
      */
     amount?: number;
 };
 
-export type NewRefund = {
+export type RefundOrder = {
     reason: string;
     /**
      * So much, taken off goods, shipping, duty and tax in proportion
@@ -2489,10 +2516,7 @@ export type NewRefund = {
     /**
      * So many units of these lines, with their duty and tax
      */
-    items?: Array<{
-        line: number;
-        quantity: number;
-    }>;
+    items?: Array<RefundOrderItem>;
     /**
      * With `items`: their share of the shipping goes back too, and its tax
      */
@@ -2503,8 +2527,25 @@ export type NewRefund = {
     payment_id?: string;
 };
 
+export type RefundOrderItem = {
+    line: number;
+    quantity: number;
+};
+
 export type RefundList = {
     data: Array<Refund>;
+};
+
+export type RefundPage = {
+    data: Array<Refund>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type PaymentWebhookReceived = {
+    received: true;
 };
 
 export type SettledCharge = {
@@ -2524,29 +2565,39 @@ export type RefundedCharge = {
     amount_refunded: number;
 };
 
-export type NewSandboxRefund = {
+export type RefundSandboxCharge = {
     /**
      * All that is left at the bank unless said
      */
     amount?: number;
 };
 
-export type NewReturn = {
+export type RequestReturn = {
     /**
      * Units by line of the order
      */
-    items: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        quantity: number;
-    }>;
+    items: Array<RequestReturnItem>;
     reason: string;
+};
+
+export type RequestReturnItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    quantity: number;
 };
 
 export type ReturnList = {
     data: Array<Return>;
+};
+
+export type ReturnPage = {
+    data: Array<Return>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type ChangeReturn = {
@@ -2564,20 +2615,7 @@ export type ReturnReceipt = {
     /**
      * What came back; a line that is left out did not
      */
-    items: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        /**
-         * For sale again
-         */
-        restocked?: number;
-        /**
-         * Not fit for sale
-         */
-        written_off?: number;
-    }>;
+    items: Array<ReturnReceiptItem>;
     /**
      * Why it is rejected, or what was found. The customer can read it.
      */
@@ -2588,17 +2626,26 @@ export type ReturnReceipt = {
     refund?: boolean;
 };
 
+export type ReturnReceiptItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    /**
+     * For sale again
+     */
+    restocked?: number;
+    /**
+     * Not fit for sale
+     */
+    written_off?: number;
+};
+
 export type ReturnRefund = {
     /**
      * The units to be refunded, where those are not all that came back; none: `[]`
      */
-    items?: Array<{
-        /**
-         * Of the order
-         */
-        line: number;
-        quantity: number;
-    }>;
+    items?: Array<ReturnRefundItem>;
     /**
      * The units' share of the shipping goes back too, and its tax
      */
@@ -2607,6 +2654,22 @@ export type ReturnRefund = {
      * The return's own unless said
      */
     reason?: string;
+};
+
+export type ReturnRefundItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    quantity: number;
+};
+
+export type EventPage = {
+    data: Array<Event>;
+    /**
+     * Pass it as `after` next time; there is always one
+     */
+    next_cursor: string;
 };
 
 export type Event = {
@@ -2648,6 +2711,14 @@ export type Event = {
     };
 };
 
+export type NotificationPage = {
+    data: Array<Notification>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
 export type Notification = {
     /**
      * Also the Message-ID: `<id@waybill>`
@@ -2687,6 +2758,14 @@ export type Notification = {
     sent_at: string | null;
 };
 
+export type OutboxPage = {
+    data: Array<OutboxEntry>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
 export type OutboxEntry = {
     /**
      * Where the event stands in the log
@@ -2724,6 +2803,14 @@ export type OutboxEntry = {
     error: string | null;
     created_at: string;
     dead_at: string | null;
+};
+
+export type EventSealPage = {
+    data: Array<EventSeal>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type EventSeal = {
@@ -2778,7 +2865,7 @@ export type WebhookEndpoint = {
     updated_at: string;
 };
 
-export type NewWebhookEndpoint = {
+export type CreateWebhookEndpoint = {
     /**
      * https, on the public internet, without a user name in it
      */
@@ -2935,6 +3022,14 @@ export type Queue = {
     };
 };
 
+export type JobPage = {
+    data: Array<Job>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
 export type Job = {
     /**
      * UUID
@@ -3022,14 +3117,16 @@ export type InvariantFinding = {
     /**
      * The first ten of them
      */
-    examples: Array<{
-        id: string;
-        what: string;
-    }>;
+    examples: Array<InvariantExample>;
     /**
      * How long it took
      */
     ms: number;
+};
+
+export type InvariantExample = {
+    id: string;
+    what: string;
 };
 
 export type GetHealthData = {
@@ -3511,13 +3608,7 @@ export type ListUsersResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<User>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: UserPage;
 };
 
 export type ListUsersResponse = ListUsersResponses[keyof ListUsersResponses];
@@ -3526,7 +3617,7 @@ export type CreateUserData = {
     /**
      * Who it is for.
      */
-    body: NewUser;
+    body: CreateUser;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -3939,7 +4030,7 @@ export type CreateProductData = {
     /**
      * The product.
      */
-    body: NewProduct;
+    body: CreateProduct;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -4398,13 +4489,7 @@ export type ListStockLevelsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<StockLevel>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: StockLevelPage;
 };
 
 export type ListStockLevelsResponse = ListStockLevelsResponses[keyof ListStockLevelsResponses];
@@ -4550,13 +4635,7 @@ export type ListStockMovementsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<StockMovement>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: StockMovementPage;
 };
 
 export type ListStockMovementsResponse = ListStockMovementsResponses[keyof ListStockMovementsResponses];
@@ -4789,7 +4868,7 @@ export type ImportTradeScheduleData = {
     /**
      * The schedule.
      */
-    body: NewTradeSchedule;
+    body: ImportTradeSchedule;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -5150,7 +5229,7 @@ export type OverrideHsCodeData = {
     /**
      * The code.
      */
-    body: NewHsCodeOverride;
+    body: OverrideHsCode;
     path: {
         /**
          * ISO 3166-1 alpha-2 code
@@ -5405,7 +5484,7 @@ export type PutShippingOptionData = {
     /**
      * The option.
      */
-    body: NewShippingOption;
+    body: PutShippingOption;
     headers?: {
         /**
          * The `ETag` of the version that you mean to change; another version answers 412.
@@ -5537,13 +5616,7 @@ export type ListCartsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<StoredCart>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: CartPage;
 };
 
 export type ListCartsResponse = ListCartsResponses[keyof ListCartsResponses];
@@ -5609,7 +5682,7 @@ export type CreateCartResponses = {
     /**
      * The cart.
      */
-    201: NewCart;
+    201: CreatedCart;
 };
 
 export type CreateCartResponse = CreateCartResponses[keyof CreateCartResponses];
@@ -6135,7 +6208,7 @@ export type QuoteCartData = {
     /**
      * Where to, and who pays at the border.
      */
-    body: NewQuote;
+    body: QuoteCart;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -6497,13 +6570,7 @@ export type ListOrdersResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Order>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: OrderPage;
 };
 
 export type ListOrdersResponse = ListOrdersResponses[keyof ListOrdersResponses];
@@ -6676,13 +6743,7 @@ export type ListUserOrdersResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Order>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: OrderPage;
 };
 
 export type ListUserOrdersResponse = ListUserOrdersResponses[keyof ListUserOrdersResponses];
@@ -7238,9 +7299,7 @@ export type ListOrderShipmentsResponses = {
     /**
      * They all.
      */
-    200: {
-        data: Array<Shipment>;
-    };
+    200: ShipmentList;
 };
 
 export type ListOrderShipmentsResponse = ListOrderShipmentsResponses[keyof ListOrderShipmentsResponses];
@@ -7249,7 +7308,7 @@ export type ShipOrderData = {
     /**
      * What leaves, and by whom.
      */
-    body: NewShipment;
+    body: ShipOrder;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -7393,13 +7452,7 @@ export type ListShipmentsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Shipment>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: ShipmentPage;
 };
 
 export type ListShipmentsResponse = ListShipmentsResponses[keyof ListShipmentsResponses];
@@ -7697,7 +7750,7 @@ export type CreatePaymentData = {
     /**
      * By which provider, and what to charge.
      */
-    body: NewPayment;
+    body: CreatePayment;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -7841,13 +7894,7 @@ export type ListAllPaymentsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Payment>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: PaymentPage;
 };
 
 export type ListAllPaymentsResponse = ListAllPaymentsResponses[keyof ListAllPaymentsResponses];
@@ -7962,7 +8009,7 @@ export type CapturePaymentData = {
     /**
      * How much, if not all.
      */
-    body?: NewCapture;
+    body?: CapturePayment;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -8141,7 +8188,7 @@ export type RefundOrderData = {
     /**
      * What, and why.
      */
-    body: NewRefund;
+    body: RefundOrder;
     headers: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -8285,13 +8332,7 @@ export type ListAllRefundsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Refund>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: RefundPage;
 };
 
 export type ListAllRefundsResponse = ListAllRefundsResponses[keyof ListAllRefundsResponses];
@@ -8410,9 +8451,7 @@ export type ReceivePaymentWebhookResponses = {
     /**
      * It is remembered.
      */
-    200: {
-        received: true;
-    };
+    200: PaymentWebhookReceived;
 };
 
 export type ReceivePaymentWebhookResponse = ReceivePaymentWebhookResponses[keyof ReceivePaymentWebhookResponses];
@@ -8475,7 +8514,7 @@ export type RefundSandboxChargeData = {
     /**
      * How much.
      */
-    body?: NewSandboxRefund;
+    body?: RefundSandboxCharge;
     path: {
         /**
          * What the bank calls the charge
@@ -8594,7 +8633,7 @@ export type RequestReturnData = {
     /**
      * Which units, and why.
      */
-    body: NewReturn;
+    body: RequestReturn;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -8722,13 +8761,7 @@ export type ListReturnsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Return>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: ReturnPage;
 };
 
 export type ListReturnsResponse = ListReturnsResponses[keyof ListReturnsResponses];
@@ -9081,13 +9114,7 @@ export type ListEventsResponses = {
     /**
      * The next events.
      */
-    200: {
-        data: Array<Event>;
-        /**
-         * Pass it as `after` next time; there is always one
-         */
-        next_cursor: string;
-    };
+    200: EventPage;
 };
 
 export type ListEventsResponse = ListEventsResponses[keyof ListEventsResponses];
@@ -9157,13 +9184,7 @@ export type ListNotificationsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Notification>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: NotificationPage;
 };
 
 export type ListNotificationsResponse = ListNotificationsResponses[keyof ListNotificationsResponses];
@@ -9271,13 +9292,7 @@ export type ListOutboxResponses = {
     /**
      * One page, the latest first.
      */
-    200: {
-        data: Array<OutboxEntry>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: OutboxPage;
 };
 
 export type ListOutboxResponse = ListOutboxResponses[keyof ListOutboxResponses];
@@ -9443,13 +9458,7 @@ export type ListEventSealsResponses = {
     /**
      * One page, the latest first.
      */
-    200: {
-        data: Array<EventSeal>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: EventSealPage;
 };
 
 export type ListEventSealsResponse = ListEventSealsResponses[keyof ListEventSealsResponses];
@@ -9512,7 +9521,7 @@ export type CreateWebhookEndpointData = {
     /**
      * The endpoint.
      */
-    body: NewWebhookEndpoint;
+    body: CreateWebhookEndpoint;
     headers?: {
         /**
          * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
@@ -10280,13 +10289,7 @@ export type ListJobsResponses = {
     /**
      * One page.
      */
-    200: {
-        data: Array<Job>;
-        /**
-         * Pass it as `cursor` for the next page; null on the last
-         */
-        next_cursor: string | null;
-    };
+    200: JobPage;
 };
 
 export type ListJobsResponse = ListJobsResponses[keyof ListJobsResponses];

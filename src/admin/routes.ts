@@ -83,7 +83,12 @@ export function adminRoutes(jobs: readonly JobType[]) {
         "Newest first. A job that failed for good stays in its queue for three days, and has a copy in " +
         "`dead_letters` until somebody sends it back or dismisses it.",
       request: { query: ListJobsQuery },
-      responses: { 200: json(pageSchema(JobSchema), "One page.", { data: [EXAMPLE], next_cursor: null }) },
+      responses: {
+        200: json(pageSchema(JobSchema).openapi("JobPage"), "One page.", {
+          data: [EXAMPLE],
+          next_cursor: null,
+        }),
+      },
     }),
     async (c) => {
       const page = await listJobs(c.get("ctx"), c.req.valid("query"));

@@ -120,7 +120,12 @@ cartRoutes.openapi(
     description:
       "Your own, newest first; staff see everyone's, also guests'. As they are kept: read one for its prices and stock.",
     request: { query: ListQuery },
-    responses: { 200: json(pageSchema(CartSchema), "One page.", { data: [STORED], next_cursor: null }) },
+    responses: {
+      200: json(pageSchema(CartSchema).openapi("CartPage"), "One page.", {
+        data: [STORED],
+        next_cursor: null,
+      }),
+    },
   }),
   async (c) => c.json(pageView(await listCarts(c.get("ctx"), c.req.valid("query")), (cart) => cart), 200),
 );

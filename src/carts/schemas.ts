@@ -76,9 +76,9 @@ export const NewCartSchema = PricedCartSchema.extend({
   token: z.string().optional().openapi({
     description: "A guest's key to the cart, said only this once: send it as `Cart-Token`",
   }),
-}).openapi("NewCart");
+}).openapi("CreatedCart");
 
-const Item = z.strictObject({ sku: Sku, quantity: Quantity });
+const Item = z.strictObject({ sku: Sku, quantity: Quantity }).openapi("CreateCartItem");
 
 export const CreateCartBody = z.strictObject({
   currency: Currency,

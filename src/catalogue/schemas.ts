@@ -94,7 +94,7 @@ const fields = {
 export const ChangeProductBody = z.strictObject(fields).partial().openapi("ChangeProduct");
 
 export const NewProductBody = z.strictObject({ sku: ProductSku, ...fields })
-  .partial().required({ sku: true, name: true }).openapi("NewProduct");
+  .partial().required({ sku: true, name: true }).openapi("CreateProduct");
 
 /** A line of an import: as a new product, or for a product that is there already only what changes. */
 export const ImportedProduct = z.strictObject({ sku: ProductSku, ...fields }).partial().required({
@@ -211,13 +211,15 @@ export const ImportReportSchema = z.object({
   updated: z.int(),
   unchanged: z.int().openapi({ description: "Already as the line says" }),
   failed: z.int().openapi({ description: "Lines that were not imported" }),
-  errors: z.array(z.object({
-    line: z.int().openapi({ description: "Counted from 1, a CSV header included" }),
-    sku: z.string().nullable(),
-    field: z.string().nullable().openapi({
-      description: "JSON Pointer or column; null for the line as a whole",
-    }),
-    message: z.string(),
-  })).openapi({ description: "What is wrong with the failed lines: the first 1,000 entries" }),
+  errors: z.array(
+    z.object({
+      line: z.int().openapi({ description: "Counted from 1, a CSV header included" }),
+      sku: z.string().nullable(),
+      field: z.string().nullable().openapi({
+        description: "JSON Pointer or column; null for the line as a whole",
+      }),
+      message: z.string(),
+    }).openapi("ImportError"),
+  ).openapi({ description: "What is wrong with the failed lines: the first 1,000 entries" }),
   error_count: z.int().openapi({ description: "How many entries there would be without that limit" }),
 }).openapi("ImportReport");

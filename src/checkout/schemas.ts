@@ -7,9 +7,9 @@ import { PaymentBody, PaymentSchema } from "../payments/mod.ts";
 export const CheckoutBody = z.strictObject({
   quote_id: Id.openapi({ description: "The cart's open quote: what it says is what is charged" }),
   ship_to: ShipTo.openapi({ description: "In the country that was quoted" }),
-  payment: PaymentBody.omit({ amount: true }).optional().openapi({
+  payment: PaymentBody.omit({ amount: true }).openapi("CheckoutPayment", {
     description: "Left out: paid later, by POST /v1/orders/{id}/payments",
-  }),
+  }).optional(),
   consignee: ConsigneeBody.optional().openapi({
     description: "Where the quote's `consignee_id` says so; kept encrypted",
   }),

@@ -31,7 +31,7 @@ export const EventPage = z.object({
     description: "Pass it as `after` next time; there is always one",
     example: "4711",
   }),
-});
+}).openapi("EventPage");
 
 export const TypesQuery = text(1, 1000).transform((list, context) => {
   const meant = list.split(",").map((pattern) => typesMatching(pattern.trim()));

@@ -18,7 +18,7 @@ const ReaderLag = z.object({
   reader: z.string(),
   lag_events: z.int(),
   lag_seconds: z.number(),
-});
+}).openapi("EventLogLag");
 const Health = z.object({ status: z.enum(["ok", "degraded", "down"]) }).openapi("Health");
 const DetailedHealth = Health.extend({
   dependencies: z.object({ database: Dependency, redis: Dependency, kafka: Kafka, workers: Workers }),

@@ -39,14 +39,16 @@ const ProblemSchema = z.object({
       "not know for what its `status` says.",
     example: "not_found",
   }),
-  errors: z.array(z.looseObject({
-    pointer: z.string().openapi({
-      description: "JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.",
-      example: "/items/0/sku",
-    }),
-    code: z.string(),
-    message: z.string(),
-  })).optional().openapi({
+  errors: z.array(
+    z.looseObject({
+      pointer: z.string().openapi({
+        description: "JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.",
+        example: "/items/0/sku",
+      }),
+      code: z.string(),
+      message: z.string(),
+    }).openapi("ProblemError"),
+  ).optional().openapi({
     description: "Each thing that is wrong, where there is more to say than `detail`.",
   }),
   request_id: z.string().openapi({ description: "Name it when you ask for help." }),

@@ -236,7 +236,12 @@ identityRoutes.openapi(
     summary: "List accounts",
     description: "Newest first. `email` finds one person.",
     request: { query: ListUsersQuery },
-    responses: { 200: json(pageSchema(UserSchema), "One page.", { data: [EXAMPLE], next_cursor: null }) },
+    responses: {
+      200: json(pageSchema(UserSchema).openapi("UserPage"), "One page.", {
+        data: [EXAMPLE],
+        next_cursor: null,
+      }),
+    },
   }),
   async (c) => c.json(pageView(await listUsers(c.get("ctx"), c.req.valid("query")), userView), 200),
 );

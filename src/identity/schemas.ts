@@ -87,7 +87,7 @@ export const CreateUserBody = z.strictObject({
   email: Email,
   name: Name.optional(),
   role: Role.default("customer").openapi({ description: "Any but `customer`: by admins only" }),
-}).openapi("NewUser");
+}).openapi("CreateUser");
 
 export const ChangeUserBody = z.strictObject({
   name: Name.nullable().optional(),

@@ -79,7 +79,12 @@ inventoryRoutes.openapi(
     summary: "List stock levels",
     description: "In the order of their SKUs, at most 30 s old. `low_stock=true` finds what to reorder.",
     request: { query: ListQuery },
-    responses: { 200: json(pageSchema(LevelSchema), "One page.", { data: [EXAMPLE], next_cursor: null }) },
+    responses: {
+      200: json(pageSchema(LevelSchema).openapi("StockLevelPage"), "One page.", {
+        data: [EXAMPLE],
+        next_cursor: null,
+      }),
+    },
   }),
   async (c) => c.json(pageView(await listStock(c.get("ctx"), c.req.valid("query")), asIs<StockLevel>), 200),
 );
@@ -124,7 +129,10 @@ inventoryRoutes.openapi(
     description: "Every movement of the SKU, newest first. Their sums are the level.",
     request: { params: SkuParam, query: MovementsQuery },
     responses: {
-      200: json(pageSchema(MovementSchema), "One page.", { data: [MOVEMENT], next_cursor: null }),
+      200: json(pageSchema(MovementSchema).openapi("StockMovementPage"), "One page.", {
+        data: [MOVEMENT],
+        next_cursor: null,
+      }),
     },
   }),
   async (c) => {

@@ -61,7 +61,7 @@ const ByDelta = z.strictObject({
   delta: z.int().min(-MAX_UNITS).max(MAX_UNITS).refine((delta) => delta !== 0, "must not be 0")
     .openapi({ description: "Units more (or fewer) on hand", example: 100 }),
   ...why,
-});
+}).openapi("StockAdjustmentByDelta");
 const ByCount = z.strictObject({
   on_hand: Units.openapi({ description: "What was counted", example: 118 }),
   expected_on_hand: Units.openapi({
@@ -69,7 +69,7 @@ const ByCount = z.strictObject({
     example: 120,
   }),
   ...why,
-});
+}).openapi("StockAdjustmentByCount");
 
 export const AdjustmentBody = z.union([ByDelta, ByCount], {
   error: "must be { delta, reason } or { on_hand, expected_on_hand, reason }",

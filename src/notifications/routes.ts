@@ -34,7 +34,10 @@ notificationRoutes.openapi(
     description: "Those to you; staff see everyone's. Newest first. All filters must hold.",
     request: { query: ListQuery },
     responses: {
-      200: json(pageSchema(NotificationSchema), "One page.", { data: [EXAMPLE], next_cursor: null }),
+      200: json(pageSchema(NotificationSchema).openapi("NotificationPage"), "One page.", {
+        data: [EXAMPLE],
+        next_cursor: null,
+      }),
     },
   }),
   async (c) => {

@@ -26,7 +26,10 @@ import { orderFor, orderTextFor } from "./view.ts";
 
 const tags = ["Orders"];
 const orderAnswer = json(OrderSchema, "The order.", EXAMPLE);
-const orderPage = json(pageSchema(OrderSchema), "One page.", { data: [EXAMPLE], next_cursor: null });
+const orderPage = json(pageSchema(OrderSchema).openapi("OrderPage"), "One page.", {
+  data: [EXAMPLE],
+  next_cursor: null,
+});
 
 export const orderRoutes = router();
 

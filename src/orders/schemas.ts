@@ -129,7 +129,7 @@ const Item = z.strictObject({
 }).refine((item) => (item.sku === undefined) !== (item.product_id === undefined), {
   path: ["sku"],
   message: "give either sku or product_id",
-});
+}).openapi("PlaceOrderItem");
 
 export const PlaceOrderBody = z.strictObject({
   items: z.array(Item).min(1).max(MAX_LINES).openapi({
@@ -215,15 +215,17 @@ export const OrderExplanationSchema = z.object({
 }).openapi("OrderExplanation");
 
 export const TimelineSchema = z.object({
-  data: z.array(z.object({
-    sequence: z.int().openapi({ description: "1, 2, 3 … among the order's events" }),
-    type: z.string().openapi({ example: "order.updated" }),
-    at: Timestamp,
-    actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
-    changes: ChangesSchema
-      .openapi({
-        description: "What changed, field by field",
-        example: { status: { from: "PENDING", to: "PAID" } },
-      }),
-  })),
+  data: z.array(
+    z.object({
+      sequence: z.int().openapi({ description: "1, 2, 3 … among the order's events" }),
+      type: z.string().openapi({ example: "order.updated" }),
+      at: Timestamp,
+      actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
+      changes: ChangesSchema
+        .openapi({
+          description: "What changed, field by field",
+          example: { status: { from: "PENDING", to: "PAID" } },
+        }),
+    }).openapi("OrderTimelineEntry"),
+  ),
 }).openapi("OrderTimeline");

@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { isSame } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
@@ -24,6 +23,7 @@ import {
   RefundParam,
   RefundSchema,
   RefundsQuery,
+  WebhookReceived,
 } from "./schemas.ts";
 import { receiveWebhook } from "./webhooks.ts";
 
@@ -99,7 +99,10 @@ paymentRoutes.openapi(
       "`provider_reference` finds the one that a provider's report names.",
     request: { query: PaymentsQuery },
     responses: {
-      200: json(pageSchema(PaymentSchema), "One page.", { data: [EXAMPLE_PAYMENT], next_cursor: null }),
+      200: json(pageSchema(PaymentSchema).openapi("PaymentPage"), "One page.", {
+        data: [EXAMPLE_PAYMENT],
+        next_cursor: null,
+      }),
     },
   }),
   async (c) => {
@@ -250,7 +253,10 @@ paymentRoutes.openapi(
       "that their provider has not answered to.",
     request: { query: RefundsQuery },
     responses: {
-      200: json(pageSchema(RefundSchema), "One page.", { data: [EXAMPLE_REFUND], next_cursor: null }),
+      200: json(pageSchema(RefundSchema).openapi("RefundPage"), "One page.", {
+        data: [EXAMPLE_REFUND],
+        next_cursor: null,
+      }),
     },
   }),
   async (c) => {
@@ -296,7 +302,7 @@ paymentRoutes.openapi(
       body: SignedBytes,
     },
     responses: {
-      200: json(z.object({ received: z.literal(true) }), "It is remembered.", { received: true }),
+      200: json(WebhookReceived, "It is remembered.", { received: true }),
     },
   }),
   async (c) => {

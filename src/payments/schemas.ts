@@ -37,7 +37,7 @@ export const PaymentBody = z.strictObject({
     .openapi({
       description: "Where the customer comes back to after a redirect",
     }),
-}).openapi("NewPayment");
+}).openapi("CreatePayment");
 
 export const PaymentSchema = z.object({
   id: Id,
@@ -71,17 +71,19 @@ export const PaymentList = z.object({ data: z.array(PaymentSchema) }).openapi("P
 
 export const CaptureBody = z.strictObject({
   amount: z.int().min(1).optional().openapi({ description: "All that is reserved unless said" }),
-}).openapi("NewCapture");
+}).openapi("CapturePayment");
 
 export const RefundBody = z.strictObject({
   reason: text(1, 500).openapi({ example: "Arrived broken" }),
   amount: z.int().min(1).optional().openapi({
     description: "So much, taken off goods, shipping, duty and tax in proportion",
   }),
-  items: z.array(z.strictObject({
-    line: z.int().min(1).max(1000),
-    quantity: z.int().min(1).max(1_000_000),
-  })).min(1).max(1000).optional().openapi({
+  items: z.array(
+    z.strictObject({
+      line: z.int().min(1).max(1000),
+      quantity: z.int().min(1).max(1_000_000),
+    }).openapi("RefundOrderItem"),
+  ).min(1).max(1000).optional().openapi({
     description: "So many units of these lines, with their duty and tax",
   }),
   include_shipping: z.boolean().optional().openapi({
@@ -96,7 +98,7 @@ export const RefundBody = z.strictObject({
 }).refine((body) => body.include_shipping === undefined || body.items !== undefined, {
   path: ["include_shipping"],
   message: "goes with items",
-}).openapi("NewRefund");
+}).openapi("RefundOrder");
 
 export const RefundSchema = z.object({
   id: Id,
@@ -122,7 +124,7 @@ export const RefundSchema = z.object({
   shipping_amount: Amount,
   duty_amount: Amount,
   tax_amount: Amount,
-  items: z.array(z.object({ line: z.int(), quantity: z.int() })),
+  items: z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("RefundItem")),
   reason: z.string(),
   status: z.enum(REFUND_STATUSES).openapi({ description: "pending: the provider is asked until it answers" }),
   provider_reference: z.string().nullable(),
@@ -159,12 +161,16 @@ export const RefundsQuery = z.strictObject({
   ...Listing,
 });
 
+export const WebhookReceived = z.object({ received: z.literal(true) }).openapi(
+  "PaymentWebhookReceived",
+);
+
 export const SettledCharge = z.object({ reference: z.string(), status: z.enum(CHARGE_STATUSES) })
   .openapi("SettledCharge");
 
 export const BankRefundBody = z.strictObject({
   amount: z.int().min(1).optional().openapi({ description: "All that is left at the bank unless said" }),
-}).openapi("NewSandboxRefund");
+}).openapi("RefundSandboxCharge");
 
 export const RefundedCharge = z.object({
   reference: z.string(),

@@ -11,7 +11,7 @@ export const QuoteBody = z.strictObject({
     description: "`code` of one of `GET /v1/shipping-options`",
     example: "standard",
   }),
-}).openapi("NewQuote");
+}).openapi("QuoteCart");
 
 const LineSchema = z.object({
   line: z.int(),

@@ -102,7 +102,10 @@ returnRoutes.openapi(
       "`status=approved` those on their way.",
     request: { query: ListQuery },
     responses: {
-      200: json(pageSchema(ReturnSchema), "One page.", { data: [REQUESTED], next_cursor: null }),
+      200: json(pageSchema(ReturnSchema).openapi("ReturnPage"), "One page.", {
+        data: [REQUESTED],
+        next_cursor: null,
+      }),
     },
   }),
   async (c) => {

@@ -26,15 +26,17 @@ export const ReturnSchema = z.object({
   id: Id,
   order_id: Id,
   status: z.enum(RETURN_STATUSES),
-  items: z.array(z.object({
-    line: Line,
-    quantity: z.int().openapi({ description: "Units that were to come back", example: 2 }),
-    restocked: z.int().openapi({ description: "Units that came back and are for sale again", example: 1 }),
-    written_off: z.int().openapi({
-      description: "Units that came back and are not fit for sale",
-      example: 1,
-    }),
-  })),
+  items: z.array(
+    z.object({
+      line: Line,
+      quantity: z.int().openapi({ description: "Units that were to come back", example: 2 }),
+      restocked: z.int().openapi({ description: "Units that came back and are for sale again", example: 1 }),
+      written_off: z.int().openapi({
+        description: "Units that came back and are not fit for sale",
+        example: 1,
+      }),
+    }).openapi("ReturnItem"),
+  ),
   reason: z.string().openapi({ example: "Too small" }),
   staff_note: z.string().nullable(),
   refund: RefundSchema.pick({ id: true, status: true, currency: true, amount: true }).nullable().openapi({
@@ -51,12 +53,14 @@ export const ReturnSchema = z.object({
 export const ReturnList = z.object({ data: z.array(ReturnSchema) }).openapi("ReturnList");
 
 export const ReturnBody = z.strictObject({
-  items: z.array(z.strictObject({
-    line: Line,
-    quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 2 }),
-  })).min(1).max(MAX_LINES).openapi({ description: "Units by line of the order" }),
+  items: z.array(
+    z.strictObject({
+      line: Line,
+      quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 2 }),
+    }).openapi("RequestReturnItem"),
+  ).min(1).max(MAX_LINES).openapi({ description: "Units by line of the order" }),
   reason: text(1, 500).openapi({ example: "Too small" }),
-}).openapi("NewReturn");
+}).openapi("RequestReturn");
 
 export const ChangeReturnBody = z.strictObject({
   status: z.enum(["approved", "rejected", "cancelled"]).openapi({
@@ -66,20 +70,24 @@ export const ChangeReturnBody = z.strictObject({
 }).openapi("ChangeReturn");
 
 export const ReceiptBody = z.strictObject({
-  items: z.array(z.strictObject({
-    line: Line,
-    restocked: Received.default(0).openapi({ description: "For sale again", example: 1 }),
-    written_off: Received.default(0).openapi({ description: "Not fit for sale", example: 1 }),
-  })).min(1).max(MAX_LINES).openapi({ description: "What came back; a line that is left out did not" }),
+  items: z.array(
+    z.strictObject({
+      line: Line,
+      restocked: Received.default(0).openapi({ description: "For sale again", example: 1 }),
+      written_off: Received.default(0).openapi({ description: "Not fit for sale", example: 1 }),
+    }).openapi("ReturnReceiptItem"),
+  ).min(1).max(MAX_LINES).openapi({ description: "What came back; a line that is left out did not" }),
   staff_note: StaffNote.optional(),
   refund: z.boolean().default(false).openapi({ description: "Refund what came back, too" }),
 }).openapi("ReturnReceipt");
 
 export const RefundReturnBody = z.strictObject({
-  items: z.array(z.strictObject({
-    line: Line,
-    quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 1 }),
-  })).max(MAX_LINES).optional().openapi({
+  items: z.array(
+    z.strictObject({
+      line: Line,
+      quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 1 }),
+    }).openapi("ReturnRefundItem"),
+  ).max(MAX_LINES).optional().openapi({
     description: "The units to be refunded, where those are not all that came back; none: `[]`",
   }),
   include_shipping: z.boolean().optional().openapi({

@@ -57,7 +57,7 @@ const TaxRate = z.strictObject({
   category: Category.nullable().default(null),
   rate: fraction("0"),
   note: text(1, 500).nullable().default(null),
-});
+}).openapi("TaxRate");
 
 const TaxBase = z.array(z.enum(["goods", "shipping", "duty"])).min(1);
 
@@ -69,7 +69,7 @@ const Restriction = z.strictObject({
 }).refine((each) => (each.hs_prefix === null) !== (each.category === null), {
   path: ["hs_prefix"],
   message: "give either hs_prefix or category",
-});
+}).openapi("TradeRestriction");
 
 /** The law of a destination but for its duty rates, as it is stored in trade_schedules.rules. */
 export const TradeRulesSchema = z.strictObject({
@@ -134,7 +134,7 @@ export const ScheduleBody = z.strictObject({
   effective_from: Day,
   source: text(1, 1000).openapi({ description: "Where all this is said: a law, an address" }),
   duty_rates: z.array(DutyRateSchema).max(50_000),
-}).openapi("NewTradeSchedule");
+}).openapi("ImportTradeSchedule");
 
 export const ScheduleSchema = z.object({ ...ScheduleBody.shape, id: Id, created_at: Timestamp })
   .openapi("TradeSchedule");
@@ -214,7 +214,7 @@ export const DutyRateAnswerSchema = z.object({
 }).openapi("DutyRateAnswer");
 
 export const HsCodeParam = z.object({ destination: Country, sku: Sku });
-export const HsCodeBody = z.strictObject({ hs_code: HsCode }).openapi("NewHsCodeOverride");
+export const HsCodeBody = z.strictObject({ hs_code: HsCode }).openapi("OverrideHsCode");
 export const HsCodeSchema = z.object({
   product_id: Id,
   sku: Sku,
@@ -233,7 +233,7 @@ const MAX_DAYS = 365;
 const Band = z.strictObject({
   up_to_grams: z.int().min(1).max(MAX_INT4).openapi({ description: "Up to and including", example: 1000 }),
   price: Amount.openapi({ description: "In minor units of the option's currency", example: 590 }),
-});
+}).openapi("ShippingBand");
 
 const Bands = z.array(Band).min(1).max(MAX_BANDS).superRefine((bands, context) => {
   bands.forEach(({ up_to_grams }, i) => {
@@ -275,7 +275,7 @@ export const ShippingOptionBody = z.strictObject({
 }).refine(({ min_days, max_days }) => min_days === null || max_days === null || min_days <= max_days, {
   path: ["max_days"],
   message: "must not be less than min_days",
-}).openapi("NewShippingOption");
+}).openapi("PutShippingOption");
 
 export const ShippingOptionSchema = z.object({
   code: OptionCode,

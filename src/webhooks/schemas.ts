@@ -48,7 +48,7 @@ const Status = z.enum(["enabled", "disabled"]);
 const fields = { url: Url, event_types: EventTypes, description: Description };
 
 export const NewEndpointBody = z.strictObject({ ...fields, description: Description.optional() })
-  .openapi("NewWebhookEndpoint");
+  .openapi("CreateWebhookEndpoint");
 
 export const ChangeEndpointBody = z.strictObject({ ...fields, status: Status }).partial()
   .openapi("ChangeWebhookEndpoint");

@@ -4,7 +4,7 @@
  * docs/landed-cost.md says how each amount comes to be.
  */
 import { assert, assertEquals } from "@std/assert";
-import { createWaybill, type NewTradeSchedule, type Quote, type Waybill } from "../../sdk/mod.ts";
+import { createWaybill, type ImportTradeSchedule, type Quote, type Waybill } from "../../sdk/mod.ts";
 import { systemCtx } from "../../src/deps.ts";
 import { loadDemoCatalogue } from "../../tools/demo_catalogue.ts";
 import { loadExampleTrade } from "../../tools/demo_trade.ts";
@@ -28,7 +28,7 @@ const SELLER = {
 };
 
 /** A law of Singapore that the example has not: no T-shirts. */
-const NO_TEES_IN_SINGAPORE: NewTradeSchedule = {
+const NO_TEES_IN_SINGAPORE: ImportTradeSchedule = {
   destination: "SG",
   effective_from: "2026-06-01",
   source: "A law that this test made up",

@@ -15,10 +15,12 @@ const FindingSchema = z.object({
   }),
   checked: Count.openapi({ description: "Rows that were looked at" }),
   breaks: Count.openapi({ description: "Rows that break it" }),
-  examples: z.array(z.object({
-    id: z.string().openapi({ example: "MUG-1@default" }),
-    what: z.string().openapi({ example: "level 5/1, movements 5/0 (on hand/reserved)" }),
-  })).openapi({ description: "The first ten of them" }),
+  examples: z.array(
+    z.object({
+      id: z.string().openapi({ example: "MUG-1@default" }),
+      what: z.string().openapi({ example: "level 5/1, movements 5/0 (on hand/reserved)" }),
+    }).openapi("InvariantExample"),
+  ).openapi({ description: "The first ten of them" }),
   ms: Count.openapi({ description: "How long it took" }),
 }).openapi("InvariantFinding");
 

@@ -37,7 +37,7 @@ outboxRoutes.openapi(
       "Those given up, or with `status=held` those that are tried again and those that wait behind them.",
     request: { query: OutboxQuery },
     responses: {
-      200: json(pageSchema(OutboxEntrySchema), "One page, the latest first.", {
+      200: json(pageSchema(OutboxEntrySchema).openapi("OutboxPage"), "One page, the latest first.", {
         data: [EXAMPLE],
         next_cursor: null,
       }),

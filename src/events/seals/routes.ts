@@ -27,7 +27,7 @@ sealRoutes.openapi(
       "latest one elsewhere; `GET /v1/admin/invariants` and `deno task verify` read events again and compare.",
     request: { query: SealsQuery },
     responses: {
-      200: json(pageSchema(SealSchema), "One page, the latest first.", {
+      200: json(pageSchema(SealSchema).openapi("EventSealPage"), "One page, the latest first.", {
         data: [EXAMPLE],
         next_cursor: null,
       }),

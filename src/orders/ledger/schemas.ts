@@ -47,15 +47,17 @@ export const ReportQuery = z.strictObject({
 export const LedgerReportSchema = z.object({
   from: Timestamp,
   to: Timestamp,
-  currencies: z.array(z.object({
-    currency: Currency,
-    accounts: z.array(BalanceSchema),
-    debit: Debit,
-    credit: Credit.openapi({ description: "In minor units of the currency", example: 2998 }),
-    balanced: z.boolean().openapi({
-      description:
-        "Are debits and credits of all accounts the same sum? Anything but true is a fault of the books",
-      example: true,
-    }),
-  })),
+  currencies: z.array(
+    z.object({
+      currency: Currency,
+      accounts: z.array(BalanceSchema),
+      debit: Debit,
+      credit: Credit.openapi({ description: "In minor units of the currency", example: 2998 }),
+      balanced: z.boolean().openapi({
+        description:
+          "Are debits and credits of all accounts the same sum? Anything but true is a fault of the books",
+        example: true,
+      }),
+    }).openapi("LedgerReportCurrency"),
+  ),
 }).openapi("LedgerReport");

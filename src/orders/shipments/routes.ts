@@ -6,7 +6,7 @@ import { Id } from "../../http/schemas.ts";
 import { OrderParam } from "../schemas.ts";
 import { patchShipment } from "./change_shipment.ts";
 import { getShipment, listAllShipments, listOrderShipments } from "./get_shipments.ts";
-import { ChangeShipmentBody, ShipBody, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
+import { ChangeShipmentBody, ShipBody, ShipmentList, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
 import { shipOrder } from "./ship_order.ts";
 import type { Shipment } from "./shipment.ts";
 
@@ -69,7 +69,7 @@ shipmentRoutes.openapi(
     summary: "What of an order has left?",
     description: "All shipments of the order, oldest first.",
     request: { params: OrderParam },
-    responses: { 200: json(z.object({ data: z.array(ShipmentSchema) }), "They all.", { data: [EXAMPLE] }) },
+    responses: { 200: json(ShipmentList, "They all.", { data: [EXAMPLE] }) },
   }),
   async (c) => c.json({ data: await listOrderShipments(c.get("ctx"), c.req.valid("param").id) }, 200),
 );
@@ -86,7 +86,10 @@ shipmentRoutes.openapi(
       "a carrier speaks of.",
     request: { query: ShipmentsQuery },
     responses: {
-      200: json(pageSchema(ShipmentSchema), "One page.", { data: [EXAMPLE], next_cursor: null }),
+      200: json(pageSchema(ShipmentSchema).openapi("ShipmentPage"), "One page.", {
+        data: [EXAMPLE],
+        next_cursor: null,
+      }),
     },
   }),
   async (c) => {

@@ -6,7 +6,7 @@ import { MAX_LINES, MAX_QUANTITY } from "../order.ts";
 const ShipmentItem = z.strictObject({
   line: z.int().min(1).max(MAX_LINES).openapi({ description: "Of the order", example: 1 }),
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
-});
+}).openapi("ShipmentItem");
 
 const Status = z.enum(["shipped", "delivered"]);
 
@@ -25,6 +25,8 @@ export const ShipmentSchema = z.object({
   updated_at: Timestamp,
 }).openapi("Shipment");
 
+export const ShipmentList = z.object({ data: z.array(ShipmentSchema) }).openapi("ShipmentList");
+
 const details = {
   carrier: text(1, 100).nullable(),
   tracking_number: text(1, 100).nullable(),
@@ -37,7 +39,7 @@ export const ShipBody = z.strictObject({
     description: "What leaves, by line; left out: all that is still to leave",
   }),
   ...z.strictObject(details).partial().shape,
-}).openapi("NewShipment");
+}).openapi("ShipOrder");
 
 export const ChangeShipmentBody = z.strictObject({
   status: z.literal("delivered").openapi({ description: "It arrived" }),
