@@ -2128,7 +2128,10 @@ export type Checkout = {
      * The cart's open quote: what it says is what is charged
      */
     quote_id: string;
-    ship_to: Address & unknown;
+    /**
+     * In the country that was quoted
+     */
+    ship_to: Address;
     payment?: CheckoutPayment;
     consignee?: RecordConsignee;
     /**
@@ -2198,7 +2201,10 @@ export type PlaceOrder = {
      * With `shipping_option`; DDP unless said
      */
     incoterm?: 'DAP' | 'DDP';
-    consignee?: RecordConsignee & unknown;
+    /**
+     * Who receives the goods, where customs of the destination want to know; kept encrypted
+     */
+    consignee?: RecordConsignee;
     note?: string;
     /**
      * Up to 50 keys with text values, kept for the caller
@@ -2256,7 +2262,10 @@ export type ChangeOrder = {
     metadata?: {
         [key: string]: string | null;
     };
-    ship_to?: Address & unknown;
+    /**
+     * Only while PENDING; to another country only by staff, and never once it was priced for one
+     */
+    ship_to?: Address;
     /**
      * With status CANCELLED
      */

@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { forGenerators } from "./generators.ts";
 import { addLocations, HEADERS } from "./headers.ts";
 import type { AppEnv } from "./router.ts";
 
@@ -23,7 +24,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
   for (const [name, header] of Object.entries(HEADERS)) {
     app.openAPIRegistry.registerComponent("headers", name, header);
   }
-  const document = app.getOpenAPI31Document({
+  const document = forGenerators(app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
       title: "Waybill",
@@ -52,7 +53,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       { name: "Administration", description: "Queues and jobs, for staff" },
       { name: "Operations", description: "Is it up?" },
     ],
-  });
+  }));
   addLocations(document);
   app.get("/openapi.json", (c) => c.json(document));
   return document;

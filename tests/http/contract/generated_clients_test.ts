@@ -3,7 +3,7 @@ import { openApiDocument } from "../../../src/app.ts";
 
 // deno-lint-ignore no-explicit-any -- the document is JSON
 type Json = any;
-const { paths, components }: Json = openApiDocument();
+const { paths, webhooks, components }: Json = openApiDocument();
 const operations: Json[] = Object.values<Json>(paths).flatMap((methods) => Object.values(methods));
 
 Deno.test("every JSON body and answer of the contract has a name, and so has what its lists hold", () => {
@@ -20,10 +20,26 @@ Deno.test("every JSON body and answer of the contract has a name, and so has wha
   assertEquals(lists.filter(({ items }) => items?.type === "object"), []);
 });
 
+Deno.test("every integer of the contract is of 64 bits, money too", () => {
+  const integers = nodes([paths, webhooks, components]).filter(({ type }) =>
+    [type].flat().includes("integer")
+  );
+  assertEquals(integers.filter(({ format }) => format !== "int64"), []);
+  assertEquals(components.schemas.Order.properties.total_price.format, "int64");
+});
+
 Deno.test("no schema is named as Go names what makes another", () => {
   const names = Object.keys(components.schemas);
   assertEquals(
     names.filter((name) => names.includes(name.replace(/^New/, "")) && name.startsWith("New")),
+    [],
+  );
+});
+
+Deno.test("what is said of a field beside its type makes no other type of it", () => {
+  const composed = nodes([paths, components]).filter(({ allOf }) => allOf);
+  assertEquals(
+    composed.filter(({ allOf }) => allOf.some((part: Json) => !part.$ref && !part.properties)),
     [],
   );
 });
