@@ -2554,7 +2554,7 @@ export type RefundPage = {
 };
 
 export type PaymentWebhookReceived = {
-    received: true;
+    received: boolean;
 };
 
 export type SettledCharge = {

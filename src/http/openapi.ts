@@ -50,6 +50,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       { name: "Events", description: "Everything that happened, in order" },
       { name: "Notifications", description: "E-mails to users" },
       { name: "Webhooks", description: "Telling other systems" },
+      { name: "Messages", description: "What they are told. Signed, as Standard Webhooks says" },
       { name: "Administration", description: "Queues and jobs, for staff" },
       { name: "Operations", description: "Is it up?" },
     ],

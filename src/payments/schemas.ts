@@ -161,7 +161,7 @@ export const RefundsQuery = z.strictObject({
   ...Listing,
 });
 
-export const WebhookReceived = z.object({ received: z.literal(true) }).openapi(
+export const WebhookReceived = z.object({ received: z.literal(true).openapi({ type: "boolean" }) }).openapi(
   "PaymentWebhookReceived",
 );
 

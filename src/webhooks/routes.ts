@@ -312,8 +312,9 @@ export function describeMessages({ openAPIRegistry }: OpenAPIHono<AppEnv>): void
       method: "post",
       path: event.type,
       operationId: event.type.replace(".", "_"),
-      tags,
+      tags: ["Messages"],
       summary: event.summary,
+      security: [],
       description: `Sent to the endpoints that asked for \`${event.type}\`: see POST /v1/webhook-endpoints.`,
       request: {
         body: { ...json(messageSchema(event), "Signed, as Standard Webhooks says."), required: true },

@@ -134,7 +134,7 @@ export function messageSchema({ type, version, schema }: EventType) {
     data: z.object({
       ...EventSchema.shape,
       type: z.literal(type),
-      version: z.literal(version),
+      version: z.literal(version).openapi({ type: "integer", enum: [version] }),
       data: schema,
     }),
   });

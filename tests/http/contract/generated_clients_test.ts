@@ -28,12 +28,26 @@ Deno.test("every integer of the contract is of 64 bits, money too", () => {
   assertEquals(components.schemas.Order.properties.total_price.format, "int64");
 });
 
+Deno.test("only text is enumerated as such: Java has no constants of numbers that may be fractions, or of booleans", () => {
+  const enumerations = nodes([paths, webhooks, components]).filter((node) => Array.isArray(node.enum));
+  assertEquals(
+    enumerations.filter(({ type }) => [type].flat().some((each) => /number|boolean/.test(each))),
+    [],
+  );
+});
+
 Deno.test("no schema is named as Go names what makes another", () => {
   const names = Object.keys(components.schemas);
   assertEquals(
     names.filter((name) => names.includes(name.replace(/^New/, "")) && name.startsWith("New")),
     [],
   );
+});
+
+Deno.test("calls and messages of webhooks share no tag: a class of each tag would replace the other", () => {
+  const tags = new Set(operations.flatMap((operation) => operation.tags));
+  const messages = Object.values<Json>(webhooks).map(({ post }) => post);
+  assertEquals(messages.flatMap((message) => message.tags).filter((tag) => tags.has(tag)), []);
 });
 
 Deno.test("what is said of a field beside its type makes no other type of it", () => {
