@@ -778,6 +778,14 @@ export type Problem = {
      * Name it when you ask for help.
      */
     request_id: string;
+    /**
+     * Of the token endpoints only: the code of RFC 6749, for its clients.
+     */
+    error?: string;
+    /**
+     * Goes with `error`: the `detail`.
+     */
+    error_description?: string;
 };
 
 export type ProblemError = {

@@ -52,6 +52,11 @@ const ProblemSchema = z.object({
     description: "Each thing that is wrong, where there is more to say than `detail`.",
   }),
   request_id: z.string().openapi({ description: "Name it when you ask for help." }),
+  error: z.string().optional().openapi({
+    description: "Of the token endpoints only: the code of RFC 6749, for its clients.",
+    example: "invalid_grant",
+  }),
+  error_description: z.string().optional().openapi({ description: "Goes with `error`: the `detail`." }),
 }).openapi("Problem");
 
 /** The OpenAPI responses for a route's error codes, one for each status. */
