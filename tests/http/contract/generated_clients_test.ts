@@ -58,6 +58,18 @@ Deno.test("what is said of a field beside its type makes no other type of it", (
   );
 });
 
+Deno.test("where the contract has several types for a value, it is of one of them", () => {
+  assertEquals(nodes([paths, webhooks, components]).filter(({ anyOf }) => anyOf), []);
+  const { example } = paths["/v1/inventory/{sku}/adjustments"].post.requestBody.content["application/json"];
+  const forms = components.schemas.StockAdjustment.oneOf.map(({ $ref }: Json) =>
+    components.schemas[$ref.split("/").pop()]
+  );
+  const fits = forms.filter(({ required, additionalProperties }: Json) =>
+    additionalProperties === false && required.every((field: string) => field in example)
+  );
+  assertEquals(fits.length, 1);
+});
+
 /** Every object that the document holds, at whatever depth. */
 function nodes(node: Json): Json[] {
   if (typeof node !== "object" || node === null) return [];
