@@ -8,15 +8,15 @@ const KNOWN = { shape: 2, fields: "3693d68daa65ab1a" };
 
 /** The fields of what is cached, by their paths and kinds. */
 function fieldsOf(schema: unknown, path: string, schemas: Record<string, unknown>): string[] {
-  const { $ref, properties, items, type, anyOf } = schema as {
+  const { $ref, properties, items, type, oneOf } = schema as {
     $ref?: string;
     properties?: Record<string, unknown>;
     items?: unknown;
     type?: unknown;
-    anyOf?: unknown[];
+    oneOf?: unknown[];
   };
   if ($ref) return fieldsOf(schemas[$ref.split("/").at(-1)!], path, schemas);
-  if (anyOf) return anyOf.flatMap((each) => fieldsOf(each, path, schemas));
+  if (oneOf) return oneOf.flatMap((each) => fieldsOf(each, path, schemas));
   if (items) return fieldsOf(items, `${path}[]`, schemas);
   if (!properties) return [`${path}: ${type}`];
   return Object.entries(properties).flatMap(([name, each]) => fieldsOf(each, `${path}.${name}`, schemas));

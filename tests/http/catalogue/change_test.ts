@@ -242,9 +242,9 @@ Deno.test("whatever a product can be without, a change can clear, and the contra
   const { status, body } = await app.request("PATCH", at("MUG"), { token, body: cleared });
   assertEquals([status, { ...body, ...cleared }], [200, body]);
   // deno-lint-ignore no-explicit-any -- the document is JSON
-  const { ChangeProduct, NewProduct }: any = openApiDocument().components!.schemas;
+  const { ChangeProduct, CreateProduct }: any = openApiDocument().components!.schemas;
   for (const field of Object.keys(cleared)) {
-    for (const { properties } of [ChangeProduct, NewProduct]) {
+    for (const { properties } of [ChangeProduct, CreateProduct]) {
       assertEquals(properties[field].type.at(-1), "null", field);
     }
   }
