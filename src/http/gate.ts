@@ -63,7 +63,7 @@ export function gate(
   if (contentTypes.includes("application/json") && !options.readsBytes) {
     handlers.push(async (c, next) => {
       const text = await readUtf8(c);
-      if (!bodyRequired && text === "") leaveBodyOut(c);
+      if (!bodyRequired && (text === "" || text === "null")) leaveBodyOut(c);
       await next();
     });
   }
@@ -159,7 +159,7 @@ function checkContentType(c: Context<AppEnv>, accepted: string[]): void {
   );
 }
 
-/** Many clients say that nothing is JSON: where a body may be left out, an empty one is left out. */
+/** Many clients say that nothing is JSON, or say it as JSON does: where a body may be left out, that is none. */
 function leaveBodyOut(c: Context<AppEnv>): void {
   const headers = new Headers(c.req.raw.headers);
   headers.delete("Content-Type");
