@@ -1,12 +1,12 @@
 import { type Deps, systemCtx } from "../src/deps.ts";
 import { forgetChangedOrders } from "../src/orders/mod.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
-import type { Tx } from "../src/platform/db.ts";
+import type { Sql, Tx } from "../src/platform/db.ts";
 import { advanceReader, type LoggedEvent } from "../src/platform/event_log.ts";
 import { errorFields } from "../src/platform/log.ts";
 import { gather, type Waker } from "../src/platform/waker.ts";
 import { makeJobs, SUBSCRIPTIONS } from "../src/subscriptions.ts";
-import { fanOut } from "../src/webhooks/mod.ts";
+import { eventsAtOnce, fanOut } from "../src/webhooks/mod.ts";
 
 const BATCH = 500;
 const POLL_MS = 500;
@@ -30,17 +30,27 @@ const FIRST: Record<string, (ctx: Ctx, events: LoggedEvent[]) => Promise<void>> 
   jobs: forgetChangedOrders,
 };
 
-/** Does what follows from a reader's next events. Gives how many there were; 0 also when another process is reading. */
-export async function readOn(deps: Deps, reader: string): Promise<number> {
+/** How many events readers take at a time for whose transaction {@link BATCH} may be too many. */
+const AT_ONCE: Record<string, (sql: Sql, most: number) => Promise<number>> = {
+  webhooks: eventsAtOnce,
+};
+
+/**
+ * Does what follows from a reader's next events.
+ *
+ * @returns how many there were (0 also when another process is reading), and whether there may be more
+ */
+export async function readOn(deps: Deps, reader: string): Promise<{ count: number; mayBeMore: boolean }> {
   const ctx = systemCtx(deps, `reader.${reader}`);
   let hasNewJobs = false;
   const work = async (tx: Tx, events: LoggedEvent[]) => {
     hasNewJobs = await READERS[reader]!(tx, ctx, events);
   };
   const first = (events: LoggedEvent[]) => FIRST[reader]?.(ctx, events);
-  const count = await advanceReader(deps.sql, deps.horizon, reader, BATCH, work, first);
+  const limit = await AT_ONCE[reader]?.(deps.sql, BATCH) ?? BATCH;
+  const count = await advanceReader(deps.sql, deps.horizon, reader, limit, work, first);
   if (hasNewJobs) deps.jobs.announce();
-  return count;
+  return { count, mayBeMore: count === limit };
 }
 
 /** Follows the log with one reader until it is stopped. Processes take turns by themselves. */
@@ -53,9 +63,10 @@ export async function followLog(
   while (!stopping.aborted) {
     const rings = waker.rings;
     try {
-      const count = await readOn(deps, reader);
-      if (count > 0 && count < BATCH) await gather(stopping);
-      if (count < BATCH) await waker.wait(POLL_MS, rings);
+      const { count, mayBeMore } = await readOn(deps, reader);
+      if (mayBeMore) continue;
+      if (count > 0) await gather(stopping);
+      await waker.wait(POLL_MS, rings);
     } catch (error) {
       deps.log.warn("could not follow the log", { ...errorFields(error), reader });
       await waker.wait(PAUSE_AFTER_ERROR_MS);

@@ -1,10 +1,19 @@
 import type { Ctx } from "../platform/ctx.ts";
-import type { Tx } from "../platform/db.ts";
+import type { Sql, Tx } from "../platform/db.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import { newId } from "../platform/id.ts";
 import { wants } from "./event_types.ts";
 import { deliverWebhook } from "./jobs.ts";
-import { insertDeliveries, listSubscribers } from "./queries.ts";
+import { countSubscribers, insertDeliveries, listSubscribers } from "./queries.ts";
+
+/** What one transaction makes keeps far from its time limits. */
+const MAX_DELIVERIES = 5000;
+
+/** For how many events deliveries are made together: `most`, and fewer where there are many endpoints. */
+export async function eventsAtOnce(sql: Sql, most: number): Promise<number> {
+  const endpoints = await countSubscribers(sql);
+  return Math.min(most, Math.max(1, Math.floor(MAX_DELIVERIES / endpoints)));
+}
 
 /**
  * Makes a delivery, and its job, of each event for each enabled endpoint that asked for its type.

@@ -107,6 +107,12 @@ export async function listSubscribers(tx: Tx): Promise<Pick<Endpoint, "id" | "ev
     where status = 'enabled' order by id for key share`;
 }
 
+export async function countSubscribers(sql: Sql): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from webhook_endpoints where status = 'enabled'`;
+  return row!.count;
+}
+
 /** A delivery that is to be made at once. */
 export interface NewDelivery {
   id: string;

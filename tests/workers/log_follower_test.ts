@@ -7,7 +7,7 @@ import { testWithRedis } from "../support/database.ts";
 import { addProduct, patch, place, read, startAnother } from "../support/orders.ts";
 
 async function readToEnd(deps: Deps, reader: string): Promise<void> {
-  while (await readOn(deps, reader) > 0);
+  while ((await readOn(deps, reader)).count > 0);
 }
 
 testWithRedis(
@@ -48,4 +48,29 @@ Deno.test("Workers are woken where there are new jobs, and let be where there ar
   assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [true, false], "a new order");
   assertEquals((await patch(app, user, id, { note: "By noon" })).status, 200);
   assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [false, false], "a changed order");
+});
+
+Deno.test("However many endpoints want an event, a transaction makes no more deliveries than it has time for", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const [endpoints, events] = [1000, 12];
+  await sql`
+    insert into webhook_endpoints (id, url, event_types, secret, created_at, updated_at)
+    select gen_random_uuid(), 'https://example.com/' || n, array['*'], 'sealed', now(), now()
+    from generate_series(1, ${endpoints}::int) n`;
+  await sql`
+    insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
+    select 'order.created', 1, 'order', gen_random_uuid(), 1, 'system', '{}', now()
+    from generate_series(1, ${events}::int)`;
+  const batches: number[] = [];
+  for (let more = true; more;) {
+    const { count, mayBeMore } = await readOn(app.deps, "webhooks");
+    batches.push(count);
+    more = mayBeMore;
+  }
+  assertEquals(batches, [5, 5, 2]);
+  const [row] = await sql<{ jobs: number; deliveries: number }[]>`
+    select (select count(*) from pgboss.job where name = 'webhooks.deliver') as jobs,
+           (select count(*) from webhook_deliveries) as deliveries`;
+  assertEquals(row, { jobs: endpoints * events, deliveries: endpoints * events });
 });
