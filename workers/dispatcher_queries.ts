@@ -95,23 +95,33 @@ export async function readShards(
 
 /**
  * What of the outbox is due, in order: of each key its first event, and those behind it as far as none of them was
- * tried before (because what they waited for is done with).
+ * tried before (because what they waited for is done with). Of a key that thousands wait for no more are read than may
+ * be given.
  */
-export async function listDue(sql: Sql, shards: number[], limit: number): Promise<HeldEvent[]> {
+export async function listDue(sql: Sql | Tx, shards: number[], limit: number): Promise<HeldEvent[]> {
   return await sql<HeldEvent[]>`
-    select ${eventColumns(sql)}, o.shard, o.attempts
+    select ${eventColumns(sql)}, due.shard, due.attempts
     from (
-      select distinct on (shard, message_key) shard, message_key, position, attempts, next_attempt_at
-      from outbox where status = 'held' and shard = any(${shards}::smallint[])
-      order by shard, message_key, position
-    ) head
-    join outbox o on o.status = 'held' and o.shard = head.shard and o.message_key = head.message_key
-    join events e on e.position = o.position
-    where head.next_attempt_at <= now() and (o.position = head.position or not exists (
-      select from outbox tried
-      where tried.status = 'held' and tried.shard = o.shard and tried.message_key = o.message_key
-        and tried.position <= o.position and tried.attempts > 0))
-    order by o.position limit ${limit}`;
+      select o.position, head.shard, o.attempts
+      from (
+        select distinct on (shard, message_key) shard, message_key, next_attempt_at
+        from outbox where status = 'held' and shard = any(${shards}::smallint[])
+        order by shard, message_key, position
+      ) head
+      cross join lateral (
+        select position, attempts, row_number() over (order by position) as turn,
+               max(attempts) over (order by position) as tried
+        from (
+          select position, attempts from outbox
+          where status = 'held' and shard = head.shard and message_key = head.message_key
+          order by position limit ${limit}
+        ) ahead
+      ) o
+      where head.next_attempt_at <= now() and (o.turn = 1 or o.tried = 0)
+      order by o.position limit ${limit}
+    ) due
+    join events e on e.position = due.position
+    order by e.position`;
 }
 
 /** A row of the outbox as an attempt, or the lack of one, leaves it. */

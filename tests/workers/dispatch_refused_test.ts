@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import type { TestApp } from "../support/app.ts";
+import { transaction } from "../../src/platform/db.ts";
+import { listDue } from "../../workers/dispatcher_queries.ts";
+import { startTestApp, type TestApp } from "../support/app.ts";
 import { kafkaMissing, type TestKafka, testKafka } from "../support/kafka.ts";
 import {
   countDifferent,
@@ -162,4 +164,28 @@ Deno.test({
   const positions = await app.deps.sql`select min(position) as min, max(position) as max from log_readers
     where name = 'kafka'`;
   assertEquals(positions[0]!.min, positions[0]!.max);
+});
+
+Deno.test("What waited behind a refused event is read once for its turn, however much of it there is", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const [waiting, limit] = [3000, 100];
+  await logEvents(app, eventsOfKeys(["stuck"], 1, waiting));
+  await sql`
+    insert into outbox (position, shard, message_key, attempts)
+    select position, shard_of(aggregate_id), aggregate_id, case sequence when 51 then 1 else 0 end from events`;
+  const read = async () =>
+    await transaction(sql, async (tx) => {
+      const due = await listDue(tx, range(0, 15), limit);
+      const [row] = await tx<{ rows: number }[]>`
+        select idx_tup_fetch as rows from pg_stat_xact_user_tables where relname = 'outbox'`;
+      return { due: due.map(({ position }) => position), rows: row!.rows };
+    });
+  const positions = (await sql<{ position: number }[]>`select position from outbox order by position`)
+    .map(({ position }) => position);
+  assertEquals((await read()).due, positions.slice(0, 50), "up to the one that was tried before");
+  await sql`update outbox set attempts = 0`;
+  const { due, rows } = await read();
+  assertEquals(due, positions.slice(0, limit));
+  assert(rows < 3 * waiting, `${rows} rows were read for ${limit} events`);
 });
