@@ -89,10 +89,12 @@ export async function lockJob(tx: Tx, queue: string, id: string): Promise<Job | 
   return job;
 }
 
-/** The dead letters of a job. */
+/** The dead letters of a job, found by the first job of their chain: only that has an index, and there may be many others. */
 export async function findDeadLetters(tx: Tx, { queue, id }: Pick<Job, "queue" | "id">): Promise<string[]> {
   const rows = await tx<{ id: string }[]>`
-    select id from pgboss.job where name = ${DEAD_LETTERS} and source_name = ${queue} and source_id = ${id}`;
+    select id from pgboss.job
+    where name = ${DEAD_LETTERS} and source_name = ${queue} and source_id = ${id} and source_root_id = (
+      select coalesce(source_root_id, id) from pgboss.job where name = ${queue} and id = ${id})`;
   return rows.map((row) => row.id);
 }
 

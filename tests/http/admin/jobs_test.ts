@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { findDeadLetters } from "../../../src/admin/queries.ts";
 import { expireOrders } from "../../../src/orders/mod.ts";
 import { openDatabase, transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
@@ -315,4 +316,20 @@ Deno.test("Where the queues' connection is ended at once, staff are told to try 
   const { token } = await app.user("admin");
   const { status, body } = await app.request("POST", `/v1/admin/jobs/${newId()}/retry`, { token });
   assertEquals([status, body.code], [503, "unavailable"]);
+});
+
+Deno.test("A job's dead letter is found without a look at all the others", async () => {
+  await using shop = await open();
+  const { job, letter } = await shop.failedOrder();
+  const others = 1000;
+  await shop.sql`
+    insert into pgboss.job (name, data, source_name, source_id, source_root_id)
+    select 'dead_letters', '{}', 'orders.process', id, id
+    from (select gen_random_uuid() as id from generate_series(1, ${others}::int)) made`;
+  await transaction(shop.sql, async (tx) => {
+    assertEquals(await findDeadLetters(tx, job), [letter.id]);
+    const [read] = await tx<{ rows: number }[]>`
+      select sum(idx_tup_fetch)::int as rows from pg_stat_xact_user_tables where schemaname = 'pgboss'`;
+    assert(read!.rows < others / 10, `${read!.rows} rows were read`);
+  });
 });
