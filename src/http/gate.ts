@@ -63,7 +63,7 @@ export function gate(
   if (contentTypes.includes("application/json") && !options.readsBytes) {
     handlers.push(async (c, next) => {
       const text = await readUtf8(c);
-      if (!bodyRequired && (text === "" || text === "null")) leaveBodyOut(c);
+      if (!bodyRequired && (text === "" || text.trim() === "null")) leaveBodyOut(c);
       await next();
     });
   }
