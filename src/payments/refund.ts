@@ -11,6 +11,16 @@ export const REFUND_STATUSES = ["pending", "succeeded", "failed"] as const;
 export type Refund = z.output<typeof RefundSchema>;
 export type AskRefund = z.output<typeof RefundBody>;
 
+/**
+ * A refund with the places in the log of its beginning and its end. Both are appended by whoever holds the order's row, so
+ * they tell which of two was first, where the clocks of the processes that wrote their times may differ.
+ */
+export interface PastRefund extends Refund {
+  began: number;
+  /** Null: under way. */
+  ended: number | null;
+}
+
 /** What can be given back, before this refund: by the ledger, less what other refunds under way will take. */
 export interface RefundFacts {
   order: Order;
@@ -18,8 +28,8 @@ export interface RefundFacts {
   left: RefundParts;
   /** What was paid and not given back. */
   money: number;
-  /** The order's other refunds, oldest first. */
-  refunds: readonly Pick<Refund, "status" | "items" | "created_at" | "updated_at">[];
+  /** The order's other refunds, in the order in which they began. */
+  refunds: readonly Pick<PastRefund, "status" | "items" | "began" | "ended">[];
 }
 
 /** What a refund gives back: the parts are taken off the sale, the rest of the amount was owed to the customer anyway. */
@@ -143,11 +153,11 @@ type Span = readonly [from: number, to: number];
  * that failed freed its own: so the order of all that tells which they are.
  */
 function takenUnits(refunds: RefundFacts["refunds"], line: number): Span[] {
-  let taken: { span: Span; freedAt: string | null }[] = [];
-  for (const { status, items, created_at, updated_at } of refunds) {
-    taken = taken.filter(({ freedAt }) => freedAt === null || freedAt > created_at);
+  let taken: { span: Span; freedAt: number | null }[] = [];
+  for (const { status, items, began, ended } of refunds) {
+    taken = taken.filter(({ freedAt }) => freedAt === null || freedAt > began);
     const quantity = items.find((item) => item.line === line)?.quantity ?? 0;
-    const freedAt = status === "failed" ? updated_at : null;
+    const freedAt = status === "failed" ? ended : null;
     taken.push(...firstFree(taken.map(({ span }) => span), quantity).map((span) => ({ span, freedAt })));
   }
   return taken.filter(({ freedAt }) => freedAt === null).map(({ span }) => span);

@@ -19,6 +19,7 @@ import {
   type AskRefund,
   nextAttempt,
   owedPart,
+  type PastRefund,
   type Refund,
   type RefundFacts,
   refundRefused,
@@ -27,7 +28,7 @@ import {
   splitRefund,
   takenParts,
 } from "./refund.ts";
-import { findRefund, insertRefund, listRefunds } from "./refund_queries.ts";
+import { findRefund, insertRefund, listPastRefunds } from "./refund_queries.ts";
 import { sendRefund, settleRefund } from "./send_refund.ts";
 
 /**
@@ -66,7 +67,7 @@ export async function beginRefund(
   written: (order: Order) => void,
 ): Promise<Refund> {
   const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
-  const refunds = await listRefunds(tx, order.id);
+  const refunds = await listPastRefunds(tx, order.id);
   const facts = await factsOf(tx, order, refunds);
   const split = splitRefund(facts, ask);
   const givers = chooseGivers(facts, payments, split, ask.payment_id);
@@ -141,7 +142,7 @@ async function reserveRefund(
   }]);
 }
 
-async function factsOf(tx: Tx, order: Order, refunds: Refund[]): Promise<RefundFacts> {
+async function factsOf(tx: Tx, order: Order, refunds: PastRefund[]): Promise<RefundFacts> {
   const left = await findRefundable(tx, order.id);
   const pending = refunds.filter(({ status }) => status === "pending");
   const less = (amount: (refund: Refund) => number) =>

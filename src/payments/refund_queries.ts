@@ -1,6 +1,7 @@
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import type { Refund } from "./refund.ts";
+import { refundCreated } from "./events.ts";
+import type { PastRefund, Refund } from "./refund.ts";
 
 export const refundColumns = (sql: Sql | Tx): Fragment =>
   sql`
@@ -23,6 +24,17 @@ export async function lockRefund(tx: Tx, id: string): Promise<Refund | undefined
 export async function listRefunds(sql: Sql | Tx, orderId: string): Promise<Refund[]> {
   return await sql<Refund[]>`
     select ${refundColumns(sql)} from refunds where order_id = ${orderId} order by id`;
+}
+
+/** The refunds so far of an order whose row the caller holds, in the order in which they began. */
+export async function listPastRefunds(tx: Tx, orderId: string): Promise<PastRefund[]> {
+  const placeOf = (sequence: number) =>
+    tx`(
+      select position from events
+      where aggregate_type = ${refundCreated.aggregate} and aggregate_id = refunds.id::text and sequence = ${sequence})`;
+  return await tx<PastRefund[]>`
+    select ${refundColumns(tx)}, ${placeOf(1)} as began, ${placeOf(2)} as ended
+    from refunds where order_id = ${orderId} order by began`;
 }
 
 /** Holds the refunds that follow this one until the transaction ends. */

@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import type { Order, OrderItem } from "../orders/mod.ts";
-import { owedPart, type Refund } from "../payments/mod.ts";
+import { owedPart, type PastRefund, type Refund } from "../payments/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import type { ChangeReturnBody, ReceiptBody, ReturnSchema } from "./schemas.ts";
 
@@ -160,18 +160,18 @@ export function unitsNotRefunded(
 export function amountFailed(
   order: Pick<Order, "status">,
   { refund }: Pick<Return, "refund">,
-  refunds: readonly Refund[],
+  refunds: readonly PastRefund[],
 ): number | undefined {
   const failed = refunds.filter(({ id, follows, status }) =>
     status === "failed" && refund !== null && (id === refund.id || follows === refund.id)
   );
   if (failed.length === 0) return undefined;
   const takenOffSale = (each: Refund) => each.amount - owedPart(order, each);
-  const since = failed.map(({ updated_at }) => updated_at).sort()[0]!;
+  const since = Math.min(...failed.map(({ ended }) => ended!));
   const others = refunds.filter((each) => {
     const { items, return_id } = refunds.find(({ id }) => id === each.follows) ?? each;
     const isAmount = items.length === 0 && return_id === null;
-    return isAmount && each.status !== "failed" && each.created_at >= since && takenOffSale(each) > 0;
+    return isAmount && each.status !== "failed" && each.began > since && takenOffSale(each) > 0;
   });
   if (others.some(({ status }) => status === "pending")) throw refundUnderWay();
   const given = others.reduce((sum, each) => sum + takenOffSale(each), 0);

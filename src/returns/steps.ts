@@ -1,5 +1,5 @@
 import { lockOrder, mayRead, type Order } from "../orders/mod.ts";
-import { beginRefund, listRefunds } from "../payments/mod.ts";
+import { beginRefund, listPastRefunds } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
@@ -115,7 +115,7 @@ async function refundReceived(
   written: (order: Order) => void,
 ): Promise<Return["refund"]> {
   const units = unitsReceived(ret);
-  const refunds = await listRefunds(tx, order.id);
+  const refunds = await listPastRefunds(tx, order.id);
   // What is under way may fail, and then there is something to give: until that is known the return waits.
   const isPending = refunds.some(({ status }) => status === "pending");
   const nullIfNothing = (error: unknown) => {

@@ -251,3 +251,60 @@ Deno.test("What a return's refund was refused is given whole, whatever was given
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });
+
+for (const secondsBehind of [2, 3600]) {
+  Deno.test(`What went back since a return's refund failed is not given again, also by an API whose clock is ${secondsBehind} s behind the worker's`, async () => {
+    await using shop = await startPaidShop();
+    const { app, user, staff } = shop;
+    const { order, a } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
+    const id = await returnRefused(shop, order.id);
+    const { body: { refund: failed } } = await get(app, user, `/v1/returns/${id}`);
+    const { updated_at } = (await get(app, user, `/v1/refunds/${failed.id}`)).body;
+    await shop.pass(Date.parse(updated_at) - secondsBehind * 1000 - shop.clock.at.getTime());
+    await sandboxOf(app).refundAtBank(a.provider_reference, 500);
+    await postWebhook(app, bankMessage(app, a.provider_reference));
+    await letWorkerCatchUp(app);
+    const again = await refund(app, staff, id);
+    assertEquals([again.status, again.body.refund?.amount], [201, 699 - 500], JSON.stringify(again.body));
+    await letItEnd(shop);
+    assertEquals((await read(app, user, order.id)).body.amount_refunded, 3997);
+    await assertBankAgrees(app);
+    await assertBooksBalance(app.deps.sql);
+  });
+}
+
+Deno.test("What a return's refund was refused is given whole, also where what was given back before it was by a clock that is ahead", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff } = shop;
+  const { order, b } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
+  await shop.pass(MINUTE_MS);
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 100, payment_id: b.id })).status, 201);
+  await shop.pass(-MINUTE_MS);
+  const id = await returnRefused(shop, order.id);
+  const again = await refund(app, staff, id);
+  assertEquals([again.status, again.body.refund?.amount], [201, 799], JSON.stringify(again.body));
+  await letItEnd(shop);
+  assertEquals((await read(app, user, order.id)).body.amount_refunded, 100 + 3997);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("All units of a line give back all of it, also where clocks differ by two seconds between the refund that failed and the next", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_refund_refused");
+  const refundUnit = async () => {
+    const asked = { items: [{ line: 1, quantity: 1 }], include_shipping: true };
+    const { status, body } = await tryToRefund(app, staff, order.id, asked);
+    assertEquals(status, 201, JSON.stringify(body));
+    return body.status;
+  };
+  assertEquals(await refundUnit(), "failed");
+  await app.deps.sql`update sandbox_charges set payment_method = 'tok_success'`;
+  await shop.pass(-2000);
+  for (let unit = 0; unit < 3; unit++) assertEquals(await refundUnit(), "succeeded");
+  const { body } = await read(app, user, order.id);
+  assertEquals([body.amount_refunded, body.payment_status], [TOTAL, "REFUNDED"]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
