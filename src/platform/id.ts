@@ -18,6 +18,17 @@ export function newId(): string {
   return v7({ msecs: at, seq: turn });
 }
 
+/** A new id that sorts behind another, also where that was made by a process whose clock is ahead. */
+export function newIdAfter(other: string | undefined): string {
+  const id = newId();
+  return other === undefined || id > other ? id : v7({ msecs: madeAt(other) + 1 });
+}
+
+/** Milliseconds since 1970, as a UUIDv7 begins with them. */
+export function madeAt(id: string): number {
+  return Number.parseInt(id.replace("-", "").slice(0, 12), 16);
+}
+
 /** Anywhere in the lower half of 32 bits, so that others can follow. */
 function randomTurn(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { firstIdAt, newId } from "./id.ts";
+import { firstIdAt, newId, newIdAfter } from "./id.ts";
 
 /** Ids made while the clock says each of these, in milliseconds. */
 function idsAt(times: number[]): string[] {
@@ -29,4 +29,12 @@ Deno.test("Ids follow a clock that is set back by more, so that they stay near t
     assert(times[i]! >= firstIdAt(new Date(time)) && times[i]! < firstIdAt(new Date(time + 1)), `${i}`);
   });
   assertEquals(times.slice(0, 3).toSorted(), times.slice(0, 3));
+});
+
+Deno.test("An id that is to sort behind another does, whenever that was made", () => {
+  const [ahead] = idsAt([Date.now() + 3_600_000]);
+  const next = newIdAfter(ahead);
+  assert(next > ahead! && newIdAfter(next) > next);
+  assert(newIdAfter(undefined) < ahead!);
+  assertEquals(next.slice(14, 15), "7");
 });

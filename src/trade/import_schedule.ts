@@ -2,11 +2,11 @@ import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
-import { newId } from "../platform/id.ts";
+import { newIdAfter } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { dayOf } from "./day.ts";
 import { scheduleWasCreated } from "./events.ts";
-import { insertSchedule } from "./queries.ts";
+import { findLatestSchedule, insertSchedule } from "./queries.ts";
 import type { NewSchedule, ScheduleSummary } from "./schedule.ts";
 
 const MAX_YEARS_AWAY = 10;
@@ -32,8 +32,9 @@ export async function importSchedule(
   return await transaction(ctx.sql, (tx) =>
     once(tx, idempotency, async () => {
       const { duty_rates, ...rules } = input;
+      const latest = await findLatestSchedule(tx, input);
       const schedule: ScheduleSummary = {
-        id: newId(),
+        id: newIdAfter(latest),
         ...rules,
         duty_rate_count: duty_rates.length,
         created_at: now.toISOString(),

@@ -79,6 +79,17 @@ function dutyRates(sql: Sql | Tx, condition: Fragment): Fragment {
     from duty_rates d where d.schedule_id = s.id and ${condition})`;
 }
 
+/** The id of what counts for this very day of what was written so far. */
+export async function findLatestSchedule(
+  tx: Tx,
+  { destination, effective_from }: Pick<ScheduleSummary, "destination" | "effective_from">,
+): Promise<string | undefined> {
+  const [row] = await tx<{ id: string }[]>`
+    select id from trade_schedules
+    where destination = ${destination} and effective_from = ${effective_from}::text::date order by id desc limit 1`;
+  return row?.id;
+}
+
 /** Writes a schedule with its duty rates in one statement. */
 export async function insertSchedule(
   tx: Tx,

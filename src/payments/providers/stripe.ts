@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import Stripe from "stripe";
 import type { PaymentsConfig } from "../../config.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { madeAt } from "../../platform/id.ts";
 import {
   type ChargeRequest,
   type ChargeState,
@@ -113,7 +114,7 @@ async function search(stripe: Stripe, id: string, now: Date): Promise<ChargeStat
     throw providerError(error);
   }
   if (found) return stateOf(found);
-  if (now.getTime() - createdAt(id) < SEARCHABLE_AFTER_MS) {
+  if (now.getTime() - madeAt(id) < SEARCHABLE_AFTER_MS) {
     throw new ProviderError(
       "unknown",
       "not_searchable_yet",
@@ -122,9 +123,6 @@ async function search(stripe: Stripe, id: string, now: Date): Promise<ChargeStat
   }
   return undefined;
 }
-
-/** Milliseconds since 1970, as a UUIDv7 begins with them. */
-const createdAt = (id: string) => Number.parseInt(id.replace("-", "").slice(0, 12), 16);
 
 async function captureIntent(
   stripe: Stripe,

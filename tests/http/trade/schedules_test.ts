@@ -259,6 +259,18 @@ Deno.test("Schedules are never changed or deleted, whoever asks", async () => {
   ) await assertRejects(async () => void await attempt, Error, "never changed or deleted");
 });
 
+Deno.test("Of two schedules for a day the one that was written last counts, also where the clock that wrote the first was an hour ahead", async () => {
+  await using app = await startTestApp({}, { clock: new DayClock() });
+  const { token } = await app.user("staff");
+  const now = Date.now;
+  Date.now = () => now() + 3_600_000;
+  await importSchedule(app, token).finally(() => Date.now = now);
+  const corrected = await importSchedule(app, token);
+  assertEquals(await inForce(app, token), [corrected]);
+  const again = await importSchedule(app, token);
+  assertEquals(await inForce(app, token), [again]);
+});
+
 Deno.test("The duty rate that applies is that of the longest prefix, and of the origin before any", async () => {
   const clock = new DayClock();
   await using app = await startTestApp({}, { clock });
