@@ -63,6 +63,9 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
     connection: {
       application_name: "waybill",
       TimeZone: "UTC",
+      // What the driver reads: servers and databases may be set to write 22/11/2026.
+      DateStyle: "ISO",
+      bytea_output: "hex",
       ...ONE_GOOD_PLAN,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       lock_timeout: LOCK_TIMEOUT_MS,

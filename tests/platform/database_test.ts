@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assertEquals, assertRejects } from "@std/assert";
 import { openDatabase, transaction } from "../../src/platform/db.ts";
 import pg from "pg";
@@ -134,4 +135,24 @@ Deno.test("Both drivers find the same database, whatever it is called", async ()
     await sql.end();
     await withConnection(adminUrl, (admin) => admin`drop database ${admin(name)} with (force)`);
   }
+});
+
+Deno.test("Times and bytes are read as they are, however the server would write them by itself", async () => {
+  await using database = await testDatabase();
+  const name = new URL(database.url).pathname.slice(1);
+  await withConnection(database.url, async (admin) => {
+    for (
+      const setting of ["datestyle = 'SQL, DMY'", "timezone = 'Asia/Kathmandu'", "bytea_output = 'escape'"]
+    ) {
+      await admin.unsafe(`alter database ${name} set ${setting}`);
+    }
+  });
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
+  const times = ["2026-05-11T23:59:59.999Z", "2024-02-29T00:00:00.000Z", "2026-11-22T12:00:00.000Z"];
+  const bytes = new Uint8Array([0, 92, 120, 255]);
+  for (const time of times) {
+    const [row] = await sql`select ${time}::timestamptz as time, ${bytes}::bytea as bytes`;
+    assertEquals(row, { time, bytes: Buffer.from(bytes) });
+  }
+  await sql.end();
 });
