@@ -31,17 +31,23 @@ export const chained = (sql: Sql | Tx, before: Fragment): Fragment =>
   sql`sha256(coalesce(${before}, ''::bytea) || string_agg(${digest(sql)}, ''::bytea order by e.position))`;
 
 /**
- * Seals the next events, `limit` of them at the most and none behind `upTo`. Undefined where there are none, or where
- * somebody else has just sealed them.
+ * Seals the next events: `limit` of them at the most, none behind `upTo`, and no more once they are `bytes` as they are
+ * stored. Undefined where there are none, or where somebody else has just sealed them.
  */
-export async function insertSeal(sql: Sql, upTo: number, limit: number): Promise<Seal | undefined> {
+export async function insertSeal(
+  sql: Sql,
+  upTo: number,
+  { limit, bytes }: { limit: number; bytes: number },
+): Promise<Seal | undefined> {
   const [seal] = await sql<Seal[]>`
     with last as materialized (
       select position, hash from event_seals order by position desc limit 1
     ), e as materialized (
-      select * from events
-      where position > coalesce((select position from last), 0) and position <= ${upTo}
-      order by position limit ${limit}
+      select * from (
+        select *, sum(pg_column_size(data)) over (order by position) - pg_column_size(data) as before from events
+        where position > coalesce((select position from last), 0) and position <= ${upTo}
+        order by position limit ${limit}
+      ) ahead where before < ${bytes}::bigint
     )
     insert into event_seals (position, since, events, hash)
     select max(e.position), coalesce((select position from last), 0), count(*), ${

@@ -1,8 +1,8 @@
 import type { Ctx } from "../../platform/ctx.ts";
 import { insertSeal, type Seal } from "./queries.ts";
 
-/** Events that one seal covers at the most: so many are read again to check it. */
-const AT_ONCE = 5000;
+/** What one seal covers at the most: so much is read again to check it, and hashed within a statement's time limit. */
+const AT_ONCE = { limit: 5000, bytes: 16 * 2 ** 20 };
 
 /**
  * Seals the next stretch of the log, as far as nothing can still appear in it. The seal is logged as well, so that a copy
@@ -11,7 +11,8 @@ const AT_ONCE = 5000;
  * @returns the seal, if there was anything to seal
  */
 export async function sealLog(ctx: Ctx): Promise<{ seal?: Seal; mayBeMore: boolean }> {
-  const seal = await insertSeal(ctx.sql, await ctx.horizon.settled(), AT_ONCE);
+  const upTo = await ctx.horizon.settled();
+  const seal = await insertSeal(ctx.sql, upTo, AT_ONCE);
   if (seal) ctx.log.info(`log sealed up to event ${seal.position}: ${seal.hash}`, { count: seal.events });
-  return { seal, mayBeMore: seal?.events === AT_ONCE };
+  return { seal, mayBeMore: seal !== undefined && seal.position < upTo };
 }

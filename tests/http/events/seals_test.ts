@@ -39,6 +39,22 @@ Deno.test("Seals cover the log without a gap, each event once, and there is none
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("However large events are, one seal covers no more of them than there is time for", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  await sql`
+    insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
+    select 'order.created', 1, 'order', gen_random_uuid(), 1, 'system', data, now()
+    from (
+      select jsonb_build_object('note', string_agg(gen_random_uuid()::text, '')) as data
+      from generate_series(1, 40000)
+    ) large, generate_series(1, 40)`;
+  await HANDLERS["events.seal"].alone(systemCtx(app.deps, "events.seal"), {}, new AbortController().signal);
+  const sizes = (await seals(app)).map(({ events }) => events);
+  assertEquals(sizes.reduce((sum, events) => sum + events), 40);
+  assert(Math.max(...sizes) <= 20, `${sizes}`);
+});
+
 Deno.test("Several who seal at once make one chain", async () => {
   await using app = await startTestApp();
   await using other = await startAnother(app);
