@@ -75,6 +75,11 @@ export const DEAD_LETTERS = "dead_letters";
 /** How long finished and forgotten jobs stay, in seconds. */
 const KEEP_DONE = 3 * 86_400;
 const KEEP_WAITING = 14 * 86_400;
+/**
+ * After so many changes PostgreSQL looks again (once a minute at the most) which jobs there are. By its own rule that is a
+ * tenth of all that are kept; until then, a kind of which it saw none is taken to have none, and each fetch reads all.
+ */
+const ANALYZE_AFTER = 1000;
 /** How soon an abandoned job is noticed. */
 const SUPERVISE_SECONDS = 5;
 
@@ -207,9 +212,21 @@ export async function installJobs(databaseUrl: string, jobs: readonly JobType[])
       await boss.createQueue(name, { ...options, policy: policy.exclusive ? "exclusive" : "standard" });
       await boss.updateQueue(name, options); // creating a queue that exists changes nothing
     }
+    await analyzeOften(boss);
   } finally {
     await boss.stop({ graceful: false, close: true });
   }
+}
+
+/** Once: it waits for whoever vacuums the table. */
+async function analyzeOften(boss: PgBoss): Promise<void> {
+  const options = [`autovacuum_analyze_scale_factor=0`, `autovacuum_analyze_threshold=${ANALYZE_AFTER}`];
+  await boss.getDb().executeSql(`
+    do $$ begin
+      if not (select coalesce(reloptions, '{}') @> '{${options}}' from pg_class where oid = 'pgboss.job_common'::regclass) then
+        alter table pgboss.job_common set (${options});
+      end if;
+    end $$`);
 }
 
 export type { JobWithMetadata, PgBoss };

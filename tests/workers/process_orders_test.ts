@@ -94,3 +94,14 @@ Deno.test("A job under way when its connection is lost is there for the next loo
     "order.processed",
   ]);
 });
+
+Deno.test("However many finished jobs are kept, PostgreSQL looks again which there are after a thousand new ones", async () => {
+  await using app = await startTestApp();
+  const options = await app.deps.sql`
+    select option_name, option_value from pg_class, pg_options_to_table(reloptions)
+    where oid = 'pgboss.job_common'::regclass order by option_name`;
+  assertEquals(options.map(({ option_name, option_value }) => [option_name, option_value]), [
+    ["autovacuum_analyze_scale_factor", "0"],
+    ["autovacuum_analyze_threshold", "1000"],
+  ]);
+});
