@@ -10,16 +10,17 @@ const LENGTH_BYTES = 4;
 /**
  * Sockets as the client opens them by itself, with two differences. They hand on whole answers only: the client keeps the
  * beginning of an answer whose connection was lost and takes what the next connection says for its end
- * (tulios/kafkajs#715), and what it then reads as lengths and ids ended the process. And they are closed once the client
- * has ended them, rather than wait for the other side to end as well: one that takes connections and says nothing (a broker
- * that hangs, another kind of server) would keep a socket of each try for ever.
+ * (tulios/kafkajs#715), and what it then reads as lengths and ids ended the process. And they are closed when the client
+ * ends them, which it does once all that it asked is answered or given up, rather than wait for the other side to read the
+ * rest and to end as well: one that says nothing (a broker that hangs, another kind of server) would keep a socket of each
+ * try for ever.
  */
 export const openKafkaSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const socket = ssl
     ? tls.connect({ host, port, ...net.isIP(host) === 0 && { servername: host }, ...ssl }, onConnect)
     : net.connect({ host, port }, onConnect);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
-  socket.once("finish", () => socket.destroy());
+  socket.end = () => socket.destroy();
   const on = socket.on.bind(socket) as (event: string, listener: (data: Buffer) => void) => net.Socket;
   socket.on = (event: string, listener: (data: Buffer) => void) =>
     on(event, event === "data" ? wholeAnswers(listener) : listener);
