@@ -36,7 +36,7 @@ async function retryOriginal(tx: Tx, boss: PgBoss, { queue, id }: Job, deadLette
     const copies = await findDeadLetters(tx, job);
     if (copies.length > 0) await boss.deleteJob(DEAD_LETTERS, copies, { db });
   } else if (deadLetterId === undefined && (job.state === "created" || job.state === "retry")) {
-    await boss.update(queue, undefined, { id, startAfter: new Date(), db });
+    await boss.update(queue, undefined, { id, startAfter: 0, db });
   } else throw refused(job, "tried again");
   return (await findJob(tx, id))!;
 }
