@@ -3,7 +3,8 @@ import { redisMissing, testRedis } from "../support/database.ts";
 import { startTestApp, TEST_SECRET, type TestApp } from "../support/app.ts";
 import { addProduct, place } from "../support/orders.ts";
 import { startProcess } from "../support/process.ts";
-import { logOf, SocketClient, SseClient, until } from "../http/realtime/support.ts";
+import { logOf, SocketClient, SseClient } from "../http/realtime/support.ts";
+import { until } from "../support/until.ts";
 
 const KILLS = 20;
 

@@ -4,6 +4,7 @@ import { exists, ignoreNotFound } from "../../tools/files.ts";
 import { type KafkaServer, startThrowAwayKafka } from "../../tools/embedded_kafka.ts";
 import { startServices } from "../../tools/services.ts";
 import { type ConsumedMessage, kafkaMissing, type TestKafka, testKafka } from "../support/kafka.ts";
+import { until } from "../support/until.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const EMBEDDED_KAFKA = import.meta.resolve("../../tools/embedded_kafka.ts");
@@ -188,7 +189,7 @@ Deno.test({
     await output.cancel();
 
     // It is removed by who waited for the process: then there is no JVM any more.
-    await until(async () => !(await exists(directory)));
+    await until(async () => !(await exists(directory)), "its data are gone");
     assertEquals(await isListening(bootstrapServers), false);
   },
 });
@@ -228,12 +229,3 @@ Deno.test("a Kafka that the environment names is used as it is; developing start
   assertEquals(services.kafka, { kind: "none", reason: "no KAFKA_BOOTSTRAP_SERVERS" });
   await services.stop();
 });
-
-/** Another process gives no signal when it is gone: asks until it is, or until the test's patience ends. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert(Date.now() < deadline, "it did not happen within ten seconds");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

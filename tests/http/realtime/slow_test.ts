@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Subscriber } from "../../../src/realtime/subscriber.ts";
 import type { TestApp } from "../../support/app.ts";
-import { askRaw, fillLog, HANDSHAKE, logOf, SocketClient, SseClient, startLive, until } from "./support.ts";
+import { askRaw, fillLog, HANDSHAKE, logOf, SocketClient, SseClient, startLive } from "./support.ts";
+import { until } from "../../support/until.ts";
 
 const EVENT_BYTES = 5_000;
 const LARGE_EVENT_BYTES = 20_000;

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { addProduct, place } from "../../support/orders.ts";
-import { askRaw, HANDSHAKE, logOf, SocketClient, startLive, until } from "./support.ts";
+import { askRaw, HANDSHAKE, logOf, SocketClient, startLive } from "./support.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("a customer's socket brings their own events and nobody else's; the staff's brings all", async () => {
   await using server = await startLive();

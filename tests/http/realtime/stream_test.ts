@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { withConnection } from "../../../tools/database_admin.ts";
 import { addProduct, patch, place } from "../../support/orders.ts";
-import { ask, logOf, refusal, SseClient, startLive, until } from "./support.ts";
+import { ask, logOf, refusal, SseClient, startLive } from "./support.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("a customer's stream brings their own events and nobody else's; the staff's brings all", async () => {
   await using server = await startLive();

@@ -1,5 +1,5 @@
 import { withConnection } from "../../../tools/database_admin.ts";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { openDatabase } from "../../../src/platform/db.ts";
 import { Bell } from "../../../src/platform/bell.ts";
 import type { Deps } from "../../../src/deps.ts";
@@ -10,17 +10,7 @@ import { LogHorizon } from "../../../src/platform/log_horizon.ts";
 import { LiveStreams, STREAM_LIMITS } from "../../../src/realtime/mod.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 import type { TestApp } from "../../support/app.ts";
-
-const DEADLINE_MS = 20_000;
-
-/** Waits until something is so. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!await isSo()) {
-    assert(performance.now() < deadline, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+import { until } from "../../support/until.ts";
 
 /** The API on a socket, with streams of other limits than usual. */
 export function startLive(

@@ -4,7 +4,8 @@ import { Wire } from "../../platform/redis_server.ts";
 import { startTestServer } from "../../support/server.ts";
 import type { TestApp } from "../../support/app.ts";
 import { addProduct, place, startAnother, tryToPlace } from "../../support/orders.ts";
-import { liveDeps, logOf, refusal, SocketClient, SseClient, startLive, until } from "./support.ts";
+import { liveDeps, logOf, refusal, SocketClient, SseClient, startLive } from "./support.ts";
+import { until } from "../../support/until.ts";
 
 /** Ends every connection to the app's database from outside, as a restart of PostgreSQL would. */
 async function cutConnections({ deps }: TestApp): Promise<number> {

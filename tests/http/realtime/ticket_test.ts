@@ -4,7 +4,8 @@ import { deleteExpiredTickets } from "../../../src/realtime/mod.ts";
 import { startTestServer } from "../../support/server.ts";
 import type { TestApp, TestUser } from "../../support/app.ts";
 import { addProduct, place } from "../../support/orders.ts";
-import { HANDSHAKE, logOf, refusal, SocketClient, SseClient, startLive, until } from "./support.ts";
+import { HANDSHAKE, logOf, refusal, SocketClient, SseClient, startLive } from "./support.ts";
+import { until } from "../../support/until.ts";
 
 async function ticketFor(app: TestApp, { token }: TestUser): Promise<string> {
   const { status, headers, body } = await app.request("POST", "/v1/events/tickets", { token });
