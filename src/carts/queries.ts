@@ -173,7 +173,7 @@ export async function insertCarts(sql: Sql, created: readonly CreatedCart[]): Pr
   const rows = await sql<{ id: string }[]>`
     with input as materialized (
       select i.*, c.*
-      from json_to_recordset(${sql.json(input as never)}::json) as i (
+      from jsonb_to_recordset(${sql.json(input as never)}) as i (
         data jsonb, token_hash text, actor text, request_id text, traceparent text, key_actor text, route text, key text,
         request_hash text, response text
       ), jsonb_to_record(i.data) as c (
@@ -232,9 +232,9 @@ export async function writeCarts(sql: Sql | Tx, ctx: Ctx, writes: CartWrite[]): 
   const rows = await sql<{ id: string }[]>`
     with input as materialized (
       select i.type, i.event_version, i.data, n.*
-      from json_to_recordset(${sql.json(input as never)}::json) as i (
-        cart json, type text, event_version smallint, data jsonb
-      ), json_to_record(i.cart) as n (
+      from jsonb_to_recordset(${sql.json(input as never)}) as i (
+        cart jsonb, type text, event_version smallint, data jsonb
+      ), jsonb_to_record(i.cart) as n (
         id uuid, user_id uuid, status text, currency text, destination text, items jsonb, note text, coupon_code text,
         metadata jsonb, order_id uuid, merged_into uuid, version int, updated_at timestamptz, expires_at timestamptz
       )

@@ -12,7 +12,7 @@ export function insertConsignees(sql: Sql | Tx): Fragment {
       insert into consignees (order_id, id_type, masked_name, masked_id, key_id, sealed, created_at, updated_at)
       select c.id, x.id_type, x.masked_name, x.masked_id, x.key_id, decode(x.sealed, 'base64'), c.created_at, c.created_at
       from placed join claimed c on c.id = placed.id,
-           json_to_record(c.consignee) as x (
+           jsonb_to_record(c.consignee) as x (
              id_type text, masked_name text, masked_id text, key_id text, sealed text)
       where c.consignee is not null
       returning order_id, id_type

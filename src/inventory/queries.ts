@@ -176,7 +176,7 @@ export async function moveStock(tx: Tx, ctx: Ctx, kind: OrderMove, holders: Stoc
   } as actor,
              ${ctx.requestId} as request_id, ${ctx.traceparent ?? null}::text as traceparent,
              ${ctx.clock.now()}::timestamptz as at
-      from json_to_recordset(${tx.json(lines as never)}::json) as line (
+      from jsonb_to_recordset(${tx.json(lines as never)}) as line (
         order_id uuid, quote_id uuid, user_id uuid, sku text, quantity int)
       group by order_id, quote_id, user_id, sku
     ), ${stockMoves(tx, kind)}

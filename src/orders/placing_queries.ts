@@ -129,11 +129,11 @@ export async function insertOrders(
   const rows = await sql<{ id: string; number: string }[]>`
     with input as materialized (
       select i.data, i.consignee, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
-      from json_to_recordset(${sql.json(input as never)}::json) as i (
-        data json, consignee json, also json, actor text, request_id text, traceparent text, key_actor text, route text,
+      from jsonb_to_recordset(${sql.json(input as never)}) as i (
+        data jsonb, consignee jsonb, also jsonb, actor text, request_id text, traceparent text, key_actor text, route text,
         key text, request_hash text
-      ), json_to_record(i.data) as o (
-        id uuid, user_id uuid, status text, payment_status text, currency text, items json, subtotal bigint,
+      ), jsonb_to_record(i.data) as o (
+        id uuid, user_id uuid, status text, payment_status text, currency text, items jsonb, subtotal bigint,
         shipping_total bigint, duty_total bigint, tax_total bigint, total_price bigint, amount_due bigint, units int,
         quote_id uuid, incoterm text, shipping_option text, ship_to jsonb, note text, metadata jsonb,
         external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz, expires_at timestamptz
@@ -164,7 +164,7 @@ export async function insertOrders(
     ), demand as materialized (
       select c.id as order_id, null::uuid as quote_id, c.user_id, item.sku, sum(item.quantity)::int as quantity,
              c.actor, c.request_id, c.traceparent, c.created_at as at
-      from claimed c, json_to_recordset(c.items) as item (sku text, quantity int)
+      from claimed c, jsonb_to_recordset(c.items) as item (sku text, quantity int)
       where c.quote_id is null -- a quote holds its stock already
       group by c.id, c.user_id, item.sku, c.actor, c.request_id, c.traceparent, c.created_at
     ), ${stockMoves(sql, "reservation")}, placed as (
@@ -182,7 +182,7 @@ export async function insertOrders(
                                shipping_amount, duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin,
                                weight_grams)
       select c.id, item.*
-      from claimed c, json_to_recordset(c.items) as item (
+      from claimed c, jsonb_to_recordset(c.items) as item (
         line smallint, product_id uuid, sku text, name text, quantity int, unit_price bigint, list_price bigint,
         line_total bigint, shipping_amount bigint, duty_amount bigint, tax_amount bigint, shipping_tax_amount bigint, hs_code text,
         country_of_origin text, weight_grams int
@@ -198,7 +198,7 @@ export async function insertOrders(
                           data, occurred_at)
       select ${orderCreated.type}, ${orderCreated.version}::smallint, ${orderCreated.aggregate}, c.id::text, 1,
              c.user_id, c.actor, c.request_id, c.traceparent,
-             ('{"number":' || to_json(placed.number) || ',' || substr(c.data::text, 2))::jsonb, c.created_at
+             jsonb_build_object('number', placed.number) || c.data, c.created_at
       from placed join claimed c on c.id = placed.id
     )${origin === "basket" ? sql`` : origin.also(sql)}${
     placed.some(({ consignee }) => consignee) ? insertConsignees(sql) : sql``

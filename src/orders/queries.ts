@@ -130,7 +130,7 @@ export async function updateOrders(tx: Tx, orders: Order[]): Promise<void> {
         units_returned = n.units_returned, ship_to = n.ship_to, note = n.note, metadata = n.metadata,
         expires_at = n.expires_at, cancelled_at = n.cancelled_at, cancel_reason = n.cancel_reason,
         updated_at = n.updated_at, version = n.version
-    from json_to_recordset(${tx.json(orders.map(({ items: _, ...header }) => header) as never)}::json) as n (
+    from jsonb_to_recordset(${tx.json(orders.map(({ items: _, ...header }) => header) as never)}) as n (
       id uuid, status text, payment_status text, fulfilment_status text, amount_authorised bigint, amount_paid bigint,
       amount_refunded bigint, amount_due bigint, units int, units_shipped int, units_delivered int, units_returned int,
       ship_to jsonb, note text, metadata jsonb, expires_at timestamptz, cancelled_at timestamptz, cancel_reason text,
@@ -147,7 +147,7 @@ export async function updateCancelled(
   if (lines.length === 0) return;
   await tx`
     update order_items i set cancelled = n.cancelled
-    from json_to_recordset(${tx.json(lines)}::json) as n (order_id uuid, line smallint, cancelled int)
+    from jsonb_to_recordset(${tx.json(lines)}) as n (order_id uuid, line smallint, cancelled int)
     where i.order_id = n.order_id and i.line = n.line`;
 }
 

@@ -70,7 +70,7 @@ export async function insertPayment(tx: Tx, payment: StoredPayment): Promise<voi
 export function insertPaymentsAlso(sql: Sql): Fragment {
   return sql`, payment as materialized (
       select c.id as order_id, c.user_id, c.actor, c.request_id, c.traceparent, c.created_at, p.*
-      from placed join claimed c on c.id = placed.id, json_to_record(c.also->'payment') as p (
+      from placed join claimed c on c.id = placed.id, jsonb_to_record(c.also->'payment') as p (
         told jsonb, id uuid, provider text, status text, currency text, amount bigint, capture_method text,
         payment_method text, return_url text, check_at timestamptz
       )
@@ -98,7 +98,7 @@ export async function updatePayments(tx: Tx, payments: StoredPayment[]): Promise
         amount_refunding = n.amount_refunding, amount_refunded = n.amount_refunded, failure_code = n.failure_code,
         failure_message = n.failure_message, check_at = n.check_at, checks = n.checks, version = n.version,
         updated_at = n.updated_at
-    from json_to_recordset(${tx.json(payments as never)}::json) as n (
+    from jsonb_to_recordset(${tx.json(payments as never)}) as n (
       id uuid, status text, provider_reference text, redirect_url text, amount_authorised bigint, amount_captured bigint,
       amount_refunding bigint, amount_refunded bigint, failure_code text, failure_message text, check_at timestamptz,
       checks int, version int, updated_at timestamptz

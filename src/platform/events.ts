@@ -65,7 +65,7 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
              where l.aggregate_type = e.aggregate_type and l.aggregate_id = e.aggregate_id), 0)),
            e.user_id, e.actor, e.request_id, e.traceparent, e.data,
            ${ctx.clock.now()}::timestamptz
-    from json_to_recordset(${tx.json(rows as never)}::json) as e (
+    from jsonb_to_recordset(${tx.json(rows as never)}) as e (
       type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, actor text,
       request_id text, traceparent text, data jsonb
     )`;

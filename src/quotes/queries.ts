@@ -32,7 +32,7 @@ export async function findCartFacts(
       (select coalesce(json_agg(product), '[]') from (
         select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
                (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
-        from json_to_recordset(c.items::json) as item (sku text)
+        from jsonb_to_recordset(c.items) as item (sku text)
         join products p on p.sku = item.sku
         join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}) product) as products,
       (select row_to_json(held) from (
@@ -86,11 +86,11 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
   const rows = await sql<{ id: string }[]>`
     with input as materialized (
       select i.*, q.*
-      from json_to_recordset(${sql.json(input as never)}::json) as i (
-        data json, response text, actor text, request_id text, traceparent text, key_actor text, route text, key text,
+      from jsonb_to_recordset(${sql.json(input as never)}) as i (
+        data jsonb, response text, actor text, request_id text, traceparent text, key_actor text, route text, key text,
         request_hash text
-      ), json_to_record(i.data) as q (
-        id uuid, cart_id uuid, cart_version int, user_id uuid, lines json, created_at timestamptz, expires_at timestamptz
+      ), jsonb_to_record(i.data) as q (
+        id uuid, cart_id uuid, cart_version int, user_id uuid, lines jsonb, created_at timestamptz, expires_at timestamptz
       )
     ), keys as (
       insert into idempotency_keys (actor, route, key, request_hash, response)
@@ -112,7 +112,7 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
     ), demand as materialized (
       select null::uuid as order_id, c.id as quote_id, c.user_id, line.sku, line.quantity, c.actor, c.request_id,
              c.traceparent, c.created_at as at
-      from claimed c, json_to_recordset(c.lines) as line (sku text, quantity int)
+      from claimed c, jsonb_to_recordset(c.lines) as line (sku text, quantity int)
       where guard(c.cart_id in (select id from unchanged), 'the cart has changed')
     ), ${stockMoves(sql, "reservation")}, quoted as (
       insert into quotes (id, cart_id, cart_version, user_id, created_at, expires_at)
@@ -123,7 +123,7 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
       select ${quoteCreated.type}, ${quoteCreated.version}::smallint, ${quoteCreated.aggregate}, id::text, 1, user_id,
-             actor, request_id, traceparent, data::jsonb, created_at
+             actor, request_id, traceparent, data, created_at
       from claimed
     )
     select id from quoted`;

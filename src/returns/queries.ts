@@ -89,7 +89,7 @@ export async function insertReturn(tx: Tx, ctx: Ctx, ret: Return): Promise<void>
     )
     insert into return_items (return_id, line, quantity)
     select header.id, i.line, i.quantity
-    from header, json_to_recordset(${tx.json(ret.items)}::json) as i (line smallint, quantity int)`;
+    from header, jsonb_to_recordset(${tx.json(ret.items)}) as i (line smallint, quantity int)`;
 }
 
 /** Writes what can change of a return whose row is locked, but for its items. */
@@ -108,9 +108,9 @@ export async function updateReturn(tx: Tx, ret: Return): Promise<void> {
 export async function updateReceived(tx: Tx, ret: Return): Promise<void> {
   await tx`
     with received as materialized (
-      select * from json_to_recordset(${
+      select * from jsonb_to_recordset(${
     tx.json(ret.items)
-  }::json) as i (line smallint, restocked int, written_off int)
+  }) as i (line smallint, restocked int, written_off int)
     ), items as (
       update return_items i set restocked = n.restocked, written_off = n.written_off
       from received n where i.return_id = ${ret.id} and i.line = n.line

@@ -29,7 +29,7 @@ export async function findTradeFacts(
       order by s.effective_from desc, s.id desc limit 1
     ), goods as materialized (
       select g.id, coalesce(o.hs_code, g.hs_code) as hs_code, o.hs_code as override
-      from jsonb_to_recordset(${goods}::jsonb) as g (id uuid, hs_code text)
+      from jsonb_to_recordset(${goods}) as g (id uuid, hs_code text)
       left join lateral (
         select o.hs_code from hs_code_overrides o where o.product_id = g.id and o.destination = ${destination} limit 1
       ) o on true
@@ -106,7 +106,7 @@ export async function insertSchedule(
     )
     insert into duty_rates (schedule_id, hs_prefix, origin, ad_valorem, per_kg, note)
     select ${id}::uuid, d.hs_prefix, d.origin, d.ad_valorem, d.per_kg, d.note
-    from json_to_recordset(${tx.json(rates as never)}::json) as d (
+    from jsonb_to_recordset(${tx.json(rates as never)}) as d (
       hs_prefix text, origin text, ad_valorem numeric, per_kg bigint, note text)`;
 }
 

@@ -127,7 +127,7 @@ export async function insertDeliveries(tx: Tx, now: Date, deliveries: NewDeliver
   const rows = await tx<{ id: string }[]>`
     insert into webhook_deliveries (id, endpoint_id, event_position, event_type, next_attempt_at, created_at)
     select id, endpoint_id, event_position, event_type, ${now}::timestamptz, ${now}::timestamptz
-    from json_to_recordset(${tx.json(deliveries as never)}::json) as d (
+    from jsonb_to_recordset(${tx.json(deliveries as never)}) as d (
       id uuid, endpoint_id uuid, event_position bigint, event_type text
     )
     on conflict (endpoint_id, event_position) do nothing

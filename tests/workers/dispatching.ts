@@ -66,7 +66,7 @@ export async function logEvents(
     insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
     select 'order.updated', 1, ${aggregate}, key, sequence, 'system:test',
            jsonb_build_object('filling', repeat('x', coalesce(bytes, 10))), now()
-    from json_to_recordset(${deps.sql.json(events as never)}::json) as e (key text, sequence int, bytes int)`;
+    from jsonb_to_recordset(${deps.sql.json(events as never)}) as e (key text, sequence int, bytes int)`;
   deps.bell.ring("waybill_events");
 }
 

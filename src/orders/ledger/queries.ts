@@ -34,7 +34,7 @@ export async function insertTransactions(
              coalesce(t.revenue, 0), coalesce(t.shipping, 0), coalesce(t.tax, 0), coalesce(t.duty, 0),
              coalesce(t.refunds, 0), coalesce(t.store_credit, 0), t.payment_id, t.refund_id, t.reason,
              t.actor, t.request_id, ${ctx.clock.now()}::timestamptz
-      from json_to_recordset(${tx.json(rows as never)}::json) as t (
+      from jsonb_to_recordset(${tx.json(rows as never)}) as t (
         order_id uuid, kind text, currency text, receivable bigint, cash_at_provider bigint, revenue bigint,
         shipping bigint, tax bigint, duty bigint, refunds bigint, store_credit bigint, payment_id uuid,
         refund_id uuid, reason text, actor text, request_id text

@@ -74,7 +74,7 @@ export async function insertShipment(
   const now = ctx.clock.now().toISOString();
   await tx`
     with items as materialized (
-      select * from json_to_recordset(${tx.json(items)}::json) as i (line smallint, quantity int)
+      select * from jsonb_to_recordset(${tx.json(items)}) as i (line smallint, quantity int)
     ), shipment as (
       insert into shipments (id, order_id, carrier, tracking_number, tracking_url, weight_grams, actor, shipped_at,
                              updated_at)
@@ -98,7 +98,7 @@ export async function updateShipments(tx: Tx, shipments: Shipment[]): Promise<vo
     update shipments s
     set status = n.status, carrier = n.carrier, tracking_number = n.tracking_number, tracking_url = n.tracking_url,
         weight_grams = n.weight_grams, version = n.version, delivered_at = n.delivered_at, updated_at = n.updated_at
-    from json_to_recordset(${tx.json(shipments as never)}::json) as n (
+    from jsonb_to_recordset(${tx.json(shipments as never)}) as n (
       id uuid, status text, carrier text, tracking_number text, tracking_url text, weight_grams int, version int,
       delivered_at timestamptz, updated_at timestamptz
     )

@@ -38,9 +38,9 @@ export async function insertCharges(
 ): Promise<(SandboxCharge | undefined)[]> {
   const inserted = await sql<SandboxCharge[]>`
     insert into sandbox_charges (${chargeColumns(sql)})
-    select ${chargeColumns(sql)} from json_populate_recordset(null::sandbox_charges, ${
+    select ${chargeColumns(sql)} from jsonb_populate_recordset(null::sandbox_charges, ${
     sql.json(charges as never)
-  }::json)
+  })
     on conflict (id) do nothing returning ${chargeColumns(sql)}`;
   const byId = new Map(inserted.map((charge) => [charge.id, charge]));
   return charges.map(({ id }) => {
