@@ -121,13 +121,15 @@ export async function createNarrowTopic(
   const admin = client.admin();
   await admin.connect();
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false, // ends with an error where the broker does not know its new topic yet
     topics: [{
       topic,
       numPartitions: 1,
       configEntries: [{ name: "max.message.bytes", value: String(maxBytes) }],
     }],
   });
+  const described = () => admin.fetchTopicMetadata({ topics: [topic] }).then(() => true, () => false);
+  await eventually("the topic has its leader", described);
   await admin.disconnect();
 }
 
