@@ -30,8 +30,16 @@ export function createWaybill({ baseUrl, token, retries = 3, fetch }: WaybillOpt
     // Node asks for this where a body is a stream.
     ...{ duplex: "half" },
   }));
+  client.interceptors.response.use(async (response) => {
+    // No operation answers with a page: it is a proxy's, to log in, say.
+    if (response.ok && response.headers.get("Content-Type")?.startsWith("text/html")) {
+      throw await response.text();
+    }
+    return response;
+  });
   client.interceptors.error.use((error, response) => {
-    if (!response) throw error;
+    // The server was not reached, or the answer broke off; what cannot be read as JSON is an answer, and not Waybill's.
+    if (!response || (error instanceof Error && !(error instanceof SyntaxError))) throw error;
     return errorOf(response, error);
   });
   client.get = revalidating(client.get);

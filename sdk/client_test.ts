@@ -10,7 +10,7 @@ function client(answer: Response | Error, token?: string | (() => string | undef
     retries: 0,
     fetch: (input) => {
       requests.push(input as Request);
-      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer.clone());
     },
   });
   return { waybill, requests };
@@ -103,6 +103,38 @@ Deno.test("what is not Waybill's answer comes back as a problem too", async () =
 Deno.test("a server that cannot be reached makes the call throw", async () => {
   const { waybill } = client(new TypeError("connection refused"));
   await assertRejects(() => waybill.getHealth(), TypeError, "connection refused");
+});
+
+Deno.test("who ends a call half way through its answer hears of that, and of no refusal", async () => {
+  const halting: typeof fetch = (input) => {
+    const { signal } = input as Request;
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(`{"id":`));
+        signal.addEventListener("abort", () => controller.error(signal.reason));
+      },
+    });
+    return Promise.resolve(new Response(body, { headers: { "Content-Type": "application/json" } }));
+  };
+  const baseUrl = "http://waybill.test";
+  const call = { path: { id: "1" } };
+  const impatient = () => ({ ...call, signal: AbortSignal.timeout(1) });
+  for (
+    const ended of [
+      () => createWaybill({ baseUrl, fetch: halting }).getOrder(impatient()),
+      () => createWaybill({ baseUrl }).getOrder({ ...impatient(), fetch: halting }),
+    ]
+  ) {
+    const error = await assertRejects(ended, DOMException);
+    assertEquals(error.name, "TimeoutError");
+  }
+});
+
+Deno.test("a page in place of an answer, such as a proxy's to log in, is a problem and no data", async () => {
+  const page = new Response("<h1>Log in</h1>", { headers: { "Content-Type": "text/html; charset=utf-8" } });
+  const { data, error } = await client(page).waybill.getOrder({ path: { id: "1" } });
+  assertEquals(data, undefined);
+  assertEquals([error?.status, error?.code as string, error?.detail], [200, "unknown", "<h1>Log in</h1>"]);
 });
 
 Deno.test("with throwOnError a refusal is thrown", async () => {

@@ -29,7 +29,7 @@ export function retryingFetch(retries: number, send: typeof fetch = fetch): type
       try {
         const response = await send(last ? request : request.clone());
         waitMs = last ? undefined : waitAfter(request, response, attempt);
-        if (waitMs === undefined) return response;
+        if (waitMs === undefined) return await arrived(response);
         await response.body?.cancel();
       } catch (error) {
         if (last || !isRepeatable(request) || request.signal.aborted) throw error;
@@ -38,6 +38,13 @@ export function retryingFetch(retries: number, send: typeof fetch = fetch): type
       await sleep(waitMs, request.signal);
     }
   };
+}
+
+/** The answer when all of it is there, as it can break off half way. Of a stream there is no end to wait for. */
+async function arrived(response: Response): Promise<Response> {
+  const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+  if (!isStream) await response.clone().arrayBuffer();
+  return response;
 }
 
 /** True where doing it twice does it once: by the method's meaning, or because the key says that it is the same call. */

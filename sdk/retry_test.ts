@@ -26,6 +26,15 @@ function refusal(status: number, retryAfter?: string): Response {
   });
 }
 
+/** The headers of an answer and half of its body; then the connection breaks. */
+function half(contentType = "application/json"): Response {
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(`{"id":`)),
+    pull: (controller) => controller.error(new TypeError("terminated")),
+  }, { highWaterMark: 2 });
+  return new Response(body, { headers: { "Content-Type": contentType } });
+}
+
 const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
 
 Deno.test("a JSON POST gets an Idempotency-Key of its own, and every repetition carries the same", async () => {
@@ -63,6 +72,18 @@ Deno.test("a PATCH is repeated when it was refused, not when it may have taken e
   assertEquals((await retryingFetch(3, limited.send)(URL, patch)).status, 200);
   const unavailable = server(refusal(503, "0"));
   assertEquals((await retryingFetch(3, unavailable.send)(URL, patch)).status, 503);
+});
+
+Deno.test("an answer that breaks off half way is a broken connection: repeated where that is safe, thrown else", async () => {
+  const post = { method: "POST", headers: JSON_TYPE, body: "{}" };
+  const whole = server(half(), half("application/pdf"), Response.json({ id: 1 }));
+  assertEquals(await (await retryingFetch(3, whole.send)(URL, post)).json(), { id: 1 });
+  assertEquals(new Set(whole.requests.map(({ key }) => key)).size, 1);
+
+  const patch = server(half(), Response.json({}));
+  const call = () => retryingFetch(3, patch.send)(URL, { ...post, method: "PATCH" });
+  await assertRejects(call, TypeError, "terminated");
+  assertEquals(patch.requests.length, 1);
 });
 
 Deno.test("409 is repeated while the first call with the key still runs, and stands otherwise", async () => {
