@@ -9,7 +9,7 @@ export class WaybillError extends Error implements Problem {
   declare readonly detail: string;
   declare readonly instance: string;
   declare readonly code: Problem["code"];
-  declare readonly errors?: Problem["errors"];
+  declare readonly errors?: NonNullable<Problem["errors"]>;
   declare readonly request_id: string;
 
   constructor(problem: Problem) {

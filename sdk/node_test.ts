@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import ts from "typescript";
 import { compileSdk } from "../tools/sdk.ts";
 
 const node = await new Deno.Command("node", { args: ["--version"] }).output().catch(() => undefined);
@@ -42,4 +43,26 @@ Deno.test({
       await Deno.remove(directory, { recursive: true });
     }
   },
+});
+
+Deno.test("the compiled types stand in a project as strict as TypeScript can be", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    compileSdk(directory);
+    const program = ts.createProgram([`${directory}/mod.d.ts`], {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.NodeNext,
+      lib: ["lib.es2023.d.ts", "lib.dom.d.ts"],
+      types: [],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      noEmit: true,
+    });
+    const messages = ts.getPreEmitDiagnostics(program)
+      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
+    assertEquals(messages, []);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
