@@ -27,7 +27,7 @@ async function* follow(connect: Connect, send: typeof fetch, options: StreamOpti
   try {
     while (!signal.aborted) {
       let failure: unknown;
-      const { stream } = await connect({
+      const connection = await connect({
         ...options,
         signal,
         headers: mergeHeaders(options.headers, { "Last-Event-ID": lastEventId }),
@@ -40,8 +40,11 @@ async function* follow(connect: Connect, send: typeof fetch, options: StreamOpti
           waitMs = event.retry ?? waitMs;
           options.onSseEvent?.(event);
         },
+      }).catch((error) => {
+        if (!isTrouble(error)) throw error;
+        failure = error;
       });
-      yield* stream;
+      if (connection) yield* connection.stream;
       if (signal.aborted) return;
       if (failure !== undefined) {
         failures++;
@@ -76,6 +79,12 @@ function parsed(text: string): unknown {
 /** A broken connection and a server in trouble pass; a refusal, or a page in place of a stream, does not. */
 function isFinal(failure: unknown): boolean {
   return failure instanceof WaybillError && failure.status < 500 && ![408, 429].includes(failure.status);
+}
+
+/** Asking for a token fails like that where the server is away; all else that `token` throws is meant for the caller. */
+function isTrouble(failure: unknown): boolean {
+  return failure instanceof TypeError || failure instanceof WaybillError ||
+    (failure instanceof DOMException && failure.name === "TimeoutError");
 }
 
 function backoff(

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { createWaybill, type Event, WaybillError } from "./mod.ts";
+import { createWaybill, type Event, type Problem, WaybillError } from "./mod.ts";
 
 /** A client of a server that gives these answers one after the other, and what it was sent. */
 function client(answers: (Response | Error)[], token?: () => string) {
@@ -86,6 +86,31 @@ Deno.test("broken connections, 429 and 503 are told of and tried again, as often
   const hasty = client([...troubles(), stream([event(7)])]);
   const { stream: none } = await hasty.waybill.streamEvents({ ...options, sseMaxRetryAttempts: 2 });
   await assertRejects(() => none.next(), WaybillError, "429 rate_limited");
+});
+
+Deno.test("a stream waits for a token while the server that gives it is away, and ends with what else `token` throws", async () => {
+  const answers = [stream([event(1)]), stream([event(2)])];
+  const thrown = [
+    undefined,
+    new TypeError("fetch failed"),
+    new DOMException("too slow", "TimeoutError"),
+    new WaybillError({ status: 503, code: "unavailable", detail: "Not now." } as Problem),
+    undefined,
+    new Error("logged out"),
+  ];
+  const { waybill, requests } = client(answers, () => {
+    const error = thrown.shift();
+    if (error) throw error;
+    return "t";
+  });
+  const told: unknown[] = [];
+  const positions: number[] = [];
+  const follow = async () => {
+    const { stream } = await waybill.streamEvents({ onSseError: (error) => told.push(error) });
+    for await (const { position } of stream) positions.push(position);
+  };
+  await assertRejects(follow, Error, "logged out");
+  assertEquals([positions, told.length, requests.length], [[1, 2], 3, 2]);
 });
 
 Deno.test("leaving the loop hangs up, and so does the caller's signal, without an error", async () => {
