@@ -17,10 +17,10 @@ const KEYED_PATHS = new RegExp(
 export function retryingFetch(retries: number, send: typeof fetch = fetch): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init);
-    const json = request.headers.get("Content-Type")?.startsWith("application/json") ?? false;
-    const small = json || request.body === null;
+    // Not by `request.body`, which Firefox does not have: what has a body has a type.
+    const small = (request.headers.get("Content-Type") ?? "application/json").startsWith("application/json");
     if (small && takesKey(request) && !request.headers.has("Idempotency-Key")) {
-      request.headers.set("Idempotency-Key", crypto.randomUUID());
+      request.headers.set("Idempotency-Key", randomKey());
     }
     const repetitions = small ? retries : 0;
     for (let attempt = 0;; attempt++) {
@@ -38,6 +38,12 @@ export function retryingFetch(retries: number, send: typeof fetch = fetch): type
       await sleep(waitMs, request.signal);
     }
   };
+}
+
+/** Not `crypto.randomUUID`, which pages have only under HTTPS. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The answer when all of it is there, as it can break off half way. Of a stream there is no end to wait for. */

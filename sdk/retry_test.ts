@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import document from "../docs/openapi.json" with { type: "json" };
 import { retryingFetch, takesKey } from "./retry.ts";
 
@@ -84,6 +84,34 @@ Deno.test("an answer that breaks off half way is a broken connection: repeated w
   const call = () => retryingFetch(3, patch.send)(URL, { ...post, method: "PATCH" });
   await assertRejects(call, TypeError, "terminated");
   assertEquals(patch.requests.length, 1);
+});
+
+Deno.test("a read is repeated in Firefox too, whose requests do not say that they have no body", async () => {
+  const body = Object.getOwnPropertyDescriptor(Request.prototype, "body")!;
+  Object.defineProperty(Request.prototype, "body", { configurable: true, get: () => undefined });
+  try {
+    const { requests, send } = server(refusal(503, "0"), refusal(200));
+    assertEquals((await retryingFetch(1, send)(URL)).status, 200);
+    assertEquals(requests.length, 2);
+  } finally {
+    Object.defineProperty(Request.prototype, "body", body);
+  }
+});
+
+Deno.test("a page that did not come by HTTPS, where crypto.randomUUID is missing, gets keys too", async () => {
+  const { randomUUID } = crypto;
+  Object.assign(crypto, { randomUUID: undefined });
+  try {
+    const { requests, send } = server(refusal(201), refusal(201));
+    for (let i = 0; i < 2; i++) {
+      await retryingFetch(0, send)(URL, { method: "POST", headers: JSON_TYPE, body: "{}" });
+    }
+    const keys = requests.map(({ key }) => key);
+    assertEquals(new Set(keys).size, 2);
+    for (const key of keys) assertMatch(key!, /^[0-9a-f]{32}$/);
+  } finally {
+    Object.assign(crypto, { randomUUID });
+  }
 });
 
 Deno.test("409 is repeated while the first call with the key still runs, and stands otherwise", async () => {
