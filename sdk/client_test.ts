@@ -100,6 +100,13 @@ Deno.test("what is not Waybill's answer comes back as a problem too", async () =
   ]);
 });
 
+Deno.test("a server that is not well says so in JSON that is no problem, which is not lost", async () => {
+  const body = { status: "down", message: "Not well.", dependencies: { database: { status: "down" } } };
+  const { error } = await client(Response.json(body, { status: 503 })).waybill.getDetailedHealth();
+  assertEquals(error?.dependencies.database.status, "down");
+  assertEquals(String(error), `WaybillError: 503 unknown: ${JSON.stringify(body)}`);
+});
+
 Deno.test("a server that cannot be reached makes the call throw", async () => {
   const { waybill } = client(new TypeError("connection refused"));
   await assertRejects(() => waybill.getHealth(), TypeError, "connection refused");

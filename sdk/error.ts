@@ -14,11 +14,15 @@ export class WaybillError extends Error implements Problem {
 
   constructor(problem: Problem) {
     super(`${problem.status} ${problem.code}: ${problem.detail}`);
-    Object.assign(this, problem);
+    const { name, message } = this;
+    Object.assign(this, problem, { name, message });
   }
 }
 
-/** The error of an answer with this body; of one that is not Waybill's, such as a proxy's, the code is `unknown`. */
+/**
+ * The error of an answer with this body. Where that is no problem, as a proxy's or of a server that is not well, the code
+ * is `unknown`, and what else it says is kept.
+ */
 export function errorOf(response: Response, body: unknown): WaybillError {
   return new WaybillError(
     isProblem(body) ? body : unknownProblem(response, body),
@@ -31,11 +35,14 @@ function isProblem(body: unknown): body is Problem {
 }
 
 function unknownProblem(response: Response, body: unknown): Problem {
+  const fields = typeof body === "object" && !(body instanceof Error) ? body : null;
+  const text = fields ? JSON.stringify(fields) : body;
   return {
+    ...fields,
     type: "about:blank",
     title: response.statusText || `Status ${response.status}`,
     status: response.status,
-    detail: typeof body === "string" && body !== "" ? body : "The answer is not one of Waybill's.",
+    detail: typeof text === "string" && text !== "" ? text : "The answer is not one of Waybill's.",
     instance: new URL(response.url || "http://unknown/").pathname,
     code: "unknown" as Problem["code"],
     request_id: response.headers.get("X-Request-Id") ?? "",
