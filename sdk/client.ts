@@ -24,12 +24,19 @@ export function createWaybill({ baseUrl, token, retries = 3, fetch }: WaybillOpt
   const send = retryingFetch(retries, fetch);
   const client = createClient(createConfig({
     baseUrl: baseUrl.replace(/\/+$/, ""),
-    auth: typeof token === "function" ? async () => await token() : token,
+    auth: typeof token === "function" ? askedOnce(token) : token,
     fetch: send,
     bodySerializer,
     // Node asks for this where a body is a stream.
     ...{ duplex: "half" },
   }));
+  client.interceptors.request.use((request, { path }) => {
+    for (const [name, part] of Object.entries(path ?? {})) {
+      // It would vanish from the URL, which is another operation's then: that of a list, say.
+      if (["", ".", ".."].includes(part as string)) throw new TypeError(`path.${name} is "${part}"`);
+    }
+    return request;
+  });
   client.interceptors.response.use(async (response) => {
     // No operation answers with a page: it is a proxy's, to log in, say.
     if (response.ok && response.headers.get("Content-Type")?.startsWith("text/html")) {
@@ -45,6 +52,12 @@ export function createWaybill({ baseUrl, token, retries = 3, fetch }: WaybillOpt
   client.get = revalidating(client.get);
   client.sse.get = lastingStreams(client.sse.get, send);
   return new Waybill({ client });
+}
+
+/** Calls that run at once share a token: if each refreshed it, with a refresh token that is good once, the session ended. */
+function askedOnce(token: () => string | undefined | Promise<string | undefined>) {
+  let asked: Promise<string | undefined> | undefined;
+  return () => asked ??= (async () => await token())().finally(() => asked = undefined);
 }
 
 /** Not Modified is no error: the caller, who asked for it, has the data. */

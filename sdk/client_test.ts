@@ -32,6 +32,42 @@ Deno.test("a call goes to its path under the base URL, with the token that is cu
   ]);
 });
 
+Deno.test("a part of a path that would vanish from the URL is refused, as another operation would answer", async () => {
+  const { waybill, requests } = client(Response.json({ data: [] }));
+  for (const id of ["", ".", ".."]) {
+    await assertRejects(() => waybill.getOrder({ path: { id } }), TypeError, `path.id is "${id}"`);
+    await assertRejects(
+      () => waybill.listUserOrders({ path: { user_id: id } }),
+      TypeError,
+      `path.user_id is "${id}"`,
+    );
+  }
+  assertEquals(requests.length, 0);
+});
+
+Deno.test("calls that run at once ask for one token, so that it may be refreshed there", async () => {
+  let asked = 0;
+  const refresh = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (++asked === 2) throw new Error("logged out");
+    return `t${asked}`;
+  };
+  const sent: (string | null)[] = [];
+  const waybill = createWaybill({
+    baseUrl: "http://waybill.test",
+    token: refresh,
+    fetch: (input) => {
+      sent.push((input as Request).headers.get("Authorization"));
+      return Promise.resolve(Response.json({}));
+    },
+  });
+  await Promise.all([waybill.getMe(), waybill.listOrders(), waybill.getMe()]);
+  const refused = await Promise.allSettled([waybill.getMe(), waybill.getMe()]);
+  await waybill.getMe();
+  assertEquals(sent, ["Bearer t1", "Bearer t1", "Bearer t1", "Bearer t3"]);
+  assertEquals([refused.map(({ status }) => status), asked], [["rejected", "rejected"], 3]);
+});
+
 Deno.test("public calls carry no token", async () => {
   const { waybill, requests } = client(Response.json({ status: "ok" }), "secret");
   const { data } = await waybill.getHealth();
