@@ -7,6 +7,8 @@ type StreamOptions = Parameters<Connect>[0];
 
 const FIRST_WAIT_MS = 1000;
 const MAX_WAIT_MS = 30_000;
+/** The server says something every 15 seconds. */
+const MAX_SILENCE_MS = 45_000;
 
 /**
  * Opens streams that outlive their connections: when one ends or breaks, the next goes on behind the last event, with
@@ -63,9 +65,34 @@ function answering(send: typeof fetch): typeof fetch {
   return async (input, init) => {
     const response = await send(input, init);
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
-    if (response.ok && isStream) return response;
+    if (response.ok && isStream && response.body) {
+      return new Response(audible(response.body, (input as Request).signal), response);
+    }
     throw errorOf(response, parsed(await response.text()));
   };
+}
+
+/** What breaks off when it falls silent: of a server that lost its power, or its network, nobody tells. */
+function audible(body: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  const hangUp = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", hangUp, { once: true });
+  return new ReadableStream({
+    async pull(controller) {
+      const timer = setTimeout(() => {
+        controller.error(new DOMException("The server has fallen silent.", "TimeoutError"));
+        hangUp();
+      }, MAX_SILENCE_MS);
+      try {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 function parsed(text: string): unknown {

@@ -113,6 +113,27 @@ Deno.test("a stream waits for a token while the server that gives it is away, an
   assertEquals([positions, told.length, requests.length], [[1, 2], 3, 2]);
 });
 
+Deno.test("a connection that has fallen silent is given up, and the stream goes on behind its last event", async () => {
+  const { setTimeout } = globalThis;
+  const quick = (then: () => void, ms: number) => setTimeout(then, ms / 1000);
+  Object.assign(globalThis, { setTimeout: quick });
+  try {
+    const { waybill, requests } = client([stream([event(1)], true), stream([event(2)], true)]);
+    const told: unknown[] = [];
+    const { stream: events } = await waybill.streamEvents({ onSseError: (error) => told.push(error) });
+    const positions: number[] = [];
+    for await (const { position } of events) {
+      positions.push(position);
+      if (position === 2) break;
+    }
+    assertEquals(positions, [1, 2]);
+    assertEquals(told.map((error) => (error as Error).name), ["TimeoutError"]);
+    assertEquals(requests.map(({ headers }) => headers.get("Last-Event-ID")), [null, "1"]);
+  } finally {
+    Object.assign(globalThis, { setTimeout });
+  }
+});
+
 Deno.test("leaving the loop hangs up, and so does the caller's signal, without an error", async () => {
   const { waybill, requests } = client([stream([event(1)], true), stream([event(2)], true)]);
   for await (const _ of (await waybill.streamEvents()).stream) break;
