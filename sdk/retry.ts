@@ -75,14 +75,15 @@ function waitAfter(request: Request, { status, headers }: Response, attempt: num
     ([502, 503, 504].includes(status) && isRepeatable(request)) ||
     (status === 409 && retryAfter !== null && hasKey(request));
   if (!temporary) return undefined;
-  const waitMs = parseRetryAfter(retryAfter) ?? backoff(attempt);
+  const sentAt = Date.parse(headers.get("Date") ?? "") || Date.now();
+  const waitMs = parseRetryAfter(retryAfter, sentAt) ?? backoff(attempt);
   return waitMs <= MAX_WAIT_MS ? Math.max(waitMs, 0) : undefined;
 }
 
-/** Seconds or a date, as RFC 9110 has it. */
-function parseRetryAfter(value: string | null): number | undefined {
+/** Seconds, or a date by the clock of who sent it, as RFC 9110 has it. */
+function parseRetryAfter(value: string | null, sentAt: number): number | undefined {
   if (value === null) return undefined;
-  const waitMs = /^\s*[\d.]+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  const waitMs = /^\s*[\d.]+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - sentAt;
   return Number.isNaN(waitMs) ? undefined : waitMs;
 }
 

@@ -141,6 +141,17 @@ Deno.test("Retry-After is honoured as seconds and as a date, and not beyond half
   }
 });
 
+Deno.test("a date in Retry-After is read by the clock of who set it", async () => {
+  const start = performance.now();
+  for (const hours of [-1, 1]) {
+    const busy = refusal(503, at(hours * 3600 + 1));
+    busy.headers.set("Date", at(hours * 3600));
+    const { send } = server(busy, refusal(200));
+    assertEquals((await retryingFetch(3, send)(URL)).status, 200);
+  }
+  assert(performance.now() - start >= 1995);
+});
+
 Deno.test("an unreadable Retry-After counts as none", async () => {
   const { send } = server(refusal(429, "soon"), refusal(200));
   assertEquals((await retryingFetch(1, send)(URL)).status, 200);
