@@ -45,11 +45,19 @@ Deno.test({
   },
 });
 
-Deno.test("the compiled types stand in a project as strict as TypeScript can be", async () => {
+Deno.test("who installs the package can be as strict as TypeScript can be, and publish types of their own", async () => {
   const directory = await Deno.makeTempDir();
   try {
-    compileSdk(directory);
-    const program = ts.createProgram([`${directory}/mod.d.ts`], {
+    const installed = `${directory}/node_modules/@waybill/sdk`;
+    compileSdk(`${installed}/dist`);
+    await Deno.copyFile(new URL("package.json", import.meta.url), `${installed}/package.json`);
+    const consumer = `
+      import { createWaybill } from "@waybill/sdk";
+      export const place = () => createWaybill({ baseUrl: "" }).listOrders();
+      export const follow = () => createWaybill({ baseUrl: "" }).streamEvents();
+    `;
+    await Deno.writeTextFile(`${directory}/consumer.mts`, consumer);
+    const program = ts.createProgram([`${directory}/consumer.mts`], {
       target: ts.ScriptTarget.ES2022,
       module: ts.ModuleKind.NodeNext,
       lib: ["lib.es2023.d.ts", "lib.dom.d.ts"],
@@ -57,7 +65,7 @@ Deno.test("the compiled types stand in a project as strict as TypeScript can be"
       strict: true,
       exactOptionalPropertyTypes: true,
       noUncheckedIndexedAccess: true,
-      noEmit: true,
+      declaration: true,
     });
     const messages = ts.getPreEmitDiagnostics(program)
       .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
