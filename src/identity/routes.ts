@@ -154,7 +154,10 @@ identityRoutes.openapi(
   }),
   async (c) => {
     const user = await getUser(c.get("ctx"), callerId(c.get("ctx")));
-    return isUnchanged(c, user.version) ? c.body(null, 304) : c.json(userView(user), 200);
+    // A browser's cache would ask for the next who logs in with the ETag of this one, which may be theirs, too.
+    return isUnchanged(c, user.version)
+      ? c.body(null, 304)
+      : c.json(userView(user), 200, { "Cache-Control": "no-store" });
   },
 );
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { startTestApp } from "../../support/app.ts";
+import { type Answer, startTestApp } from "../../support/app.ts";
 import { eventsOf, logIn, OTHER_PASSWORD, PASSWORD, refresh, registerUser, tryLogIn } from "./support.ts";
 
 Deno.test("one's own account has an ETag, and needs a token", async () => {
@@ -14,6 +14,23 @@ Deno.test("one's own account has an ETag, and needs a token", async () => {
   assertEquals([again.status, again.body], [304, ""]);
   const anonymous = await app.request("GET", "/v1/me");
   assertEquals([anonymous.status, anonymous.body.code], [401, "unauthenticated"]);
+});
+
+Deno.test("of two who log in with one browser neither is shown the other's account", async () => {
+  await using app = await startTestApp();
+  const [anna, ben] = [await app.user(), await app.user()];
+  let kept: Answer | undefined;
+  // What a browser's cache does of itself with an answer that has an ETag and says no more (RFC 9111).
+  const look = async ({ token }: { token: string }) => {
+    const tag = kept?.headers.get("ETag");
+    const headers: Record<string, string> = tag ? { "If-None-Match": tag } : {};
+    const answer = await app.request("GET", "/v1/me", { token, headers });
+    if (answer.status === 304) return kept!.body;
+    if (!answer.headers.get("Cache-Control")?.includes("no-store")) kept = answer;
+    return answer.body;
+  };
+  assertEquals((await look(anna)).email, anna.email);
+  assertEquals((await look(ben)).email, ben.email);
 });
 
 Deno.test("changing one's name makes a version and an event; changing nothing makes neither", async () => {
