@@ -54,8 +54,9 @@ export function takeArguments(buckets: readonly Bucket[]): { keys: string[]; arg
  * refused. KEYS: the buckets, then, if wanted, the value's key; ARGV: cost and capacity of each bucket.
  * Answers 1 or 0 for allowed, each bucket's backlog, then the value if there is one.
  *
- * The time is Redis', so API processes whose clocks differ share one bucket fairly; if it jumps back (a
- * replica took over), a bucket is full at worst, never more than that. A bucket's key is the time at which its
+ * The time is Redis', so API processes whose clocks differ share one bucket fairly. If it jumps back (a replica
+ * took over), or the window is made shorter, a bucket is full at worst, never more than that: else it would stay full,
+ * whatever its callers are told, until the time before is there again. A bucket's key is the time at which its
  * backlog will be drained, and expires then. No shebang: Upstash and Redis before 7 refuse it.
  */
 export const TAKE_AND_READ = `
@@ -66,7 +67,11 @@ local reply = { 1 }
 for i = 1, buckets do
   local cost, capacity = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local drained = tonumber(redis.call('GET', KEYS[i]) or 0) or 0
-  local backlog = math.min(math.max(drained - now, 0), capacity)
+  local backlog = math.max(drained - now, 0)
+  if backlog > capacity then
+    backlog = capacity
+    redis.call('SET', KEYS[i], string.format('%.0f', now + backlog), 'PX', math.ceil(backlog / 1000))
+  end
   if backlog + cost > capacity then reply[1] = 0 end
   reply[i + 1] = backlog
 end

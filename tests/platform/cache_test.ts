@@ -264,6 +264,19 @@ test("a request passes after the time it was told to wait, and not before", asyn
   assertEquals((await cache.admit([one])).verdict.allowed, true);
 });
 
+test(
+  "a bucket that is fuller than it can be (Redis' clock jumped back, its window was made shorter) is just full",
+  async ({ cache, redis }) => {
+    const second = bucket(10, 1000);
+    await redis!.set(second.key, String((Date.now() + HOUR_MS) * 1000), "PX", HOUR_MS);
+    const { verdict } = await cache.admit([second]);
+    assertEquals([verdict.allowed, verdict.retryAfterMs], [false, 100]);
+    await delay(2 * verdict.retryAfterMs);
+    assertEquals((await cache.admit([second])).verdict.allowed, true, "longer than it said");
+  },
+  REDIS_ONLY,
+);
+
 test("a request counts in all of its buckets or in none, and the tightest one speaks", async ({ cache }) => {
   const [wide, tight] = [bucket(10), bucket(2)];
   assertEquals((await cache.admit([wide, tight])).verdict.limit, 2);
