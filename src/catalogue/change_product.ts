@@ -1,7 +1,7 @@
 import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
+import { changingProducts } from "./changing_products.ts";
 import { productWasChanged } from "./events.ts";
 import { rememberProduct } from "./get_product.ts";
 import { changedProduct, type Product, type ProductChanges } from "./product.ts";
@@ -17,7 +17,7 @@ export async function changeProduct(
   ctx: Ctx,
   input: { ref: string; changes: ProductChanges; expectedVersion?: number },
 ): Promise<Product> {
-  const product = await transaction(ctx.sql, async (tx) => {
+  const product = await changingProducts(ctx, async (tx, written) => {
     const before = await lockProduct(tx, input.ref) ? await findProduct(tx, input.ref) : undefined;
     if (!before) throw notFound("product");
     if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
@@ -25,6 +25,7 @@ export async function changeProduct(
     }
     const { product, changes } = changedProduct(before, ctx.clock.now(), input.changes);
     if (product === before) return before;
+    written([product]);
     await updateProducts(tx, [product]);
     await appendEvents(tx, ctx, [productWasChanged(product, changes)]);
     return product;

@@ -1,9 +1,10 @@
 import type { Changes } from "../platform/changes.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { transaction, type Tx } from "../platform/db.ts";
+import type { Tx } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { newId } from "../platform/id.ts";
+import { changingProducts } from "./changing_products.ts";
 import { skuTaken } from "./create_product.ts";
 import { productWasChanged, productWasCreated } from "./events.ts";
 import { forgetProducts } from "./get_product.ts";
@@ -112,8 +113,8 @@ async function importBatch(ctx: Ctx, batch: ImportEntry[], report: ImportReport)
   // What somebody else adds while we look is there when we look again. What still cannot be added then has the SKU
   // of another product but for its case.
   for (let look = 1; look <= 2 && records.length > 0; look++) {
-    const decisions = await transaction(ctx.sql, (tx) => importRecords(tx, ctx, records));
-    await forgetProducts(ctx, decisions.flatMap(({ kind, product }) => kind === "updated" ? [product] : []));
+    const decisions = await changingProducts(ctx, (tx, written) => importRecords(tx, ctx, records, written));
+    await forgetProducts(ctx, updatedOf(decisions));
     for (const decision of decisions) {
       if (decision.kind === "failed") fail(errorsOf(decision.record, decision.error));
       else if (decision.kind !== "taken") report[decision.kind]++;
@@ -137,7 +138,12 @@ type Decision =
   );
 
 /** Reads, decides and writes many records at once. Nobody can change their products in between. */
-async function importRecords(tx: Tx, ctx: Ctx, records: ImportRecord[]): Promise<Decision[]> {
+async function importRecords(
+  tx: Tx,
+  ctx: Ctx,
+  records: ImportRecord[],
+  written: (products: Product[]) => void,
+): Promise<Decision[]> {
   await planForValues(tx);
   const held = await lockProductsBySku(tx, records.map(({ sku }) => sku));
   const known = new Map((await listProductsBySku(tx, held)).map((product) => [product.sku, product]));
@@ -146,9 +152,15 @@ async function importRecords(tx: Tx, ctx: Ctx, records: ImportRecord[]): Promise
   const created = decisions.filter(({ kind }) => kind === "created");
   const added = new Set(await insertProducts(tx, created.map(({ product }) => product!)));
   for (const decision of created) if (!added.has(decision.record.sku)) decision.kind = "taken";
-  await updateProducts(tx, decisions.flatMap(({ kind, product }) => kind === "updated" ? [product] : []));
+  const updated = updatedOf(decisions);
+  written(updated);
+  await updateProducts(tx, updated);
   await appendEvents(tx, ctx, decisions.flatMap(eventsOf));
   return decisions;
+}
+
+function updatedOf(decisions: Decision[]): Product[] {
+  return decisions.flatMap(({ kind, product }) => kind === "updated" ? [product] : []);
 }
 
 function decide(before: Product | undefined, now: Date, record: ImportRecord): Decision {

@@ -107,6 +107,23 @@ export async function startTestApp(
   };
 }
 
+/** Has the connection break after each commit and before the answer to it, while `work` goes on. */
+export async function losingCommitAnswers({ deps }: TestApp, work: () => Promise<void>): Promise<void> {
+  const { sql } = deps;
+  const lossy = new Proxy(sql, {
+    get(target, name) {
+      if (name !== "begin") return Reflect.get(target, name);
+      return async (transaction: never) => {
+        await target.begin(transaction);
+        throw Object.assign(new Error("write CONNECTION_CLOSED"), { code: "CONNECTION_CLOSED" });
+      };
+    },
+  });
+  Object.assign(deps, { sql: lossy });
+  await work();
+  Object.assign(deps, { sql });
+}
+
 /** What an answer says; of a stream, which has no end, nothing. */
 async function textOf(response: Response): Promise<string> {
   if (response.headers.get("Content-Type") !== "text/event-stream") return await response.text();

@@ -2,8 +2,8 @@ import { testWithRedis } from "../../support/database.ts";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { openApiDocument } from "../../../src/app.ts";
 import { productKey } from "../../../src/catalogue/get_product.ts";
-import { startTestApp } from "../../support/app.ts";
-import { at, count, create, eventsOf } from "./products.ts";
+import { losingCommitAnswers, startTestApp } from "../../support/app.ts";
+import { at, count, create, eventsOf, NDJSON, ndjson, sendFile } from "./products.ts";
 
 const FULL = {
   sku: "MUG",
@@ -188,6 +188,26 @@ Deno.test("a slow reader cannot put an older version back", async () => {
     await app.deps.cache.put(productKey(ref), old.version, JSON.stringify(old), 60_000);
     assertEquals((await app.request("GET", at(ref))).body.name, "Cup");
   }
+});
+
+Deno.test("a change or an import whose commit was not acknowledged is never hidden by the cache", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const { id, sku } = await create(app, token, FULL);
+  const read = () => Promise.all([id, sku].map((ref) => app.request("GET", at(ref))));
+  await read();
+  const statuses: number[] = [];
+  await losingCommitAnswers(app, async () => {
+    const changed = await app.request("PATCH", at(id), { token, body: { status: "archived" } });
+    statuses.push(changed.status);
+  });
+  for (const { body } of await read()) assertEquals([body.status, body.version], ["archived", 2]);
+  await losingCommitAnswers(app, async () => {
+    const imported = await sendFile(app, token, NDJSON, ndjson([{ sku, status: "active" }]));
+    statuses.push(imported.status);
+  });
+  for (const { body } of await read()) assertEquals([body.status, body.version], ["active", 3]);
+  assertEquals(statuses, [503, 503]);
 });
 
 Deno.test("simultaneous changes of different fields are all kept, in the cache as in the database", async () => {
