@@ -72,9 +72,10 @@ export function defineJob<
 /** Where jobs end that failed for good. Nobody works there: staff look at them, and send them back or not. */
 export const DEAD_LETTERS = "dead_letters";
 
-/** How long finished and forgotten jobs stay, in seconds. */
+/** How long finished jobs and dismissed dead letters stay, in seconds. */
 const KEEP_DONE = 3 * 86_400;
-const KEEP_WAITING = 14 * 86_400;
+/** pg-boss forgets what waits longer. Nobody makes a job a second time, so that is never: it may be somebody's money. */
+const KEEP_WAITING = 10 * 365 * 86_400;
 /**
  * After so many changes PostgreSQL looks again (once a minute at the most) which jobs there are. By its own rule that is a
  * tenth of all that are kept; until then, a kind of which it saw none is taken to have none, and each fetch reads all.
@@ -196,7 +197,9 @@ export function joining(tx: Tx) {
 export async function installJobs(databaseUrl: string, jobs: readonly JobType[]): Promise<void> {
   const boss = await openBoss(databaseUrl, { migrate: true, supervise: false, schedule: false, max: 2 });
   try {
-    await boss.createQueue(DEAD_LETTERS, { deleteAfterSeconds: 0, retentionSeconds: 10 * 365 * 86_400 });
+    const kept = { deleteAfterSeconds: KEEP_DONE, retentionSeconds: KEEP_WAITING };
+    await boss.createQueue(DEAD_LETTERS, kept);
+    await boss.updateQueue(DEAD_LETTERS, kept); // creating a queue that exists changes nothing
     for (const { name, policy } of jobs) {
       const options = {
         retryLimit: policy.retryLimit,
@@ -206,11 +209,10 @@ export async function installJobs(databaseUrl: string, jobs: readonly JobType[])
         expireInSeconds: policy.timeLimit,
         ...policy.heartbeat !== undefined && { heartbeatSeconds: policy.heartbeat },
         deadLetter: DEAD_LETTERS,
-        deleteAfterSeconds: KEEP_DONE,
-        retentionSeconds: KEEP_WAITING,
+        ...kept,
       };
       await boss.createQueue(name, { ...options, policy: policy.exclusive ? "exclusive" : "standard" });
-      await boss.updateQueue(name, options); // creating a queue that exists changes nothing
+      await boss.updateQueue(name, options);
     }
     await analyzeOften(boss);
   } finally {

@@ -95,6 +95,21 @@ Deno.test("A job under way when its connection is lost is there for the next loo
   ]);
 });
 
+Deno.test("A job waits for a worker however long none came: an order of a year ago is processed yet", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, user, { [sku]: 1 });
+  await readLog(app.deps);
+  const year = app.deps.sql`interval '1 year'`;
+  await app.deps.sql`
+    update pgboss.job
+    set created_on = created_on - ${year}, start_after = start_after - ${year}, keep_until = keep_until - ${year}`;
+  await (await app.deps.jobs.boss()).supervise(); // what a worker begins with
+  assertEquals(await doJobs(app.deps, "orders.process"), 1);
+  assertEquals((await eventsOf(app, "order", id)).length, 2);
+});
+
 Deno.test("However many finished jobs are kept, PostgreSQL looks again which there are after a thousand new ones", async () => {
   await using app = await startTestApp();
   const options = await app.deps.sql`

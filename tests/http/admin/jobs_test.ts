@@ -185,6 +185,18 @@ Deno.test("A dead letter that is dismissed is counted no more, and cannot be sen
   assertEquals((await shop.ask("GET", `/jobs/${job.id}`)).body.state, "failed");
 });
 
+Deno.test("A dead letter stays until somebody deals with it; one that is dismissed goes like any job that has ended", async () => {
+  await using shop = await open();
+  const [kept, dismissed] = [await shop.failedOrder(), await shop.failedOrder()];
+  await shop.ask("POST", `/jobs/${dismissed.letter.id}/cancellation`);
+  await shop.sql`
+    update pgboss.job set created_on = created_on - interval '1 year', start_after = start_after - interval '1 year',
+      keep_until = keep_until - interval '1 year', completed_on = completed_on - interval '1 year'`;
+  await (await shop.app.deps.jobs.boss()).supervise();
+  const [found, gone] = [kept, dismissed].map(({ letter }) => shop.ask("GET", `/jobs/${letter.id}`));
+  assertEquals([(await found!).body.state, (await gone!).status], ["created", 404]);
+});
+
 Deno.test("A waiting job that is cancelled is not done; one that has ended cannot be cancelled", async () => {
   await using shop = await open();
   const { app } = shop;
