@@ -15,7 +15,7 @@ import {
   succeededSince,
   updateEndpoint,
 } from "./queries.ts";
-import { type AttemptResult, GIVE_UP_MS, type Verdict, verdictOn } from "./schedule.ts";
+import { type AttemptResult, GIVE_UP_MS, OVERDUE_MS, type Verdict, verdictOn } from "./schedule.ts";
 import { unseal } from "./secret.ts";
 import { ForbiddenTargetError } from "./target.ts";
 
@@ -109,7 +109,7 @@ async function record(
   const now = ctx.clock.now();
   const nextAttemptAt = verdict.status === "pending" ? verdict.nextAttemptAt : null;
   const mayDisable = verdict.status === "failed" &&
-    (verdict.because === "gone" || (verdict.because === "exhausted" && !isAskedFor(task)));
+    (verdict.because === "gone" || (verdict.because === "exhausted" && !isBelated(task, attemptedAt)));
   const disabled = await transaction(ctx.sql, async (tx) => {
     const endpoint = mayDisable ? await lockEndpoint(tx, task.endpoint_id) : undefined;
     const finishedAt = nextAttemptAt ? null : now;
@@ -146,7 +146,11 @@ async function record(
   if (disabled) ctx.log.warn("webhook endpoint disabled", { endpoint_id: disabled });
 }
 
-/** Is this attempt due later than any of the schedule's, since staff asked for it? It says nothing of the days before. */
-function isAskedFor({ created_at, next_attempt_at }: DeliveryTask): boolean {
-  return Date.parse(next_attempt_at) > Date.parse(created_at) + GIVE_UP_MS;
+/**
+ * Is this attempt later than any of the schedule's, since staff asked for it, or since no worker came for it in time? It says
+ * nothing of the days before.
+ */
+function isBelated({ created_at, next_attempt_at }: DeliveryTask, attemptedAt: Date): boolean {
+  const end = Date.parse(created_at) + GIVE_UP_MS;
+  return Date.parse(next_attempt_at) > end || attemptedAt.getTime() > end + OVERDUE_MS;
 }

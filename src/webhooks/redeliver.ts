@@ -4,9 +4,7 @@ import { AppError, notFound } from "../platform/errors.ts";
 import { type Delivery, PING } from "./delivery.ts";
 import { deliverWebhook } from "./jobs.ts";
 import { findDelivery, findEndpoint, lockDelivery, reopenDelivery } from "./queries.ts";
-
-/** Its job comes by itself within this time after it is due, retries and all, unless it was cancelled or failed for good. */
-const OVERDUE_MS = 3_600_000;
+import { OVERDUE_MS } from "./schedule.ts";
 
 /**
  * Sends a delivery again, at once, under the same `webhook-id`: one that is finished, or that nobody comes for any more.

@@ -18,6 +18,8 @@ const DELAYS_MS = [
 const JITTER = 0.2;
 /** A delivery is tried for so long after it was made. */
 export const GIVE_UP_MS = 72 * HOUR;
+/** Its job comes by itself within this time after it is due, retries and all, unless it was cancelled or no worker is there. */
+export const OVERDUE_MS = HOUR;
 const MAX_RETRY_AFTER_MS = 24 * HOUR;
 
 /** How one attempt went. */

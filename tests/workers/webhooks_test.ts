@@ -240,6 +240,19 @@ Deno.test("One failed attempt to send an old delivery again disables no endpoint
   assertEquals((await endpointOf(app, staff, id)).status, "enabled");
 });
 
+Deno.test("Where no worker came for days, one failed attempt after them disables no endpoint", async () => {
+  const clock = testClock();
+  await using told = await startTold({ orders: 1, clock });
+  const { app, receiver, staff, id } = told;
+  receiver.answer = () => new Response(null, { status: 503 });
+  assertEquals(await deliverDue(app.deps), 1);
+  clock.pass(96 * HOUR_MS);
+  await makeDue(app.deps);
+  assertEquals(await deliverDue(app.deps), 1);
+  assertEquals((await onlyDelivery(app, staff, id)).status, "failed");
+  assertEquals((await endpointOf(app, staff, id)).status, "enabled");
+});
+
 Deno.test("A ping is tried once, also where the endpoint is disabled, and says how it went", async () => {
   await using app = await startTestApp(LOCAL);
   const receiver = startReceiver();
