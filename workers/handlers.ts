@@ -65,8 +65,8 @@ export const HANDLERS = {
     },
   },
   "payments.webhook": {
-    async alone(ctx, { provider, event_id }) {
-      await workOnWebhook(ctx, provider, event_id);
+    async alone(ctx, { provider, event_id }, _, isLast) {
+      await workOnWebhook(ctx, provider, event_id, isLast);
     },
   },
   "payments.check": {

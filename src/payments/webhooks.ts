@@ -25,8 +25,19 @@ export async function receiveWebhook(
   ctx.jobs.announce();
 }
 
-/** Works on a webhook: asks the provider how the payment stands that it is about. @throws Error while nobody knows */
-export async function workOnWebhook(ctx: Ctx, provider: string, eventId: string): Promise<void> {
+/**
+ * Works on a webhook: asks the provider how the payment stands that it is about. One that after a day is still of none that is
+ * known here is somebody else's at the same provider, and done with.
+ *
+ * @param isLast whether it is tried no more if it fails now
+ * @throws Error while nobody knows
+ */
+export async function workOnWebhook(
+  ctx: Ctx,
+  provider: string,
+  eventId: string,
+  isLast = false,
+): Promise<void> {
   const webhook = await findWebhook(ctx.sql, provider, eventId);
   if (!webhook) return;
   const { reference, payment_id } = webhook;
@@ -34,8 +45,9 @@ export async function workOnWebhook(ctx: Ctx, provider: string, eventId: string)
     const payment = (reference !== null && await findPaymentByReference(ctx.sql, provider, reference)) ||
       (payment_id !== null && await findPayment(ctx.sql, payment_id));
     // The answer to its charge may be on its way still: the job comes again.
-    if (!payment) throw new Error(`No payment is called ${reference} by ${provider} yet.`);
-    await askAboutPayment(ctx, payment);
+    if (!payment && !isLast) throw new Error(`No payment is called ${reference} by ${provider} yet.`);
+    if (payment) await askAboutPayment(ctx, payment);
+    else ctx.log.warn("a provider told of a payment that is none of ours", { dependency: provider });
   }
   await endWebhook(ctx.sql, ctx, provider, eventId);
 }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { deleteOldWebhooks } from "../../../src/payments/mod.ts";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import type { TestApp } from "../../support/app.ts";
 import { assertBooksBalance, read, typesOf } from "../../support/orders.ts";
@@ -134,6 +135,24 @@ Deno.test("A webhook that is faster than the charge's own answer waits, and is w
   assertEquals(await letWorkerCatchUp(app), { done: 1, failures: [] });
   assertEquals(await remembered(app), [["evt_early", true]]);
   await assertBankAgrees(app);
+});
+
+Deno.test("A webhook about a payment that is none of ours is asked about for a day, and then done with", async () => {
+  await using shop = await startPaidShop();
+  const { app } = shop;
+  const { sql } = app.deps;
+  await postWebhook(app, bankMessage(app, "of_another_shop", "evt_theirs"));
+  let tries = 0;
+  for (let failed = 1; failed > 0;) {
+    failed = (await letWorkerCatchUp(app)).failures.length;
+    tries++;
+    await letRetriesBeDue(app);
+  }
+  assertEquals([tries, await remembered(app)], [35, [["evt_theirs", true]]]);
+  assertEquals([...await sql`select name from pgboss.job where state <> 'completed'`], []);
+  await sql`update payment_webhooks set received_at = received_at - interval '1 year'`;
+  await deleteOldWebhooks(sql, new AbortController().signal);
+  assertEquals(await remembered(app), []);
 });
 
 Deno.test("A webhook whose provider does not say how the payment stands is worked on again, not forgotten", async () => {
