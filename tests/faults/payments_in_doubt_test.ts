@@ -180,6 +180,7 @@ Deno.test("A bank debit that is under way keeps its order's stock for a week, an
   await pass(HOUR_MS);
   assertEquals(await expire(app), 1);
   await pass(7 * DAY_MS);
+  await sweep(app);
   assertEquals(await expire(app), 1);
   await sandboxOf(app).settle(waiting.payment.provider_reference);
   await letHoursGoBy(shop);
@@ -287,6 +288,7 @@ for (
     await pass(6 * DAY_MS);
     assertEquals(await expire(app), 0);
     await pass(2 * DAY_MS);
+    await sweep(app);
     assertEquals(await expire(app), 1);
     await assertBooksBalance(app.deps.sql);
   });
@@ -305,4 +307,18 @@ Deno.test("A cent that is reserved does not hold a whole order's stock for a wee
   await sweep(app);
   const { expires_at } = (await read(app, user, order.id)).body;
   assertEquals(Date.parse(expires_at), clock.at.getTime() + 30 * MINUTE_MS);
+});
+
+Deno.test("Who paid at their bank in time has bought, also where no worker was there to ask before the order's time was over", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut, pass } = shop;
+  const [paid, left] = [await checkOut("tok_3ds"), await checkOut("tok_3ds")];
+  await sandboxOf(app).confirmAction(paid.payment.provider_reference, "success");
+  await pass(45 * MINUTE_MS);
+  assertEquals(await expire(app), 0, "nobody has asked the bank yet");
+  await sweep(app);
+  assertEquals(await expire(app), 1);
+  const statusOf = async ({ order }: typeof paid) => (await read(app, user, order.id)).body.status;
+  assertEquals([await statusOf(paid), await statusOf(left)], ["PAID", "EXPIRED"]);
+  await assertBooksBalance(app.deps.sql);
 });

@@ -339,6 +339,8 @@ Deno.test("A partly paid order that expires while a part of that is being refund
   const { app, user, staff, checkOut, pass } = shop;
   const { order, payment } = await checkOut("tok_refund_fails", { capture_method: "manual" });
   await capture(app, staff, payment.id, 3000);
+  await pass(MINUTE_MS);
+  await sweep(app); // asks once again about what was captured
   assertEquals((await tryToRefund(app, staff, order.id, { amount: 1000 })).body.status, "pending");
   await pass(8 * DAY_MS);
   assertEquals(await expire(app), 1);
@@ -362,6 +364,7 @@ Deno.test("Money for an order that has expired or was cancelled goes back by its
   const reserved = await checkOut("tok_late", { capture_method: "manual" });
   assertEquals((await patch(app, user, cancelled.order.id, { status: "CANCELLED" })).status, 200);
   await pass(8 * DAY_MS);
+  await sweep(app);
   assertEquals(await expire(app), 2);
   assertEquals((await letWorkerCatchUp(app)).failures, []);
   for (const { payment } of [late, cancelled, reserved]) {
