@@ -6,7 +6,12 @@ import { type Page, toPage } from "../platform/page.ts";
 import { readThrough } from "../platform/read_through.ts";
 import type { Product } from "./product.ts";
 import type { ProductFilter } from "./product_filter.ts";
-import { type ListedProduct, listProducts as selectProducts, planForValues } from "./queries.ts";
+import {
+  type ListedProduct,
+  listFewMatches,
+  listProducts as selectProducts,
+  planForValues,
+} from "./queries.ts";
 
 /** How old a list may be, in milliseconds. */
 const LIST_TTL_MS = 60_000;
@@ -26,7 +31,7 @@ export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Pag
     const version = ctx.clock.now().getTime();
     const rows = await transaction(ctx.sql, async (tx) => {
       await planForValues(tx);
-      return await selectProducts(tx, filter);
+      return await selectProducts(tx, filter, await listFewMatches(tx, filter));
     });
     const page = toPage(rows, filter.limit, (last) => positionOf(filter, last));
     return { version, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };

@@ -56,19 +56,40 @@ export async function planForValues(tx: Tx): Promise<void> {
 /** A listed product with what it was sorted by, in a form that loses nothing; null where its id says it. */
 export type ListedProduct = Product & { sort_key: string | number | null };
 
+/** Of more products than these some soon come along, in whichever order the catalogue is looked through. */
+const FEW = 1000;
+
 /**
- * The products that pass the filter, `limit + 1` of them after the cursor. One text for all filters, so that callers
- * cannot fill the connections with prepared statements; after `planForValues` those that are null cost nothing.
+ * The ids of what a search and an HS code find together; undefined if those are not few, or neither is asked for. The
+ * planner takes a word that hardly any product has for one in hundreds, and products of a code for spread evenly: it would
+ * look for a page of them through the whole catalogue.
  */
-export async function listProducts(tx: Tx, filter: ProductFilter): Promise<ListedProduct[]> {
+export async function listFewMatches(
+  tx: Tx,
+  filter: Pick<ProductFilter, "q" | "hs_code">,
+): Promise<string[] | undefined> {
+  if (filter.q === undefined && filter.hs_code === undefined) return undefined;
+  const rows = await tx<{ id: string }[]>`
+    select p.id from products p where ${isMatch(tx, filter)} limit ${FEW + 1}`;
+  return rows.length > FEW ? undefined : rows.map(({ id }) => id);
+}
+
+/**
+ * The products that pass the filter, `limit + 1` of them after the cursor; `matches` is what {@link listFewMatches} gave.
+ * One text for all filters, so that callers cannot fill the connections with prepared statements; after `planForValues`
+ * those that are null cost nothing.
+ */
+export async function listProducts(
+  tx: Tx,
+  filter: ProductFilter,
+  matches: string[] | undefined,
+): Promise<ListedProduct[]> {
   const by = sortKey(tx, filter.sort);
   const [direction, beyond] = filter.sort.startsWith("-") ? [tx`desc`, tx`<`] : [tx`asc`, tx`>`];
   const status = filter.status === "any" ? null : filter.status;
   const { category = null, country_of_origin = null, currency, cursor } = filter;
-  const hsCodes = filter.hs_code === undefined ? null : `${filter.hs_code}%`;
   // As a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more.
   const updatedSince = filter.updated_since === undefined ? null : boundMs(filter.updated_since);
-  const search = filter.q === undefined ? null : searchParts(filter.q);
   return await tx<ListedProduct[]>`
     select ${productColumns(tx)}, ${by?.text ?? tx`null`} as sort_key
     from products p
@@ -80,14 +101,9 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
     where (${status}::text is null or p.status = ${status})
       and (${category}::text is null or p.category = ${category})
       and (${country_of_origin}::text is null or p.country_of_origin = ${country_of_origin})
-      and (${hsCodes}::text is null or p.hs_code like ${hsCodes})
       and (${updatedSince}::float8 is null or p.updated_at >= to_timestamp(${updatedSince}::float8 / 1000))
-      and (${search && search.words}::text is null or p.search @@ (
-        websearch_to_tsquery('simple', ${search && search.words})
-        || (websearch_to_tsquery('simple', ${search && search.others}) && to_tsquery('simple', ${
-    search && search.beginning
-  }))
-      ))
+      and ${isMatch(tx, filter)}
+      and (${matches ?? null}::uuid[] is null or p.id = any(${matches ?? null}::uuid[]))
       ${cursor === undefined ? tx`` : isBeyond(cursor)}
     order by ${by ? tx`${by.key} ${direction},` : tx``} p.id ${direction}
     limit ${filter.limit + 1}`;
@@ -120,6 +136,20 @@ function sortKey(sql: Tx, sort: ProductSort): { key: Fragment; text: Fragment; c
     case "-price":
       return { key: sql`price.amount`, text: sql`price.amount`, cast: sql`bigint` };
   }
+}
+
+/** Is of this HS code and found by this search, as far as they are asked for. */
+function isMatch(tx: Tx, filter: Pick<ProductFilter, "q" | "hs_code">): Fragment {
+  const hsCodes = filter.hs_code === undefined ? null : `${filter.hs_code}%`;
+  const search = filter.q === undefined ? null : searchParts(filter.q);
+  return tx`
+    (${hsCodes}::text is null or p.hs_code like ${hsCodes})
+    and (${search && search.words}::text is null or p.search @@ (
+      websearch_to_tsquery('simple', ${search && search.words})
+      || (websearch_to_tsquery('simple', ${search && search.others}) && to_tsquery('simple', ${
+    search && search.beginning
+  }))
+    ))`;
 }
 
 /**

@@ -1,5 +1,8 @@
 import { testWithRedis } from "../../support/database.ts";
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { ProductFilter } from "../../../src/catalogue/product_filter.ts";
+import { listFewMatches, listProducts, planForValues } from "../../../src/catalogue/queries.ts";
+import { transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { create, list } from "./products.ts";
@@ -210,3 +213,31 @@ testWithRedis(
     assertNotEquals(refused.headers.get("X-Cache-Status"), "HIT");
   },
 );
+
+Deno.test("what few products have is not looked for through the whole catalogue", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const count = 10_000;
+  // The oldest, so that whoever begins with the newest meets them last.
+  await sql`
+    insert into products (id, sku, name, hs_code)
+    select ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 'P-' || i,
+           case when i <= 10 then 'Teapot' else 'Mug' end, case when i <= 10 then '691200' else '691110' end
+    from generate_series(1, ${count}::int) i`;
+  await sql`vacuum (analyze) products`;
+  for (const filter of [{ q: "teapot" }, { q: "nothing" }, { hs_code: "6912" }]) {
+    await transaction(sql, async (tx) => {
+      const looked = async () => {
+        const [row] = await tx<{ rows: number }[]>`
+          select idx_tup_fetch + seq_tup_read as rows from pg_stat_xact_user_tables where relname = 'products'`;
+        return row!.rows;
+      };
+      const before = await looked();
+      await planForValues(tx);
+      const page: ProductFilter = { ...filter, status: "active", sort: "-created_at", limit: 1 };
+      await listProducts(tx, page, await listFewMatches(tx, page));
+      const rows = await looked() - before;
+      assert(rows < count / 10, `${JSON.stringify(filter)}: ${rows} products were looked at`);
+    });
+  }
+});
