@@ -102,7 +102,10 @@ export async function lockDueCarts(tx: Tx, now: Date, ids: string[]): Promise<Ca
 /** A status as a part of the text: the planner must see whether it is rare. Only ever one of our own words. */
 const literal = (sql: Sql, status: Cart["status"]): Fragment => sql.unsafe(`'${status}'`);
 
-/** Carts, newest first, `limit + 1` of them before `beforeId`. */
+/**
+ * Carts, newest first, `limit + 1` of them before `beforeId`. Everybody's open ones, which are few beside those that are
+ * over, stand in the index of what is due.
+ */
 export async function listCartRows(
   sql: Sql,
   filter: { userId?: string; status: Cart["status"]; beforeId?: string; limit: number },
@@ -110,7 +113,8 @@ export async function listCartRows(
   return await sql<Cart[]>`
     select ${cartColumns(sql)} from carts c
     where c.status = ${literal(sql, filter.status)}
-      ${filter.userId === undefined ? sql`` : sql`and c.user_id = ${filter.userId}`}
+      ${filter.userId !== undefined ? sql`and c.user_id = ${filter.userId}` : sql``}
+      ${filter.userId === undefined && filter.status === "open" ? sql`and c.expires_at > '-infinity'` : sql``}
       ${filter.beforeId === undefined ? sql`` : sql`and c.id < ${filter.beforeId}`}
     order by c.id desc limit ${filter.limit + 1}`;
 }
