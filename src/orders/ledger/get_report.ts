@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
 import { AppError } from "../../platform/errors.ts";
+import { boundMs } from "../../platform/made_within.ts";
 import { balancesOf, totalOf } from "./double_entry.ts";
 import { sumAccounts } from "./queries.ts";
 import type { LedgerReportSchema, ReportQuery } from "./schemas.ts";
@@ -10,8 +11,8 @@ export type LedgerReport = z.infer<typeof LedgerReportSchema>;
 /** What was posted to each account in a span of time, `from` ≤ t < `to`, by currency. @throws invalid_request */
 export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuery>): Promise<LedgerReport> {
   const month = monthOf(ctx.clock.now());
-  const from = query.from === undefined ? month.from : new Date(query.from);
-  const to = query.to === undefined ? month.to : new Date(query.to);
+  const from = query.from === undefined ? month.from : boundOf(query.from);
+  const to = query.to === undefined ? month.to : boundOf(query.to);
   if (from >= to) throw emptySpan(from, to);
   const sums = await sumAccounts(ctx.sql, from, to);
   return {
@@ -22,6 +23,13 @@ export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuer
       return { currency, accounts: balancesOf(entries), debit, credit, balanced: debit === credit };
     }),
   };
+}
+
+const LAST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** As lists take it: what was booked in the last millisecond of a day is before `23:59:59.999999`. */
+function boundOf(text: string): Date {
+  return new Date(Math.min(boundMs(text), LAST_TIME));
 }
 
 /** The calendar month of a time, in UTC. */

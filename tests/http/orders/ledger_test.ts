@@ -225,6 +225,18 @@ Deno.test("A report of no time at all is refused by name", async () => {
   }
 });
 
+Deno.test("A report up to the last microsecond of a day has all of that day, as lists have", async () => {
+  await using app = await startTestApp({}, { clock: { now: () => new Date("2026-03-31T23:59:59.999Z") } });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { prices: { EUR: 100 } });
+  await place(app, owner, { [sku]: 1 });
+  const booked = async (query: string) => (await report(app, staff, query)).body.currencies.length;
+  assertEquals(await booked("?to=2026-03-31T23:59:59.999999Z"), 1);
+  assertEquals(await booked("?from=2026-03-31T23:59:59.999001Z&to=2026-05-01T00:00:00Z"), 0);
+  const { body } = await report(app, staff, "?to=9999-12-31T23:59:59.999999Z");
+  assertEquals([body.to, body.currencies.length], ["9999-12-31T23:59:59.999Z", 1]);
+});
+
 Deno.test("A fault of the books shows in the report: balanced is computed", async () => {
   await using app = await startTestApp();
   const [owner, staff] = [await app.user(), await app.user("staff")];
