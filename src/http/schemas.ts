@@ -45,6 +45,7 @@ export const Sku = z.string().regex(
   "must be 1 to 64 letters, digits, dots, dashes, underscores or slashes, beginning with a letter or digit",
 ).openapi({ description: "Stock keeping unit", example: "MUG-BLUE" });
 
+const FIRST_TIME = Date.parse("0000-01-01T00:00:00.000Z");
 const LAST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** In UTC, too, a time has a year of four digits: else no answer could hold it. */
@@ -52,6 +53,7 @@ export const Timestamp = z.iso.datetime({
   offset: true,
   error: "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z",
 }).refine((time) => !(Date.parse(time) > LAST_TIME), "must be in the year 9999 at the latest, in UTC")
+  .refine((time) => !(Date.parse(time) < FIRST_TIME), "must be in the year 0 at the earliest, in UTC")
   .openapi({ format: "date-time", example: "2026-01-31T12:00:00.000Z" });
 
 /** Notes of the caller's own, which Waybill keeps and gives back. */

@@ -215,8 +215,9 @@ Deno.test("A report of no time at all is refused by name", async () => {
       ["?from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z", "query/to"],
       ["?to=2026-12-01T00:00:00Z", "query/to"],
       ["?from=2026-03-01", "query/from"],
-      // In UTC that is the year 10000, for which the answer has no form.
+      // In UTC these are the years 10000 and −1, for which the answer has no form.
       ["?to=9999-12-31T23:59:59-14:00", "query/to"],
+      ["?from=0000-01-01T00:00:00%2B14:00", "query/from"],
       ["?month=2026-03", "query/month"],
     ] as const
   ) {
