@@ -11,6 +11,11 @@ const POLL_MS = 1000;
 const PAUSE_AFTER_ERROR_MS = 1000;
 /** pg-boss's smallest. */
 const OUTSIDE_POLL_SECONDS = 0.5;
+/**
+ * How much of its time limit a round has before it is to end, whatever is left for the next one: what meets the limit has
+ * failed, however much it did, and a pile of hours would make a dead letter of it.
+ */
+const ROUND_SHARE = 9 / 10;
 /** How much of a worker's places for a fair job one group may have, of all workers together. */
 const GROUP_SHARE = 1 / 4;
 
@@ -220,11 +225,14 @@ async function doOutside(
   const start = performance.now();
   const ended = (result: "done" | "failed") =>
     deps.metrics.jobsEnded(job.name, result, 1, (performance.now() - start) / 1000);
+  const round = new AbortController();
+  const timer = job.policy.exclusive &&
+    setTimeout(() => round.abort(), job.policy.timeLimit * 1000 * ROUND_SHARE);
   try {
     const { data, traceparent: cause } = openJob(job, stored);
     await inSpan(job.name, [cause], (traceparent) => {
       const ctx = { ...systemCtx(deps, job.name), traceparent };
-      return handler.alone(ctx, data, signal, retryCount >= retryLimit);
+      return handler.alone(ctx, data, AbortSignal.any([signal, round.signal]), retryCount >= retryLimit);
     });
     ended("done");
     return { id, status: "completed" };
@@ -232,6 +240,8 @@ async function doOutside(
     deps.log.warn("job failed", { ...errorFields(error), job: job.name });
     ended("failed");
     return { id, status: "failed", output: failureOf(error) };
+  } finally {
+    if (timer) clearTimeout(timer);
   }
 }
 

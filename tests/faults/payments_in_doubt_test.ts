@@ -1,5 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import { checkPayments } from "../../src/payments/jobs.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import { transaction } from "../../src/platform/db.ts";
+import { serveLanes } from "../../workers/lanes.ts";
+import { guarded } from "../../src/payments/providers/providers.ts";
 import type { TestApp } from "../support/app.ts";
 import { assertBooksBalance, patch, place, read } from "../support/orders.ts";
 import {
@@ -19,6 +23,7 @@ import {
   TOTAL,
   tryToPay,
 } from "../support/payments.ts";
+import { until } from "../support/until.ts";
 
 const MANUAL = { capture_method: "manual" };
 const HOUR_MS = 60 * MINUTE_MS;
@@ -321,4 +326,52 @@ Deno.test("Who paid at their bank in time has bought, also where no worker was t
   const statusOf = async ({ order }: typeof paid) => (await read(app, user, order.id)).body.status;
   assertEquals([await statusOf(paid), await statusOf(left)], ["PAID", "EXPIRED"]);
   await assertBooksBalance(app.deps.sql);
+
+Deno.test("A pile of payments in doubt that a round's time is not enough for is worked off by several, and none of them has failed", async () => {
+  await using shop = await startPaidShop({ WORKER_LANES: "payments" });
+  const { app, checkOut, pass } = shop;
+  const { sql, jobs } = app.deps;
+  for (let i = 0; i < 8; i++) await checkOut("tok_timeout_after_charge");
+  await pass(5 * MINUTE_MS);
+  const sandbox = sandboxOf(app);
+  const slow: PaymentProvider = {
+    ...sandbox,
+    async find(asked, signal) {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      return await sandbox.find(asked, signal);
+    },
+  };
+  payThrough(app, guarded(slow));
+  const { policy } = checkPayments;
+  const { timeLimit } = policy;
+  policy.timeLimit = 2;
+  await sql`update pgboss.queue set expire_seconds = ${policy.timeLimit} where name = ${checkPayments.name}`;
+  const boss = await jobs.openForWork(4, () => {});
+  const lanes = await serveLanes(app.deps, boss);
+  const inDoubt = async () => {
+    const [row] = await sql<{ count: number }[]>`
+      select count(*)::int as count from payments where check_at is not null`;
+    return row!.count;
+  };
+  try {
+    assertEquals(await inDoubt(), 8);
+    for (let before = 8; before > 0;) {
+      await transaction(sql, (tx) => jobs.enqueue(tx, checkPayments, [{}]));
+      await until(async () => {
+        const rounds = await sql<{ state: string; retry_count: number }[]>`
+          select state::text, retry_count from pgboss.job where name = ${checkPayments.name}`;
+        for (const { retry_count } of rounds) assertEquals(retry_count, 0);
+        return rounds.every(({ state }) => state === "completed");
+      }, "the round has ended");
+      const left = await inDoubt();
+      assert(left < before, `${left} of ${before} are left`);
+      before = left;
+      await pass(5 * MINUTE_MS);
+    }
+  } finally {
+    policy.timeLimit = timeLimit;
+    await lanes.stop();
+    await boss.stop({ graceful: true, close: false });
+  }
+  await assertBooksBalance(sql);
 });
