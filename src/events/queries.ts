@@ -9,7 +9,7 @@ export interface ScanFilter {
   types?: string[];
   aggregate?: { type: string; id: string };
   limit: number;
-  /** How many events at the most are looked at for their type. */
+  /** How many events at the most are looked at for what no index knows of them. */
   scanLimit: number;
 }
 
@@ -21,13 +21,16 @@ export interface Scan {
 
 /** Events in the order of the log. Looks at few rows whatever the filter is, so it may end before `upTo`. */
 export async function scanEvents(sql: Sql, filter: ScanFilter): Promise<Scan> {
-  const scanLimit = filter.types ? filter.scanLimit : filter.limit;
+  const { userId, types, aggregate } = filter;
+  const isSifted = types !== undefined || (aggregate !== undefined && userId !== undefined);
+  const scanLimit = isSifted ? filter.scanLimit : filter.limit;
   const rows = await sql<(Partial<LoggedEvent> & { scanned: number; scanned_to: number })[]>`
-    with scanned as materialized (
-      select position, type from events where ${rangeOf(sql, filter)} order by position limit ${scanLimit}
+    with recursive ${aggregate ? ahead(sql, aggregate, filter.after) : sql``} scanned as materialized (
+      select position, type, user_id from events where ${rangeOf(sql, filter)} limit ${scanLimit}
     ), found as (
       select position from scanned
-      ${filter.types ? sql`where type = any(${filter.types}::text[])` : sql``}
+      where true ${types ? sql`and type = any(${types}::text[])` : sql``}
+        ${userId === undefined ? sql`` : sql`and user_id = ${userId}`}
       order by position limit ${filter.limit}
     )
     select s.scanned, s.scanned_to, e.position, e.id, e.type, e.version, e.aggregate_type, e.aggregate_id, e.sequence,
@@ -41,12 +44,37 @@ export async function scanEvents(sql: Sql, filter: ScanFilter): Promise<Scan> {
   return { events, scannedTo: scanned === scanLimit ? scanned_to : filter.upTo };
 }
 
-/** What one index serves: one aggregate's events, one user's, or the whole log. */
+/** What one index serves, in the order of the log: one aggregate's events, one user's, or the whole log. */
 function rangeOf(sql: Sql, { after, upTo, userId, aggregate }: ScanFilter): Fragment {
+  if (aggregate) {
+    return sql`
+      ${isOf(sql, aggregate)} and sequence > (select max(low) from ahead)
+        and position + 0 <= ${upTo} -- or the planner might walk the whole log
+      order by sequence`;
+  }
   const mine = userId === undefined ? sql`` : sql`and user_id = ${userId}`;
-  if (aggregate === undefined) return sql`position > ${after} and position <= ${upTo} ${mine}`;
-  // `+ 0` keeps the planner from walking the whole log along its positions to find an aggregate's few events.
+  return sql`position > ${after} and position <= ${upTo} ${mine} order by position`;
+}
+
+const isOf = (sql: Sql, { type, id }: NonNullable<ScanFilter["aggregate"]>): Fragment =>
+  sql`aggregate_type = ${type} and aggregate_id = ${id}`;
+
+/**
+ * The CTE `ahead`, before a comma, whose highest `low` is the sequence of an aggregate's last event up to a position: found
+ * by halves, as a stock level may have millions, of which no index knows the positions. They grow with the sequence.
+ */
+function ahead(sql: Sql, aggregate: NonNullable<ScanFilter["aggregate"]>, after: number): Fragment {
   return sql`
-    aggregate_type = ${aggregate.type} and aggregate_id = ${aggregate.id}
-    and position + 0 > ${after} and position + 0 <= ${upTo} ${mine}`;
+    ahead as (
+      select 0 as low, coalesce(max(sequence), 0) + 1 as high from events where ${isOf(sql, aggregate)}
+      union all
+      select case when is_after then low else half end, case when is_after then half else high end
+      from ahead cross join lateral (select (low + high) / 2 as half) middle cross join lateral (
+        select coalesce((
+          select position > ${after} from events where ${
+    isOf(sql, aggregate)
+  } and sequence = half), false) as is_after
+      ) looked
+      where high - low > 1
+    ),`;
 }

@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { scanEvents } from "../../../src/events/queries.ts";
+import { transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { LogHorizon } from "../../../src/platform/log_horizon.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
@@ -158,6 +160,53 @@ Deno.test("A filter that matches nothing for long still moves on, and finds what
   // By an index a customer without events is told at once that there are none.
   const stranger = await app.user();
   assert(Number((await ask(app, stranger, { type: "order.created" })).next_cursor) > 12_000);
+});
+
+Deno.test("However much happened to one thing, a page of it looks at few events, from wherever it begins", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const [user, stranger] = [await app.user(), await app.user()];
+  for (let i = 0; i < 3; i++) await fill(app, 7000, user);
+  const things = await sql<{ id: string; first: number; last: number }[]>`
+    select aggregate_id as id, min(position) as first, max(position) as last from events
+    where aggregate_type = 'filler' group by 1 order by 2`;
+  const { id, first, last } = things[1]!;
+  const aggregate = { type: "filler", id };
+  for (const after of [0, first - 1, first, first + 3500, last - 1, last, last + 5]) {
+    const { events, looked } = await transaction(sql, async (tx) => {
+      const countLooks = async () => {
+        const [stat] = await tx<{ rows: number }[]>`
+          select idx_tup_fetch::int as rows from pg_stat_xact_user_tables where relname = 'events'`;
+        return stat!.rows;
+      };
+      const before = await countLooks();
+      const found = await scanEvents(tx as never, {
+        after,
+        upTo: last + 7000,
+        aggregate,
+        limit: 100,
+        scanLimit: 5000,
+      });
+      return {
+        events: found.events.map(({ position }) => position),
+        looked: await countLooks() - before,
+      };
+    });
+    const expected = Array.from({ length: 100 }, (_, i) => Math.max(after + 1, first) + i)
+      .filter((position) => position <= last);
+    assertEquals(events, expected, `after ${after}`);
+    assert(looked < 300, `${looked} events were looked at after ${after}`);
+  }
+  const query = { aggregate_type: "inventory", aggregate_id: "MANY@default" };
+  await sql`
+    insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, data, occurred_at)
+    select 'inventory.updated', 1, 'inventory', 'MANY@default', n, case when n in (2, 6000) then ${user.id}::uuid end,
+           'system:test', '{}', now()
+    from generate_series(1, 7000) as n`;
+  assertEquals((await readAll(app, user, query)).map(({ sequence }) => sequence), [2, 6000]);
+  const { data, next_cursor } = await ask(app, stranger, query);
+  const [{ end }] = await sql`select max(position) as end from events` as unknown as [{ end: number }];
+  assertEquals([data, Number(next_cursor)], [[], end - 2000]);
 });
 
 Deno.test("There is always a cursor, and a poller that keeps it sees the next event", async () => {
