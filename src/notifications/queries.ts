@@ -54,16 +54,20 @@ export async function markRefused(
     update notifications set status = ${status}, error = ${error} where id = ${id} and status <> 'sent'`;
 }
 
-/** One page, newest first, `limit + 1` rows. */
+/**
+ * One page, newest first, `limit + 1` rows. The status is in the planner's sight (only ever one of our words), so that it may
+ * use the partial index of what was neither sent nor kept, and sorted by, so that it does not walk past all that was.
+ */
 export async function listNotificationRows(sql: Sql, filter: ListNotifications): Promise<Notification[]> {
   const { user_id, order_id, status, template, cursor } = filter;
+  const isRare = status === "queued" || status === "failed";
   return await sql<Notification[]>`
     select ${columns(sql)} from notifications
     where true
       ${user_id === undefined ? sql`` : sql`and user_id = ${user_id}`}
       ${order_id === undefined ? sql`` : sql`and order_id = ${order_id}`}
-      ${status === undefined ? sql`` : sql`and status = ${status}`}
+      ${status === undefined ? sql`` : sql`and status = any(${sql.unsafe(`'{${status}}'`)}::text[])`}
       ${template === undefined ? sql`` : sql`and template = ${template}`}
       ${cursor === undefined ? sql`` : sql`and id < ${cursor[0]}`}
-    order by id desc limit ${filter.limit + 1}`;
+    order by ${isRare ? sql`status,` : sql``} id desc limit ${filter.limit + 1}`;
 }

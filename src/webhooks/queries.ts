@@ -159,6 +159,7 @@ export async function lockDelivery(tx: Tx, id: string): Promise<Delivery | undef
   return delivery;
 }
 
+/** The status is in the planner's sight (only ever one of our words) and sorted by, for the index of the few not delivered. */
 export async function listDeliveries(
   sql: Sql,
   { endpointId, status, beforeId, limit }: {
@@ -168,14 +169,15 @@ export async function listDeliveries(
     limit: number;
   },
 ): Promise<Delivery[]> {
+  const isRare = status === "pending" || status === "failed";
   return await sql<Delivery[]>`
     select ${
     deliveryColumns(sql)
   } from webhook_deliveries d left join events e on e.position = d.event_position
     where d.endpoint_id = ${endpointId}
-      ${status === undefined ? sql`` : sql`and d.status = ${status}`}
+      ${status === undefined ? sql`` : sql`and d.status = any(${sql.unsafe(`'{${status}}'`)}::text[])`}
       ${beforeId === undefined ? sql`` : sql`and d.id < ${beforeId}`}
-    order by d.id desc limit ${limit + 1}`;
+    order by ${isRare ? sql`d.status,` : sql``} d.id desc limit ${limit + 1}`;
 }
 
 export async function listAttempts(sql: Sql, deliveryId: string): Promise<Attempt[]> {

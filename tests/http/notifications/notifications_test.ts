@@ -1,6 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { type OrderTemplate, sendNotification } from "../../../src/notifications/mod.ts";
+import { listNotificationRows } from "../../../src/notifications/queries.ts";
+import { transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, place } from "../../support/orders.ts";
@@ -72,6 +74,35 @@ Deno.test("Each filter gives exactly what it says, alone and together", async ()
       all.filter((each) => passes(each) && each.user_id === one.id),
       JSON.stringify(filter),
     );
+  }
+});
+
+Deno.test("The few mails that no server took, or that wait, are found without a look at all that were sent", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const user = await app.user();
+  const order = await place(app, user, { [(await addProduct(app)).sku]: 1 });
+  const others = 5000;
+  // The oldest are those that were not sent: whoever went from the newest on would meet them last.
+  await sql`
+    insert into notifications (id, user_id, order_id, template, recipient, subject, body, status, created_at, sent_at,
+                               subject_id)
+    select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${user.id}, ${order.id}, 'order_shipped', 'a@b.c',
+           '', '', status, now(), case status when 'sent' then now() end, gen_random_uuid()
+    from generate_series(1, ${others}::int) n, lateral (
+      select case when n <= 2 then 'failed' when n <= 5 then 'queued' else 'sent' end as status) given`;
+  for (const [status, count] of [["failed", 2], ["queued", 3]] as const) {
+    await transaction(sql, async (tx) => {
+      const readSoFar = async () => {
+        const [row] = await tx<{ rows: number }[]>`
+          select idx_tup_fetch::int as rows from pg_stat_xact_user_tables where relname = 'notifications'`;
+        return row!.rows;
+      };
+      const before = await readSoFar();
+      assertEquals((await listNotificationRows(tx as never, { status, limit: 20 })).length, count);
+      const read = await readSoFar() - before;
+      assert(read < others / 10, `${read} rows were read for ${status}`);
+    });
   }
 });
 

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
+import { listDeliveries } from "../../../src/webhooks/queries.ts";
 import { startTestApp } from "../../support/app.ts";
 import { ask, createEndpoint, LOCAL } from "./receiver.ts";
 
@@ -170,4 +172,32 @@ Deno.test("Customers and strangers may neither see nor do anything here", async 
     assertEquals((await app.request(method, path, { body })).status, 401, path);
   }
   assertEquals((await ask(app, staff, "GET", `${PATH}/${id}`, 200)).version, 1);
+});
+
+Deno.test("The deliveries that failed, or wait, are found without a look at all that an endpoint got", async () => {
+  await using app = await startTestApp(LOCAL);
+  const { sql } = app.deps;
+  const staff = await app.user("staff");
+  const { id: endpointId } = await createEndpoint(app, staff, URL);
+  const others = 5000;
+  // The oldest are those that did not succeed: whoever went from the newest on would meet them last.
+  await sql`
+    insert into webhook_deliveries (id, endpoint_id, event_type, status, created_at, finished_at)
+    select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${endpointId}, 'order.created', status, now(),
+           case when status <> 'pending' then now() end
+    from generate_series(1, ${others}::int) n, lateral (
+      select case when n <= 2 then 'failed' when n <= 5 then 'pending' else 'succeeded' end as status) given`;
+  for (const [status, count] of [["failed", 2], ["pending", 3]] as const) {
+    await transaction(sql, async (tx) => {
+      const readSoFar = async () => {
+        const [row] = await tx<{ rows: number }[]>`
+          select idx_tup_fetch::int as rows from pg_stat_xact_user_tables where relname = 'webhook_deliveries'`;
+        return row!.rows;
+      };
+      const before = await readSoFar();
+      assertEquals((await listDeliveries(tx as never, { endpointId, status, limit: 20 })).length, count);
+      const read = await readSoFar() - before;
+      assert(read < others / 10, `${read} rows were read for ${status}`);
+    });
+  }
 });
