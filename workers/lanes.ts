@@ -25,7 +25,7 @@ type HandlerOf = { transaction: TransactionHandler<any>; outside: OutsideHandler
 const HANDLER_OF: { [Job in typeof JOBS[number] as Job["name"]]: HandlerOf[Job["policy"]["work"]] } =
   HANDLERS;
 
-/** Serves these lanes until it is stopped; what is under way then is finished. */
+/** Serves these lanes until it is stopped; what is under way then is finished, but a round leaves the rest to the next one. */
 export async function serveLanes(deps: Deps, boss: PgBoss): Promise<{ stop(): Promise<void> }> {
   const { lanes, concurrency } = deps.config.worker;
   const stopping = new AbortController();
@@ -42,7 +42,7 @@ export async function serveLanes(deps: Deps, boss: PgBoss): Promise<{ stop(): Pr
       if ("together" in handler) {
         running.push(serveInTransactions(deps, boss, job, handler, waker, stopping.signal));
       } else {
-        const id = await serveOutside(deps, boss, job, handler);
+        const id = await serveOutside(deps, boss, job, handler, stopping.signal);
         wakeOutside.push(() => boss.notifyWorker(id));
       }
     }
@@ -141,6 +141,7 @@ async function serveOutside(
   boss: PgBoss,
   job: JobType,
   handler: OutsideHandler<unknown>,
+  stopping: AbortSignal,
 ): Promise<string> {
   let id: string | undefined;
   return id = await boss.work(
@@ -153,7 +154,7 @@ async function serveOutside(
       perJobResults: true,
     },
     async (jobs: JobWithMetadata<object>[]) => {
-      const results = await Promise.all(jobs.map((each) => doOutside(deps, job, handler, each)));
+      const results = await Promise.all(jobs.map((each) => doOutside(deps, job, handler, stopping, each)));
       if (id) boss.notifyWorker(id); // where there was one job there may be another: look at once
       return results;
     },
@@ -193,7 +194,7 @@ async function serveFairly(
         const goesOn = performance.now() - idle.get(id)! < OUTSIDE_POLL_SECONDS * 1000;
         idle.delete(id);
         if (!goesOn) look();
-        const result = await doOutside(deps, job, handler, each!);
+        const result = await doOutside(deps, job, handler, stopping, each!);
         idle.set(id, performance.now());
         boss.notifyWorker(id);
         return [result];
@@ -220,19 +221,21 @@ async function doOutside(
   deps: Deps,
   job: JobType,
   handler: OutsideHandler<unknown>,
+  stopping: AbortSignal,
   { id, data: stored, signal, retryCount, retryLimit }: JobWithMetadata<object>,
 ): Promise<{ id: string; status: "completed" | "failed"; output?: Failure }> {
   const start = performance.now();
   const ended = (result: "done" | "failed") =>
     deps.metrics.jobsEnded(job.name, result, 1, (performance.now() - start) / 1000);
-  const round = new AbortController();
+  const due = new AbortController();
   const timer = job.policy.exclusive &&
-    setTimeout(() => round.abort(), job.policy.timeLimit * 1000 * ROUND_SHARE);
+    setTimeout(() => due.abort(), job.policy.timeLimit * 1000 * ROUND_SHARE);
+  const ending = job.policy.exclusive ? AbortSignal.any([signal, due.signal, stopping]) : signal;
   try {
     const { data, traceparent: cause } = openJob(job, stored);
     await inSpan(job.name, [cause], (traceparent) => {
       const ctx = { ...systemCtx(deps, job.name), traceparent };
-      return handler.alone(ctx, data, AbortSignal.any([signal, round.signal]), retryCount >= retryLimit);
+      return handler.alone(ctx, data, ending, retryCount >= retryLimit);
     });
     ended("done");
     return { id, status: "completed" };

@@ -329,6 +329,10 @@ Deno.test("Who paid at their bank in time has bought, also where no worker was t
 
 Deno.test("A pile of payments in doubt that a round's time is not enough for is worked off by several, and none of them has failed", async () => {
   await using shop = await startPaidShop({ WORKER_LANES: "payments" });
+
+/** A shop with eight payments in doubt, a bank that takes its time to say what became of each, and a worker that asks. */
+async function openSlowBank() {
+  const shop = await startPaidShop({ WORKER_LANES: "payments" });
   const { app, checkOut, pass } = shop;
   const { sql, jobs } = app.deps;
   for (let i = 0; i < 8; i++) await checkOut("tok_timeout_after_charge");
@@ -342,36 +346,71 @@ Deno.test("A pile of payments in doubt that a round's time is not enough for is 
     },
   };
   payThrough(app, guarded(slow));
+  const boss = await jobs.openForWork(4, () => {});
+  const lanes = await serveLanes(app.deps, boss);
+  let isStopped = false;
+  const stop = async () => {
+    if (isStopped) return;
+    isStopped = true;
+    await lanes.stop();
+    await boss.stop({ graceful: true, close: false });
+  };
+  return {
+    shop,
+    stop,
+    beginRound: () => transaction(sql, (tx) => jobs.enqueue(tx, checkPayments, [{}])),
+    async rounds() {
+      return [
+        ...await sql<{ state: string; retry_count: number }[]>`
+          select state::text, retry_count from pgboss.job where name = ${checkPayments.name}`,
+      ];
+    },
+    async inDoubt() {
+      const [row] = await sql<{ count: number }[]>`
+        select count(*)::int as count from payments where check_at is not null`;
+      return row!.count;
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await shop[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("A pile of payments in doubt that a round's time is not enough for is worked off by several, and none of them has failed", async () => {
+  await using bank = await openSlowBank();
+  const { shop, beginRound, rounds, inDoubt } = bank;
+  const { sql } = shop.app.deps;
   const { policy } = checkPayments;
   const { timeLimit } = policy;
   policy.timeLimit = 2;
   await sql`update pgboss.queue set expire_seconds = ${policy.timeLimit} where name = ${checkPayments.name}`;
-  const boss = await jobs.openForWork(4, () => {});
-  const lanes = await serveLanes(app.deps, boss);
-  const inDoubt = async () => {
-    const [row] = await sql<{ count: number }[]>`
-      select count(*)::int as count from payments where check_at is not null`;
-    return row!.count;
-  };
   try {
-    assertEquals(await inDoubt(), 8);
-    for (let before = 8; before > 0;) {
-      await transaction(sql, (tx) => jobs.enqueue(tx, checkPayments, [{}]));
+    for (let before = await inDoubt(); before > 0;) {
+      await beginRound();
       await until(async () => {
-        const rounds = await sql<{ state: string; retry_count: number }[]>`
-          select state::text, retry_count from pgboss.job where name = ${checkPayments.name}`;
-        for (const { retry_count } of rounds) assertEquals(retry_count, 0);
-        return rounds.every(({ state }) => state === "completed");
+        const all = await rounds();
+        for (const { retry_count } of all) assertEquals(retry_count, 0);
+        return all.every(({ state }) => state === "completed");
       }, "the round has ended");
       const left = await inDoubt();
       assert(left < before, `${left} of ${before} are left`);
       before = left;
-      await pass(5 * MINUTE_MS);
+      await shop.pass(5 * MINUTE_MS);
     }
   } finally {
     policy.timeLimit = timeLimit;
-    await lanes.stop();
-    await boss.stop({ graceful: true, close: false });
   }
+  assert((await rounds()).length > 1);
   await assertBooksBalance(sql);
+});
+
+Deno.test("A worker that is told to stop in the middle of a pile stops, and leaves the rest to the next round", async () => {
+  await using bank = await openSlowBank();
+  const { beginRound, rounds, inDoubt, stop } = bank;
+  await beginRound();
+  await until(async () => await inDoubt() < 8, "it has begun");
+  await stop();
+  assertEquals(await rounds(), [{ state: "completed", retry_count: 0 }]);
+  assert(await inDoubt() > 4);
 });
