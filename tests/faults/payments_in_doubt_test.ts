@@ -326,9 +326,7 @@ Deno.test("Who paid at their bank in time has bought, also where no worker was t
   const statusOf = async ({ order }: typeof paid) => (await read(app, user, order.id)).body.status;
   assertEquals([await statusOf(paid), await statusOf(left)], ["PAID", "EXPIRED"]);
   await assertBooksBalance(app.deps.sql);
-
-Deno.test("A pile of payments in doubt that a round's time is not enough for is worked off by several, and none of them has failed", async () => {
-  await using shop = await startPaidShop({ WORKER_LANES: "payments" });
+});
 
 /** A shop with eight payments in doubt, a bank that takes its time to say what became of each, and a worker that asks. */
 async function openSlowBank() {
