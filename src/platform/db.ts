@@ -243,12 +243,13 @@ const UNAVAILABLE = new Set([
   "ENETUNREACH",
   "ENOTFOUND",
   "ETIMEDOUT",
+  "25006",
   "3D000",
-  "53300",
   "57014",
   "57P01",
   "57P02",
   "57P03",
+  "57P05",
   "25P03",
   "25P04",
   "40001",
@@ -256,10 +257,10 @@ const UNAVAILABLE = new Set([
   "55P03",
 ]);
 
-/** Is this a passing state of the database (gone, restarting, overloaded), rather than a mistake of ours? */
+/** Is this a passing state of the database (gone, restarting, full, read-only), rather than a mistake of ours? */
 export function isUnavailable(error: unknown): boolean {
   const code = sqlState(error);
   // `pg`, by which jobs are sent, has no code for it.
   if (code === undefined) return error instanceof Error && error.message.startsWith("Connection terminated");
-  return UNAVAILABLE.has(code) || code.startsWith("08");
+  return UNAVAILABLE.has(code) || /^(08|53)[0-9A-Z]{3}$/.test(code);
 }

@@ -92,6 +92,49 @@ Deno.test("When every connection is cut under load answers are right or 503, and
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("While the database is read-only or full calls that change answer 503 and reads go on, and afterwards all is well", async () => {
+  await using app = await startTestApp();
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  const order = await place(app, user, { [sku]: 1 });
+  const url = new URL(app.deps.config.databaseUrl);
+  const asAdmin = (statement: string) => withConnection(url.href, (sql) => sql.unsafe(statement));
+  const name = url.pathname.slice(1);
+  const troubles = [
+    [
+      `alter database "${name}" set default_transaction_read_only = on`,
+      `begin read write; alter database "${name}" reset default_transaction_read_only; commit`,
+    ],
+    [
+      `create function full_disk() returns trigger language plpgsql as
+         $$ begin raise 'could not extend file' using errcode = 'disk_full'; end $$;
+       create trigger full_disk before insert on events for each statement execute function full_disk()`,
+      `drop function full_disk cascade`,
+    ],
+  ] as const;
+  for (const [begin, end] of troubles) {
+    await asAdmin(begin);
+    await cutConnections(app);
+    await app.deps.sql`select 1`.catch(() => {}); // the driver gives it the error of before
+    const calls: [string, string, string, unknown?][] = [
+      ["POST", "/orders", user.token, orderBody({ [sku]: 1 })],
+      ["PATCH", `/orders/${order.id}`, user.token, { note: "x" }],
+      ["POST", `/inventory/${sku}/adjustments`, staff.token, { delta: 1, reason: "x" }],
+    ];
+    for (const [method, path, token, body] of calls) {
+      const answer = await app.request(method, path, { token, body });
+      assertEquals([answer.status, answer.body.code], [503, "unavailable"], `${method} ${path}`);
+      assertEquals(answer.headers.get("Retry-After"), "1");
+    }
+    assertEquals((await read(app, user, order.id)).status, 200);
+    await asAdmin(end);
+    await cutConnections(app);
+    await app.deps.sql`select 1`.catch(() => {});
+    assertEquals((await tryToPlace(app, user, { [sku]: 1 })).status, 201);
+  }
+  await assertBooksBalance(app.deps.sql);
+});
+
 testWithRedis(
   "While the database is away every call answers 503 but cached orders are read, and afterwards all is well",
   async () => {
