@@ -1,4 +1,6 @@
-import { Socket } from "node:net";
+import { once } from "node:events";
+import { isIP, Socket } from "node:net";
+import { connect as layTls } from "node:tls";
 import postgres from "postgres";
 import type { Config } from "../config.ts";
 
@@ -48,6 +50,7 @@ const ONE_GOOD_PLAN = {
  */
 export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolSize">): Sql {
   const sql = postgres(config.databaseUrl, {
+    ...ownSockets(config.databaseUrl),
     // As `pg` reads it, which migrates and does the jobs: this driver would look for a database called "my%20shop".
     database: decodeURI(new URL(config.databaseUrl).pathname.slice(1)),
     max: config.databasePoolSize,
@@ -83,8 +86,6 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
     },
   }) as unknown as Sql;
   answerWithoutHoles(sql);
-  // The driver lays TLS over sockets of its own only, and tries several hosts with these.
-  if (!sql.options.ssl && sql.options.host.length === 1) Object.assign(sql.options, { socket: openSocket });
   return sql;
 }
 
@@ -110,18 +111,109 @@ function answerWithoutHoles(sql: Sql): void {
   });
 }
 
+/** The driver's options by which its connections are {@link openSocket}'s. It tries several hosts with its own only. */
+function ownSockets(databaseUrl: string) {
+  const { host, ssl, sslnegotiation } = postgres(databaseUrl).options as unknown as Record<string, unknown>;
+  if ((host as string[]).length > 1) return {};
+  const encryption = { ssl, isDirect: sslnegotiation === "direct" };
+  return { ssl: false, socket: (target: Target) => openSocket(target, encryption) };
+}
+
+interface Target {
+  host: string[];
+  port: number[];
+  path: string | false;
+}
+
+interface Encryption {
+  /** As the driver reads it: `require` and the like, `verify-full`, options of TLS, or false. */
+  ssl: unknown;
+  /** Does TLS begin without asking for it? */
+  isDirect: boolean;
+}
+
+/** A connection for the driver. It forgets one whose socket it was not given, so one that failed says so at the first word. */
+async function openSocket(target: Target, encryption: Encryption): Promise<Socket> {
+  const { host, port, path } = target;
+  const plain = new Socket();
+  if (path) plain.connect(path);
+  else plain.connect(port[0]!, host[0]!);
+  try {
+    const socket = encryption.ssl ? await encrypted(plain, host[0]!, encryption) : plain;
+    loseAtOnce(socket);
+    return socket;
+  } catch (error) {
+    const failed = new Socket();
+    loseAtOnce(failed);
+    failed.write = () => {
+      failed.destroy(error as Error);
+      return false;
+    };
+    return failed;
+  }
+}
+
+const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
+const SSL_YES = "S".charCodeAt(0);
+/** What does not ask whose certificate it is. */
+const UNVERIFIED: unknown[] = ["require", "allow", "prefer"];
+
+/** Lays TLS over a connection, as the driver does with its own sockets. */
+async function encrypted(plain: Socket, host: string, { ssl, isDirect }: Encryption): Promise<Socket> {
+  const failure = Promise.withResolvers<never>();
+  const fail = (code: string) => failure.reject(withCode(code, "no TLS to the database"));
+  const orFail = (socket: Socket, event: string) =>
+    Promise.race([
+      once(socket.once("error", failure.reject).once("close", () => fail("CONNECTION_CLOSED")), event),
+      failure.promise,
+    ]);
+  const timer = setTimeout(() => fail("CONNECT_TIMEOUT"), CONNECT_TIMEOUT_S * 1000);
+  try {
+    if (!isDirect) {
+      plain.write(SSL_REQUEST);
+      const [answer] = await orFail(plain, "data");
+      if (answer[0] !== SSL_YES && ssl === "prefer") return plain;
+      if (answer[0] !== SSL_YES || answer.length > 1) throw withCode("SSL_REFUSED", "no TLS to the database");
+    }
+    const secure = layTls({
+      socket: plain,
+      servername: isIP(host) ? undefined : host,
+      ...isDirect && { ALPNProtocols: ["postgresql"] },
+      ...UNVERIFIED.includes(ssl) && { rejectUnauthorized: false },
+      ...typeof ssl === "object" && ssl,
+    });
+    await orFail(secure, "secureConnect");
+    return secure;
+  } catch (error) {
+    plain.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
 /**
- * A server that ends a connection before it can be used (PostgreSQL while it starts, a proxy without a server behind it)
- * is asked again by the driver at once, a hundred times a second, while whoever waits for an answer hears nothing. If each
- * end is an error, they are told, and the next attempt waits for the driver's delay.
+ * The driver hears of a loss whole, once the connection is closed. A socket tells first that there was an error and later
+ * that it is closed, and what is said in between is lost to the driver: it waits for ever, or gets the answer of whatever
+ * is said next on the new connection. Without an error the driver asks a server that ends a connection before it can be
+ * used (PostgreSQL while it starts, a proxy without a server behind it) again at once, a hundred times a second, while
+ * whoever waits for an answer hears nothing.
  */
-function openSocket({ host, port, path }: { host: string[]; port: number[]; path: string | false }): Socket {
-  const socket = new Socket();
-  socket.once("close", (hadError) => {
-    if (hadError) return;
-    socket.emit("error", Object.assign(new Error("connection closed"), { code: "CONNECTION_CLOSED" }));
-  });
-  return path ? socket.connect(path) : socket.connect(port[0]!, host[0]!);
+function loseAtOnce(socket: Socket): void {
+  const emit = socket.emit.bind(socket) as (event: string | symbol, ...args: unknown[]) => boolean;
+  let loss = withCode("CONNECTION_CLOSED", "connection closed");
+  socket.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (event === "error") {
+      loss = args[0] as Error;
+      return true;
+    }
+    if (event === "close" && socket.listenerCount("error") > 0) emit("error", loss);
+    return emit(event, ...args);
+  };
 }
 
 /** Of PostgreSQL's text of a time in UTC. As it is, JavaScript would take the years before 50 for those after 2000. */

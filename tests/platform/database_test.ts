@@ -1,6 +1,10 @@
 import { Buffer } from "node:buffer";
+import net from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import tls from "node:tls";
 import { assertEquals, assertRejects } from "@std/assert";
 import { openDatabase, transaction } from "../../src/platform/db.ts";
+import { within } from "../../src/platform/recent.ts";
 import pg from "pg";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
@@ -117,6 +121,74 @@ Deno.test("What a transaction says after its connection was lost is said to nobo
 async function assertCode(statement: () => Promise<unknown>, code: string): Promise<void> {
   const error = await assertRejects(statement, Error);
   assertEquals((error as { code?: string }).code, code);
+}
+
+for (const [how, sslmode] of [["", "disable"], [" over TLS", "require"]] as const) {
+  Deno.test(`While connections are lost${how} each statement gets its own answer or an error, and all end`, async () => {
+    await using database = await testDatabase();
+    const url = new URL(database.url);
+    await using relay = await startRelay(Number(url.port || 5432), sslmode === "require");
+    url.host = `localhost:${relay.port}`;
+    url.search = `?sslmode=${sslmode}&sslnegotiation=direct`;
+    const sql = openDatabase({ databaseUrl: url.href, databasePoolSize: 4 });
+    let asked = 0;
+    let answered = 0;
+    let running = true;
+    const clients = Array.from({ length: 16 }, async (_, client) => {
+      while (running) {
+        const n = ++asked;
+        const ask = client % 4 === 0
+          ? transaction(sql, async (tx) => (await tx`select 1`, await tx`select ${n}::int as n`))
+          : sql`select ${n}::int as n, pg_sleep(0.001)`;
+        const rows = await ask.catch(() => undefined);
+        if (rows) assertEquals([rows.length, rows[0]?.n], [1, n]);
+        if (rows) answered++;
+      }
+    });
+    const losses = (async () => {
+      for (let loss = 0; loss < 30; loss++) {
+        const until = answered + 20;
+        while (answered < until) await delay(5);
+        relay.lose();
+      }
+      running = false;
+    })();
+    try {
+      await within(Promise.all([...clients, losses]), 60_000);
+    } finally {
+      running = false;
+      await sql.end({ timeout: 0 });
+    }
+  });
+}
+
+/** Hands on to a port of this machine, behind TLS if need be, until its connections are lost: new ones work. */
+async function startRelay(target: number, behindTls: boolean) {
+  const open = new Set<net.Socket>();
+  const relay = (near: net.Socket) => {
+    const far = net.connect(target, "127.0.0.1");
+    for (const [from, to] of [[near, far], [far, near]] as const) {
+      open.add(from);
+      from.on("data", (data) => to.write(data)).on("error", () => {});
+      from.on("close", () => (open.delete(from), to.destroy()));
+    }
+  };
+  const fixture = (name: string) =>
+    Deno.readTextFile(new URL(`../fixtures/localhost.${name}`, import.meta.url));
+  const server = behindTls
+    ? tls.createServer({ key: await fixture("key"), cert: await fixture("crt") }, relay)
+    : net.createServer(relay);
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  const lose = () => open.forEach((each) => each.destroy());
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    lose,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      lose();
+      await closed;
+    },
+  };
 }
 
 Deno.test("Both drivers find the same database, whatever it is called", async () => {
