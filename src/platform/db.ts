@@ -18,6 +18,9 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 const LOCK_TIMEOUT_MS = 5_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECTION_MAX_LIFETIME_S = 30 * 60;
+/** PostgreSQL ends a statement before. Whoever is silent for longer when spoken to has gone, and nobody was told. */
+const SILENCE_MS = STATEMENT_TIMEOUT_MS + 5_000;
+const SILENCE_LOOK_MS = 1_000;
 
 /** How arrays are sent, by the OID of their type in pg_type: int[], text[], bigint[], uuid[], smallint[]. */
 const ARRAYS = Object.fromEntries([1007, 1009, 1016, 2951, 1005].map((oid) => [
@@ -141,6 +144,7 @@ async function openSocket(target: Target, encryption: Encryption): Promise<Socke
   try {
     const socket = encryption.ssl ? await encrypted(plain, host[0]!, encryption) : plain;
     loseAtOnce(socket);
+    endWhenUnanswered(socket);
     return socket;
   } catch (error) {
     const failed = new Socket();
@@ -214,6 +218,26 @@ function loseAtOnce(socket: Socket): void {
     if (event === "close" && socket.listenerCount("error") > 0) emit("error", loss);
     return emit(event, ...args);
   };
+}
+
+/**
+ * A machine that went down, or a firewall that forgot a connection, closes nothing: the driver would go on to send it
+ * statements and wait for their answers, or for its good-bye, until the system gives the connection up after 15 minutes.
+ */
+function endWhenUnanswered(socket: Socket): void {
+  let spoken: number | undefined;
+  const { write, end } = socket;
+  const speak = (say: (...args: never[]) => unknown) => (...args: never[]) => {
+    spoken ??= performance.now();
+    return say.apply(socket, args);
+  };
+  Object.assign(socket, { write: speak(write), end: speak(end) });
+  socket.on("data", () => spoken = undefined);
+  const watch = setInterval(() => {
+    if (spoken === undefined || performance.now() - spoken < SILENCE_MS) return;
+    socket.destroy(withCode("ETIMEDOUT", "connection not answered"));
+  }, SILENCE_LOOK_MS);
+  socket.once("close", () => clearInterval(watch));
 }
 
 /** Of PostgreSQL's text of a time in UTC. As it is, JavaScript would take the years before 50 for those after 2000. */
@@ -349,10 +373,13 @@ const UNAVAILABLE = new Set([
   "55P03",
 ]);
 
+const UNAVAILABLE_TO_PG =
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/;
+
 /** Is this a passing state of the database (gone, restarting, full, read-only), rather than a mistake of ours? */
 export function isUnavailable(error: unknown): boolean {
   const code = sqlState(error);
   // `pg`, by which jobs are sent, has no code for it.
-  if (code === undefined) return error instanceof Error && error.message.startsWith("Connection terminated");
+  if (code === undefined) return error instanceof Error && UNAVAILABLE_TO_PG.test(error.message);
   return UNAVAILABLE.has(code) || /^(08|53)[0-9A-Z]{3}$/.test(code);
 }

@@ -81,6 +81,8 @@ const KEEP_WAITING = 10 * 365 * 86_400;
  * tenth of all that are kept; until then, a kind of which it saw none is taken to have none, and each fetch reads all.
  */
 const ANALYZE_AFTER = 1000;
+/** How long an answer of the database is waited for: a connection that is gone without a word would be kept for ever. */
+const ANSWER_MS = 60_000;
 /** How soon an abandoned job is noticed. */
 const SUPERVISE_SECONDS = 5;
 
@@ -139,7 +141,13 @@ export class Jobs {
 
   /** pg-boss itself, for workers and for looking at queues. */
   async boss(): Promise<PgBoss> {
-    this.#boss ??= openBoss(this.#databaseUrl, { migrate: false, supervise: false, schedule: false, max: 2 });
+    this.#boss ??= openBoss(this.#databaseUrl, {
+      migrate: false,
+      supervise: false,
+      schedule: false,
+      max: 2,
+      query_timeout: ANSWER_MS,
+    });
     try {
       return await this.#boss;
     } catch (error) {
@@ -157,6 +165,7 @@ export class Jobs {
       monitorIntervalSeconds: SUPERVISE_SECONDS,
       schedule: true,
       max: connections,
+      query_timeout: ANSWER_MS,
     }, onError);
     return await this.#boss;
   }
@@ -169,7 +178,9 @@ export class Jobs {
 
 async function openBoss(
   connectionString: string,
-  options: Omit<ConstructorParameters<typeof PgBoss>[0] & object, "connectionString">,
+  options: Omit<ConstructorParameters<typeof PgBoss>[0] & object, "connectionString"> & {
+    query_timeout?: number;
+  },
   onError: (error: Error) => void = () => {},
 ): Promise<PgBoss> {
   const boss = new PgBoss({ connectionString, application_name: "waybill-jobs", ...options });

@@ -191,6 +191,20 @@ async function startRelay(target: number, behindTls: boolean) {
   };
 }
 
+Deno.test("A connection on which nobody answers is given up after the time of a statement, and new ones work", async () => {
+  await using database = await testDatabase();
+  const url = new URL(database.url);
+  await using wire = new Wire(Number(url.port || 5432));
+  url.host = `127.0.0.1:${wire.port}`;
+  const sql = openDatabase({ databaseUrl: url.href, databasePoolSize: 2 });
+  await Promise.all([sql`select 1`, sql`select 2`]);
+  wire.silence();
+  const asked = [sql`select 1`, sql`select 2`, transaction(sql, (tx) => tx`select 3`)];
+  await within(Promise.all(asked.map((each) => assertCode(() => each, "ETIMEDOUT"))), 30_000);
+  assertEquals([...await sql`select 4 as n`], [{ n: 4 }]);
+  await sql.end({ timeout: 0 }); // the driver would wait for the connections that are lost
+});
+
 Deno.test("Both drivers find the same database, whatever it is called", async () => {
   const adminUrl = Deno.env.get("TEST_DATABASE_URL")!;
   const name = `${Deno.env.get("TEST_DATABASE_TEMPLATE")} Käse 100%`;
