@@ -20,7 +20,10 @@ export async function startWorker(deps: Deps): Promise<Worker> {
   const { worker: { concurrency } } = deps.config;
   await installJobs(deps.config.databaseUrl, JOBS);
   const connections = 2 + Object.values(concurrency).reduce((sum, each) => sum + each, 0);
-  const boss = await deps.jobs.openForWork(connections, (error) => deps.log.warn("jobs", errorFields(error)));
+  const boss = await deps.jobs.openForWork(
+    connections,
+    (error) => deps.log.warn("jobs", { ...errorFields(error), job: (error as { queue?: string }).queue }),
+  );
   for (const { job, cron } of SCHEDULES) await boss.schedule(job, cron, {}, { missed: "once" });
 
   const stopping = new AbortController();

@@ -184,7 +184,8 @@ async function openBoss(
   onError: (error: Error) => void = () => {},
 ): Promise<PgBoss> {
   const boss = new PgBoss({ connectionString, application_name: "waybill-jobs", ...options });
-  boss.on("error", onError); // without a listener a lost connection ends the process
+  // Without a listener a lost connection ends the process. What its workers met comes as a copy that is no Error.
+  boss.on("error", (error) => onError(error instanceof Error ? error : Object.assign(new Error(), error)));
   await boss.start();
   return boss;
 }
