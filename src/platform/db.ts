@@ -1,8 +1,6 @@
-import { once } from "node:events";
-import { isIP, Socket } from "node:net";
-import { connect as layTls } from "node:tls";
 import postgres from "postgres";
 import type { Config } from "../config.ts";
+import { CONNECT_TIMEOUT_S, ownSockets } from "./postgres_socket.ts";
 
 /** The pool: each query may run on another connection. */
 export type Sql = postgres.Sql<{ bigint: number; timestamp: string }>;
@@ -11,16 +9,14 @@ export type Tx = postgres.TransactionSql<{ bigint: number; timestamp: string }>;
 /** A piece of SQL with its values, to be put into a query. */
 export type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
-const CONNECT_TIMEOUT_S = 5;
 /** Requests wait for it while the database is away: the driver's own delay grows to 20 s. */
 const RECONNECT_DELAY_S = 0.1;
 const STATEMENT_TIMEOUT_MS = 15_000;
 const LOCK_TIMEOUT_MS = 5_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECTION_MAX_LIFETIME_S = 30 * 60;
-/** PostgreSQL ends a statement before. Whoever is silent for longer when spoken to has gone, and nobody was told. */
-const SILENCE_MS = STATEMENT_TIMEOUT_MS + 5_000;
-const SILENCE_LOOK_MS = 1_000;
+/** By this long after its time limit PostgreSQL has ended a statement. Who is silent still has gone, and nobody was told. */
+const SILENCE_MS = 5_000;
 
 /** How arrays are sent, by the OID of their type in pg_type: int[], text[], bigint[], uuid[], smallint[]. */
 const ARRAYS = Object.fromEntries([1007, 1009, 1016, 2951, 1005].map((oid) => [
@@ -51,9 +47,12 @@ const ONE_GOOD_PLAN = {
  * Opens a pool. `bigint` comes back as a number (money fits: CHECKs hold it below 2^53) and `timestamptz` as
  * RFC 3339 text in UTC, so a row is plain JSON data wherever it goes.
  */
-export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolSize">): Sql {
+export function openDatabase(
+  config: Pick<Config, "databaseUrl" | "databasePoolSize">,
+  statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+): Sql {
   const sql = postgres(config.databaseUrl, {
-    ...ownSockets(config.databaseUrl),
+    ...ownSockets(config.databaseUrl, statementTimeoutMs + SILENCE_MS),
     // As `pg` reads it, which migrates and does the jobs: this driver would look for a database called "my%20shop".
     database: decodeURI(new URL(config.databaseUrl).pathname.slice(1)),
     max: config.databasePoolSize,
@@ -73,7 +72,7 @@ export function openDatabase(config: Pick<Config, "databaseUrl" | "databasePoolS
       DateStyle: "ISO",
       bytea_output: "hex",
       ...ONE_GOOD_PLAN,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
+      statement_timeout: statementTimeoutMs,
       lock_timeout: LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     },
@@ -112,132 +111,6 @@ function answerWithoutHoles(sql: Sql): void {
       Object.defineProperty(this, "resolve", { value, writable: true });
     },
   });
-}
-
-/** The driver's options by which its connections are {@link openSocket}'s. It tries several hosts with its own only. */
-function ownSockets(databaseUrl: string) {
-  const { host, ssl, sslnegotiation } = postgres(databaseUrl).options as unknown as Record<string, unknown>;
-  if ((host as string[]).length > 1) return {};
-  const encryption = { ssl, isDirect: sslnegotiation === "direct" };
-  return { ssl: false, socket: (target: Target) => openSocket(target, encryption) };
-}
-
-interface Target {
-  host: string[];
-  port: number[];
-  path: string | false;
-}
-
-interface Encryption {
-  /** As the driver reads it: `require` and the like, `verify-full`, options of TLS, or false. */
-  ssl: unknown;
-  /** Does TLS begin without asking for it? */
-  isDirect: boolean;
-}
-
-/** A connection for the driver. It forgets one whose socket it was not given, so one that failed says so at the first word. */
-async function openSocket(target: Target, encryption: Encryption): Promise<Socket> {
-  const { host, port, path } = target;
-  const plain = new Socket();
-  if (path) plain.connect(path);
-  else plain.connect(port[0]!, host[0]!);
-  try {
-    const socket = encryption.ssl ? await encrypted(plain, host[0]!, encryption) : plain;
-    loseAtOnce(socket);
-    endWhenUnanswered(socket);
-    return socket;
-  } catch (error) {
-    const failed = new Socket();
-    loseAtOnce(failed);
-    failed.write = () => {
-      failed.destroy(error as Error);
-      return false;
-    };
-    return failed;
-  }
-}
-
-const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
-const SSL_YES = "S".charCodeAt(0);
-/** What does not ask whose certificate it is. */
-const UNVERIFIED: unknown[] = ["require", "allow", "prefer"];
-
-/** Lays TLS over a connection, as the driver does with its own sockets. */
-async function encrypted(plain: Socket, host: string, { ssl, isDirect }: Encryption): Promise<Socket> {
-  const failure = Promise.withResolvers<never>();
-  const fail = (code: string) => failure.reject(withCode(code, "no TLS to the database"));
-  const orFail = (socket: Socket, event: string) =>
-    Promise.race([
-      once(socket.once("error", failure.reject).once("close", () => fail("CONNECTION_CLOSED")), event),
-      failure.promise,
-    ]);
-  const timer = setTimeout(() => fail("CONNECT_TIMEOUT"), CONNECT_TIMEOUT_S * 1000);
-  try {
-    if (!isDirect) {
-      plain.write(SSL_REQUEST);
-      const [answer] = await orFail(plain, "data");
-      if (answer[0] !== SSL_YES && ssl === "prefer") return plain;
-      if (answer[0] !== SSL_YES || answer.length > 1) throw withCode("SSL_REFUSED", "no TLS to the database");
-    }
-    const secure = layTls({
-      socket: plain,
-      servername: isIP(host) ? undefined : host,
-      ...isDirect && { ALPNProtocols: ["postgresql"] },
-      ...UNVERIFIED.includes(ssl) && { rejectUnauthorized: false },
-      ...typeof ssl === "object" && ssl,
-    });
-    await orFail(secure, "secureConnect");
-    return secure;
-  } catch (error) {
-    plain.destroy();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function withCode(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
-}
-
-/**
- * The driver hears of a loss whole, once the connection is closed. A socket tells first that there was an error and later
- * that it is closed, and what is said in between is lost to the driver: it waits for ever, or gets the answer of whatever
- * is said next on the new connection. Without an error the driver asks a server that ends a connection before it can be
- * used (PostgreSQL while it starts, a proxy without a server behind it) again at once, a hundred times a second, while
- * whoever waits for an answer hears nothing.
- */
-function loseAtOnce(socket: Socket): void {
-  const emit = socket.emit.bind(socket) as (event: string | symbol, ...args: unknown[]) => boolean;
-  let loss = withCode("CONNECTION_CLOSED", "connection closed");
-  socket.emit = (event: string | symbol, ...args: unknown[]) => {
-    if (event === "error") {
-      loss = args[0] as Error;
-      return true;
-    }
-    if (event === "close" && socket.listenerCount("error") > 0) emit("error", loss);
-    return emit(event, ...args);
-  };
-}
-
-/**
- * A machine that went down, or a firewall that forgot a connection, closes nothing: the driver would go on to send it
- * statements and wait for their answers, or for its good-bye, until the system gives the connection up after 15 minutes.
- */
-function endWhenUnanswered(socket: Socket): void {
-  let spoken: number | undefined;
-  const { write, end } = socket;
-  const speak = (say: (...args: never[]) => unknown) => (...args: never[]) => {
-    spoken ??= performance.now();
-    return say.apply(socket, args);
-  };
-  Object.assign(socket, { write: speak(write), end: speak(end) });
-  socket.on("data", () => spoken = undefined);
-  const watch = setInterval(() => {
-    if (spoken === undefined || performance.now() - spoken < SILENCE_MS) return;
-    socket.destroy(withCode("ETIMEDOUT", "connection not answered"));
-  }, SILENCE_LOOK_MS);
-  socket.once("close", () => clearInterval(watch));
 }
 
 /** Of PostgreSQL's text of a time in UTC. As it is, JavaScript would take the years before 50 for those after 2000. */

@@ -7,6 +7,7 @@ import { countRows, findBreaks, readMoment, type Snapshot } from "./queries.ts";
 /** Checks that run side by side, each on its own connection. */
 const LANES = 2;
 const MAX_EXAMPLES = 10;
+const QUERY_TIMEOUT_MS = 120_000;
 
 /** What became of one invariant. */
 export interface Finding extends Pick<Invariant, "name" | "holds" | "severity"> {
@@ -66,7 +67,7 @@ export function brokenOf({ invariants }: Report): string[] {
 
 /** As {@link verifyBooks}, on connections of its own, so that it takes none from requests. */
 export async function verifyDatabase(config: Pick<Config, "databaseUrl">, now: Date): Promise<Report> {
-  const sql = openDatabase({ databaseUrl: config.databaseUrl, databasePoolSize: LANES });
+  const sql = openDatabase({ databaseUrl: config.databaseUrl, databasePoolSize: LANES }, QUERY_TIMEOUT_MS);
   try {
     return await verifyBooks(sql, now);
   } finally {
