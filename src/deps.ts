@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { type AccessTokens, openAccessTokens } from "./identity/mod.ts";
+import { forgetToldOrders } from "./orders/mod.ts";
 import { openProviders, type Providers } from "./payments/mod.ts";
 import { Bell } from "./platform/bell.ts";
 import { type Cache, openCache } from "./platform/cache.ts";
@@ -51,7 +52,14 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
     vitals: replace.vitals ?? new Vitals(config, sql, cache),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),
     providers: replace.providers ?? await openProviders(config, { sql, clock }),
-    streams: replace.streams ?? new LiveStreams({ sql, bell, horizon, clock, log }),
+    streams: replace.streams ?? new LiveStreams({
+      sql,
+      bell,
+      horizon,
+      clock,
+      log,
+      first: (events) => forgetToldOrders({ cache, clock }, events),
+    }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { forgetToldOrders } from "../orders/mod.ts";
 import { notFound } from "../platform/errors.ts";
 import { scanEvents } from "./queries.ts";
 import { EVENT_TYPES } from "./registry.ts";
@@ -37,6 +38,7 @@ export async function listEvents(
     limit: filter.limit,
     scanLimit: SCAN_LIMIT,
   });
+  await forgetToldOrders(ctx, events);
   return { data: events.map((event) => eventView(ctx.actor, event)), next: scannedTo };
 }
 

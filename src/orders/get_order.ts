@@ -34,11 +34,29 @@ export async function forgetOrder(ctx: Ctx, order: Order): Promise<void> {
 }
 
 /** The same for orders that these events tell a change of. */
-export async function forgetChangedOrders(ctx: Ctx, events: LoggedEvent[]): Promise<void> {
+export async function forgetChangedOrders(
+  ctx: Pick<Ctx, "cache">,
+  events: readonly LoggedEvent[],
+): Promise<void> {
   await Promise.all(events.map(async ({ aggregate_type, aggregate_id, data: { version } }) => {
     if (aggregate_type !== "order" || typeof version !== "number" || version === 1) return;
     await ctx.cache.drop(orderKey(aggregate_id), version, ORDER_TTL_MS);
   }));
+}
+
+/** For so long after a change an older order may be in the cache, and as long again, as clocks differ and commits take time. */
+const OUTDATED_MS = 2 * ORDER_TTL_MS;
+
+/**
+ * The same before somebody is told of these events: who reads an order then finds none older than that, even if the process
+ * that changed it has not come to say so to the cache.
+ */
+export async function forgetToldOrders(
+  ctx: Pick<Ctx, "cache" | "clock">,
+  events: readonly LoggedEvent[],
+): Promise<void> {
+  const since = new Date(ctx.clock.now().getTime() - OUTDATED_MS).toISOString();
+  await forgetChangedOrders(ctx, events.filter(({ occurred_at }) => occurred_at >= since));
 }
 
 /** Puts an order that was just committed into the cache; an older version can no longer replace it there. */

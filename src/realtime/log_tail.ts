@@ -1,6 +1,6 @@
 import type { Bell } from "../platform/bell.ts";
 import type { Sql } from "../platform/db.ts";
-import { type LoggedEvent, readEvents } from "../platform/event_log.ts";
+import { type EventFilter, type LoggedEvent, readEvents } from "../platform/event_log.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { LogHorizon } from "../platform/log_horizon.ts";
 import { Waker } from "../platform/waker.ts";
@@ -29,6 +29,8 @@ export interface LogSource {
   bell: Bell;
   horizon: LogHorizon;
   log: Log;
+  /** What is to be done before anybody is told of these. Never rejects. */
+  first(events: readonly LoggedEvent[]): Promise<void>;
 }
 
 /**
@@ -71,7 +73,7 @@ export class LogTail {
   }
 
   async #run(): Promise<void> {
-    const { sql, horizon, bell } = this.#source;
+    const { horizon, bell } = this.#source;
     // Rings only make it quicker than its polls.
     const silence = bell.listen("waybill_events", () => this.#waker.wake());
     while (this.#followers.size > 0) {
@@ -81,7 +83,7 @@ export class LogTail {
         // Nobody is live before there is a position, so nobody can miss what lies before the first one.
         this.#position ??= upTo;
         while (this.#position < upTo && this.#followers.size > 0) {
-          const events = await readEvents(sql, { after: this.#position, upTo, limit: BATCH });
+          const events = await this.#read({ after: this.#position, upTo, limit: BATCH });
           const reached = events.length < BATCH ? upTo : events.at(-1)!.position;
           this.#position = reached;
           for (const follower of this.#live) follower.take(events, reached, false);
@@ -98,7 +100,7 @@ export class LogTail {
   }
 
   async #catchUp(follower: Follower): Promise<void> {
-    const { sql, horizon, log } = this.#source;
+    const { horizon, log } = this.#source;
     while (this.#followers.has(follower)) {
       try {
         await follower.room();
@@ -109,12 +111,18 @@ export class LogTail {
         }
         const upTo = this.#position ?? await horizon.settled();
         const filter = { after: follower.position, upTo, userId: follower.userId, limit: PAGE };
-        const events = follower.position < upTo ? await readEvents(sql, filter) : [];
+        const events = follower.position < upTo ? await this.#read(filter) : [];
         follower.take(events, events.length < PAGE ? upTo : events.at(-1)!.position, true);
       } catch (error) {
         log.warn("could not follow the log", { ...errorFields(error), reader: "live" });
         await this.#waker.wait(PAUSE_AFTER_ERROR_MS);
       }
     }
+  }
+
+  async #read(filter: EventFilter): Promise<LoggedEvent[]> {
+    const events = await readEvents(this.#source.sql, filter);
+    await this.#source.first(events);
+    return events;
   }
 }

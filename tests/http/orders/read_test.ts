@@ -2,9 +2,12 @@ import { SHAPE } from "../../../src/platform/cache.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Cache } from "../../../src/platform/cache.ts";
 import { newId } from "../../../src/platform/id.ts";
-import { type Answer, losingCommitAnswers, startTestApp } from "../../support/app.ts";
+import { type Answer, losingCommitAnswers, startTestApp, type TestUser } from "../../support/app.ts";
 import { redisMissing, testWithRedis } from "../../support/database.ts";
 import { addProduct, patch, place, read, startAnother } from "../../support/orders.ts";
+import { startTestServer, type TestServer } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
+import { SseClient } from "../realtime/support.ts";
 import { Redis } from "ioredis";
 
 const cacheStatus = ({ headers }: Answer) => headers.get("X-Cache-Status");
@@ -124,6 +127,46 @@ Deno.test("A change whose commit was not acknowledged is never hidden by the cac
   const after = await read(app, owner, id);
   assertEquals([after.body.note, after.body.version], ["made it", 2]);
 });
+
+/** What tells of an order's second version, and when it has done so. */
+const TELLERS: Record<string, (server: TestServer, owner: TestUser, id: string) => Promise<void>> = {
+  async "a live stream"({ url }, { token }) {
+    await using stream = await SseClient.open(url, { token, query: { after: "0" } });
+    await until(() => stream.events.some(({ data }) => data.data.version === 2), "the change is streamed");
+  },
+  async "the log"({ app }, { token }, id) {
+    const path = `/v1/events?aggregate_type=order&aggregate_id=${id}`;
+    const told = async () => (await app.request("GET", path, { token })).body.data;
+    await until(async () => (await told()).length === 2, "the change is in the log");
+  },
+};
+for (const [teller, tell] of Object.entries(TELLERS)) {
+  testWithRedis(
+    `Who was told of a change by ${teller} reads no older order, however late the cache hears of it`,
+    async () => {
+      await using server = await startTestServer();
+      const { app } = server;
+      await using busy = await startAnother(app);
+      const owner = await app.user();
+      const { sku } = await addProduct(app);
+      const { id } = await place(app, owner, { [sku]: 1 });
+      assertEquals((await read(app, owner, id)).body.version, 1);
+      const atLast = Promise.withResolvers<void>();
+      const { cache } = busy.deps;
+      const put = (...args: Parameters<Cache["put"]>) => atLast.promise.then(() => cache.put(...args));
+      const late = new Proxy(cache, {
+        get: (_, name) => name === "put" ? put : Reflect.get(cache, name).bind(cache),
+      });
+      Object.assign(busy.deps, { cache: late });
+      const changing = patch(busy, owner, id, { note: "new" });
+      await tell(server, owner, id);
+      assertEquals((await read(app, owner, id)).body.version, 2);
+      atLast.resolve();
+      await changing;
+      Object.assign(busy.deps, { cache });
+    },
+  );
+}
 
 Deno.test("A thousand changes among racing reads: no read after a change's answer sees an older order", async () => {
   await using app = await startTestApp({ DATABASE_POOL_SIZE: "8" });

@@ -30,7 +30,14 @@ export function liveDeps(
   const sql = openDatabase(config);
   const bell = new Bell(sql, config.databaseUrl);
   const horizon = new LogHorizon(sql);
-  const source = { sql, bell, horizon, clock, log: openLog("silent", "json") };
+  const source = {
+    sql,
+    bell,
+    horizon,
+    clock,
+    log: openLog("silent", "json"),
+    first: () => Promise.resolve(),
+  };
   return { ...source, streams: new LiveStreams(source, { ...STREAM_LIMITS, ...limits }) };
 }
 
