@@ -242,3 +242,13 @@ Deno.test("Times and bytes are read as they are, however the server would write 
   }
   await sql.end();
 });
+
+Deno.test("No statement is compiled, whatever the planner thinks it costs and the server is set to do", async () => {
+  await using database = await testDatabase();
+  const name = new URL(database.url).pathname.slice(1);
+  await withConnection(database.url, (admin) => admin.unsafe(`alter database ${name} set jit = on`));
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
+  const [setting] = await sql`show jit`;
+  assertEquals(setting, { jit: "off" });
+  await sql.end();
+});
