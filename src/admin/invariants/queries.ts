@@ -17,8 +17,7 @@ export async function readMoment(tx: Tx, snapshot?: Snapshot): Promise<Snapshot>
   await tx`
     select set_config(name, value, true)
     from (values ('plan_cache_mode', 'auto'), ('enable_seqscan', 'on'), ('enable_hashjoin', 'on'), ('enable_mergejoin', 'off'),
-                 ('jit', 'off'), ('work_mem', '256MB'),
-                 ('effective_io_concurrency', '0'),
+                 ('work_mem', '256MB'), ('effective_io_concurrency', '0'),
                  ('idle_in_transaction_session_timeout', '0')) as setting (name, value)`;
   if (snapshot) return snapshot;
   const [exported] = await tx<{ snapshot: Snapshot }[]>`select pg_export_snapshot() as snapshot`;
