@@ -9,6 +9,7 @@ import {
   expire,
   letWorkerCatchUp,
   startPaidShop,
+  sweep,
   tryToPay,
   tryToRefund,
 } from "../support/payments.ts";
@@ -124,6 +125,7 @@ Deno.test("Money that arrives for an expired order goes back by itself, and its 
   const { body: payment } = await tryToPay(app, user, order.id, "tok_late");
   assertEquals(payment.status, "processing");
   await pass(8 * DAY_MS);
+  await sweep(app);
   assertEquals(await expire(app), 1);
   const settled = await app.request("POST", `/v1/sandbox/charges/${payment.provider_reference}/settle`, {
     token: shop.staff.token,
