@@ -57,9 +57,13 @@ const textStream = {
   write(line: string): void {
     const { level, time, msg, ...fields } = JSON.parse(line);
     const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${value}`).join("");
-    Deno.stdout.writeSync(
-      encoder.encode(`${time.slice(11, 23)} ${pino.levels.labels[level]?.padEnd(5)} ${msg}${rest}\n`),
-    );
+    try {
+      Deno.stdout.writeSync(
+        encoder.encode(`${time.slice(11, 23)} ${pino.levels.labels[level]?.padEnd(5)} ${msg}${rest}\n`),
+      );
+    } catch {
+      // Nobody reads it any more. What is logged was done all the same.
+    }
   },
 };
 
