@@ -77,6 +77,9 @@ export function openDatabase(
       statement_timeout: statementTimeoutMs,
       lock_timeout: LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      // Who waited for a lock is to see what its holder did, and whoever waits in the pool is to stay there.
+      default_transaction_isolation: "read committed",
+      idle_session_timeout: 0,
     },
     types: {
       ...ARRAYS,

@@ -250,5 +250,20 @@ Deno.test("No statement is compiled, whatever the planner thinks it costs and th
   const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
   const [setting] = await sql`show jit`;
   assertEquals(setting, { jit: "off" });
+});
+
+Deno.test("A transaction that waited for another sees what that did, whatever isolation the database is set to", async () => {
+  await using database = await testDatabase();
+  const name = new URL(database.url).pathname.slice(1);
+  await withConnection(database.url, async (sql) => {
+    await sql`alter database ${sql(name)} set default_transaction_isolation = 'repeatable read'`;
+    await sql`create table counter (n int)`;
+    await sql`insert into counter values (0)`;
+  });
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 4 });
+  await Promise.all(
+    Array.from({ length: 20 }, () => transaction(sql, (tx) => tx`update counter set n = n + 1`)),
+  );
+  assertEquals([...await sql`select n from counter`], [{ n: 20 }]);
   await sql.end();
 });
