@@ -3,6 +3,7 @@ import { loadConfig } from "./config.ts";
 import { closeDeps, openDeps, systemCtx } from "./deps.ts";
 import { createFirstAdmin } from "./identity/mod.ts";
 import { readEnvFile } from "./platform/env_file.ts";
+import { errorFields } from "./platform/log.ts";
 import { orExit, runUntilTold } from "./process.ts";
 
 /** How long open requests may go on after SIGTERM before the process ends anyway. */
@@ -28,6 +29,12 @@ const server = Deno.serve({
   port: config.port,
   onListen: ({ port }) => log.info("listening", { url: `http://localhost:${port}` }),
 }, createApp(deps).fetch);
+
+// Out of file descriptors, say. Whoever started it is to start it again: it would live on and hear nobody.
+server.finished.catch((error) => {
+  log.error("cannot listen any more", errorFields(error));
+  Deno.exit(1);
+});
 
 runUntilTold(log, DRAIN_MS, async () => {
   await deps.streams.close(); // the server waits for every answer to end

@@ -1,4 +1,6 @@
-import { assertMatch, assertRejects } from "@std/assert";
+import { setTimeout as delay } from "node:timers/promises";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { freePort } from "../../tools/supervise.ts";
 import { testDatabase } from "../support/database.ts";
 import { startProcess } from "../support/process.ts";
 
@@ -24,4 +26,39 @@ Deno.test("A first admin with a weak password ends the API with 2, and in words"
   };
   const { message } = await assertRejects(() => startProcess("src/main.ts", env), Error);
   assertMatch(message, /ended with 2: [^]*Cannot start:\n {2}ADMIN_PASSWORD: /);
+});
+
+Deno.test("An API that is out of file descriptors ends with 1, to be started again, and does not live on unheard", async () => {
+  await using database = await testDatabase();
+  const port = freePort();
+  const process = new Deno.Command("sh", {
+    args: [
+      "-c",
+      'ulimit -n 64; exec "$@" >/dev/null 2>&1',
+      "sh",
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--no-prompt",
+      "src/main.ts",
+    ],
+    env: {
+      DATABASE_URL: database.url,
+      SECRET_KEY: crypto.randomUUID() + crypto.randomUUID(),
+      HOST: "127.0.0.1",
+      PORT: String(port),
+    },
+  }).spawn();
+  const callers: Deno.Conn[] = [];
+  const isReady = () =>
+    fetch(`http://127.0.0.1:${port}/health/ready`).then((r) => r.text().then(() => r.ok), () => false);
+  while (!(await isReady())) await delay(50);
+  for (let refused = false; !refused && callers.length < 200;) {
+    await Deno.connect({ hostname: "127.0.0.1", port }).then(
+      (each) => callers.push(each),
+      () => refused = true,
+    );
+  }
+  assertEquals((await process.status).code, 1);
+  for (const each of callers) each.close();
 });
