@@ -72,8 +72,8 @@ class Life {
     for (const { reference } of undecided) await sandboxOf(app).settle(reference);
     for (let wait = 0; wait < LAST_WAITS; wait++) {
       await pass(Math.min(2 ** wait * MINUTE_MS, LONGEST_WAIT_MS));
-      await expire(app);
       await sweep(app);
+      await expire(app);
       await letRetriesBeDue(app);
       await letWorkerCatchUp(app);
     }

@@ -311,6 +311,7 @@ Deno.test("An order whose units were all refunded before it was paid in full wai
   assertEquals(await reserved(app, sku), 0);
   await assertBooksBalance(app.deps.sql);
   await pass(8 * DAY_MS);
+  await sweep(app);
   assertEquals(await expire(app), 1);
   const over = (await read(app, user, order.id)).body;
   assertEquals([standing(over), over.amount_due], [["EXPIRED REFUNDED UNFULFILLED", 0, [3]], 0]);
