@@ -243,6 +243,15 @@ Deno.test("Times and bytes are read as they are, however the server would write 
   await sql.end();
 });
 
+Deno.test("docs/operations.md names each setting that PgBouncer is to pass over", async () => {
+  await using database = await testDatabase();
+  const { connection } = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 }).options;
+  const known = ["application_name", "TimeZone", "DateStyle"]; // to PgBouncer itself
+  const text = await Deno.readTextFile("docs/operations.md");
+  const passedOver = /^ignore_startup_parameters = (.*)$/m.exec(text)![1]!.split(",");
+  assertEquals(passedOver.sort(), Object.keys(connection).filter((name) => !known.includes(name)).sort());
+});
+
 Deno.test("No statement is compiled, whatever the planner thinks it costs and the server is set to do", async () => {
   await using database = await testDatabase();
   const name = new URL(database.url).pathname.slice(1);
