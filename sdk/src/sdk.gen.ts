@@ -69,7 +69,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Should it be sent requests?
      *
-     * Only the database is needed: without Redis everything still works.
+     * Only the database is needed, and that it has this release's migrations: without Redis everything still works.
      */
     public getReadiness<ThrowOnError extends boolean = false>(options?: Options<GetReadinessData, ThrowOnError>): RequestResult<GetReadinessResponses, GetReadinessErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<GetReadinessResponses, GetReadinessErrors, ThrowOnError>({ url: '/health/ready', ...options });

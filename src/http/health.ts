@@ -48,7 +48,8 @@ healthRoutes.openapi(
     path: "/health/ready",
     operationId: "getReadiness",
     summary: "Should it be sent requests?",
-    description: "Only the database is needed: without Redis everything still works.",
+    description:
+      "Only the database is needed, and that it has this release's migrations: without Redis everything still works.",
     responses: {
       200: json(Health, "Yes.", { status: "ok" }),
       503: json(Health, "Not now.", { status: "down" }),

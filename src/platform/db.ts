@@ -190,11 +190,6 @@ export async function pipelined<T extends readonly unknown[]>(
   return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 
-/** Rejects unless the database answers. */
-export async function ping(sql: Sql): Promise<void> {
-  await sql`select 1`;
-}
-
 /** Is the connection gone, or about to go (PostgreSQL said good-bye)? */
 function isConnectionLost(error: unknown): boolean {
   return /^(CONNECTION_|CONNECT_TIMEOUT|E(CONN|PIPE|TIMEDOUT|HOST|NET)|57P0|25P0[34])/.test(

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import { type Backlog, findBacklog, type ReaderLag } from "./backlog.ts";
 import type { Cache, CacheHealth } from "./cache.ts";
-import { ping, type Sql } from "./db.ts";
+import type { Sql } from "./db.ts";
 import { Recent, within } from "./recent.ts";
 
 const DATABASE_TIMEOUT_MS = 1000;
@@ -9,6 +9,11 @@ const KAFKA = { maxAgeMs: 10_000, timeoutMs: 3000 };
 const BACKLOG = { maxAgeMs: 5000, timeoutMs: 1500 };
 /** A worker looks after the queues every five seconds. */
 const WORKER_ALIVE_SECONDS = 30;
+/** What the last migration that this release needs is called in `schema_migrations`. */
+const LAST_MIGRATION = Array.from(
+  Deno.readDirSync(new URL("../../migrations/", import.meta.url)),
+  ({ name }) => name,
+).filter((name) => name.endsWith(".sql")).sort().at(-1)!.replace(".sql", "");
 
 /** How a process and what it depends on are doing. */
 export interface Health {
@@ -55,11 +60,13 @@ export class Vitals {
     return this.#backlog.get();
   }
 
-  /** Does the database answer within a second, and how fast? */
+  /** Does the database answer within a second, and how fast? To us it is down until it is migrated. */
   async database(): Promise<Health["dependencies"]["database"]> {
     const start = performance.now();
     try {
-      await within(ping(this.#sql), DATABASE_TIMEOUT_MS);
+      const look = this.#sql`select from schema_migrations where name = ${LAST_MIGRATION}`;
+      const [migrated] = await within(look, DATABASE_TIMEOUT_MS);
+      if (!migrated) return { status: "down" };
       return { status: "up", latency_ms: Math.round((performance.now() - start) * 10) / 10 };
     } catch {
       return { status: "down" };

@@ -65,3 +65,20 @@ Deno.test("However often health is asked for, the database is asked for the back
   await place(app, await app.user(), { [sku]: 1 });
   assertEquals(new Set(await Promise.all(Array.from({ length: 20 }, lag))), new Set([0]));
 });
+
+Deno.test("A process whose database lacks a migration is sent no requests until it has it", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const statuses = async () => {
+    const paths = ["/health", "/health/ready", "/health/detailed"];
+    return await Promise.all(paths.map(async (path) => (await app.request("GET", path)).status));
+  };
+  assertEquals(await statuses(), [200, 200, 200]);
+  const [last] = await sql`
+    delete from schema_migrations where name = (select max(name) from schema_migrations) returning id, name, run_on`;
+  assertEquals(await statuses(), [200, 503, 503]);
+  await sql`insert into schema_migrations ${sql(last as never)}`;
+  assertEquals(await statuses(), [200, 200, 200]);
+  await sql`alter table schema_migrations rename to gone`;
+  assertEquals(await statuses(), [200, 503, 503]);
+});
