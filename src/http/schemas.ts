@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { COUNTRIES } from "../config.ts";
 import { MAX_ENTRIES } from "../platform/entries.ts";
+import { LAST_TIME } from "../platform/made_within.ts";
 import { isCurrency } from "../platform/money.ts";
 
 /** Text that PostgreSQL and JSON can hold: no NUL, no half of a surrogate pair. Outer white space is cut off. */
@@ -46,7 +47,6 @@ export const Sku = z.string().regex(
 ).openapi({ description: "Stock keeping unit", example: "MUG-BLUE" });
 
 const FIRST_TIME = Date.parse("0000-01-01T00:00:00.000Z");
-const LAST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** In UTC, too, a time has a year of four digits: else no answer could hold it. */
 export const Timestamp = z.iso.datetime({

@@ -3,6 +3,8 @@ import { firstIdAt } from "./id.ts";
 
 /** A row's id (UUIDv7) and the time that it says it was made at are made for one request: they differ by less than this. */
 const SKEW_MS = 60_000;
+/** The last time that RFC 3339 has a form for: a year has four digits. */
+export const LAST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 
 /**
  * Rows made in a span of time, `created_from` ≤ t < `created_to`, as further conditions of a query: the time says it

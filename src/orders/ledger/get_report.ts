@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
 import { AppError } from "../../platform/errors.ts";
-import { boundMs } from "../../platform/made_within.ts";
+import { boundMs, LAST_TIME } from "../../platform/made_within.ts";
 import { balancesOf, totalOf } from "./double_entry.ts";
 import { sumAccounts } from "./queries.ts";
 import type { LedgerReportSchema, ReportQuery } from "./schemas.ts";
@@ -24,8 +24,6 @@ export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuer
     }),
   };
 }
-
-const LAST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** As lists take it: what was booked in the last millisecond of a day is before `23:59:59.999999`. */
 function boundOf(text: string): Date {

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { scanEvents } from "../../../src/events/queries.ts";
-import { transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { LogHorizon } from "../../../src/platform/log_horizon.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, patch, place } from "../../support/orders.ts";
+import { countingRows } from "../../support/rows_read.ts";
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
@@ -173,29 +173,12 @@ Deno.test("However much happened to one thing, a page of it looks at few events,
   const { id, first, last } = things[1]!;
   const aggregate = { type: "filler", id };
   for (const after of [0, first - 1, first, first + 3500, last - 1, last, last + 5]) {
-    const { events, looked } = await transaction(sql, async (tx) => {
-      const countLooks = async () => {
-        const [stat] = await tx<{ rows: number }[]>`
-          select idx_tup_fetch::int as rows from pg_stat_xact_user_tables where relname = 'events'`;
-        return stat!.rows;
-      };
-      const before = await countLooks();
-      const found = await scanEvents(tx as never, {
-        after,
-        upTo: last + 7000,
-        aggregate,
-        limit: 100,
-        scanLimit: 5000,
-      });
-      return {
-        events: found.events.map(({ position }) => position),
-        looked: await countLooks() - before,
-      };
-    });
+    const scan = { after, upTo: last + 7000, aggregate, limit: 100, scanLimit: 5000 };
+    const { result, rows } = await countingRows(sql, "events", (tx) => scanEvents(tx as never, scan));
     const expected = Array.from({ length: 100 }, (_, i) => Math.max(after + 1, first) + i)
       .filter((position) => position <= last);
-    assertEquals(events, expected, `after ${after}`);
-    assert(looked < 300, `${looked} events were looked at after ${after}`);
+    assertEquals(result.events.map(({ position }) => position), expected, `after ${after}`);
+    assert(rows < 300, `${rows} events were looked at after ${after}`);
   }
   const query = { aggregate_type: "inventory", aggregate_id: "MANY@default" };
   await sql`

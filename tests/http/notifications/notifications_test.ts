@@ -2,10 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { type OrderTemplate, sendNotification } from "../../../src/notifications/mod.ts";
 import { listNotificationRows } from "../../../src/notifications/queries.ts";
-import { transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, place } from "../../support/orders.ts";
+import { countingRows } from "../../support/rows_read.ts";
 
 const TEMPLATES: OrderTemplate[] = ["order_confirmed", "order_expired", "order_cancelled"];
 
@@ -92,17 +92,13 @@ Deno.test("The few mails that no server took, or that wait, are found without a 
     from generate_series(1, ${others}::int) n, lateral (
       select case when n <= 2 then 'failed' when n <= 5 then 'queued' else 'sent' end as status) given`;
   for (const [status, count] of [["failed", 2], ["queued", 3]] as const) {
-    await transaction(sql, async (tx) => {
-      const readSoFar = async () => {
-        const [row] = await tx<{ rows: number }[]>`
-          select idx_tup_fetch::int as rows from pg_stat_xact_user_tables where relname = 'notifications'`;
-        return row!.rows;
-      };
-      const before = await readSoFar();
-      assertEquals((await listNotificationRows(tx as never, { status, limit: 20 })).length, count);
-      const read = await readSoFar() - before;
-      assert(read < others / 10, `${read} rows were read for ${status}`);
-    });
+    const { result, rows } = await countingRows(
+      sql,
+      "notifications",
+      (tx) => listNotificationRows(tx as never, { status, limit: 20 }),
+    );
+    assertEquals(result.length, count);
+    assert(rows < others / 10, `${rows} rows were read for ${status}`);
   }
 });
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { listDeliveries } from "../../../src/webhooks/queries.ts";
 import { startTestApp } from "../../support/app.ts";
 import { ask, createEndpoint, LOCAL } from "./receiver.ts";
+import { countingRows } from "../../support/rows_read.ts";
 
 const URL = "http://127.0.0.1:9/hooks";
 const PATH = "/v1/webhook-endpoints";
@@ -188,16 +188,12 @@ Deno.test("The deliveries that failed, or wait, are found without a look at all 
     from generate_series(1, ${others}::int) n, lateral (
       select case when n <= 2 then 'failed' when n <= 5 then 'pending' else 'succeeded' end as status) given`;
   for (const [status, count] of [["failed", 2], ["pending", 3]] as const) {
-    await transaction(sql, async (tx) => {
-      const readSoFar = async () => {
-        const [row] = await tx<{ rows: number }[]>`
-          select idx_tup_fetch::int as rows from pg_stat_xact_user_tables where relname = 'webhook_deliveries'`;
-        return row!.rows;
-      };
-      const before = await readSoFar();
-      assertEquals((await listDeliveries(tx as never, { endpointId, status, limit: 20 })).length, count);
-      const read = await readSoFar() - before;
-      assert(read < others / 10, `${read} rows were read for ${status}`);
-    });
+    const { result, rows } = await countingRows(
+      sql,
+      "webhook_deliveries",
+      (tx) => listDeliveries(tx as never, { endpointId, status, limit: 20 }),
+    );
+    assertEquals(result.length, count);
+    assert(rows < others / 10, `${rows} rows were read for ${status}`);
   }
 });
