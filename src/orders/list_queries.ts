@@ -43,9 +43,13 @@ function isStatus(
   return status === undefined ? sql`` : sql`and ${column} = any(${sql.unsafe(`'{${status}}'`)}::text[])`;
 }
 
-/** The status whose index a list runs along, if it is one; how orders begin is left out of these indexes. */
+/**
+ * The status whose index a list runs along, if it is one; how orders begin is left out of these indexes. Orders that are
+ * paid and not sent have an index by id.
+ */
 function indexedStatus(sql: Sql, filter: ListOrders): Fragment | undefined {
   if (filter.user_id !== undefined || filter.sku !== undefined) return undefined;
+  if (filter.payment_status === "PAID" && filter.fulfilment_status === "UNFULFILLED") return undefined;
   if (filter.payment_status !== undefined && filter.payment_status !== "UNPAID") return sql`o.payment_status`;
   if (filter.fulfilment_status !== undefined && filter.fulfilment_status !== "UNFULFILLED") {
     return sql`o.fulfilment_status`;

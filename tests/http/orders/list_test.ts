@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { newId } from "../../../src/platform/id.ts";
+import { listOrderRows } from "../../../src/orders/list_queries.ts";
 import { ORDER_STATUSES } from "../../../src/orders/order.ts";
+import { newId } from "../../../src/platform/id.ts";
+import type { Sql } from "../../../src/platform/db.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, place } from "../../support/orders.ts";
+import { countingRows } from "../../support/rows_read.ts";
 
 const START = Date.parse("2026-01-01T00:00:00.000Z");
 const MINUTE_MS = 60_000;
@@ -242,6 +245,42 @@ Deno.test("Queries that make no sense are refused by name", async () => {
     assertEquals([status, body.errors[0].pointer], [422, `query/${name}`]);
   }
   for (const limit of [0, -1, 1.5, 1e9, "all", ""]) assertEquals((await list(staff, { limit })).status, 422);
+});
+
+Deno.test("The few orders that are still to be sent are a page away, whatever was paid and delivered since", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  const { id: user } = await app.user();
+  // The three oldest are under way; whoever went through what was paid from the newest on would meet them last.
+  await sql`
+    insert into orders (id, number, user_id, status, payment_status, fulfilment_status, currency, subtotal, total_price,
+                        ship_to, placed_by, placed_at, created_at, updated_at)
+    select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'OLD-' || n, ${user}, status, 'PAID',
+           fulfilment, 'EUR', 0, 0, '{}', 'system:test', now(), now(), now()
+    from generate_series(1, 5000) as n, lateral (select
+      case n when 1 then 'PAID' when 2 then 'PROCESSING' when 3 then 'SHIPPED' else 'DELIVERED' end as status,
+      case n when 1 then 'UNFULFILLED' when 2 then 'PARTIALLY_SHIPPED' when 3 then 'SHIPPED' else 'DELIVERED' end as fulfilment
+    ) as x`;
+  await sql`analyze orders`;
+  for (
+    const filter of [
+      { payment_status: "PAID", fulfilment_status: "UNFULFILLED" },
+      { payment_status: "PAID", fulfilment_status: "PARTIALLY_SHIPPED" },
+      { payment_status: "PAID", fulfilment_status: "SHIPPED" },
+      { payment_status: "PAID", status: "PAID" },
+      { payment_status: "PAID", status: "PROCESSING" },
+      { fulfilment_status: "DELIVERED", status: "SHIPPED" },
+    ] as const
+  ) {
+    for (const sort of ["-created_at", "created_at"] as const) {
+      const { rows } = await countingRows(
+        sql,
+        "orders",
+        (tx) => listOrderRows(tx as unknown as Sql, { ...filter, sort, limit: 20 }),
+      );
+      assert(rows <= 2, `${rows} rows were read for ${sort} ${JSON.stringify(filter)}`);
+    }
+  }
 });
 
 Deno.test("One user's orders are for him and for staff; anyone else gets 403", async () => {
