@@ -3,7 +3,7 @@ import type { Consignee } from "../consignees/mod.ts";
 import type { Order, OrderItem } from "../orders/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { decimalOf, formatAmount } from "../platform/money.ts";
-import { EU_MEMBERS } from "../trade/mod.ts";
+import { EU_TERRITORY } from "../trade/mod.ts";
 
 /** A commercial invoice as it is printed: every number is text already. */
 export interface Invoice {
@@ -139,7 +139,7 @@ function refuseIncomplete(
   }
   const { country } = order.ship_to;
   const isExport = country !== shipFromCountry &&
-    !(EU_MEMBERS.has(country) && EU_MEMBERS.has(shipFromCountry));
+    !(EU_TERRITORY.has(country) && EU_TERRITORY.has(shipFromCountry));
   if (isExport) {
     if (!seller.name) missing.push(absent("/seller/name", "The seller has no name here: set SELLER_NAME."));
     if (seller.addressLines.length === 0) {

@@ -8,7 +8,7 @@ import {
   tradeProduct,
   tradeSchedule,
 } from "../../tests/support/trade.ts";
-import { EU_MEMBERS } from "./customs_territory.ts";
+import { EU_TERRITORY } from "./customs_territory.ts";
 import type { DutyRate, ReferenceRate, TradeProduct } from "./facts.ts";
 import { landedCost } from "./landed_cost.ts";
 
@@ -92,9 +92,10 @@ Deno.test("No border is crossed at home, within a customs territory and within t
     return landedCost(askFor([tradeProduct("A")], { shipFrom }), tradeFacts({ schedule })).duty_total;
   };
   assertEquals([dutyFrom("XA", "XA"), dutyFrom("XA", "EU"), dutyFrom("CH", "CH")], [0, 0, 0]);
-  assertEquals([dutyFrom("DE", "EU"), dutyFrom("GR", "EU")], [0, 0]);
+  assertEquals([dutyFrom("DE", "EU"), dutyFrom("GR", "EU"), dutyFrom("MC", "EU")], [0, 0, 0]);
   assertEquals([dutyFrom("GB", "EU"), dutyFrom("CH", "EU"), dutyFrom("DE", "XA")], [150, 150, 150]);
-  assertEquals(EU_MEMBERS.size, 27);
+  // The 27 members, and Monaco.
+  assertEquals(EU_TERRITORY.size, 28);
 });
 
 Deno.test("At home tax is on goods and shipping and is collected at once, whatever an import would be", () => {

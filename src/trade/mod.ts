@@ -1,4 +1,4 @@
-export { EU_MEMBERS } from "./customs_territory.ts";
+export { EU_TERRITORY } from "./customs_territory.ts";
 export {
   exchangeRatesImported,
   hsCodeOverridden,
