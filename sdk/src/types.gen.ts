@@ -1192,7 +1192,7 @@ export type TradeScheduleSummary = {
      */
     currency: string;
     /**
-     * Between places of one territory there is no duty: `EU`, or the country itself
+     * Between places of one territory there is no duty: `EU`, or a country, mostly the destination
      */
     customs_territory: string;
     duty: {
@@ -1347,7 +1347,7 @@ export type ImportTradeSchedule = {
      */
     currency: string;
     /**
-     * Between places of one territory there is no duty: `EU`, or the country itself
+     * Between places of one territory there is no duty: `EU`, or a country, mostly the destination
      */
     customs_territory: string;
     duty: {
@@ -1496,7 +1496,7 @@ export type TradeSchedule = {
      */
     currency: string;
     /**
-     * Between places of one territory there is no duty: `EU`, or the country itself
+     * Between places of one territory there is no duty: `EU`, or a country, mostly the destination
      */
     customs_territory: string;
     duty: {

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { HsCode } from "../catalogue/mod.ts";
+import { COUNTRIES } from "../config.ts";
 import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 
@@ -76,7 +77,8 @@ export const TradeRulesSchema = z.strictObject({
   currency: Currency.openapi({ description: "What its thresholds and rates per kilogram are in" }),
   customs_territory: z.string().regex(/^[A-Z]{2,20}$/, "must be 2 to 20 capital letters, such as EU").openapi(
     {
-      description: "Between places of one territory there is no duty: `EU`, or the country itself",
+      description:
+        "Between places of one territory there is no duty: `EU`, or a country, mostly the destination",
       example: "EU",
     },
   ),
@@ -130,6 +132,11 @@ export const TradeRulesSchema = z.strictObject({
 /** A destination's schedule as staff import it. */
 export const ScheduleBody = z.strictObject({
   ...TradeRulesSchema.shape,
+  // A typing error would have goods from within the territory bear duty. What is stored already stays readable.
+  customs_territory: TradeRulesSchema.shape.customs_territory.refine(
+    (territory) => territory === "EU" || COUNTRIES.has(territory),
+    "must be EU or an ISO 3166-1 alpha-2 country code: who is in another union is not known here",
+  ),
   destination: Country,
   effective_from: Day,
   source: text(1, 1000).openapi({ description: "Where all this is said: a law, an address" }),
