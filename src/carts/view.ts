@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import type { TradeFacts } from "../trade/mod.ts";
+import { findRestrictions, type TradeFacts } from "../trade/mod.ts";
 import type { Cart, CartItem, CartProduct, Products } from "./cart.ts";
 import type { NewCartSchema, PricedCartSchema } from "./schemas.ts";
 
@@ -115,19 +115,10 @@ function findRestriction(
   trade: TradeFacts | undefined,
 ): Finding[] {
   if (destination === null || product?.status !== "active" || !trade?.schedule) return [];
-  const hsCode = trade.hsCodes[product.id] ?? product.hs_code ?? "";
-  const rules = trade.schedule.rules.restrictions.filter(({ hs_prefix, category }) =>
-    hs_prefix === null ? category === product.category : hsCode.startsWith(hs_prefix)
-  );
-  const rule = rules.find(({ verdict }) => verdict === "forbidden") ?? rules[0];
-  if (!rule) return [];
-  const { verdict, reason } = rule;
-  const what = verdict === "forbidden" ? "must not be sent" : "needs a licence to be sent";
-  return [{
-    code: "not_shippable",
-    message: `${product.sku} ${what} to ${destination}: ${reason}`,
-    destination,
-    verdict,
-    reason,
-  }];
+  const hsCode = trade.hsCodes[product.id] ?? product.hs_code;
+  const found = findRestrictions(product, hsCode, trade.schedule);
+  const restriction = found.find(({ rule }) => rule.verdict === "forbidden") ?? found[0];
+  if (!restriction) return [];
+  const { message, rule: { verdict, reason } } = restriction;
+  return [{ code: "not_shippable", message, destination, verdict, reason }];
 }

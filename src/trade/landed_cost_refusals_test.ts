@@ -92,6 +92,30 @@ Deno.test("Forbidden and licensed goods are refused by code or category, with th
   assertEquals(reasons(askFor([knife], { shipFrom: "XA" }), facts), ["/items/0 restricted"]);
 });
 
+Deno.test("Goods whose code is too short to tell whether they are restricted are refused until somebody says more", () => {
+  const restrictions = [
+    { hs_prefix: "69120025", category: null, verdict: "forbidden" as const, reason: "No lead glaze." },
+  ];
+  const facts = (code?: string) =>
+    tradeFacts({
+      schedule: tradeSchedule({ rules: { restrictions } }),
+      hsCodes: code === undefined ? {} : { "id of MUG": code },
+    });
+  const ask = askFor([tradeProduct("MUG", { hs_code: "691200" })]);
+  const [error, ...others] = refusal(ask, facts()).errors;
+  assertEquals([error!.code, error!.verdict, others], ["restricted", "forbidden", []]);
+  assertEquals(
+    error!.message,
+    "MUG, whose HS code 691200 is too short to tell for sure, so staff set a longer one, must not be sent to XA: " +
+      "No lead glaze.",
+  );
+  assertEquals(reasons(ask, facts("6912002510")), ["/items/0 restricted"]);
+  assertEquals(landedCost(ask, facts("69120023")).total_price, 1980);
+  // At home no code is asked for, and what has none is not refused for it.
+  const atHome = askFor([tradeProduct("MUG", { hs_code: null })], { shipFrom: "XA" });
+  assertEquals(landedCost(atHome, facts()).duty_total, 0);
+});
+
 Deno.test("Shipping that cannot be had is refused with what can: to there, and for this weight", () => {
   const facts = tradeFacts({
     shippingOptions: [

@@ -12,4 +12,5 @@ export { landedCost } from "./landed_cost.ts";
 export { listSchedules } from "./list_schedules.ts";
 export { putShippingOption } from "./shipping_options/put_shipping_option.ts";
 export { readTradeFacts } from "./read_trade_facts.ts";
+export { findRestrictions } from "./restrictions.ts";
 export { ExplanationSchema, ScheduleBody, ShippingOptionBody } from "./schemas.ts";

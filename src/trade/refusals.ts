@@ -1,5 +1,6 @@
 import { AppError, type FieldError } from "../platform/errors.ts";
 import type { Schedule, TradeProduct } from "./facts.ts";
+import { findRestrictions } from "./restrictions.ts";
 
 /** @returns the error that names every reason why no price can be promised */
 export function quoteRefused(errors: FieldError[]): AppError {
@@ -61,25 +62,22 @@ export function missingFacts(
 /** Each rule of the destination that keeps these goods out, or lets them in with a licence only. */
 export function restrictions(
   index: number,
-  { sku, category }: TradeProduct,
+  product: TradeProduct,
   hsCode: string | null,
-  { rules, destination, source }: Schedule,
+  schedule: Schedule,
 ): FieldError[] {
-  return rules.restrictions
-    .filter((rule) =>
-      rule.hs_prefix === null ? rule.category === category : (hsCode ?? "").startsWith(rule.hs_prefix)
-    )
-    .map(({ verdict, reason, hs_prefix, category }) => ({
+  return findRestrictions(product, hsCode, schedule).map(({ rule, message }) => {
+    const { verdict, reason, hs_prefix, category } = rule;
+    return {
       pointer: `/items/${index}`,
       code: "restricted",
-      message: verdict === "forbidden"
-        ? `${sku} must not be sent to ${destination}: ${reason}`
-        : `${sku} needs a licence to be sent to ${destination}: ${reason}`,
-      sku,
+      message,
+      sku: product.sku,
       verdict,
       reason,
-      rule: { hs_prefix, category, source },
-    }));
+      rule: { hs_prefix, category, source: schedule.source },
+    };
+  });
 }
 
 /** The schedule is silent about these goods, and a promise needs a rate. */

@@ -189,6 +189,10 @@ Deno.test("What the destination's rules in force keep out, by HS code or categor
     [seeds.sku, mug.sku],
     "the destination's own code counts",
   );
+  // Six digits do not tell whether eight are meant: a quote is refused, and the cart says so as well.
+  await addSchedule(app, "CH", "2020-01-01", [{ ...byHs("forbidden"), hs_prefix: "82119200" }]);
+  const { body: { problems: [problem, ...others] } } = await guest.patch(cart.id, { destination: "CH" });
+  assertEquals([problem.sku, problem.code, others], [knife.sku, "not_shippable", []]);
 });
 
 Deno.test("A SKU that is called like what every JavaScript object has is in stock and short like any other", async () => {
