@@ -2,9 +2,14 @@ import { data as currencies } from "currency-codes";
 
 /** Codes of ISO 4217 that stand for no money: for tests, and for transactions without any. */
 const NO_MONEY = ["XTS", "XXX"];
-const DIGITS = new Map(
-  currencies.filter(({ code }) => !NO_MONEY.includes(code)).map(({ code, digits }) => [code, digits]),
-);
+/** In the standard, but not in the package: the Caribbean guilder took the place of ANG on 31 March 2025. */
+const NEWER: [code: string, digits: number][] = [["XCG", 2]];
+const DIGITS = new Map([
+  ...currencies.filter(({ code }) => !NO_MONEY.includes(code)).map(({ code, digits }) =>
+    [code, digits] as const
+  ),
+  ...NEWER,
+]);
 
 /**
  * The most that an order may cost, in minor units: ten billion euros, say. Sums over thousands of such orders are still

@@ -21,6 +21,7 @@ const positive = fc.bigInt({ min: 1n, max: 10n ** 12n });
 Deno.test("Currencies have the minor units of ISO 4217, and nothing else is a currency", () => {
   assertEquals(["EUR", "JPY", "KWD", "KRW", "CHF"].map(currencyDigits), [2, 0, 3, 0, 2]);
   assertEquals(["EUR", "eur", "XYZ", ""].map(isCurrency), [true, false, false, false]);
+  assertEquals(currencyDigits("XCG"), 2, "of Curaçao and Sint Maarten since 31 March 2025");
   assertEquals(["XXX", "XTS"].map(isCurrency), [false, false], "codes that stand for no money");
   for (const code of ["eur", "XYZ", "", "XXX"]) assertThrows(() => currencyDigits(code), RangeError);
 });
