@@ -3,7 +3,10 @@ import type { ExplanationEntry, ReferenceRate } from "./facts.ts";
 
 export type Exchange = NonNullable<ExplanationEntry["exchange"]>;
 
-/** As many digits of a cross rate as are told; it is applied in full. */
+/**
+ * As many decimals of a cross rate are told, and as many digits that say something: of a rupiah's rate in dinars twelve
+ * decimals are eight digits, and whoever checked a price by them got another. It is applied in full.
+ */
 const TOLD_DIGITS = 12;
 
 /** An exact amount in minor units of the currency asked for, and the exchange that it took, if any. */
@@ -40,8 +43,13 @@ function describe(from: EuroRate | ReferenceRate, to: EuroRate | ReferenceRate):
   return {
     from: from.currency,
     to: to.currency,
-    rate: formatDecimal(crossRate(from, to), TOLD_DIGITS),
+    rate: told(crossRate(from, to)),
     as_of: published.map(({ as_of }) => as_of).sort()[0]!,
     source: [...new Set(published.map(({ source }) => source))].join("; "),
   };
+}
+
+function told(rate: Rational): string {
+  const idle = Math.max(0, String(rate.d / rate.n).length - 1);
+  return formatDecimal(rate, TOLD_DIGITS + idle);
 }

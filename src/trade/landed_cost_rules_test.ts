@@ -8,6 +8,7 @@ import {
   tradeProduct,
   tradeSchedule,
 } from "../../tests/support/trade.ts";
+import { multiply, parseDecimal, roundHalfEven } from "../platform/money.ts";
 import { EU_TERRITORY } from "./customs_territory.ts";
 import type { DutyRate, ReferenceRate, TradeProduct } from "./facts.ts";
 import { landedCost } from "./landed_cost.ts";
@@ -209,6 +210,19 @@ Deno.test("A cross rate is told with the older of its two days and both sources"
     as_of: "2025-12-30",
     source: "ECB; Bank of Kuwait",
   }]);
+});
+
+Deno.test("A price can be worked out again by the rate that is told of a currency of which many make one of another", () => {
+  const rates = [rate("IDR", "17007.66"), rate("KWD", "0.3365")];
+  const input = askFor([tradeProduct("A", { prices: { IDR: 614_300_000 } })], { currency: "KWD" });
+  const { unit_price } = landedCost(input, tradeFacts({ rates })).lines[0]!;
+  const { rate: told } = landedCost(input, tradeFacts({ rates })).explanation[0]!.exchange!;
+  // By the 0.000019785203 of twelve decimals it was 121.541 KWD.
+  assertEquals(
+    roundHalfEven(multiply(parseDecimal(told), { n: 614_300_000n * 10n, d: 1n })),
+    BigInt(unit_price),
+  );
+  assertEquals([unit_price, told], [121_540, "0.0000197852026675"]);
 });
 
 Deno.test("Shipping of free goods is split by weight, and of such as weigh nothing by quantity", () => {
