@@ -1,5 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { exampleRates, exampleSchedule } from "../../tests/support/example_trade.ts";
+import { shippingOption, tradeProduct } from "../../tests/support/trade.ts";
 import { AppError } from "../platform/errors.ts";
+import { landedCost } from "../trade/mod.ts";
+import { EXAMPLE_QUOTE } from "./example.ts";
 import { destinationOf, type QuotedCart } from "./quote.ts";
 
 const CART: QuotedCart = {
@@ -29,4 +33,27 @@ Deno.test("A quote is for the destination that it is asked for, else for the car
     code: "required",
     message: "the destination is needed, as the cart has none",
   }]);
+});
+
+Deno.test("The document's example of a quote is what the example schedule makes of its goods", () => {
+  const { ship_from: shipFrom, destination, currency, incoterm, lines: [line], shipping } = EXAMPLE_QUOTE;
+  const { product_id: id, name, sku, hs_code, country_of_origin, weight_grams, quantity } = line!;
+  const product = tradeProduct(sku, {
+    ...{ id, name, hs_code, country_of_origin, weight_grams },
+    prices: { EUR: line!.unit_price },
+  });
+  const schedule = { ...exampleSchedule(destination), source: EXAMPLE_QUOTE.explanation.at(-1)!.source! };
+  const option = shippingOption(shipping.code, {
+    name: shipping.name,
+    carrier: "DHL",
+    countries: [destination],
+    bands: [{ up_to_grams: 5000, price: 1500 }],
+  });
+  const input = {
+    ...{ shipFrom, destination, currency, incoterm },
+    shippingOption: shipping.code,
+    lines: [{ product, quantity }],
+  };
+  const facts = { schedule, rates: exampleRates(), hsCodes: {}, shippingOptions: [option] };
+  assertEquals({ ...EXAMPLE_QUOTE, ...landedCost(input, facts) }, EXAMPLE_QUOTE);
 });

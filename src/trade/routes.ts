@@ -90,7 +90,7 @@ const HS_CODE = {
   product_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   sku: "MUG-BLUE",
   destination: "US",
-  hs_code: "6912003500",
+  hs_code: "6912004400",
   updated_at: "2026-01-31T12:00:00.000Z",
 };
 
@@ -289,7 +289,7 @@ tradeRoutes.openapi(
     description: "For quotes from now on, instead of the product's own code.",
     request: {
       params: HsCodeParam,
-      body: json(HsCodeBody, "The code.", { hs_code: "6912.00.35.00" }),
+      body: json(HsCodeBody, "The code.", { hs_code: "6912.00.44.00" }),
     },
     responses: { 200: json(HsCodeSchema, "The code.", HS_CODE) },
   }),
