@@ -926,7 +926,7 @@ export type CreateProduct = {
     description?: string | null;
     category?: string | null;
     /**
-     * One price for each currency; the list replaces the one before
+     * One price for each currency, without the tax and duty that schedules add; the list replaces the one before
      */
     prices?: Array<Price> | null;
     /**
@@ -966,7 +966,7 @@ export type ChangeProduct = {
     description?: string | null;
     category?: string | null;
     /**
-     * One price for each currency; the list replaces the one before
+     * One price for each currency, without the tax and duty that schedules add; the list replaces the one before
      */
     prices?: Array<Price> | null;
     /**

@@ -60,7 +60,10 @@ const Prices = z.array(PriceSchema).max(MAX_PRICES).superRefine((prices, context
       });
     }
   });
-}).openapi({ description: "One price for each currency; the list replaces the one before" });
+}).openapi({
+  description:
+    "One price for each currency, without the tax and duty that schedules add; the list replaces the one before",
+});
 
 export const AttributeKey = z.string().regex(
   /^[\p{L}\p{N}][\p{L}\p{N} _.:/-]{0,63}$/u,
