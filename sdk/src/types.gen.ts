@@ -617,7 +617,7 @@ export type Refund = {
      */
     currency: string;
     /**
-     * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
+     * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of an order that is cancelled or has expired when it succeeds all of it was, and the parts are 0
      */
     amount: number;
     /**
@@ -689,7 +689,7 @@ export type Return = {
          */
         currency: string;
         /**
-         * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of a cancelled or expired order all of it was, and the parts are 0
+         * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of an order that is cancelled or has expired when it succeeds all of it was, and the parts are 0
          */
         amount: number;
     } | null;

@@ -51,6 +51,12 @@ export function takenParts(order: Pick<Order, "status">, refund: Refund): Refund
   return { goods, shipping, duty, tax };
 }
 
+/** The refund as it is booked: of an order that has ended meanwhile nothing of it is taken off the sale. */
+export function asTaken(order: Pick<Order, "status">, refund: Refund): Refund {
+  const { goods, shipping, duty, tax } = takenParts(order, refund);
+  return { ...refund, goods_amount: goods, shipping_amount: shipping, duty_amount: duty, tax_amount: tax };
+}
+
 /** What of a refund is owed to the customer anyway. */
 export function owedPart(order: Pick<Order, "status">, refund: Refund): number {
   const parts = takenParts(order, refund);

@@ -74,9 +74,11 @@ export async function postponeRefund(sql: Sql, { id, version, next_attempt_at }:
 export async function updateRefund(tx: Tx, refund: Refund): Promise<void> {
   const { id, status, provider_reference, failure_message, attempts, next_attempt_at, version, updated_at } =
     refund;
+  const { goods_amount, shipping_amount, duty_amount, tax_amount } = refund;
   await tx`
     update refunds
-    set status = ${status}, provider_reference = ${provider_reference}, failure_message = ${failure_message},
+    set goods_amount = ${goods_amount}, shipping_amount = ${shipping_amount}, duty_amount = ${duty_amount},
+        tax_amount = ${tax_amount}, status = ${status}, provider_reference = ${provider_reference}, failure_message = ${failure_message},
         attempts = ${attempts}, next_attempt_at = ${next_attempt_at}, version = ${version}, updated_at = ${updated_at}
     where id = ${id}`;
 }

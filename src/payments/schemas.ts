@@ -116,7 +116,7 @@ export const RefundSchema = z.object({
   amount: Amount.openapi({
     description:
       "All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the " +
-      "customer anyway. Of a cancelled or expired order all of it was, and the parts are 0",
+      "customer anyway. Of an order that is cancelled or has expired when it succeeds all of it was, and the parts are 0",
   }),
   goods_amount: Amount.openapi({
     description: "What of it is taken off the goods sold, net of duty and tax",

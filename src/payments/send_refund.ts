@@ -17,7 +17,7 @@ import { noteWebhook } from "./note_webhook.ts";
 import { paymentView, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { findPayment, lockPayments, updatePayments } from "./queries.ts";
-import { nextAttempt, type Refund, takenParts } from "./refund.ts";
+import { asTaken, nextAttempt, type Refund, takenParts } from "./refund.ts";
 import { lockFollowers, lockRefund, updateRefund } from "./refund_queries.ts";
 
 /** What a provider said of a refund. */
@@ -118,8 +118,9 @@ export async function settleRefund(
 ): Promise<Refund> {
   const now = ctx.clock.now();
   const attempts = before.attempts + 1;
+  const succeeded = said.status === "succeeded";
   const refund: Refund = {
-    ...before,
+    ...succeeded ? asTaken(order, before) : before,
     status: said.status,
     attempts,
     provider_reference: said.reference ?? before.provider_reference,
@@ -130,7 +131,6 @@ export async function settleRefund(
   };
   await updateRefund(tx, refund);
   if (refund.status === "pending") return refund;
-  const succeeded = refund.status === "succeeded";
   if (payment) {
     await updatePayments(tx, [{
       ...payment,

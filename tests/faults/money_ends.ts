@@ -26,6 +26,8 @@ interface EndedPayment extends
 interface EndedRefund extends Pick<Refund, "status" | "amount" | "reason" | "failure_message"> {
   /** The status that its last event says. */
   told: string;
+  /** Is what it says it took off the sale what the ledger says? False too for one that the ledger does not know. */
+  is_as_booked: boolean;
 }
 
 /** How an order stands when nothing is under way any more. */
@@ -93,6 +95,10 @@ const WRONGS: readonly [finding: string, isSo: (end: End) => boolean][] = [
     "A refund is not as its last event tells.",
     ({ refunds }) => refunds.some(({ status, told }) => told !== status),
   ],
+  [
+    "A refund is not as it was booked.",
+    ({ refunds }) => refunds.some(({ status, is_as_booked }) => status === "succeeded" && !is_as_booked),
+  ],
 ];
 
 /** What is wrong with it. */
@@ -134,7 +140,12 @@ async function listPayments({ deps: { sql } }: PaidShop["app"], orderId: string)
 
 async function listRefunds({ deps: { sql } }: PaidShop["app"], orderId: string) {
   return await sql<EndedRefund[]>`
-    select r.status, r.amount, r.reason, r.failure_message, last.data->>'status' as told
+    select r.status, r.amount, r.reason, r.failure_message, last.data->>'status' as told,
+           exists (
+             select from ledger l
+             where l.refund_id = r.id and (-l.cash_at_provider, l.refunds, l.shipping, l.duty, l.tax)
+               = (r.amount, r.goods_amount, r.shipping_amount, r.duty_amount, r.tax_amount)
+           ) as is_as_booked
     from refunds r
     left join lateral (
       select data from events where aggregate_type = 'refund' and aggregate_id = r.id::text

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { TestApp, TestUser } from "../../support/app.ts";
-import { assertBooksBalance, levelOf, patch, read } from "../../support/orders.ts";
+import { assertBooksBalance, eventsOf, levelOf, patch, read } from "../../support/orders.ts";
 import {
   assertBankAgrees,
   expire,
@@ -137,6 +137,32 @@ Deno.test("Of a partly refunded order that is cancelled the provider gives back 
   assertEquals(await standing(app, user, order.id), ["CANCELLED", "REFUNDED", TOTAL, TOTAL, 0]);
   assertEquals(await balances(app, user, order.id), {});
   await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A refund that ends after its order was cancelled takes nothing off the sale any more, and refund, event and ledger say so alike", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut, pass } = shop;
+  const { order } = await checkOut("tok_refund_fails");
+  const items = [{ line: 1, quantity: 1 }];
+  const { body: begun } = await tryToRefund(app, staff, order.id, { items });
+  assertEquals([begun.status, begun.amount, begun.goods_amount], ["pending", 1999, 1499]);
+  assertEquals((await patch(app, staff, order.id, { status: "CANCELLED" })).status, 200);
+  for (let attempt = 2; attempt <= 3; attempt++) {
+    await pass(5 * MINUTE_MS);
+    await sweep(app);
+  }
+  const [refund] = await refundsOf(app, user, order.id);
+  const { id, status, amount, goods_amount, shipping_amount, duty_amount, tax_amount } = refund;
+  assertEquals([id, status, amount, refund.items], [begun.id, "succeeded", 1999, items]);
+  assertEquals([goods_amount, shipping_amount, duty_amount, tax_amount], [0, 0, 0, 0]);
+  assertEquals((await eventsOf(app, "refund", id)).at(-1)!.data, refund);
+  const { body: books } = await app.request("GET", `/v1/orders/${order.id}/ledger`, { token: user.token });
+  const booked = books.transactions.find(({ refund_id }: { refund_id: string }) => refund_id === id);
+  assertEquals(booked.entries, [
+    { account: "receivable", debit: 1999, credit: 0 },
+    { account: "cash_at_provider", debit: 0, credit: 1999 },
+  ]);
   await assertBooksBalance(app.deps.sql);
 });
 
