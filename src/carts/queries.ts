@@ -274,6 +274,8 @@ function bySku(products: CartProduct[]): Products {
  * still open and as they were at that version; of several orders for one cart, one gets it.
  */
 export function closeCarts(sql: Sql): Fragment {
+  // PostgreSQL's own JSON has no Z, and no milliseconds where they are 0.
+  const asTold = (time: Fragment) => sql`to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   return sql`
     closed as (
       update carts c set status = 'checked_out', order_id = x.order_id, version = c.version + 1, updated_at = x.at
@@ -289,8 +291,9 @@ export function closeCarts(sql: Sql): Fragment {
              jsonb_build_object(
                'id', id, 'user_id', user_id, 'status', status, 'currency', currency, 'destination', destination,
                'items', items, 'note', note, 'coupon_code', coupon_code, 'metadata', metadata, 'order_id', order_id,
-               'merged_into', merged_into, 'version', version, 'created_at', created_at, 'updated_at', updated_at,
-               'expires_at', expires_at, 'changes', jsonb_build_object(
+               'merged_into', merged_into, 'version', version, 'created_at', ${asTold(sql`created_at`)},
+               'updated_at', ${asTold(sql`updated_at`)}, 'expires_at', ${asTold(sql`expires_at`)},
+               'changes', jsonb_build_object(
                  'status', jsonb_build_object('from', 'open', 'to', status),
                  'order_id', jsonb_build_object('from', null, 'to', order_id))),
              updated_at

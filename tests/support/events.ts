@@ -3,6 +3,8 @@ import { EVENT_TYPES } from "../../src/events/mod.ts";
 import { type Sql, transaction, type Tx } from "../../src/platform/db.ts";
 
 const CHUNK = 1000;
+/** UTC, to the millisecond. */
+const TOLD_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /**
  * Fails the test if the log holds an event of no registered type, of another shape than its type and version say, or
@@ -35,6 +37,7 @@ export async function assertEventsValid(sql: Sql): Promise<Record<string, number
       const parsed = registered.schema.safeParse(event.data);
       assert(parsed.success, `${what} is not of its shape: ${JSON.stringify(parsed.error?.issues)}`);
       assertEquals(parsed.data, event.data, `${what} holds more than its shape says`);
+      for (const time of timesIn(event.data)) assert(TOLD_TIME.test(time), `${what} tells a time as ${time}`);
       const aggregate = `${event.aggregate_type} ${event.aggregate_id}`;
       const turn = turns.get(aggregate);
       if (turn !== undefined) assertEquals(event.sequence, turn + 1, `${what}: the turn of ${aggregate}`);
@@ -44,6 +47,12 @@ export async function assertEventsValid(sql: Sql): Promise<Record<string, number
     if (events.length < CHUNK) return counts;
     after = events.at(-1)!.position;
   }
+}
+
+/** All texts in it that begin as a time does. */
+function timesIn(data: unknown): string[] {
+  if (typeof data === "string") return /^\d{4}-\d\d-\d\dT/.test(data) ? [data] : [];
+  return typeof data === "object" && data !== null ? Object.values(data).flatMap(timesIn) : [];
 }
 
 /** Does with the log what nobody may: no trigger is in the way of `work`. */

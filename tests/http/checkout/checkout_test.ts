@@ -61,10 +61,12 @@ Deno.test("Checkout charges what the quote said, to the minor unit, and every am
   assertEquals([after.body.status, after.body.order_id], ["used", order.id]);
   const cart = await app.request("GET", `/v1/carts/${quote.cart_id}`, { token: user.token });
   assertEquals([cart.body.status, cart.body.order_id], ["checked_out", order.id]);
-  assertEquals((await eventsOf(app, "cart", quote.cart_id)).map(({ type }) => type), [
-    "cart.created",
-    "cart.checked_out",
-  ]);
+  const told = await eventsOf(app, "cart", quote.cart_id);
+  assertEquals(told.map(({ type }) => type), ["cart.created", "cart.checked_out"]);
+  const { changes, ...closed } = told[1]!.data;
+  assertEquals(Object.keys(changes).toSorted(), ["order_id", "status"]);
+  const listed = await app.request("GET", "/v1/carts?status=checked_out", { token: user.token });
+  assertEquals(closed, listed.body.data[0], "to the last millisecond and Z");
   assertEquals((await eventsOf(app, "payment", payment.id)).map(({ type }) => type), [
     "payment.created",
     "payment.captured",
