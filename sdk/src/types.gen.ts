@@ -569,7 +569,7 @@ export type Payment = {
      */
     amount_captured: number;
     /**
-     * Refunds under way
+     * Refunds under way. The refunds' own events tell when it changes: the payment has neither an event nor a new version of it
      */
     amount_refunding: number;
     /**
@@ -647,6 +647,9 @@ export type Refund = {
      * Of the last attempt
      */
     failure_message: string | null;
+    /**
+     * How often the provider was asked. While it does not answer no event tells of that
+     */
     attempts: number;
     next_attempt_at: string | null;
     version: number;
@@ -10612,6 +10615,9 @@ export type UserUpdatedWebhookPayload = {
          */
         request_id?: string | null;
         data: User & {
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -10716,6 +10722,9 @@ export type ProductUpdatedWebhookPayload = {
          */
         request_id?: string | null;
         data: Product & {
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -10777,10 +10786,16 @@ export type InventoryUpdatedWebhookPayload = {
             reserved: number;
             available: number;
             low_stock_threshold: number | null;
+            /**
+             * Of movement, or `threshold` where only that changed
+             */
             kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment' | 'threshold';
             on_hand_delta: number;
             reserved_delta: number;
             order_id: string | null;
+            /**
+             * The quote that it holds stock for, or frees it of; left out in events from before there were quotes
+             */
             quote_id?: string | null;
         };
     };
@@ -11123,6 +11138,9 @@ export type CartUpdatedWebhookPayload = {
              * Left alone until then, it expires; each change moves it
              */
             expires_at: string;
+            /**
+             * What changed, field by field; a line as `items/<sku>`, null where it was not there or is not any more. New lines stand at the end
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -11178,6 +11196,9 @@ export type CartMergedWebhookPayload = {
          */
         request_id?: string | null;
         data: StoredCart & {
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -11233,6 +11254,9 @@ export type CartExpiredWebhookPayload = {
          */
         request_id?: string | null;
         data: StoredCart & {
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -11288,6 +11312,9 @@ export type CartCheckedOutWebhookPayload = {
          */
         request_id?: string | null;
         data: StoredCart & {
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -11497,6 +11524,9 @@ export type OrderUpdatedWebhookPayload = {
                 line: number;
                 quantity: number;
             }>;
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -11653,6 +11683,9 @@ export type OrderCancelledWebhookPayload = {
                 line: number;
                 quantity: number;
             }>;
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -11809,6 +11842,9 @@ export type OrderExpiredWebhookPayload = {
                 line: number;
                 quantity: number;
             }>;
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;
@@ -11967,6 +12003,9 @@ export type ShipmentUpdatedWebhookPayload = {
          */
         request_id?: string | null;
         data: Shipment & {
+            /**
+             * What changed, field by field
+             */
             changes: {
                 [key: string]: {
                     from?: unknown;

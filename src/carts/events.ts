@@ -14,7 +14,13 @@ export const cartUpdated = defineEvent(
   1,
   "cart",
   "A cart changed.",
-  CartSchema.omit({ items: true }).extend({ changes: ChangesSchema }),
+  CartSchema.omit({ items: true }).extend({
+    changes: ChangesSchema.openapi({
+      description:
+        "What changed, field by field; a line as `items/<sku>`, null where it was not there or is not any more. New lines " +
+        "stand at the end",
+    }),
+  }),
 );
 
 /** The whole cart as it ended. */

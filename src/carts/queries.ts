@@ -275,7 +275,8 @@ function bySku(products: CartProduct[]): Products {
  */
 export function closeCarts(sql: Sql): Fragment {
   // PostgreSQL's own JSON has no Z, and no milliseconds where they are 0.
-  const asTold = (time: Fragment) => sql`to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+  const asTold = (time: Fragment) =>
+    sql`to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   return sql`
     closed as (
       update carts c set status = 'checked_out', order_id = x.order_id, version = c.version + 1, updated_at = x.at

@@ -22,7 +22,8 @@ const DESCRIPTION = `Every change in Waybill is an event, published in the trans
 \`ce_sequence\` counts them 1, 2, 3 …
 **Payloads** are JSON, in the shape of \`ce_type\` and \`ce_dataversion\`. New fields may be added to a version; ignore
 those that you do not know.
-The same events are told by \`GET /v1/events\`, webhooks and the live streams, with the same ids.`;
+The same events are told by \`GET /v1/events\`, webhooks and the live streams, with the same ids. What a field means
+stands in \`/openapi.json\`, where each type is one of the \`webhooks\`: what is \`data.data\` there is the payload here.`;
 
 const text = (description: string, more: object = {}) => ({ type: "string", description, ...more });
 

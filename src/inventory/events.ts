@@ -7,7 +7,7 @@ export const inventoryUpdated = defineEvent(
   "inventory.updated",
   1,
   "inventory",
-  "What is on hand or reserved of a SKU at a location changed.",
+  "What is on hand or reserved of a SKU at a location changed, or its threshold. The `sequence` is the level's version.",
   z.object({
     sku: z.string(),
     location: z.string(),
@@ -15,13 +15,17 @@ export const inventoryUpdated = defineEvent(
     reserved: z.int(),
     available: z.int(),
     low_stock_threshold: z.int().nullable(),
-    /** The kind of movement, or `threshold` where only that changed. */
-    kind: z.enum(["receipt", "adjustment", "return", "reservation", "release", "shipment", "threshold"]),
+    kind: z.enum(["receipt", "adjustment", "return", "reservation", "release", "shipment", "threshold"])
+      .openapi({
+        description: "Of movement, or `threshold` where only that changed",
+      }),
     on_hand_delta: z.int(),
     reserved_delta: z.int(),
     order_id: z.uuid().nullable(),
-    /** The quote that holds or frees it; left out in events from before there were quotes. */
-    quote_id: z.uuid().nullable().optional(),
+    quote_id: z.uuid().nullable().optional().openapi({
+      description:
+        "The quote that it holds stock for, or frees it of; left out in events from before there were quotes",
+    }),
   }),
 );
 

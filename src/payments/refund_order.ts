@@ -130,7 +130,6 @@ async function reserveRefund(
     await updatePayments(tx, [{
       ...payment,
       amount_refunding: payment.amount_refunding + refund.amount,
-      updated_at: refund.updated_at,
     }]);
   }
   await appendEvents(tx, ctx, [{

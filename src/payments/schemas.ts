@@ -53,7 +53,10 @@ export const PaymentSchema = z.object({
   capture_method: z.enum(["automatic", "manual"]),
   amount_authorised: Amount.openapi({ description: "Reserved, captured or not" }),
   amount_captured: Amount,
-  amount_refunding: Amount.openapi({ description: "Refunds under way" }),
+  amount_refunding: Amount.openapi({
+    description:
+      "Refunds under way. The refunds' own events tell when it changes: the payment has neither an event nor a new version of it",
+  }),
   amount_refunded: Amount,
   provider_reference: z.string().nullable().openapi({ description: "What the provider calls it" }),
   redirect_url: z.string().nullable().openapi({
@@ -129,7 +132,9 @@ export const RefundSchema = z.object({
   status: z.enum(REFUND_STATUSES).openapi({ description: "pending: the provider is asked until it answers" }),
   provider_reference: z.string().nullable(),
   failure_message: z.string().nullable().openapi({ description: "Of the last attempt" }),
-  attempts: z.int(),
+  attempts: z.int().openapi({
+    description: "How often the provider was asked. While it does not answer no event tells of that",
+  }),
   next_attempt_at: Timestamp.nullable(),
   version: z.int(),
   created_at: Timestamp,

@@ -136,8 +136,7 @@ export async function settleRefund(
       ...payment,
       amount_refunding: payment.amount_refunding - refund.amount,
       amount_refunded: payment.amount_refunded + (succeeded ? refund.amount : 0),
-      version: payment.version + (succeeded ? 1 : 0),
-      updated_at: now.toISOString(),
+      ...succeeded && { version: payment.version + 1, updated_at: refund.updated_at },
     }]);
   }
   if (succeeded) {

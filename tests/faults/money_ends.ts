@@ -16,6 +16,8 @@ interface EndedPayment extends
     | "amount_refunded"
     | "amount_refunding"
     | "check_at"
+    | "version"
+    | "updated_at"
   > {
   /** Its status at the bank; failed where that never heard of it. */
   at_bank: string;
@@ -45,8 +47,9 @@ function givable({ payments }: End): number {
     .reduce((sum, each) => sum + each.amount_captured - each.amount_refunded, 0);
 }
 
-function standingOf({ status, amount_captured, amount_refunded }: EndedPayment): string {
-  return `${status} ${amount_captured} ${amount_refunded}`;
+function standingOf(payment: EndedPayment): string {
+  const { status, amount_captured, amount_refunded, version, updated_at } = payment;
+  return `${status} ${amount_captured} ${amount_refunded} ${version} ${updated_at}`;
 }
 
 /** A charge that is let go of after a part was captured is that part to us. */
@@ -127,8 +130,9 @@ export async function endOf({ app, user }: PaidShop, id: string): Promise<End> {
 async function listPayments({ deps: { sql } }: PaidShop["app"], orderId: string) {
   return await sql<EndedPayment[]>`
     select p.status, p.payment_method, p.amount, p.amount_authorised, p.amount_captured, p.amount_refunded,
-           p.amount_refunding, p.check_at, coalesce(c.status, 'failed') as at_bank,
-           concat_ws(' ', last.data->>'status', last.data->>'amount_captured', last.data->>'amount_refunded') as told
+           p.amount_refunding, p.check_at, p.version, p.updated_at, coalesce(c.status, 'failed') as at_bank,
+           concat_ws(' ', last.data->>'status', last.data->>'amount_captured', last.data->>'amount_refunded',
+                     last.data->>'version', last.data->>'updated_at') as told
     from payments p left join sandbox_charges c on c.id = p.id
     left join lateral (
       select data from events
