@@ -6,6 +6,10 @@ const DEAD_LETTERS = "dead_letters";
 let tokens;
 let renewing;
 let timer;
+/** What is said while the lists cannot be read, and taken back when they can. */
+let complaint;
+/** What each list shows, as text. */
+const shown = {};
 
 const at = (id) => document.getElementById(id);
 
@@ -68,7 +72,7 @@ async function logIn(event) {
     say("");
     at("login").hidden = true;
     at("jobs").hidden = at("logout").hidden = false;
-    at("failed-title").parentElement.querySelector(".scroll").focus();
+    at("failed-title").parentElement.querySelector(".scroll").focus({ preventScroll: true });
     plan();
   } catch (error) {
     tokens = undefined;
@@ -81,7 +85,7 @@ function logOut(message = "") {
   tokens = undefined;
   clearTimeout(timer);
   if (token) send("POST", "/token/revocation", { form: { token } }).catch(() => {});
-  for (const id of ["failed", "retrying", "queues"]) at(id).replaceChildren();
+  for (const id of ["failed", "retrying", "queues"]) fill(id, null, []);
   at("freshness").textContent = "";
   at("login").hidden = false;
   at("jobs").hidden = at("logout").hidden = true;
@@ -95,10 +99,14 @@ function plan() {
 
 async function refresh() {
   try {
-    if (!document.hidden) await show();
+    if (!document.hidden) {
+      await show();
+      if (at("message").textContent === complaint) say("");
+    }
   } catch (error) {
     if ([401, 403].includes(error.status)) return logOut(error.message);
-    say(`Not up to date: ${error.message}`, true);
+    complaint = `Not up to date: ${error.message}`;
+    say(complaint, true);
   }
   if (tokens) plan();
 }
@@ -110,12 +118,16 @@ async function show() {
     call("GET", "/admin/queues"),
   ]);
   if (!tokens) return; // logged out meanwhile
-  const focused = document.activeElement?.dataset?.key;
+  const focused = document.activeElement;
+  const around = focused?.closest(".scroll");
   list("failed", failed, (job) => row(job, time(job.created_at), "Dismiss"));
   list("retrying", retrying, (job) => row(job, time(job.start_after), "Cancel"));
   const served = queues.data.filter(({ name }) => name !== DEAD_LETTERS);
-  at("queues").replaceChildren(...served.map(queueRow));
-  if (focused) document.querySelector(`[data-key="${focused}"]`)?.focus();
+  fill("queues", served, served.map(queueRow));
+  // A button that was replaced has its like in its place; where its job has gone, the list is the nearest place.
+  if (focused && !focused.isConnected) {
+    (document.querySelector(`[data-key="${focused.dataset.key}"]`) ?? around).focus({ preventScroll: true });
+  }
   at("freshness").textContent = `As of ${new Date().toLocaleTimeString()}, every ${REFRESH_MS / 1000} s`;
 }
 
@@ -123,7 +135,15 @@ function list(id, { data, next_cursor }, toRow) {
   at(`${id}-count`).textContent = next_cursor ? `${data.length}+` : String(data.length);
   at(`${id}-count`).classList.toggle("some", data.length > 0);
   const none = element("tr", {}, element("td", { colSpan: 6, className: "none", text: "None." }));
-  at(id).replaceChildren(...data.length > 0 ? data.map(toRow) : [none]);
+  fill(id, data, data.length > 0 ? data.map(toRow) : [none]);
+}
+
+/** Rows that would be the same stay: who marks their text, or reads them with a screen reader, keeps the place. */
+function fill(id, data, rows) {
+  const text = JSON.stringify(data);
+  if (shown[id] === text) return;
+  shown[id] = text;
+  at(id).replaceChildren(...rows);
 }
 
 function row(job, when, cancelName) {
@@ -165,7 +185,8 @@ function action(job, name, path, outcome) {
   });
   button.dataset.key = `${path}-${job.id}`;
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    if (button.ariaDisabled) return; // with `disabled` it would lose the focus
+    button.ariaDisabled = "true";
     try {
       await call("POST", `/admin/jobs/${job.id}/${path}`);
       say(`${queue} ${outcome}.`);
@@ -173,6 +194,7 @@ function action(job, name, path, outcome) {
       say(error.message, true);
     }
     await refresh();
+    button.ariaDisabled = null;
   });
   return button;
 }

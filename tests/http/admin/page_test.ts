@@ -23,6 +23,8 @@ Deno.test("The page of jobs loads nothing but what this server ships, and runs n
     assert(asset.body.length > 0);
   }
   assert(!/<script>|<style|style=|\son\w+=/.test(html), "inline code would be refused by the policy");
+  const labels = [...html.matchAll(/aria-labelledby="([^"]+)"/g)].map((match) => match[1]!);
+  assertEquals(labels, [...new Set(labels)], "a screen reader lists the regions of a page by name");
 });
 
 Deno.test("The page holds nothing itself, keeps no token anywhere, and writes no markup of what it is told", async () => {
