@@ -86,6 +86,7 @@ export function createApp(deps: Deps) {
       ],
       allowMethods: ["GET", "POST", "PATCH", "PUT", "DELETE"],
       exposeHeaders: [
+        "Content-Disposition",
         "ETag",
         "Idempotency-Replayed",
         "Location",
