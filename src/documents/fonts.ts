@@ -51,7 +51,7 @@ export function readable(text: string): { text: string; changed: boolean } {
     if (faceOf(letter, "regular", line)) return letter;
     changed = true;
     // Emoji and other signs have names there, which would be noise in an address.
-    return /\p{L}|\p{N}/u.test(letter) && (anyAscii(letter) || VOWELS[letter[0]!]) || "?";
+    return /\p{L}|\p{N}|\p{P}/u.test(letter) && (anyAscii(letter) || VOWELS[letter[0]!]) || "?";
   });
   return { text: shown.join(""), changed };
 }

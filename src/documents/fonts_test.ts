@@ -44,3 +44,8 @@ Deno.test("The alef of Arabic, which nearly every name has, is a letter and no u
   assertEquals(readable("إبراهيم").text, "'brahym");
   assertEquals(readable("ابو ظبي 5").text, "abw dhby 5");
 });
+
+Deno.test("Commas, dashes and marks of abbreviation of other scripts become plain ones: no house number has a question mark", () => {
+  assertEquals(readable("بناية ١٢، الطابق ٣؛").text, "bnayh 12, altabq 3;");
+  assertEquals(readable("רח׳ הרצל 5־7").text, "rh' hrtsl 5-7");
+});
