@@ -66,7 +66,9 @@ const isOf = (sql: Sql, { type, id }: NonNullable<ScanFilter["aggregate"]>): Fra
 function ahead(sql: Sql, aggregate: NonNullable<ScanFilter["aggregate"]>, after: number): Fragment {
   return sql`
     ahead as (
-      select 0 as low, coalesce(max(sequence), 0) + 1 as high from events where ${isOf(sql, aggregate)}
+      select 0 as low, coalesce((
+        select sequence from events where ${isOf(sql, aggregate)} order by sequence desc limit 1
+      ), 0) + 1 as high -- for max(sequence) PostgreSQL 15 would read all of them here
       union all
       select case when is_after then low else half end, case when is_after then half else high end
       from ahead cross join lateral (select (low + high) / 2 as half) middle cross join lateral (
