@@ -66,3 +66,56 @@ Deno.test("What no Kafka could ever be reached with is refused at the start", ()
     assertThrows(() => loadConfig({ ...good, ...wrong }), ConfigError, named);
   }
 });
+
+Deno.test("All that is missing or wrong is named at once, also what has to go together", () => {
+  const env = {
+    PORT: "eighty",
+    UPSTASH_REDIS_REST_TOKEN: "token",
+    SECRET_KEY_PREVIOUS: "short",
+    APP_ENV: "test",
+  };
+  const { message } = assertThrows(() => loadConfig(env), ConfigError);
+  const named = String(message).split("\n").slice(1).map((line) => line.split(":")[0]!.trim());
+  assertEquals(named, [
+    "PORT",
+    "DATABASE_URL",
+    "UPSTASH_REDIS_REST_TOKEN",
+    "SECRET_KEY",
+    "SECRET_KEY_PREVIOUS",
+  ]);
+});
+
+Deno.test("What a process would start with and then do without, or do wrong, is refused at the start", () => {
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  const wrong = {
+    // Each read as 0: a port that nobody knows.
+    PORT: [" "],
+    WORKER_PORT: [" "],
+    // The driver cannot read them, or finds no host in them.
+    DATABASE_URL: ["postgres://waybill:50%off@localhost/waybill", "postgres:localhost/waybill"],
+    // The client takes database 0, whoever has keys there.
+    REDIS_URL: ["redis://:50%off@localhost", "redis:localhost:6379", "redis://localhost/waybill"],
+    // Kafka refuses each event, and each becomes a dead letter.
+    KAFKA_ORDERS_TOPIC: ["order events", "shop/orders", "ä", ".", "x".repeat(250)],
+    KAFKA_BOOTSTRAP_SERVERS: ["kafka:90922"],
+    // Mails leave without a sender.
+    MAIL_FROM: [
+      "Waybill",
+      "Waybill <orders@",
+      "a@shop.example, b@shop.example",
+      "a@shop.example\r\nBcc: b@x.example",
+    ],
+  };
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      assertThrows(() => loadConfig({ ...env, [name]: value }), ConfigError, `  ${name}: `, value);
+    }
+  }
+  const good = {
+    DATABASE_URL: "postgresql://waybill:50%25off@[::1]:5432/my%20shop?sslmode=require",
+    REDIS_URL: "rediss://user:p%2Fw@localhost:6380/3",
+    KAFKA_ORDERS_TOPIC: "shop.orders_v1-eu",
+    MAIL_FROM: "Müller, Söhne & Co. <orders@shop.example>",
+  };
+  assertEquals(loadConfig({ ...env, ...good }).databaseUrl, good.DATABASE_URL);
+});

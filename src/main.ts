@@ -4,7 +4,7 @@ import { closeDeps, openDeps, systemCtx } from "./deps.ts";
 import { createFirstAdmin } from "./identity/mod.ts";
 import { readEnvFile } from "./platform/env_file.ts";
 import { errorFields } from "./platform/log.ts";
-import { orExit, runUntilTold } from "./process.ts";
+import { listen, orExit, runUntilTold } from "./process.ts";
 
 /** How long open requests may go on after SIGTERM before the process ends anyway. */
 const DRAIN_MS = 10_000;
@@ -24,11 +24,13 @@ if (!config.redis) {
 }
 await orExit(() => createFirstAdmin(systemCtx(deps, "start")));
 
-const server = Deno.serve({
-  hostname: config.host,
-  port: config.port,
-  onListen: ({ port }) => log.info("listening", { url: `http://localhost:${port}` }),
-}, createApp(deps).fetch);
+const server = await orExit(() =>
+  listen("HOST and PORT", {
+    hostname: config.host,
+    port: config.port,
+    onListen: ({ port }) => log.info("listening", { url: `http://localhost:${port}` }),
+  }, createApp(deps).fetch)
+);
 
 // Out of file descriptors, say. Whoever started it is to start it again: it would live on and hear nobody.
 server.finished.catch((error) => {

@@ -12,6 +12,22 @@ export async function orExit<T>(start: () => T | Promise<T>): Promise<T> {
   }
 }
 
+/** Listens there, as the variables of these names say. @throws ConfigError where that address cannot be had */
+export function listen(
+  names: string,
+  options: Deno.ServeTcpOptions,
+  handler: Deno.ServeHandler,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve(options, handler);
+  } catch (error) {
+    const address = `${options.hostname}:${options.port}`;
+    throw new ConfigError(
+      `Cannot start:\n  ${names}: cannot listen at ${address}: ${(error as Error).message}`,
+    );
+  }
+}
+
 /**
  * Lets the process go on until SIGTERM or SIGINT, then drains it and exits with 0, or with 1 if that takes longer than
  * `deadlineMs`. A rejection that nobody handles is logged and ends nothing.

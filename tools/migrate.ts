@@ -1,5 +1,6 @@
 /** `deno task migrate`: brings the schema of DATABASE_URL up to date. Reads `.env` where it is there. */
 
+import { parseDatabaseUrl } from "../src/config.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
 import { prepareDatabase } from "./prepare_database.ts";
 
@@ -13,7 +14,7 @@ if (import.meta.main) {
     Deno.exit(1);
   }
   try {
-    const ran = await prepareDatabase(url);
+    const ran = await prepareDatabase(parseDatabaseUrl(url));
     console.log(
       ran.length === 0 ? "The schema is up to date." : `The schema is up to date: ${ran.length} new.`,
     );

@@ -6,6 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { type Finding, type Report, verifyDatabase } from "../src/admin/mod.ts";
+import { parseDatabaseUrl } from "../src/config.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
 
 const USAGE = "DATABASE_URL=postgres://… deno task verify [--json]";
@@ -54,7 +55,7 @@ if (import.meta.main) {
     Deno.exit(2);
   }
   try {
-    const report = await verifyDatabase({ databaseUrl }, new Date());
+    const report = await verifyDatabase({ databaseUrl: parseDatabaseUrl(databaseUrl) }, new Date());
     if (json) console.log(JSON.stringify(report, null, 2));
     else printReport(report);
     if (!report.ok) Deno.exitCode = 1;

@@ -1,5 +1,6 @@
 import type { Deps } from "../src/deps.ts";
 import { mayReadMetrics, METRICS_CONTENT_TYPE } from "../src/platform/metrics.ts";
+import { listen } from "../src/process.ts";
 import type { EventDispatcher } from "./event_dispatcher.ts";
 
 type Dispatcher = Pick<EventDispatcher, "health">;
@@ -11,7 +12,8 @@ type Dispatcher = Pick<EventDispatcher, "health">;
 export function serveHealth(deps: Deps, dispatcher: Dispatcher): Deno.HttpServer<Deno.NetAddr> {
   const { host, port } = deps.config.worker;
   deps.metrics.addBacklog(deps.vitals);
-  return Deno.serve(
+  return listen(
+    "WORKER_HOST and WORKER_PORT",
     { hostname: host, port, onListen: () => {} },
     (request) => answer(deps, dispatcher, request),
   );

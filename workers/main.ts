@@ -14,7 +14,7 @@ const config = await orExit(() =>
   loadConfig({ ...Deno.env.toObject(), ...lanes !== undefined && { WORKER_LANES: lanes } })
 );
 const deps = await openDeps(config);
-const worker = await startWorker(deps);
+const worker = await orExit(() => startWorker(deps));
 deps.log.info("working", {
   url: `http://localhost:${worker.port}`,
   lanes: config.worker.lanes.join(","),

@@ -28,6 +28,24 @@ Deno.test("A first admin with a weak password ends the API with 2, and in words"
   assertMatch(message, /ended with 2: [^]*Cannot start:\n {2}ADMIN_PASSWORD: /);
 });
 
+Deno.test("An address that cannot be listened at ends either process with 2, and names its variables", async () => {
+  await using database = await testDatabase();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = String(taken.addr.port);
+  const secret = { DATABASE_URL: database.url, SECRET_KEY: crypto.randomUUID() + crypto.randomUUID() };
+  const api = { ...secret, HOST: "127.0.0.1", PORT: port };
+  const worker = { ...secret, WORKER_HOST: "http://127.0.0.1", WORKER_PORT: port };
+  for (
+    const [script, env, names] of [
+      ["src/main.ts", api, "HOST and PORT"],
+      ["workers/main.ts", worker, "WORKER_HOST and WORKER_PORT"],
+    ] as const
+  ) {
+    const { message } = await assertRejects(() => startProcess(script, env), Error);
+    assertMatch(message, new RegExp(`ended with 2: [^]*Cannot start:\\n {2}${names}: .*${port}`));
+  }
+});
+
 Deno.test("An API that is out of file descriptors ends with 1, to be started again, and does not live on unheard", async () => {
   await using database = await testDatabase();
   const port = freePort();
