@@ -62,7 +62,7 @@ async function requireUtf8(client: pg.Client): Promise<void> {
   if (rows[0].encoding === "UTF8") return;
   throw new Error(
     `The database "${rows[0].name}" has the encoding ${rows[0].encoding}, but Waybill needs UTF8: ` +
-      `create database … encoding 'UTF8' locale 'C' template template0.`,
+      `create database … encoding 'UTF8' locale 'C.UTF-8' template template0.`,
   );
 }
 
