@@ -21,6 +21,10 @@ if (!config.redis) {
   log.warn(
     "No Redis: nothing is cached, and each API process counts requests for its rate limits by itself.",
   );
+} else if ((await deps.cache.health()).status === "down") {
+  log.warn(
+    "Redis cannot be used now: it does not answer, refuses who or what REDIS_URL names, or keeps nothing.",
+  );
 }
 await orExit(() => createFirstAdmin(systemCtx(deps, "start")));
 

@@ -142,7 +142,8 @@ class RedisCache implements Cache {
 
   async health(): Promise<CacheHealth> {
     const start = performance.now();
-    const up = await this.#ask(() => this.#redis.commands.ping()) !== undefined;
+    // A Redis that is full, or a replica, answers every PING, and is of no use.
+    const up = await this.#ask(() => this.#put(["health"], ["0", tombstone(0), "1000"])) !== undefined;
     const latency = Math.round((performance.now() - start) * 100) / 100;
     return {
       status: up ? "up" : "down",

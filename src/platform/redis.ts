@@ -195,7 +195,10 @@ function respTransport(url: string): Transport {
     enableAutoPipelining: true,
     retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, CONNECT_TIMEOUT_MS),
   });
-  connection.on("error", () => {}); // told by the calls that fail
+  connection.on("error", (error: Error & { command?: { name: string } }) => {
+    // Told by the calls that fail. But without the database of its URL the client would go on in number 0, among others' keys.
+    if (error.command?.name === "select") connection.disconnect(true);
+  });
   const send = async <T>({ body, path }: UpstashRequest): Promise<UpstashResponse<T>> => {
     if (!path) {
       const [name, ...args] = body as [string, ...string[]];

@@ -46,6 +46,18 @@ Deno.test("An address that cannot be listened at ends either process with 2, and
   }
 });
 
+Deno.test("An API that cannot use its Redis says so when it starts, and starts", async () => {
+  await using database = await testDatabase();
+  const api = await startProcess("src/main.ts", {
+    DATABASE_URL: database.url,
+    SECRET_KEY: crypto.randomUUID() + crypto.randomUUID(),
+    HOST: "127.0.0.1",
+    PORT: "0",
+    REDIS_URL: `redis://127.0.0.1:${freePort()}`,
+  });
+  assertMatch((await api.stop()).written, /"level":40,.*Redis cannot be used now/);
+});
+
 Deno.test("An API that is out of file descriptors ends with 1, to be started again, and does not live on unheard", async () => {
   await using database = await testDatabase();
   const port = freePort();

@@ -266,6 +266,42 @@ test(
   },
 );
 
+test(
+  "a Redis that keeps nothing, being full or a replica, is not said to be up",
+  EAGER,
+  async ({ cache, redis }) => {
+    const state = async () => {
+      const { verdict, cached } = await cache.admit([bucket(2)], newKey());
+      return [verdict.allowed, cached?.status, (await cache.health()).status];
+    };
+    await keep(cache, newKey(), 1, "{}");
+    assertEquals((await cache.health()).status, "up");
+    await redis.direct.config("SET", "maxmemory", "1");
+    assertEquals(await state(), [true, "BYPASS", "down"]);
+    await redis.direct.config("SET", "maxmemory", "0");
+    await keep(cache, newKey(), 1, "{}");
+    assertEquals((await cache.health()).status, "up");
+    await redis.direct.replicaof("127.0.0.1", String(freePort()));
+    assertEquals(await state(), [true, "BYPASS", "down"]);
+    await redis.direct.replicaof("NO", "ONE");
+    await keep(cache, newKey(), 1, "{}");
+  },
+);
+
+Deno.test({
+  name: "over tcp: a database that there is not is as good as no Redis, and nothing is written to another",
+  ignore: !redisOnPath,
+  async fn() {
+    await using redis = await startRedis();
+    await withCache({ kind: "tcp", url: `${redis.url}/99` }, EAGER, async (cache) => {
+      assertEquals((await cache.admit([bucket(1)], newKey())).cached, BYPASS);
+      await cache.put(newKey(), 1, "{}", HOUR_MS);
+      assertEquals((await cache.health()).status, "down");
+      assertEquals(await redis.direct.dbsize(), 0);
+    });
+  },
+});
+
 Deno.test("over http: a call is tried once", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let connections = 0;
