@@ -17,7 +17,6 @@ export type AskEstimate = Pick<AskQuote, "destination" | "incoterm">;
 /**
  * What a cart would cost by each way to send it there that takes it, the cheapest at the door first. Pure.
  *
- * @param held units by SKU that the cart's present quote holds
  * @throws quote_refused, insufficient_stock, cart_closed; each names everything that is wrong
  */
 export function estimateOptions(
@@ -27,10 +26,9 @@ export function estimateOptions(
   ask: AskEstimate,
   products: ReadonlyMap<string, QuotedProduct>,
   trade: TradeFacts,
-  held: ReadonlyMap<string, number>,
 ): Estimate[] {
   const destination = destinationOf(cart, ask);
-  refuseCart(now, cart, products, held);
+  refuseCart(now, cart, products);
   const lines = cart.items.map(({ sku, quantity }) => ({ product: products.get(sku)!, quantity }));
   const estimates: Estimate[] = [];
   const refusals: AppError[] = [];

@@ -3,7 +3,7 @@ import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type AskEstimate, type Estimate, estimateOptions } from "./estimate_options.ts";
 import { findCartFacts } from "./queries.ts";
-import { heldUnits, readTradeOf } from "./quote_cart.ts";
+import { productsOf, readTradeOf } from "./quote_cart.ts";
 
 /**
  * What a cart would cost now by each shipping option, for whoever may read it, guests too. Holds nothing, and leaves the
@@ -17,9 +17,7 @@ export async function listEstimates(
 ): Promise<Estimate[]> {
   if (!await findCart(ctx.sql, cartId, accessToRead(ctx.actor, token))) throw notFound("cart");
   const [facts] = await findCartFacts(ctx.sql, [{ cartId }]);
-  const { cart, products } = facts!;
   const trade = await readTradeOf(ctx, facts!, ask);
-  const bySku = new Map(products.map((product) => [product.sku, product]));
-  const now = ctx.clock.now();
-  return estimateOptions(now, ctx.config.shipFromCountry, cart, ask, bySku, trade, heldUnits(facts!));
+  const { clock, config } = ctx;
+  return estimateOptions(clock.now(), config.shipFromCountry, facts!.cart, ask, productsOf(facts!), trade);
 }

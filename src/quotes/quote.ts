@@ -31,7 +31,6 @@ export interface QuotedProduct extends TradeProduct {
 /**
  * Makes the quote for a cart. Pure: the same facts give the same quote.
  *
- * @param held units by SKU that the cart's present quote holds, and that this one takes over
  * @throws quote_refused, insufficient_stock, cart_closed; each names everything that is wrong
  */
 export function draftQuote(
@@ -42,10 +41,9 @@ export function draftQuote(
   ask: AskQuote,
   products: ReadonlyMap<string, QuotedProduct>,
   trade: TradeFacts,
-  held: ReadonlyMap<string, number>,
 ): QuoteData {
   const destination = destinationOf(cart, ask);
-  refuseCart(now, cart, products, held);
+  refuseCart(now, cart, products);
   const { consignee_id, ...cost } = landedCost({
     destination,
     shipFrom,
@@ -87,7 +85,6 @@ export function refuseCart(
   now: Date,
   cart: QuotedCart,
   products: ReadonlyMap<string, QuotedProduct>,
-  held: ReadonlyMap<string, number>,
 ): void {
   if (cart.status !== "open") throw cartClosed(cart);
   if (new Date(cart.expires_at) <= now) throw cartClosed({ ...cart, status: "expired" });
@@ -102,7 +99,7 @@ export function refuseCart(
       gone.push({ pointer: `/items/${index}`, code: "gone", message: `${sku} is not sold any more.`, sku });
       return;
     }
-    const available = product.available + (held.get(sku) ?? 0);
+    const { available } = product;
     if (available >= quantity) return;
     short.push({
       pointer: `/items/${index}/quantity`,

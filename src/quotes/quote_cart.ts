@@ -20,7 +20,14 @@ import {
   insertQuotes,
   lockCartAndQuote,
 } from "./queries.ts";
-import { type AskQuote, destinationOf, draftQuote, type Quote, type QuoteData } from "./quote.ts";
+import {
+  type AskQuote,
+  destinationOf,
+  draftQuote,
+  type Quote,
+  type QuoteData,
+  type QuotedProduct,
+} from "./quote.ts";
 import { releaseQuotes } from "./release_quotes.ts";
 
 /** How often a draft may lose its stock or its cart between reading and writing. */
@@ -70,16 +77,14 @@ async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Pro
   const { config } = ctx;
   if (!facts || !isOwn(ctx.actor, facts.cart.user_id)) throw notFound("cart");
   const trade = await readTradeOf(ctx, facts, ask);
-  const products = new Map(facts.products.map((product) => [product.sku, product]));
   return draftQuote(
     ctx.clock.now(),
     config.quoteValidMs,
     config.shipFromCountry,
     facts.cart,
     ask,
-    products,
+    productsOf(facts),
     trade,
-    heldUnits(facts),
   );
 }
 
@@ -97,9 +102,12 @@ export async function readTradeOf(
   });
 }
 
-/** Units by SKU that the cart's present quote holds. */
-export function heldUnits({ open }: CartFacts): ReadonlyMap<string, number> {
-  return new Map(open?.items.map(({ sku, quantity }) => [sku, quantity]));
+/** The cart's products by SKU. What its present quote holds is available to it: the next quote takes it over. */
+export function productsOf({ products, open }: CartFacts): ReadonlyMap<string, QuotedProduct> {
+  const held = new Map(open?.items.map(({ sku, quantity }) => [sku, quantity]));
+  return new Map(
+    products.map((each) => [each.sku, { ...each, available: each.available + (held.get(each.sku) ?? 0) }]),
+  );
 }
 
 /** Frees what the cart's quote holds, and lets the new one hold its own, in one transaction. */
