@@ -3,7 +3,7 @@ import { hashToken } from "../identity/mod.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
-import type { TradeProduct } from "../trade/mod.ts";
+import type { ProductFacts } from "../trade/mod.ts";
 import type { CartSchema } from "./schemas.ts";
 
 export const MAX_LINES = 1000;
@@ -23,12 +23,8 @@ export const PROBLEM_CODES = [
 export type Cart = z.infer<typeof CartSchema>;
 export type CartItem = Cart["items"][number];
 
-/** What the database knows of a product that is in a cart, or is to be. */
-export interface CartProduct extends TradeProduct {
-  status: "draft" | "active" | "archived";
-  available: number;
-}
-export type Products = ReadonlyMap<string, CartProduct>;
+/** The products that are in a cart, or are to be, by SKU. */
+export type Products = ReadonlyMap<string, ProductFacts>;
 
 /** By what a caller gets at carts: being their user, showing a guest's token, or being staff. Decided in the query. */
 export interface CartAccess {

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import type { Cart, CartProduct, Products } from "./cart.ts";
+import type { ProductFacts } from "../trade/mod.ts";
+import type { Cart, Products } from "./cart.ts";
 import { addLines, merged } from "./change.ts";
 
 function cart(known: Partial<Cart> = {}): Cart {
@@ -52,7 +53,7 @@ Deno.test("A guest's metadata whose keys are numbers push none of the user's out
 Deno.test("The same SKU in several lines is one line of all its units, and too many of them are refused together", () => {
   const products: Products = new Map([[
     "A",
-    { prices: { EUR: 250 }, status: "active" } as unknown as CartProduct,
+    { prices: { EUR: 250 }, status: "active" } as unknown as ProductFacts,
   ]]);
   const wish = (quantity: number, index: number) => ({
     sku: "A",

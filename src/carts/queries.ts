@@ -4,7 +4,8 @@ import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
 import type { EventType } from "../platform/events.ts";
 import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
-import type { Cart, CartAccess, CartProduct, Products } from "./cart.ts";
+import { type ProductFacts, productFacts } from "../trade/mod.ts";
+import type { Cart, CartAccess, Products } from "./cart.ts";
 import { cartCheckedOut, cartCreated } from "./events.ts";
 import type { NewCart } from "./view.ts";
 
@@ -21,8 +22,7 @@ const accessible = (sql: Sql | Tx, id: string, { userId, tokenHash, all }: CartA
 const productsOf = (sql: Sql | Tx, skus: Fragment): Fragment =>
   sql`(
     select coalesce(json_agg(found), '[]') from (
-      select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
-             (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
+      select ${productFacts(sql)}
       from (${skus}) as asked
       join products p on p.sku = asked.sku
       join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
@@ -47,7 +47,7 @@ export async function findCartWithProducts(
 ): Promise<{ cart: Cart; products: Products } | undefined> {
   const inCart = sql`select item ->> 'sku' as sku from jsonb_array_elements(c.items) as item`;
   const wanted = skus.length === 0 ? inCart : sql`${inCart} union select unnest(${skus}::text[])`;
-  const [row] = await sql<(Cart & { products: CartProduct[]; held: Record<string, number> })[]>`
+  const [row] = await sql<(Cart & { products: ProductFacts[]; held: Record<string, number> })[]>`
     select ${cartColumns(sql)}, ${productsOf(sql, wanted)} as products, (
       select coalesce(json_object_agg(m.sku, m.reserved_delta), '{}')
       from quotes q join stock_movements m on m.quote_id = q.id
@@ -130,7 +130,7 @@ export async function findCreatingFacts(
   sql: Sql,
   { skus, keys }: { skus: string[]; keys: Idempotency[] },
 ): Promise<{ products: Products; answers: (FirstAnswer | null)[] }> {
-  const [found] = await sql<{ products: CartProduct[]; answers: (FirstAnswer | null)[] }[]>`
+  const [found] = await sql<{ products: ProductFacts[]; answers: (FirstAnswer | null)[] }[]>`
     select ${productsOf(sql, sql`select unnest(${skus}::text[]) as sku`)} as products,
            ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
   return { products: bySku(found!.products), answers: found!.answers };
@@ -264,7 +264,7 @@ export async function writeCarts(sql: Sql | Tx, ctx: Ctx, writes: CartWrite[]): 
   return rows.map(({ id }) => id);
 }
 
-function bySku(products: CartProduct[]): Products {
+function bySku(products: ProductFacts[]): Products {
   return new Map(products.map((product) => [product.sku, product]));
 }
 

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
-import { findRestrictions, type TradeFacts } from "../trade/mod.ts";
-import type { Cart, CartItem, CartProduct, Products } from "./cart.ts";
+import { findRestrictions, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
+import type { Cart, CartItem, Products } from "./cart.ts";
 import type { NewCartSchema, PricedCartSchema } from "./schemas.ts";
 
 /** A cart as it is answered. */
@@ -59,7 +59,7 @@ export function priceCart(cart: Cart, products: Products, trade?: TradeFacts): P
 /** Drafts are not to be seen by customers; what is archived keeps its name. */
 function priceItem(
   { sku, quantity }: CartItem,
-  product: CartProduct | undefined,
+  product: ProductFacts | undefined,
   currency: string,
 ): PricedItem {
   const known = product && product.status !== "draft" ? product : undefined;
@@ -81,7 +81,7 @@ type Finding = Omit<Problem, "sku" | "pointer">;
 function findProblems(
   { currency }: Cart,
   { sku, quantity, added_price: from }: CartItem,
-  product: CartProduct | undefined,
+  product: ProductFacts | undefined,
 ): Finding[] {
   if (product?.status !== "active") return [{ code: "gone", message: `${sku} is not sold any more.` }];
   const findings: Finding[] = [];
@@ -111,7 +111,7 @@ function findProblems(
 /** The rule that keeps a line out of the destination; of several one that forbids it, before those that ask for a licence. */
 function findRestriction(
   { destination }: Cart,
-  product: CartProduct | undefined,
+  product: ProductFacts | undefined,
   trade: TradeFacts | undefined,
 ): Finding[] {
   if (destination === null || product?.status !== "active" || !trade?.schedule) return [];

@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { type Actor, actorName, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
-import type { ExplanationEntry, TradeProduct } from "../trade/mod.ts";
+import type { ExplanationEntry, ProductFacts } from "../trade/mod.ts";
 import { type LandedFacts, priceByList, priceLanded, type WantedLine } from "./pricing.ts";
 import type { OrderSchema, PlaceOrderBody } from "./schemas.ts";
 import { withState } from "./state.ts";
@@ -48,12 +48,6 @@ export type Order = z.infer<typeof OrderSchema>;
 export type OrderItem = Order["items"][number];
 /** What a caller asks for. */
 export type PlaceOrder = z.infer<typeof PlaceOrderBody>;
-
-/** What the database knew of a product when the order was placed. */
-export interface ProductFacts extends TradeProduct {
-  status: "draft" | "active" | "archived";
-  available: number;
-}
 
 /** Everything a decision needs. */
 export interface PlacingFacts {

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import type { Actor } from "../platform/ctx.ts";
 import { MAX_TOTAL } from "../platform/money.ts";
 import { AppError } from "../platform/errors.ts";
+import type { ProductFacts } from "../trade/mod.ts";
 import { exampleOrder } from "../../tests/support/example_order.ts";
-import { draftOrder, newOrder, type PlaceOrder, type PlacingFacts, type ProductFacts } from "./order.ts";
+import { draftOrder, newOrder, type PlaceOrder, type PlacingFacts } from "./order.ts";
 
 const NOW = new Date("2026-03-01T12:00:00.000Z");
 const HALF_AN_HOUR_MS = 1_800_000;

@@ -3,8 +3,9 @@ import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql } from "../platform/db.ts";
 import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
 import { claimQuotes } from "../quotes/mod.ts";
+import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import { orderCreated } from "./events.ts";
-import type { Order, OrderDraft, ProductFacts } from "./order.ts";
+import type { Order, OrderDraft } from "./order.ts";
 
 /** An answer that was given to a key before, and whether it was to this very request. */
 export interface FirstAnswer {
@@ -39,8 +40,7 @@ export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<F
   const [found] = await sql<FactsFound[]>`
     select
       (select coalesce(json_agg(found), '[]') from (
-        select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
-               (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
+        select ${productFacts(sql)}
         from products p join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
         where ${
     productIds.length === 0

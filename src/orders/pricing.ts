@@ -1,8 +1,8 @@
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { MAX_TOTAL } from "../platform/money.ts";
-import { type ExplanationEntry, landedCost, type TradeFacts } from "../trade/mod.ts";
-import type { OrderItem, PlaceOrder, ProductFacts } from "./order.ts";
+import { type ExplanationEntry, landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
+import type { OrderItem, PlaceOrder } from "./order.ts";
 
 /** A line whose product is sold. */
 export interface WantedLine {

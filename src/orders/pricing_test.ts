@@ -4,8 +4,8 @@ import { consignments } from "../../tests/support/consignments.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
-import { landedCost } from "../trade/mod.ts";
-import { draftOrder, type PlaceOrder, type ProductFacts } from "./order.ts";
+import { landedCost, type ProductFacts } from "../trade/mod.ts";
+import { draftOrder, type PlaceOrder } from "./order.ts";
 import { isLanded } from "./pricing.ts";
 
 const NOW = new Date("2026-01-31T12:00:00.000Z");

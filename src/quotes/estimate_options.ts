@@ -1,14 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { AppError } from "../platform/errors.ts";
-import { landedCost, type TradeFacts } from "../trade/mod.ts";
-import {
-  type AskQuote,
-  destinationOf,
-  type QuotedCart,
-  type QuotedProduct,
-  quoteRefused,
-  refuseCart,
-} from "./quote.ts";
+import { landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
+import { type AskQuote, destinationOf, type QuotedCart, quoteRefused, refuseCart } from "./quote.ts";
 import type { EstimateSchema } from "./schemas.ts";
 
 export type Estimate = z.output<typeof EstimateSchema>;
@@ -24,7 +17,7 @@ export function estimateOptions(
   shipFrom: string,
   cart: QuotedCart,
   ask: AskEstimate,
-  products: ReadonlyMap<string, QuotedProduct>,
+  products: ReadonlyMap<string, ProductFacts>,
   trade: TradeFacts,
 ): Estimate[] {
   const destination = destinationOf(cart, ask);

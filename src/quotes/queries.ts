@@ -3,13 +3,14 @@ import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
 import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
+import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import { quoteCreated } from "./events.ts";
-import type { Quote, QuoteData, QuotedCart, QuotedProduct } from "./quote.ts";
+import type { Quote, QuoteData, QuotedCart } from "./quote.ts";
 
 /** What is to be known of a cart before it can be quoted. */
 export interface CartFacts {
   cart: QuotedCart;
-  products: QuotedProduct[];
+  products: ProductFacts[];
   /** The cart's present quote and what it holds. */
   open: HeldQuote | null;
   /** The first answer to this key, and whether it was to this very request. */
@@ -30,8 +31,7 @@ export async function findCartFacts(
   const rows = await sql<(CartFacts & { turn: number })[]>`
     select asked.turn::int as turn, row_to_json(c) as cart, answer.found as answer,
       (select coalesce(json_agg(product), '[]') from (
-        select p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
-               (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices
+        select ${productFacts(sql)}
         from jsonb_to_recordset(c.items) as item (sku text)
         join products p on p.sku = item.sku
         join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}) product) as products,

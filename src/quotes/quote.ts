@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { type Cart, cartClosed } from "../carts/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
-import { landedCost, type TradeFacts, type TradeProduct } from "../trade/mod.ts";
+import { landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
 import type { QuoteBody, QuoteDataSchema, QuoteSchema } from "./schemas.ts";
 
 /** What is stored and binds. */
@@ -22,12 +22,6 @@ export interface QuotedCart extends Pick<Cart, "status" | "order_id" | "merged_i
   items: { sku: string; quantity: number }[];
 }
 
-/** A product that is in a cart, with what of it can be sold. */
-export interface QuotedProduct extends TradeProduct {
-  status: "draft" | "active" | "archived";
-  available: number;
-}
-
 /**
  * Makes the quote for a cart. Pure: the same facts give the same quote.
  *
@@ -39,7 +33,7 @@ export function draftQuote(
   shipFrom: string,
   cart: QuotedCart,
   ask: AskQuote,
-  products: ReadonlyMap<string, QuotedProduct>,
+  products: ReadonlyMap<string, ProductFacts>,
   trade: TradeFacts,
 ): QuoteData {
   const destination = destinationOf(cart, ask);
@@ -84,7 +78,7 @@ export function destinationOf(cart: QuotedCart, ask: Pick<AskQuote, "destination
 export function refuseCart(
   now: Date,
   cart: QuotedCart,
-  products: ReadonlyMap<string, QuotedProduct>,
+  products: ReadonlyMap<string, ProductFacts>,
 ): void {
   if (cart.status !== "open") throw cartClosed(cart);
   if (new Date(cart.expires_at) <= now) throw cartClosed({ ...cart, status: "expired" });

@@ -11,7 +11,7 @@ import {
   keyReused,
   type Outcome,
 } from "../platform/idempotency.ts";
-import { readTradeFacts, type TradeFacts } from "../trade/mod.ts";
+import { type ProductFacts, readTradeFacts, type TradeFacts } from "../trade/mod.ts";
 import {
   type CartFacts,
   type CartQuestion,
@@ -20,14 +20,7 @@ import {
   insertQuotes,
   lockCartAndQuote,
 } from "./queries.ts";
-import {
-  type AskQuote,
-  destinationOf,
-  draftQuote,
-  type Quote,
-  type QuoteData,
-  type QuotedProduct,
-} from "./quote.ts";
+import { type AskQuote, destinationOf, draftQuote, type Quote, type QuoteData } from "./quote.ts";
 import { releaseQuotes } from "./release_quotes.ts";
 
 /** How often a draft may lose its stock or its cart between reading and writing. */
@@ -103,7 +96,7 @@ export async function readTradeOf(
 }
 
 /** The cart's products by SKU. What its present quote holds is available to it: the next quote takes it over. */
-export function productsOf({ products, open }: CartFacts): ReadonlyMap<string, QuotedProduct> {
+export function productsOf({ products, open }: CartFacts): ReadonlyMap<string, ProductFacts> {
   const held = new Map(open?.items.map(({ sku, quantity }) => [sku, quantity]));
   return new Map(
     products.map((each) => [each.sku, { ...each, available: each.available + (held.get(each.sku) ?? 0) }]),

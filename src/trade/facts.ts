@@ -60,6 +60,12 @@ export interface TradeProduct {
   prices: Record<string, number>;
 }
 
+/** What the database knows of a product when a cart, a quote or an order is decided on: also whether it is sold. */
+export interface ProductFacts extends TradeProduct {
+  status: "draft" | "active" | "archived";
+  available: number;
+}
+
 /** What a quote is asked for. */
 export interface LandedCostInput {
   destination: string;

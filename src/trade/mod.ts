@@ -5,11 +5,12 @@ export {
   shippingOptionUpdated,
   tradeScheduleCreated,
 } from "./events.ts";
-export type { ExplanationEntry, TradeFacts, TradeProduct } from "./facts.ts";
+export type { ExplanationEntry, ProductFacts, TradeFacts } from "./facts.ts";
 export { importRates } from "./import_rates.ts";
 export { importSchedule } from "./import_schedule.ts";
 export { landedCost } from "./landed_cost.ts";
 export { listSchedules } from "./list_schedules.ts";
+export { productFacts } from "./queries.ts";
 export { putShippingOption } from "./shipping_options/put_shipping_option.ts";
 export { readTradeFacts } from "./read_trade_facts.ts";
 export { findRestrictions } from "./restrictions.ts";

@@ -69,6 +69,12 @@ export async function findTradeFacts(
   return { ...known, schedule: schedule ? { ...schedule, rules: wholeRules(schedule.rules) } : undefined };
 }
 
+/** The columns of {@link ProductFacts}; its product is called `p`, and its stock level `s`. */
+export const productFacts = (sql: Sql | Tx): Fragment =>
+  sql`
+    p.id, p.sku, p.name, p.status, p.category, p.hs_code, p.country_of_origin, p.weight_grams, s.available,
+    (select coalesce(json_object_agg(currency, amount), '{}') from product_prices where product_id = p.id) as prices`;
+
 /** The duty rates of the schedule `s` for which a condition on `d` holds, as JSON. */
 function dutyRates(sql: Sql | Tx, condition: Fragment): Fragment {
   return sql`(
