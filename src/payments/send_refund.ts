@@ -131,14 +131,13 @@ export async function settleRefund(
   };
   await updateRefund(tx, refund);
   if (refund.status === "pending") return refund;
-  if (payment) {
-    await updatePayments(tx, [{
-      ...payment,
-      amount_refunding: payment.amount_refunding - refund.amount,
-      amount_refunded: payment.amount_refunded + (succeeded ? refund.amount : 0),
-      ...succeeded && { version: payment.version + 1, updated_at: refund.updated_at },
-    }]);
-  }
+  const after = payment && {
+    ...payment,
+    amount_refunding: payment.amount_refunding - refund.amount,
+    amount_refunded: payment.amount_refunded + (succeeded ? refund.amount : 0),
+    ...succeeded && { version: payment.version + 1, updated_at: refund.updated_at },
+  };
+  if (after) await updatePayments(tx, [after]);
   if (succeeded) {
     const transaction = refundOf(order, refund.amount, takenParts(order, refund), {
       payment_id: payment?.id,
@@ -151,7 +150,7 @@ export async function settleRefund(
     written(write.order);
     await writeOrders(tx, ctx, [write]);
   }
-  await tellOfRefund(tx, ctx, order, payment, refund);
+  await tellOfRefund(tx, ctx, order, after, refund);
   return refund;
 }
 
@@ -175,13 +174,7 @@ async function tellOfRefund(
         event: paymentRefunded,
         aggregateId: payment.id,
         userId: order.user_id,
-        data: paymentView({
-          ...payment,
-          amount_refunding: payment.amount_refunding - refund.amount,
-          amount_refunded: payment.amount_refunded + refund.amount,
-          version: payment.version + 1,
-          updated_at: refund.updated_at,
-        }),
+        data: paymentView(payment),
       }]
       : [],
   ]);
