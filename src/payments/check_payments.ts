@@ -1,7 +1,7 @@
 import { findOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { isUnavailable } from "../platform/db.ts";
-import { errorFields } from "../platform/log.ts";
+import { errorFields, type LogFields } from "../platform/log.ts";
 import { sendCapture, voidPayment } from "./capture_payment.ts";
 import { askAboutPayment, failedState } from "./charge.ts";
 import { isFinal, nextCheck, type StoredPayment, wantsNothing } from "./payment.ts";
@@ -24,12 +24,12 @@ export async function checkDuePayments(ctx: Ctx, signal: AbortSignal): Promise<{
   const payments = await listDuePayments(ctx.sql, ctx.clock.now(), AT_ONCE);
   for (const payment of payments) {
     if (signal.aborted) return { mayBeMore: false };
-    await quietly(ctx, payment.id, () => checkPayment(ctx, payment, signal));
+    await quietly(ctx, { payment_id: payment.id }, () => checkPayment(ctx, payment, signal));
   }
   const refunds = await listDueRefunds(ctx.sql, ctx.clock.now(), AT_ONCE);
   for (const refund of refunds) {
     if (signal.aborted) return { mayBeMore: false };
-    await quietly(ctx, refund.id, () => retryRefund(ctx, refund));
+    await quietly(ctx, { refund_id: refund.id }, () => retryRefund(ctx, refund));
   }
   ctx.bell.ring("waybill_events");
   return { mayBeMore: payments.length === AT_ONCE || refunds.length === AT_ONCE };
@@ -74,11 +74,11 @@ async function retryRefund(ctx: Ctx, refund: Refund): Promise<void> {
 }
 
 /** One that fails says so in the log, and leaves the others their turn. */
-async function quietly(ctx: Ctx, id: string, work: () => Promise<unknown>): Promise<void> {
+async function quietly(ctx: Ctx, which: LogFields, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (isUnavailable(error)) throw error;
-    ctx.log.warn("a payment stays in doubt", { payment_id: id, ...errorFields(error) });
+    ctx.log.warn("a payment or refund stays in doubt", { ...which, ...errorFields(error) });
   }
 }

@@ -11,6 +11,7 @@ export interface LogFields {
   actor?: string;
   order_id?: string;
   payment_id?: string;
+  refund_id?: string;
   endpoint_id?: string;
   error_name?: string;
   /** SQLSTATE or library code. */
