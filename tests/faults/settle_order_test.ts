@@ -72,7 +72,6 @@ Deno.test("A bank that releases the rest with a capture leaves an order that can
   const sandbox = sandboxOf(app);
   payThrough(app, {
     ...sandbox,
-    capturesInParts: false,
     capture: async (request, signal) => {
       const state = await sandbox.capture(request, signal);
       return state.status === "captured"

@@ -57,14 +57,13 @@ export class ProviderError extends Error {
  */
 export interface PaymentProvider {
   readonly name: string;
-  /** Can one authorisation be captured in several parts? Where not, a capture voids what it leaves. */
-  readonly capturesInParts: boolean;
   charge(request: ChargeRequest, signal?: AbortSignal): Promise<ChargeState>;
   /** What became of a charge, by our id or by its reference; undefined if the provider never heard of it. */
   find(
     payment: { id: string; reference: string | null },
     signal?: AbortSignal,
   ): Promise<ChargeState | undefined>;
+  /** Takes all or a part of what is authorised. Where a provider can do that only once, the rest is let go. */
   capture(
     capture: { id: string; reference: string; amount: number; currency: string },
     signal?: AbortSignal,

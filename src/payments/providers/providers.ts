@@ -68,7 +68,6 @@ export function guarded(
   const guardRefund = guardBy(new Breaker(options));
   return {
     name: provider.name,
-    capturesInParts: provider.capturesInParts,
     charge: guard(provider.charge),
     find: guard(provider.find),
     capture: guard(provider.capture),

@@ -96,7 +96,6 @@ export function createSandbox(sql: Sql, secret: string): Sandbox {
   });
   return {
     name: "sandbox",
-    capturesInParts: true,
     charge: (request) => charge(sql, insert, request),
     async find({ id }) {
       const found = await findCharge(sql, id);

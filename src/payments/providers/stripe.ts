@@ -37,7 +37,6 @@ export function createStripe(
     });
   return {
     name: "stripe",
-    capturesInParts: false,
     charge: (request, signal) => charge(client(signal), request),
     find: ({ id, reference }, signal) =>
       reference === null ? search(client(signal), id, clock.now()) : retrieve(client(signal), reference),

@@ -82,7 +82,6 @@ function providing(verbs: Partial<PaymentProvider>, options?: GuardOptions): Pay
   const never = () => Promise.reject(new Error("not in this test"));
   return guarded({
     name: "test",
-    capturesInParts: false,
     charge: never,
     find: never,
     capture: never,
