@@ -48,10 +48,15 @@ export async function capturePayment(
     once(tx, idempotency, async () => {
       const order = (await lockOrder(tx, payment.order_id))!;
       const [locked] = await lockPayments(tx, [payment.id]);
-      if (await findPendingCapture(tx, payment.id)) throw captureUnderWay();
+      if (await findPendingCapture(tx, payment.id)) {
+        throw captureRefused(
+          "capture_under_way",
+          "Another capture of this payment has not been answered yet.",
+        );
+      }
       if (isOver(order)) {
         const message = `The order is ${order.status}: what is reserved for it is let go.`;
-        throw paymentRefused({ pointer: "", code: "order_is_over", message });
+        throw captureRefused("order_is_over", message);
       }
       const open = openAmount(locked!);
       const amount = input.amount ?? open;
@@ -160,14 +165,6 @@ async function findOrGiveUp(ctx: Ctx, payment: StoredPayment): Promise<StoredPay
 
 function captureRefused(code: string, message: string): AppError {
   return paymentRefused({ pointer: "", code, message });
-}
-
-function captureUnderWay(): AppError {
-  return paymentRefused({
-    pointer: "",
-    code: "capture_under_way",
-    message: "Another capture of this payment has not been answered yet.",
-  });
 }
 
 function notAnswered(cause: ProviderError): AppError {
