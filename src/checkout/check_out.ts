@@ -8,8 +8,15 @@ import {
   type Order,
   type PlacedOrder,
 } from "../orders/mod.ts";
-import { chargePayment, getProvider, listPayments, newPayment, paymentView } from "../payments/mod.ts";
-import type { Payment, StoredPayment } from "../payments/mod.ts";
+import {
+  chargePayment,
+  getProvider,
+  listPayments,
+  newPayment,
+  type Payment,
+  paymentView,
+  type StoredPayment,
+} from "../payments/mod.ts";
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { actorName, type Ctx, isOwn } from "../platform/ctx.ts";
 import { isGuardBroken } from "../platform/db.ts";
@@ -68,7 +75,7 @@ export async function checkOut(
       if (number === undefined) continue; // another call with this key was first: its answer is there now
       const order = { ...draft, number };
       return {
-        value: payment ? await pay(ctx, order.id, payment) : { order, payment: null },
+        value: payment ? await pay(ctx, payment) : { order, payment: null },
         replayed: false,
       };
     } catch (error) {
@@ -79,20 +86,16 @@ export async function checkOut(
   throw new AppError("unavailable", "This cart is changing too fast. Try again.", { retryAfterSeconds: 1 });
 }
 
-async function pay(
-  ctx: Ctx,
-  orderId: string,
-  payment: StoredPayment,
-): Promise<{ order: Order; payment: Payment }> {
-  const charged = await chargePayment(ctx, { ...payment, order_id: orderId });
-  return { order: (await getOrder(ctx, orderId)).value, payment: charged };
+async function pay(ctx: Ctx, payment: StoredPayment): Promise<{ order: Order; payment: Payment }> {
+  const charged = await chargePayment(ctx, payment);
+  return { order: (await getOrder(ctx, payment.order_id)).value, payment: charged };
 }
 
 /** A repeated checkout: goes on where the first was cut off, and never begins a second payment. */
 async function resume(ctx: Ctx, first: Order): Promise<{ order: Order; payment: Payment | null }> {
   const [payment] = await listPayments(ctx.sql, first.id);
   const { value: order } = await getOrder(ctx, first.id);
-  if (payment?.status === "created" && order.status === "PENDING") return await pay(ctx, first.id, payment);
+  if (payment?.status === "created" && order.status === "PENDING") return await pay(ctx, payment);
   return { order, payment: payment ?? null };
 }
 
