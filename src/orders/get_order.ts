@@ -1,9 +1,11 @@
+import type { z } from "@hono/zod-openapi";
 import { type Actor, actorRole, type Ctx, isOwn, isStaff } from "../platform/ctx.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Read, readThrough } from "../platform/read_through.ts";
 import type { Order } from "./order.ts";
-import { findOrder, listOrderEvents } from "./queries.ts";
+import { findOrder, listTimeline } from "./queries.ts";
+import type { TimelineSchema } from "./schemas.ts";
 import { orderView } from "./view.ts";
 
 /** How long an order may stay in the cache, in milliseconds; each change replaces it at once. */
@@ -64,21 +66,12 @@ export async function rememberOrder(ctx: Ctx, order: Order): Promise<void> {
   await ctx.cache.put(orderKey(order.id), order.version, JSON.stringify(orderView(order)), ORDER_TTL_MS);
 }
 
-export interface TimelineEntry {
-  sequence: number;
-  type: string;
-  at: string;
-  actor: string;
-  changes: Record<string, { from: unknown; to: unknown }>;
-}
+export type TimelineEntry = z.infer<typeof TimelineSchema>["data"][number];
 
 /** What happened to an order, oldest first, from the log. @throws not_found */
 export async function getOrderTimeline(ctx: Ctx, id: string): Promise<TimelineEntry[]> {
   const { value: order } = await getOrder(ctx, id);
-  const events = await listOrderEvents(ctx.sql, id);
-  return events.map(({ data, actor, ...event }) => ({
-    ...event,
-    actor: isStaff(ctx.actor) ? actor : actorRole(actor, order.user_id),
-    changes: data.changes ?? {},
-  }));
+  const timeline = await listTimeline(ctx.sql, order.id);
+  if (isStaff(ctx.actor)) return timeline;
+  return timeline.map((entry) => ({ ...entry, actor: actorRole(entry.actor, order.user_id) }));
 }

@@ -3,6 +3,7 @@ import { type Fragment, pipelined, type Sql, type Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
 import { orderProcessed } from "./events.ts";
 import type { ExplanationEntry } from "../trade/mod.ts";
+import type { TimelineEntry } from "./get_order.ts";
 import type { Order } from "./order.ts";
 
 /** An order as its row and its lines have it; its table is called `o`. */
@@ -161,18 +162,10 @@ export async function updateCancelled(
     where i.order_id = n.order_id and i.line = n.line`;
 }
 
-/** A row of the log about one order. */
-export interface OrderEventRow {
-  sequence: number;
-  type: string;
-  at: string;
-  actor: string;
-  data: { changes?: Record<string, { from: unknown; to: unknown }> };
-}
-
-export async function listOrderEvents(sql: Sql, orderId: string): Promise<OrderEventRow[]> {
-  return await sql<OrderEventRow[]>`
-    select sequence, type, occurred_at as at, actor, jsonb_build_object('changes', data->'changes') as data
+/** What happened to an order, oldest first; `actor` as the log names who it was. */
+export async function listTimeline(sql: Sql, orderId: string): Promise<TimelineEntry[]> {
+  return await sql<TimelineEntry[]>`
+    select sequence, type, occurred_at as at, actor, coalesce(data->'changes', '{}') as changes
     from events
     where aggregate_type = 'order' and aggregate_id = ${orderId}
     order by sequence`;
