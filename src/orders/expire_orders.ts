@@ -1,8 +1,8 @@
 import type { Ctx } from "../platform/ctx.ts";
-import { pipelined, transaction } from "../platform/db.ts";
+import { pipelined } from "../platform/db.ts";
 import { endDue } from "../platform/end_due.ts";
 import { changeOrder } from "./change.ts";
-import { rememberOrder } from "./get_order.ts";
+import { changingOrder } from "./changing_order.ts";
 import { leftOfSale } from "./ledger/left_of_sale.ts";
 import { listDueOrders, lockDueOrders } from "./queries.ts";
 import { writeOrders } from "./write_orders.ts";
@@ -21,17 +21,16 @@ export async function expireDueOrders(ctx: Ctx): Promise<{ expired: number; mayB
 
 async function expireOrders(ctx: Ctx, ids: string[]): Promise<number> {
   const now = ctx.clock.now();
-  const expired = await transaction(ctx.sql, async (tx) => {
+  return await changingOrder(ctx, async (tx, written) => {
     const due = await lockDueOrders(tx, now, ids);
-    if (due.length === 0) return [];
+    if (due.length === 0) return 0;
     const left = await pipelined(due.map((order) => leftOfSale(tx, order)));
     const writes = due.map((before, i) => ({
       before,
       ...changeOrder(now, ctx.actor, before, { status: "EXPIRED" }, left[i]!),
     }));
+    for (const { order } of writes) written(order);
     await writeOrders(tx, ctx, writes);
-    return writes.map(({ order }) => order);
+    return writes.length;
   });
-  await Promise.all(expired.map((order) => rememberOrder(ctx, order)));
-  return expired.length;
 }
