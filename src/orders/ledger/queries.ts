@@ -78,9 +78,7 @@ export async function findRefundable(tx: Tx, orderId: string): Promise<RefundPar
 /** A transaction of the ledger, as it is stored. */
 export interface LedgerRow extends Record<Account, number> {
   id: number;
-  order_id: string;
   kind: LedgerKind;
-  currency: string;
   payment_id: string | null;
   refund_id: string | null;
   reason: string | null;
@@ -88,15 +86,12 @@ export interface LedgerRow extends Record<Account, number> {
   occurred_at: string;
 }
 
-const ledgerColumns = (sql: Sql): Fragment =>
-  sql`
-    id, order_id, kind, currency, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit,
-    payment_id, refund_id, reason, actor, occurred_at`;
-
 /** An order's transactions, oldest first. */
 export async function listTransactions(sql: Sql, orderId: string): Promise<LedgerRow[]> {
   return await sql<LedgerRow[]>`
-    select ${ledgerColumns(sql)} from ledger where order_id = ${orderId} order by id`;
+    select id, kind, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit, payment_id,
+           refund_id, reason, actor, occurred_at
+    from ledger where order_id = ${orderId} order by id`;
 }
 
 /** What was posted to an account in a span of time, in minor units of the currency. */
