@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { hashToken } from "../identity/mod.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { type Actor, isStaff } from "../platform/ctx.ts";
-import { AppError, type FieldError } from "../platform/errors.ts";
+import { AppError, type FieldError, requireVersion } from "../platform/errors.ts";
 import type { ProductFacts } from "../trade/mod.ts";
 import type { CartSchema } from "./schemas.ts";
 
@@ -92,9 +92,7 @@ export function closeCart(
 
 /** @throws cart_closed, version_mismatch */
 export function requireOpen(cart: Cart, expectedVersion: number | undefined): void {
-  if (expectedVersion !== undefined && expectedVersion !== cart.version) {
-    throw new AppError("version_mismatch", `The cart is at version ${cart.version} by now.`);
-  }
+  requireVersion("cart", cart.version, expectedVersion);
   if (cart.status !== "open") throw cartClosed(cart);
 }
 

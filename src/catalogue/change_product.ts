@@ -1,5 +1,5 @@
 import type { Ctx } from "../platform/ctx.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { notFound, requireVersion } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { changingProducts } from "./changing_products.ts";
 import { productWasChanged } from "./events.ts";
@@ -20,9 +20,7 @@ export async function changeProduct(
   const product = await changingProducts(ctx, async (tx, written) => {
     const before = await lockProduct(tx, input.ref) ? await findProduct(tx, input.ref) : undefined;
     if (!before) throw notFound("product");
-    if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
-      throw new AppError("version_mismatch", `The product is at version ${before.version} by now.`);
-    }
+    requireVersion("product", before.version, input.expectedVersion);
     const { product, changes } = changedProduct(before, ctx.clock.now(), input.changes);
     if (product === before) return before;
     written([product]);

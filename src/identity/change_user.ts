@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { AppError, notFound, requireVersion } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { userWasChanged } from "./events.ts";
 import { lockActiveAdmins, lockUser, revokeFamilies, updateUser, voidPasswordTokens } from "./queries.ts";
@@ -26,9 +26,7 @@ export async function changeUser(
     if (!before) throw notFound("user");
     const { after, changes } = applyChange(now, before, change);
     refuseForbiddenChange(ctx.actor, before, changes);
-    if (expectedVersion !== undefined && expectedVersion !== before.version) {
-      throw new AppError("version_mismatch", `The account is at version ${before.version} by now.`);
-    }
+    requireVersion("account", before.version, expectedVersion);
     if (Object.keys(changes).length === 0) return before;
     if (isActiveAdmin(before) && !isActiveAdmin(after) && admins.every((id) => id === userId)) {
       throw new AppError("last_admin", "This is the last admin. Make another one first.");

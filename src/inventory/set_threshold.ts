@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { notFound, requireVersion } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { levelChanged } from "./events.ts";
 import { rememberLevel } from "./get_level.ts";
@@ -19,9 +19,7 @@ export async function setThreshold(
   const level = await transaction(ctx.sql, async (tx) => {
     const before = await lockLevel(tx, input.sku, input.location);
     if (!before) throw notFound("SKU at this location");
-    if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
-      throw new AppError("version_mismatch", `The level is at version ${before.version} by now.`);
-    }
+    requireVersion("level", before.version, input.expectedVersion);
     if (before.low_stock_threshold === input.low_stock_threshold) return before;
     const after = await updateThreshold(tx, ctx, input);
     await appendEvents(tx, ctx, [levelChanged(after, { kind: "threshold", on_hand_delta: 0 })]);

@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { AppError, notFound, requireVersion } from "../platform/errors.ts";
 import { type ChangeOrder, changeOrder } from "./change.ts";
 import { changingOrder } from "./changing_order.ts";
 import { mayRead } from "./get_order.ts";
@@ -24,9 +24,7 @@ export async function patchOrder(
   return await changingOrder(ctx, async (tx, written) => {
     const before = await lockOrder(tx, input.id);
     if (!before || !mayRead(ctx.actor, before)) throw notFound("order");
-    if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
-      throw new AppError("version_mismatch", `The order is at version ${before.version} by now.`);
-    }
+    requireVersion("order", before.version, input.expectedVersion);
     const left = await leftOfSale(tx, before);
     const { order, transactions } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change, left);
     if (order === before) return before;

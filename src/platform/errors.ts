@@ -74,6 +74,12 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
+/** Is a thing still at the version that its caller means to change (`If-Match`), if they said? @throws version_mismatch */
+export function requireVersion(thing: string, version: number, expected: number | undefined): void {
+  if (expected === undefined || expected === version) return;
+  throw new AppError("version_mismatch", `The ${thing} is at version ${version} by now.`);
+}
+
 /** The identical answer for what does not exist and for what the caller may not know of. */
 export function notFound(what: string): AppError {
   return new AppError("not_found", `There is no such ${what}, or it is not yours to see.`);

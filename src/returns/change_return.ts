@@ -1,6 +1,6 @@
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError } from "../platform/errors.ts";
+import { AppError, requireVersion } from "../platform/errors.ts";
 import { type ChangeReturn, nextVersion, refuseTransition, type Return } from "./return.ts";
 import { lockReturnAndOrder, writeReturn } from "./steps.ts";
 
@@ -15,9 +15,7 @@ export async function patchReturn(
 ): Promise<Return> {
   return await transaction(ctx.sql, async (tx) => {
     const { order, before } = await lockReturnAndOrder(tx, ctx, input.id);
-    if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
-      throw new AppError("version_mismatch", `The return is at version ${before.version} by now.`);
-    }
+    requireVersion("return", before.version, input.expectedVersion);
     const { status, staff_note = before.staff_note } = input.change;
     if (input.change.staff_note !== undefined && !isStaff(ctx.actor)) {
       throw new AppError("forbidden", "Only staff may set these.", {

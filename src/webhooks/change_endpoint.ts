@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { notFound, requireVersion } from "../platform/errors.ts";
 import { type Endpoint, type EndpointChanges, requirePublicUrl } from "./endpoint.ts";
 import { lockEndpoint, updateEndpoint } from "./queries.ts";
 
@@ -20,9 +20,7 @@ export async function changeEndpoint(
   return await transaction(ctx.sql, async (tx) => {
     const before = await lockEndpoint(tx, id);
     if (!before) throw notFound("webhook endpoint");
-    if (expectedVersion !== undefined && expectedVersion !== before.version) {
-      throw new AppError("version_mismatch", `The endpoint is at version ${before.version} by now.`);
-    }
+    requireVersion("endpoint", before.version, expectedVersion);
     const changed: Endpoint = {
       ...before,
       ...changes,

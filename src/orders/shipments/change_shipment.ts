@@ -1,7 +1,7 @@
 import type { Ctx } from "../../platform/ctx.ts";
 import { changesBetween } from "../../platform/changes.ts";
 import type { Tx } from "../../platform/db.ts";
-import { AppError, notFound } from "../../platform/errors.ts";
+import { notFound, requireVersion } from "../../platform/errors.ts";
 import { changingOrder } from "../changing_order.ts";
 import { mayRead } from "../get_order.ts";
 import type { Order } from "../order.ts";
@@ -23,9 +23,7 @@ export async function patchShipment(
 ): Promise<Shipment> {
   return await changingOrder(ctx, async (tx, written) => {
     const { order, shipment: before } = await lockShipment(tx, ctx, input.id);
-    if (input.expectedVersion !== undefined && input.expectedVersion !== before.version) {
-      throw new AppError("version_mismatch", `The shipment is at version ${before.version} by now.`);
-    }
+    requireVersion("shipment", before.version, input.expectedVersion);
     const now = ctx.clock.now();
     const after = changedShipment(now, before, input.change);
     if (Object.keys(changesBetween(before, after)).length === 0) return before;

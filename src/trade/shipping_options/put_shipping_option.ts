@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Ctx } from "../../platform/ctx.ts";
 import { transaction, type Tx } from "../../platform/db.ts";
-import { AppError, notFound } from "../../platform/errors.ts";
+import { AppError, notFound, requireVersion } from "../../platform/errors.ts";
 import { appendEvents } from "../../platform/events.ts";
 import { shippingOptionWasUpdated } from "../events.ts";
 import type { ShippingOption } from "../facts.ts";
@@ -63,10 +63,8 @@ async function changeOption(
   changes: Partial<StoredShippingOption>,
   expectedVersion: number | undefined,
 ): Promise<StoredShippingOption> {
-  if (!before || (expectedVersion !== undefined && expectedVersion !== before.version)) {
-    const now = before ? `is at version ${before.version} by now` : "is not there";
-    throw new AppError("version_mismatch", `The shipping option ${now}.`);
-  }
+  if (!before) throw new AppError("version_mismatch", "The shipping option is not there.");
+  requireVersion("shipping option", before.version, expectedVersion);
   const changed = { ...before, ...changes };
   if (isDeepStrictEqual(changed, before)) return before;
   const option = { ...changed, version: before.version + 1, updated_at: ctx.clock.now().toISOString() };
