@@ -5,10 +5,10 @@ import {
   type StoredConsignee,
   upsertConsignee,
 } from "../consignees/mod.ts";
-import { lockOrder, mayRead, type Order } from "../orders/mod.ts";
+import { lockReadableOrder, type Order } from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { AppError } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 
 /**
@@ -22,8 +22,7 @@ export async function recordConsignee(
   input: { orderId: string; consignee: Consignee },
 ): Promise<StoredConsignee> {
   return await transaction(ctx.sql, async (tx) => {
-    const order = await lockOrder(tx, input.orderId);
-    if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
+    const order = await lockReadableOrder(tx, ctx, input.orderId);
     if (!isStaff(ctx.actor)) refuseTooLate(order);
     const sealed = await sealConsignee(ctx.config.consigneeKeys, order.id, input.consignee);
     const stored = await upsertConsignee(tx, sealed, ctx.clock.now());

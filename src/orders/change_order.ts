@@ -1,13 +1,12 @@
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
-import { AppError, notFound, requireVersion } from "../platform/errors.ts";
+import { AppError, requireVersion } from "../platform/errors.ts";
 import { type ChangeOrder, changeOrder } from "./change.ts";
 import { changingOrder } from "./changing_order.ts";
-import { mayRead } from "./get_order.ts";
+import { lockReadableOrder } from "./get_order.ts";
 import type { Order } from "./order.ts";
 import { leftOfSale } from "./ledger/left_of_sale.ts";
 import { findProviderCash } from "./ledger/queries.ts";
-import { lockOrder } from "./queries.ts";
 import { deliverRest, shipRest } from "./shipments/steps.ts";
 import { writeOrders } from "./write_orders.ts";
 
@@ -22,8 +21,7 @@ export async function patchOrder(
   input: { id: string; change: ChangeOrder; expectedVersion?: number },
 ): Promise<Order> {
   return await changingOrder(ctx, async (tx, written) => {
-    const before = await lockOrder(tx, input.id);
-    if (!before || !mayRead(ctx.actor, before)) throw notFound("order");
+    const before = await lockReadableOrder(tx, ctx, input.id);
     requireVersion("order", before.version, input.expectedVersion);
     const left = await leftOfSale(tx, before);
     const { order, transactions } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change, left);

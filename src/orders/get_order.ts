@@ -1,10 +1,11 @@
 import type { z } from "@hono/zod-openapi";
 import { type Actor, actorRole, type Ctx, isOwn, isStaff } from "../platform/ctx.ts";
+import type { Tx } from "../platform/db.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Read, readThrough } from "../platform/read_through.ts";
 import type { Order } from "./order.ts";
-import { findOrder, listTimeline } from "./queries.ts";
+import { findOrder, listTimeline, lockOrder } from "./queries.ts";
 import type { TimelineSchema } from "./schemas.ts";
 import { orderView } from "./view.ts";
 
@@ -28,6 +29,20 @@ export async function getOrder(ctx: Ctx, id: string): Promise<Read<Order>> {
   // Whether it was in the cache would tell a stranger that it exists.
   ctx.cacheStatus = undefined;
   throw notFound("order");
+}
+
+/** Holds an order's row for a change that the caller asks for by its id. @throws not_found, also for another's order */
+export async function lockReadableOrder(tx: Tx, ctx: Ctx, id: string): Promise<Order> {
+  const order = await lockOrder(tx, id);
+  if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
+  return order;
+}
+
+/** May the caller read this order, and what belongs to it? Staff may, whosever it is. */
+export async function mayReadOrder(ctx: Ctx, orderId: string): Promise<boolean> {
+  if (isStaff(ctx.actor)) return true;
+  const order = await findOrder(ctx.sql, orderId);
+  return order !== undefined && mayRead(ctx.actor, order);
 }
 
 /** Keeps every version before this one out of the cache, for when nobody knows whether it was committed. */

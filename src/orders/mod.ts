@@ -1,7 +1,14 @@
 export { changingOrder } from "./changing_order.ts";
 export { orderCancelled, orderCreated, orderExpired, orderProcessed, orderUpdated } from "./events.ts";
 export { expireDueOrders } from "./expire_orders.ts";
-export { forgetChangedOrders, forgetToldOrders, getOrder, mayRead } from "./get_order.ts";
+export {
+  forgetChangedOrders,
+  forgetToldOrders,
+  getOrder,
+  lockReadableOrder,
+  mayRead,
+  mayReadOrder,
+} from "./get_order.ts";
 export { expireOrders, processOrder } from "./jobs.ts";
 export { captureOf, type LedgerTransaction, refundOf, type RefundParts } from "./ledger/entries.ts";
 export { findRefundable } from "./ledger/queries.ts";

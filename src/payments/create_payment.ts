@@ -1,5 +1,5 @@
-import { findOrder, getOrder, lockOrder, mayRead } from "../orders/mod.ts";
-import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { findOrder, getOrder, lockReadableOrder, mayReadOrder } from "../orders/mod.ts";
+import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { notFound } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
@@ -26,8 +26,7 @@ export async function createPayment(
   getProvider(ctx, input.ask.provider);
   const { value: { id }, replayed } = await transaction(ctx.sql, (tx) =>
     once(tx, idempotency, async () => {
-      const order = await lockOrder(tx, input.orderId);
-      if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
+      const order = await lockReadableOrder(tx, ctx, input.orderId);
       const payment = newPayment(ctx, order, input.ask, await listPayments(tx, order.id));
       await insertPayment(tx, payment);
       await appendEvents(tx, ctx, [{
@@ -49,10 +48,7 @@ export async function createPayment(
 /** @throws not_found, also for another's */
 export async function getPayment(ctx: Ctx, id: string): Promise<StoredPayment> {
   const payment = await findPayment(ctx.sql, id);
-  if (!payment) throw notFound("payment");
-  if (isStaff(ctx.actor)) return payment;
-  const order = await findOrder(ctx.sql, payment.order_id);
-  if (!order || !mayRead(ctx.actor, order)) throw notFound("payment");
+  if (!payment || !await mayReadOrder(ctx, payment.order_id)) throw notFound("payment");
   return payment;
 }
 

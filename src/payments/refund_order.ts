@@ -1,14 +1,12 @@
 import {
   changingOrder,
   findRefundable,
-  lockOrder,
-  mayRead,
+  lockReadableOrder,
   type Order,
   type RefundParts,
 } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
-import { notFound } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
@@ -44,8 +42,7 @@ export async function refundOrder(
 ): Promise<Outcome<Refund>> {
   const { value, replayed } = await changingOrder(ctx, (tx, written) =>
     once(tx, idempotency, async () => {
-      const order = await lockOrder(tx, input.orderId);
-      if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
+      const order = await lockReadableOrder(tx, ctx, input.orderId);
       return await beginRefund(tx, ctx, order, input.ask, written);
     }));
   // A replay goes on where the first call was cut off.

@@ -1,4 +1,4 @@
-import { findOrder, getOrder, mayRead } from "../orders/mod.ts";
+import { getOrder, mayReadOrder } from "../orders/mod.ts";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
@@ -8,9 +8,8 @@ import type { Return, ReturnStatus } from "./return.ts";
 /** @throws not_found, also for one of another's order */
 export async function getReturn(ctx: Ctx, id: string): Promise<Return> {
   const found = await findReturn(ctx.sql, id);
-  const order = found && await findOrder(ctx.sql, found.order_id);
-  if (!order || !mayRead(ctx.actor, order)) throw notFound("return");
-  return found!;
+  if (!found || !await mayReadOrder(ctx, found.order_id)) throw notFound("return");
+  return found;
 }
 
 /** An order's returns, oldest first. @throws not_found, also for another's order */

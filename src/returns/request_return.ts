@@ -1,7 +1,6 @@
-import { lockOrder, mayRead } from "../orders/mod.ts";
+import { lockReadableOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { notFound } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { insertReturn, listReturnableLines } from "./queries.ts";
@@ -21,8 +20,7 @@ export async function requestReturn(
 ): Promise<Outcome<Return>> {
   return await transaction(ctx.sql, (tx) =>
     once(tx, idempotency, async () => {
-      const order = await lockOrder(tx, input.orderId);
-      if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
+      const order = await lockReadableOrder(tx, ctx, input.orderId);
       const items = itemsToReturn(await listReturnableLines(tx, order.id), input.items);
       const now = ctx.clock.now().toISOString();
       const ret: Return = {

@@ -1,17 +1,15 @@
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
 import { type Page, toPage } from "../../platform/page.ts";
-import { getOrder, mayRead } from "../get_order.ts";
-import { findOrder } from "../queries.ts";
+import { getOrder, mayReadOrder } from "../get_order.ts";
 import { findShipment, listShipmentRows, listShipments } from "./queries.ts";
 import type { Shipment } from "./shipment.ts";
 
 /** @throws not_found, also for one of another's order */
 export async function getShipment(ctx: Ctx, id: string): Promise<Shipment> {
   const shipment = await findShipment(ctx.sql, id);
-  const order = shipment && await findOrder(ctx.sql, shipment.order_id);
-  if (!order || !mayRead(ctx.actor, order)) throw notFound("shipment");
-  return shipment!;
+  if (!shipment || !await mayReadOrder(ctx, shipment.order_id)) throw notFound("shipment");
+  return shipment;
 }
 
 /** What left of an order so far, oldest first. @throws not_found, also for another's order */

@@ -1,10 +1,8 @@
 import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
-import { notFound } from "../../platform/errors.ts";
 import { type Idempotency, once, type Outcome } from "../../platform/idempotency.ts";
 import { changingOrder } from "../changing_order.ts";
-import { mayRead } from "../get_order.ts";
-import { lockOrder } from "../queries.ts";
+import { lockReadableOrder } from "../get_order.ts";
 import { booked, writeOrders } from "../write_orders.ts";
 import type { ShipBody } from "./schemas.ts";
 import { linesToShip, refuseUnlessShippable, type Shipment } from "./shipment.ts";
@@ -23,8 +21,7 @@ export async function shipOrder(
 ): Promise<Outcome<Shipment>> {
   return await changingOrder(ctx, (tx, written) =>
     once(tx, idempotency, async () => {
-      const before = await lockOrder(tx, order_id);
-      if (!before || !mayRead(ctx.actor, before)) throw notFound("order");
+      const before = await lockReadableOrder(tx, ctx, order_id);
       refuseUnlessShippable(before);
       const lines = linesToShip(before, await listShippable(tx, before), items);
       const shipment = await shipItems(tx, ctx, before, lines, details);
