@@ -1,8 +1,7 @@
-import type { Changes } from "../platform/changes.ts";
+import { type Changes, ChangesSchema } from "../platform/changes.ts";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
 import type { Product } from "./product.ts";
 import { ProductSchema } from "./schemas.ts";
-import { ChangesSchema } from "../platform/changes.ts";
 
 /** The whole product, as it was first answered. */
 export const productCreated = defineEvent(

@@ -1,3 +1,4 @@
+import type { z } from "@hono/zod-openapi";
 import type { Changes } from "../platform/changes.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
@@ -24,17 +25,10 @@ import {
   planForValues,
   updateProducts,
 } from "./queries.ts";
+import type { ImportReportSchema } from "./schemas.ts";
 
 /** What became of the lines of an import. */
-export interface ImportReport {
-  created: number;
-  updated: number;
-  unchanged: number;
-  failed: number;
-  /** The first of them. */
-  errors: ImportError[];
-  error_count: number;
-}
+type ImportReport = z.output<typeof ImportReportSchema>;
 
 const BATCH_RECORDS = 500;
 const MAX_REPORTED_ERRORS = 1000;

@@ -1,9 +1,16 @@
+import type { z } from "@hono/zod-openapi";
 import { parse as parseCsv } from "@std/csv";
 import { AppError } from "../platform/errors.ts";
 import { isCurrency } from "../platform/money.ts";
 import type { Line } from "./import_lines.ts";
 import type { ProductChanges } from "./product.ts";
-import { AttributeKey, ImportedCsvProduct, ImportedProduct, wrongFields } from "./schemas.ts";
+import {
+  AttributeKey,
+  ImportedCsvProduct,
+  ImportedProduct,
+  type ImportReportSchema,
+  wrongFields,
+} from "./schemas.ts";
 
 /** What a line says of a product. */
 export interface ImportRecord {
@@ -15,13 +22,7 @@ export interface ImportRecord {
 }
 
 /** One thing that is wrong with one line. */
-export interface ImportError {
-  line: number;
-  sku: string | null;
-  /** JSON Pointer into the line's object, or the CSV column; null for the line as a whole. */
-  field: string | null;
-  message: string;
-}
+export type ImportError = z.output<typeof ImportReportSchema>["errors"][number];
 
 const MAX_COLUMNS = 500;
 const MAX_FAULTS_PER_LINE = 20;

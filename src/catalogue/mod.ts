@@ -2,4 +2,3 @@ export { createProduct } from "./create_product.ts";
 export { productCreated, productUpdated } from "./events.ts";
 export { getProduct } from "./get_product.ts";
 export { HsCode } from "./schemas.ts";
-export type { Product } from "./product.ts";

@@ -1,53 +1,19 @@
+import type { z } from "@hono/zod-openapi";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { mergeEntries } from "../platform/entries.ts";
+import type { ChangeProductBody, ProductSchema } from "./schemas.ts";
 
 export const PRODUCT_STATUSES = ["draft", "active", "archived"] as const;
 
-/** draft: only staff see it. active: for sale. archived: no longer for sale, still there for those who know it. */
-export type ProductStatus = typeof PRODUCT_STATUSES[number];
-
-/** `amount` in minor units of `currency` (ISO 4217). */
-export interface Price {
-  currency: string;
-  amount: number;
-}
-
 /** Something that can be sold, as the database, the cache and the wire have it. */
-export interface Product {
-  id: string;
-  sku: string;
-  name: string;
-  description: string;
-  category: string | null;
-  /** In the order of their currencies, one each. */
-  prices: Price[];
-  weight_grams: number | null;
-  /** Digits of the Harmonized System code. */
-  hs_code: string | null;
-  /** ISO 3166-1 alpha-2. */
-  country_of_origin: string | null;
-  status: ProductStatus;
-  attributes: Record<string, string | number | boolean>;
-  version: number;
-  created_at: string;
-  updated_at: string;
-}
+export type Product = z.output<typeof ProductSchema>;
+type Price = Product["prices"][number];
 
 /**
  * What to change. An absent field stays, null clears it. `prices` replaces the list; `attributes` are merged, and
  * null removes one.
  */
-export interface ProductChanges {
-  name?: string;
-  description?: string | null;
-  category?: string | null;
-  prices?: Price[] | null;
-  weight_grams?: number | null;
-  hs_code?: string | null;
-  country_of_origin?: string | null;
-  status?: ProductStatus;
-  attributes?: Record<string, string | number | boolean | null> | null;
-}
+export type ProductChanges = z.output<typeof ChangeProductBody>;
 
 /** Is this an id? If not it is a SKU: none may look like a UUID. */
 export function isProductId(ref: string): boolean {
@@ -103,24 +69,29 @@ export function mergePrices(before: Price[], changes: Record<string, number | nu
   ];
 }
 
-function applyChanges(before: Product, input: ProductChanges): Product {
+function applyChanges(before: Product, changes: ProductChanges): Product {
+  const {
+    name = before.name,
+    description = before.description,
+    category = before.category,
+    prices = before.prices,
+    weight_grams = before.weight_grams,
+    hs_code = before.hs_code,
+    country_of_origin = before.country_of_origin,
+    status = before.status,
+    attributes = {},
+  } = changes;
   return {
     ...before,
-    name: input.name ?? before.name,
-    description: input.description === undefined ? before.description : input.description ?? "",
-    category: input.category === undefined ? before.category : input.category,
-    prices: input.prices === undefined ? before.prices : sortPrices(input.prices ?? []),
-    weight_grams: input.weight_grams === undefined ? before.weight_grams : input.weight_grams,
-    hs_code: input.hs_code === undefined ? before.hs_code : input.hs_code,
-    country_of_origin: input.country_of_origin === undefined
-      ? before.country_of_origin
-      : input.country_of_origin,
-    status: input.status ?? before.status,
-    attributes: input.attributes === undefined
-      ? before.attributes
-      : input.attributes === null
-      ? {}
-      : mergeEntries("attributes", before.attributes, input.attributes),
+    name,
+    description: description ?? "",
+    category,
+    prices: sortPrices(prices ?? []),
+    weight_grams,
+    hs_code,
+    country_of_origin,
+    status,
+    attributes: attributes === null ? {} : mergeEntries("attributes", before.attributes, attributes),
   };
 }
 
