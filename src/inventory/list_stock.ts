@@ -1,3 +1,4 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
@@ -5,16 +6,10 @@ import { readThrough } from "../platform/read_through.ts";
 import { LEVEL_TTL_MS } from "./get_level.ts";
 import { DEFAULT_LOCATION, type Movement, type StockLevel } from "./level.ts";
 import { findLevel, listLevels, listMovements } from "./queries.ts";
-
-export interface StockFilter {
-  low_stock?: boolean;
-  sku_prefix?: string;
-  cursor?: [string];
-  limit: number;
-}
+import type { ListQuery, MovementsQuery } from "./schemas.ts";
 
 /** Levels in the order of their SKUs, at most 30 s old. */
-export async function listStock(ctx: Ctx, filter: StockFilter): Promise<Page<StockLevel>> {
+export async function listStock(ctx: Ctx, filter: z.output<typeof ListQuery>): Promise<Page<StockLevel>> {
   const key = `inventory:list:${
     JSON.stringify([filter.low_stock, filter.sku_prefix, filter.cursor, filter.limit])
   }`;
@@ -34,7 +29,7 @@ export async function listStock(ctx: Ctx, filter: StockFilter): Promise<Page<Sto
 /** A SKU's movements, newest first. @throws not_found */
 export async function listStockMovements(
   ctx: Ctx,
-  filter: { sku: string; location: string; cursor?: [number]; limit: number },
+  filter: { sku: string } & z.output<typeof MovementsQuery>,
 ): Promise<Page<Movement>> {
   const rows = await listMovements(ctx.sql, { ...filter, beforeVersion: filter.cursor?.[0] });
   if (rows.length === 0 && !await findLevel(ctx.sql, filter.sku, filter.location)) {

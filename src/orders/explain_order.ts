@@ -1,3 +1,4 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { formatAmount } from "../platform/money.ts";
 import { findQuote } from "../quotes/mod.ts";
@@ -5,12 +6,10 @@ import type { ExplanationEntry } from "../trade/mod.ts";
 import { getOrder } from "./get_order.ts";
 import type { Order } from "./order.ts";
 import { findExplanation } from "./queries.ts";
+import type { OrderExplanationSchema } from "./schemas.ts";
 
 /** How an order's total came to be. What is `collected` sums to it. */
-export interface OrderExplanation extends Pick<Order, "quote_id" | "currency" | "total_price"> {
-  order_id: string;
-  explanation: ExplanationEntry[];
-}
+export type OrderExplanation = z.infer<typeof OrderExplanationSchema>;
 
 /** How an order's price came to be, line by line, as it was when it was placed. @throws not_found */
 export async function explainOrder(ctx: Ctx, id: string): Promise<OrderExplanation> {

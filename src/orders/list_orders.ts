@@ -1,27 +1,13 @@
+import type { z } from "@hono/zod-openapi";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
-import type { Order, OrderStatus, Sort } from "./order.ts";
 import { listOrderRows } from "./list_queries.ts";
+import type { Order } from "./order.ts";
+import type { ListQuery } from "./schemas.ts";
 
 /** Which orders, in which order. All filters must hold; times are half-open, `from` ≤ t < `to`. */
-export interface ListOrders {
-  status?: OrderStatus;
-  payment_status?: Order["payment_status"];
-  fulfilment_status?: Order["fulfilment_status"];
-  user_id?: string;
-  sku?: string;
-  number?: string;
-  external_reference?: string;
-  created_from?: string;
-  created_to?: string;
-  placed_from?: string;
-  placed_to?: string;
-  sort?: Sort;
-  /** The sort it came from, then the sort key of the last row. */
-  cursor?: [Sort, string] | [Sort, string, string];
-  limit: number;
-}
+export type ListOrders = z.infer<typeof ListQuery>;
 
 /**
  * The caller's orders; staff see everyone's.

@@ -197,6 +197,7 @@ export const ListQuery = z.strictObject({
     description:
       "`-` is newest first. `-created_at` unless you filter by when orders were placed: then `-placed_at`",
   }),
+  // The sort it came from, then the sort key of the last row.
   cursor: cursor(
     z.union([z.tuple([z.enum(SORTS), z.uuid()]), z.tuple([z.enum(SORTS), z.iso.datetime(), z.uuid()])]),
   ),

@@ -1,29 +1,14 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { listPaymentRows, listRefundRows } from "./list_queries.ts";
 import type { Payment } from "./payment.ts";
 import type { Refund } from "./refund.ts";
+import type { PaymentsQuery, RefundsQuery } from "./schemas.ts";
 
 /** Which payments or refunds, newest first. All filters must hold; times are half-open, `from` ≤ t < `to`. */
-export interface Listing {
-  order_id?: string;
-  created_from?: string;
-  created_to?: string;
-  /** The id of the last row. */
-  cursor?: [string];
-  limit: number;
-}
-
-export interface ListPayments extends Listing {
-  status?: Payment["status"];
-  provider?: string;
-  provider_reference?: string;
-}
-
-export interface ListRefunds extends Listing {
-  status?: Refund["status"];
-  payment_id?: string;
-}
+export type ListPayments = z.output<typeof PaymentsQuery>;
+export type ListRefunds = z.output<typeof RefundsQuery>;
 
 /** Everybody's payments, for staff. */
 export async function listAllPayments(ctx: Ctx, filter: ListPayments): Promise<Page<Payment>> {

@@ -1,6 +1,6 @@
 import type { Fragment, Sql } from "../platform/db.ts";
 import { madeWithin } from "../platform/made_within.ts";
-import type { Listing, ListPayments, ListRefunds } from "./list_payments.ts";
+import type { ListPayments, ListRefunds } from "./list_payments.ts";
 import type { Payment, StoredPayment } from "./payment.ts";
 import { paymentColumns } from "./queries.ts";
 import type { Refund } from "./refund.ts";
@@ -34,7 +34,7 @@ export async function listRefundRows(sql: Sql, filter: ListRefunds): Promise<Ref
 }
 
 /** The filters of both. */
-function common(sql: Sql, { order_id, cursor, ...span }: Listing): Fragment {
+function common(sql: Sql, { order_id, cursor, ...span }: ListPayments | ListRefunds): Fragment {
   const conditions = [
     order_id === undefined ? sql`` : sql`and order_id = ${order_id}`,
     madeWithin(sql, { id: sql`id`, at: sql`created_at` }, span),

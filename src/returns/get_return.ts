@@ -1,9 +1,11 @@
+import type { z } from "@hono/zod-openapi";
 import { getOrder, mayReadOrder } from "../orders/mod.ts";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { findReturn, listReturnRows, listReturnsOfOrder } from "./queries.ts";
-import type { Return, ReturnStatus } from "./return.ts";
+import type { Return } from "./return.ts";
+import type { ListQuery } from "./schemas.ts";
 
 /** @throws not_found, also for one of another's order */
 export async function getReturn(ctx: Ctx, id: string): Promise<Return> {
@@ -18,17 +20,11 @@ export async function listOrderReturns(ctx: Ctx, orderId: string): Promise<Retur
   return await listReturnsOfOrder(ctx.sql, order.id);
 }
 
-/** Which returns, newest first; all filters must hold. */
-export interface ListReturns {
-  status?: ReturnStatus;
-  user_id?: string;
-  /** The id of the last row. */
-  cursor?: [string];
-  limit: number;
-}
-
 /** The returns of the caller's orders; staff see everyone's. @throws forbidden for another user's */
-export async function listReturns(ctx: Ctx, { cursor, ...filter }: ListReturns): Promise<Page<Return>> {
+export async function listReturns(
+  ctx: Ctx,
+  { cursor, ...filter }: z.output<typeof ListQuery>,
+): Promise<Page<Return>> {
   const user_id = whoseToList(ctx.actor, filter.user_id, "returns");
   const rows = await listReturnRows(ctx.sql, { ...filter, user_id, beforeId: cursor?.[0] });
   return toPage(rows, filter.limit, (last) => [last.id]);

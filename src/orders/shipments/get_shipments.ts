@@ -1,8 +1,10 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
 import { type Page, toPage } from "../../platform/page.ts";
 import { getOrder, mayReadOrder } from "../get_order.ts";
 import { findShipment, listShipmentRows, listShipments } from "./queries.ts";
+import type { ShipmentsQuery } from "./schemas.ts";
 import type { Shipment } from "./shipment.ts";
 
 /** @throws not_found, also for one of another's order */
@@ -19,16 +21,7 @@ export async function listOrderShipments(ctx: Ctx, orderId: string): Promise<Shi
 }
 
 /** Which shipments, newest first. All filters must hold; times are half-open, `from` ≤ t < `to`. */
-export interface ListShipments {
-  status?: Shipment["status"];
-  order_id?: string;
-  tracking_number?: string;
-  created_from?: string;
-  created_to?: string;
-  /** The id of the last row. */
-  cursor?: [string];
-  limit: number;
-}
+export type ListShipments = z.infer<typeof ShipmentsQuery>;
 
 /** Everybody's shipments, for staff. */
 export async function listAllShipments(ctx: Ctx, filter: ListShipments): Promise<Page<Shipment>> {

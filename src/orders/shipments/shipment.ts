@@ -1,24 +1,10 @@
 import type { z } from "@hono/zod-openapi";
 import { AppError, type FieldError } from "../../platform/errors.ts";
 import type { Order } from "../order.ts";
-import type { ChangeShipmentBody } from "./schemas.ts";
+import type { ChangeShipmentBody, ShipmentSchema } from "./schemas.ts";
 
 /** Goods of an order that left together. */
-export interface Shipment {
-  id: string;
-  order_id: string;
-  status: "shipped" | "delivered";
-  /** Units by line of the order. */
-  items: { line: number; quantity: number }[];
-  carrier: string | null;
-  tracking_number: string | null;
-  tracking_url: string | null;
-  weight_grams: number | null;
-  version: number;
-  shipped_at: string;
-  delivered_at: string | null;
-  updated_at: string;
-}
+export type Shipment = z.infer<typeof ShipmentSchema>;
 
 /** What is known of a shipment besides its goods. */
 export type ShipmentDetails = Partial<
