@@ -197,11 +197,9 @@ class RedisCache implements Cache {
 
   /** Drops what failed writes were about to replace, until Redis is away again. */
   async #settleAll(): Promise<void> {
-    for (
-      let batch = this.#unsettled.next(SETTLE_AT_ONCE);
-      batch.length > 0;
-      batch = this.#unsettled.next(SETTLE_AT_ONCE)
-    ) {
+    for (;;) {
+      const batch = this.#unsettled.next(SETTLE_AT_ONCE);
+      if (batch.length === 0) return;
       const failures = this.counters.failures;
       await Promise.all(batch.map(({ key, version, ttlMs }) => this.drop(key, version, ttlMs)));
       if (this.counters.failures > failures) return;
@@ -223,10 +221,12 @@ class Unsettled {
     const known = this.#writes.get(key);
     if (!known && this.#writes.size >= MAX_UNSETTLED) {
       this.#distrustUntil = Math.max(this.#distrustUntil, until);
-    } else {this.#writes.set(key, {
-        version: Math.max(version, known?.version ?? 0),
-        until: Math.max(until, known?.until ?? 0),
-      });}
+      return;
+    }
+    this.#writes.set(key, {
+      version: Math.max(version, known?.version ?? 0),
+      until: Math.max(until, known?.until ?? 0),
+    });
   }
 
   settle(key: string, version: number): void {
