@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { findActiveRole } from "../identity/mod.ts";
-import type { Bucket, CacheRead, Verdict } from "../platform/cache.ts";
-import { type Actor, actorName, type Ctx, isStaff } from "../platform/ctx.ts";
+import type { Bucket, Verdict } from "../platform/cache.ts";
+import { type Actor, actorName, type Ctx, isStaff, type Role } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, requestHash } from "../platform/idempotency.ts";
 import { traceRoute } from "../platform/tracing.ts";
@@ -11,7 +11,8 @@ import type { AppEnv, EndpointOptions, Policy } from "./router.ts";
 const MAX_BODY_BYTES = 1024 * 1024;
 const LOGIN_WINDOW_MS = 60_000;
 const ANONYMOUS: Actor = { kind: "anonymous" };
-const RANK = { public: 0, user: 1, staff: 2, admin: 3 } satisfies Record<Policy, number>;
+/** A role may call the routes of its rank and below; who has none is nobody yet. */
+const RANK = { public: 0, user: 1, customer: 1, staff: 2, admin: 3 } satisfies Record<Policy | Role, number>;
 
 /**
  * What every request passes before its handler, in this order: who is it, is it within its rate (one round trip
@@ -48,7 +49,7 @@ export function gate(
       actor,
       requestId: c.get("requestId"),
       traceparent,
-      prefetched: key && cached ? { key, read: cached as CacheRead } : undefined,
+      prefetched: key && cached ? { key, read: cached } : undefined,
     };
     c.set("ctx", ctx);
     await next();
@@ -112,7 +113,7 @@ function ticketOf(c: Context<AppEnv>, options: EndpointOptions): string | undefi
 }
 
 function authorise(actor: Actor, policy: Policy): void {
-  const rank = actor.kind === "user" ? (actor.role === "customer" ? 1 : actor.role === "staff" ? 2 : 3) : 0;
+  const rank = actor.kind === "user" ? RANK[actor.role] : 0;
   if (rank < RANK[policy]) {
     throw new AppError("forbidden", `Only ${policy === "admin" ? "admins" : "staff"} may do this.`);
   }
