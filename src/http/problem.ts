@@ -133,9 +133,6 @@ function oauthError({ code, message }: AppError) {
 function toAppError(error: Error): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof HTTPException) {
-    if (error.status === 413) {
-      return new AppError("payload_too_large", "The body is larger than this call takes.");
-    }
     if (error.status === 415) {
       return new AppError("unsupported_media_type", "Say in Content-Type what the body is.", {
         cause: error,
