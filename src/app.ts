@@ -175,14 +175,16 @@ function requestIdOf(sent: string | undefined): string {
   return sent && /^[\w.:/+=@-]{1,128}$/.test(sent) ? sent : crypto.randomUUID();
 }
 
+/** Which methods there are at a path. */
 function methodTable(routes: { method: string; path: string }[]): (path: string) => string[] {
-  const table = routes.filter(({ method, path }) => method !== "ALL" && !path.includes("*")).map((
-    { method, path },
-  ) => ({
-    method,
-    pattern: new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+(\{[^}]+\})?/g, "[^/]+")}$`),
-  }));
-  return (
-    path,
-  ) => [...new Set(table.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+  const table = routes
+    .filter(({ method, path }) => method !== "ALL" && !path.includes("*"))
+    .map(({ method, path }) => {
+      const pattern = path.replaceAll(".", "\\.").replace(/:\w+(\{[^}]+\})?/g, "[^/]+");
+      return { method, pattern: new RegExp(`^${pattern}$`) };
+    });
+  return (path) => {
+    const found = table.filter(({ pattern }) => pattern.test(path));
+    return [...new Set(found.map(({ method }) => method))];
+  };
 }

@@ -18,22 +18,23 @@ export function normalisePath(request: Request): string {
 /** One line a request, and its share in the metrics: which route, by whom, how it ended, how long it took. */
 export const logRequest: MiddlewareHandler<AppEnv> = async (c, next) => {
   const start = performance.now();
-  const { metrics } = c.get("deps");
+  const { log, metrics } = c.get("deps");
   metrics.requestsInFlight++;
   try {
     await next();
   } finally {
     metrics.requestsInFlight--;
   }
-  const status = c.res.status;
+  const { status } = c.res;
   const durationMs = performance.now() - start;
   const { method } = c.req;
-  metrics.requestEnded(c.get("route"), method, status, durationMs / 1000);
-  if (c.get("route") === undefined && status < 400) return;
-  c.get("deps").log.info("request", {
+  const route = c.get("route");
+  metrics.requestEnded(route, method, status, durationMs / 1000);
+  if (route === undefined && status < 400) return;
+  log.info("request", {
     request_id: c.get("requestId"),
     method,
-    route: c.get("route") ?? "none",
+    route: route ?? "none",
     status,
     duration_ms: Math.round(durationMs * 10) / 10,
     actor: c.get("ctx") && actorName(c.get("ctx").actor),

@@ -31,7 +31,7 @@ export interface AppEnv {
   };
 }
 
-/** Who may call a route: everyone, any user, staff and admins, or admins. Whose things they see is decided in SQL. */
+/** Who may call a route: everyone, any user, staff and admins, or admins. Whose things they see is decided by each verb. */
 export type Policy = "public" | "user" | "staff" | "admin";
 
 export interface EndpointOptions {
