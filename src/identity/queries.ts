@@ -22,15 +22,8 @@ export async function findActiveRoles(sql: Sql, userIds: string[]): Promise<Map<
   return new Map(rows.map(({ id, role }) => [id, role]));
 }
 
-/** A user, if it is this viewer's own account or the viewer sees all. */
-export async function findUser(
-  sql: Sql,
-  userId: string,
-  viewer: { seesAll: boolean; userId?: string },
-): Promise<User | undefined> {
-  const [user] = await sql<User[]>`
-    select ${userColumns(sql)} from users
-    where id = ${userId} and (${viewer.seesAll} or id = ${viewer.userId ?? null})`;
+export async function findUser(sql: Sql, userId: string): Promise<User | undefined> {
+  const [user] = await sql<User[]>`select ${userColumns(sql)} from users where id = ${userId}`;
   return user;
 }
 
