@@ -1,9 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import type { Changes } from "../platform/changes.ts";
+import { type Changes, ChangesSchema } from "../platform/changes.ts";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
 import { UserSchema, userView } from "./schemas.ts";
 import type { User } from "./user.ts";
-import { ChangesSchema } from "../platform/changes.ts";
 
 /** An account was made: by its owner, by staff, or by a command. */
 export const userRegistered = defineEvent("user.registered", 1, "user", "An account was made.", UserSchema);

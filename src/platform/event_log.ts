@@ -1,5 +1,4 @@
-import type { Sql, Tx } from "./db.ts";
-import { transaction } from "./db.ts";
+import { type Sql, transaction, type Tx } from "./db.ts";
 import type { LogHorizon } from "./log_horizon.ts";
 
 /** A row of the log. */
