@@ -1,6 +1,5 @@
-import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { forgetToldOrders } from "../orders/mod.ts";
-import { notFound } from "../platform/errors.ts";
+import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { scanEvents } from "./queries.ts";
 import { EVENT_TYPES } from "./registry.ts";
 import { type EventView, eventView } from "./view.ts";
@@ -32,7 +31,7 @@ export async function listEvents(
   const { events, scannedTo } = await scanEvents(ctx.sql, {
     after: filter.after,
     upTo,
-    userId: whose(ctx),
+    userId: whoseToList(ctx.actor, undefined, "events"),
     types: typesOf(filter),
     aggregate: aggregateOf(filter),
     limit: filter.limit,
@@ -40,12 +39,6 @@ export async function listEvents(
   });
   await forgetToldOrders(ctx, events);
   return { data: events.map((event) => eventView(ctx.actor, event)), next: scannedTo };
-}
-
-function whose({ actor }: Ctx): string | undefined {
-  if (isStaff(actor)) return undefined;
-  if (actor.kind === "user") return actor.userId;
-  throw notFound("event");
 }
 
 /** The types to pick from a scan; none where the aggregate's index serves already. */

@@ -57,7 +57,7 @@ export const EventsQuery = z.strictObject({
       description: "Only events behind this position: `next_cursor` of the time before",
     }),
   type: TypesQuery.optional(),
-  aggregate_type: z.enum(AGGREGATES as [string, ...string[]]).optional().openapi({
+  aggregate_type: z.enum(AGGREGATES).optional().openapi({
     description: "Only of such things",
     example: "order",
   }),
