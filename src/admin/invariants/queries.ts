@@ -1,4 +1,4 @@
-import type { Sql, Tx } from "../../platform/db.ts";
+import type { Tx } from "../../platform/db.ts";
 import type { Break, Invariant } from "./invariant.ts";
 
 /** A moment of the database, for other connections to look at the same one. */
@@ -42,7 +42,7 @@ export async function findBreaks(
 }
 
 /** How many rows a table has. */
-export async function countRows(tx: Sql | Tx, table: string): Promise<number> {
-  const [row] = await tx<{ count: number }[]>`select count(*)::bigint as count from ${tx(table)}`;
+export async function countRows(tx: Tx, table: string): Promise<number> {
+  const [row] = await tx<{ count: number }[]>`select count(*) as count from ${tx(table)}`;
   return row!.count;
 }
