@@ -1,5 +1,5 @@
 import { AppError } from "../platform/errors.ts";
-import { checkedAddresses, ForbiddenTargetError, type Resolve } from "./target.ts";
+import { checkedAddresses, ForbiddenTargetError } from "./target.ts";
 
 /** Where another system wants to be told of events. Its secrets are kept apart. */
 export interface Endpoint {
@@ -29,13 +29,10 @@ export interface EndpointChanges {
 }
 
 /** @throws invalid_request for a URL that does not lead to a public https address, unless private ones are allowed */
-export async function requirePublicUrl(
-  url: string,
-  allowPrivateAddresses: boolean,
-  resolve?: Resolve,
-): Promise<void> {
+export async function requirePublicUrl(url: string, allowPrivateAddresses: boolean): Promise<void> {
+  if (allowPrivateAddresses) return;
   try {
-    if (!allowPrivateAddresses) await checkedAddresses(new URL(url), { allowPrivateAddresses, resolve });
+    await checkedAddresses(new URL(url), { allowPrivateAddresses });
   } catch (error) {
     if (!(error instanceof ForbiddenTargetError)) throw error;
     throw new AppError("invalid_request", `url ${error.message}`, {

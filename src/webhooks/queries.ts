@@ -135,27 +135,20 @@ export async function insertDeliveries(tx: Tx, now: Date, deliveries: NewDeliver
   return rows.map(({ id }) => id);
 }
 
-const deliveryColumns = (sql: Sql | Tx) =>
+const selectDeliveries = (sql: Sql | Tx) =>
   sql`
-    d.id, d.endpoint_id, e.id as event_id, d.event_type, d.status, d.attempts, d.next_attempt_at, d.created_at,
-    d.finished_at`;
+    select d.id, d.endpoint_id, e.id as event_id, d.event_type, d.status, d.attempts, d.next_attempt_at, d.created_at,
+           d.finished_at
+    from webhook_deliveries d left join events e on e.position = d.event_position`;
 
 export async function findDelivery(sql: Sql | Tx, id: string): Promise<Delivery | undefined> {
-  const [delivery] = await sql<Delivery[]>`
-    select ${
-    deliveryColumns(sql)
-  } from webhook_deliveries d left join events e on e.position = d.event_position
-    where d.id = ${id}`;
+  const [delivery] = await sql<Delivery[]>`${selectDeliveries(sql)} where d.id = ${id}`;
   return delivery;
 }
 
 /** Holds the delivery until the transaction ends. */
 export async function lockDelivery(tx: Tx, id: string): Promise<Delivery | undefined> {
-  const [delivery] = await tx<Delivery[]>`
-    select ${
-    deliveryColumns(tx)
-  } from webhook_deliveries d left join events e on e.position = d.event_position
-    where d.id = ${id} for update of d`;
+  const [delivery] = await tx<Delivery[]>`${selectDeliveries(tx)} where d.id = ${id} for update of d`;
   return delivery;
 }
 
@@ -171,9 +164,7 @@ export async function listDeliveries(
 ): Promise<Delivery[]> {
   const isRare = status === "pending" || status === "failed";
   return await sql<Delivery[]>`
-    select ${
-    deliveryColumns(sql)
-  } from webhook_deliveries d left join events e on e.position = d.event_position
+    ${selectDeliveries(sql)}
     where d.endpoint_id = ${endpointId}
       ${status === undefined ? sql`` : sql`and d.status = any(${sql.unsafe(`'{${status}}'`)}::text[])`}
       ${beforeId === undefined ? sql`` : sql`and d.id < ${beforeId}`}

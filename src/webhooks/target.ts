@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import ipaddr from "ipaddr.js";
 
 /** Gives every address of a host name, those to try first in front. */
-export type Resolve = (host: string) => Promise<string[]>;
+type Resolve = (host: string) => Promise<string[]>;
 
 /** A URL that webhooks must not go to. Its message says why, as words that follow "url". */
 export class ForbiddenTargetError extends Error {
