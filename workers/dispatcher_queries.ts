@@ -143,7 +143,7 @@ export async function insertOutbox(tx: Tx, rows: OutboxRow[]): Promise<void> {
     insert into outbox (position, shard, message_key, status, attempts, next_attempt_at, error, dead_at)
     select position, shard, message_key, status, attempts, now() + delay_ms * interval '1 millisecond', error,
            case when status = 'dead' then now() end
-    from json_to_recordset(${tx.json(rows as never)}::json) as row (
+    from jsonb_to_recordset(${tx.json(rows as never)}) as row (
       position bigint, shard smallint, message_key text, status text, attempts int, delay_ms int, error text
     )
     on conflict (position) do nothing`;
@@ -157,7 +157,7 @@ export async function updateOutbox(tx: Tx, rows: OutboxRow[]): Promise<void> {
     set status = row.status, attempts = row.attempts, error = row.error,
         next_attempt_at = now() + row.delay_ms * interval '1 millisecond',
         dead_at = case when row.status = 'dead' then now() end
-    from json_to_recordset(${tx.json(rows as never)}::json) as row (
+    from jsonb_to_recordset(${tx.json(rows as never)}) as row (
       position bigint, status text, attempts int, delay_ms int, error text
     )
     where o.position = row.position`;
