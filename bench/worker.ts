@@ -136,14 +136,11 @@ async function measureDrain(stage: Stage, { bootstrapServers }: KafkaServer): Pr
     await producer.connect();
     const start = performance.now();
     for (let i = 0; i < events.length; i += config.outbox.batchSize) {
-      const topics = new Map<string, ReturnType<typeof messageOf>[]>();
-      for (const event of events.slice(i, i + config.outbox.batchSize)) {
-        const topic = `memory-${topicOf(config.kafka!, event)}`;
-        topics.set(topic, [...topics.get(topic) ?? [], messageOf(event)]);
-      }
+      const batch = events.slice(i, i + config.outbox.batchSize);
+      const topics = Map.groupBy(batch, (event) => `memory-${topicOf(config.kafka!, event)}`);
       await producer.sendBatch({
         acks: -1,
-        topicMessages: [...topics].map(([topic, messages]) => ({ topic, messages })),
+        topicMessages: [...topics].map(([topic, ofTopic]) => ({ topic, messages: ofTopic.map(messageOf) })),
       });
     }
     const rate = events.length / ((performance.now() - start) / 1000);

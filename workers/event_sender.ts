@@ -180,14 +180,8 @@ function split<Event extends OutgoingEvent>(
 }
 
 function byTopic(events: OutgoingEvent[], config: KafkaConfig): { topic: string; messages: Message[] }[] {
-  const topics = new Map<string, Message[]>();
-  for (const event of events) {
-    const topic = topicOf(config, event);
-    const messages = topics.get(topic);
-    if (messages) messages.push(messageOf(event));
-    else topics.set(topic, [messageOf(event)]);
-  }
-  return [...topics].map(([topic, messages]) => ({ topic, messages }));
+  const topics = Map.groupBy(events, (event) => topicOf(config, event));
+  return [...topics].map(([topic, ofTopic]) => ({ topic, messages: ofTopic.map(messageOf) }));
 }
 
 /** The client wraps what the broker said, once for each retry. */
