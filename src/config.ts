@@ -13,6 +13,14 @@ export const COUNTRIES: ReadonlySet<string> = new Set(
 const LANES = ["default", "orders", "payments", "notifications"] as const;
 export type Lane = typeof LANES[number];
 
+/** What topics are called that the environment does not name, by aggregate type. */
+export const DEFAULT_TOPICS = {
+  order: "order-events",
+  inventory: "stock-events",
+  product: "product-events",
+  user: "user-events",
+};
+
 const text = z.string().trim().min(1);
 const count = (fallback: number, max = 1_000_000, min = 1) =>
   text.transform(Number).pipe(z.number().int().min(min).max(max)).default(fallback);
@@ -94,10 +102,10 @@ const Environment = z.object({
   KAFKA_SASL_USERNAME: text.optional(),
   KAFKA_SASL_PASSWORD: text.optional(),
   KAFKA_TOPIC_LAYOUT: z.enum(["aggregate", "type"]).default("aggregate"),
-  KAFKA_ORDERS_TOPIC: topic.default("order-events"),
-  KAFKA_STOCK_TOPIC: topic.default("stock-events"),
-  KAFKA_PRODUCTS_TOPIC: topic.default("product-events"),
-  KAFKA_USERS_TOPIC: topic.default("user-events"),
+  KAFKA_ORDERS_TOPIC: topic.default(DEFAULT_TOPICS.order),
+  KAFKA_STOCK_TOPIC: topic.default(DEFAULT_TOPICS.inventory),
+  KAFKA_PRODUCTS_TOPIC: topic.default(DEFAULT_TOPICS.product),
+  KAFKA_USERS_TOPIC: topic.default(DEFAULT_TOPICS.user),
   OUTBOX_DISPATCH_BATCH_SIZE: count(500, 10_000),
   OUTBOX_MAX_ATTEMPTS: count(10, 1000),
   OUTBOX_RETRY_DELAY_MS: count(1000, 3_600_000),
@@ -135,7 +143,7 @@ export interface Config {
   databaseUrl: string;
   databasePoolSize: number;
   /** Undefined: nothing is cached, and each process counts requests by itself. */
-  redis?: { kind: "tcp"; url: string } | { kind: "http"; url: string; token: string };
+  redis?: RedisConfig;
   /** The first signs; all verify. */
   signingKeys: SigningKey[];
   /** True when no SECRET_KEY was set (local only): tokens die with the process. */
@@ -171,6 +179,9 @@ export interface Config {
   metricsToken?: string;
 }
 
+/** A server over TCP (`redis://` or `rediss://`), or Upstash's REST API. */
+export type RedisConfig = { kind: "tcp"; url: string } | { kind: "http"; url: string; token: string };
+
 export interface KafkaConfig {
   brokers: string[];
   clientId: string;
@@ -179,7 +190,7 @@ export interface KafkaConfig {
   /** `aggregate`: a topic for each kind of thing; `type`: one for each type of event, named like it. */
   layout: "aggregate" | "type";
   /** By aggregate type. */
-  topics: { order: string; inventory: string; product: string; user: string };
+  topics: typeof DEFAULT_TOPICS;
 }
 
 export interface PaymentsConfig {

@@ -3,6 +3,7 @@
  * the environment names are used; else they are started here, on free ports, and end with this process.
  */
 
+import type { RedisConfig } from "../src/config.ts";
 import { inDatabase, withConnection } from "./database_admin.ts";
 import { startThrowAwayKafka } from "./embedded_kafka.ts";
 import { startLastingPostgres, startThrowAwayPostgres } from "./embedded_postgres.ts";
@@ -21,10 +22,7 @@ export interface Services {
 }
 
 /** A Redis over TCP, one over HTTP, or why there is none. */
-export type RedisService =
-  | { kind: "tcp"; url: string }
-  | { kind: "http"; url: string; token: string }
-  | { kind: "none"; reason: string };
+export type RedisService = RedisConfig | { kind: "none"; reason: string };
 
 /** A Kafka, as `host:port,host:port`, or why there is none. */
 export type KafkaService =

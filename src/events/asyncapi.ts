@@ -1,20 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import type { KafkaConfig } from "../config.ts";
+import { DEFAULT_TOPICS, type KafkaConfig } from "../config.ts";
 import type { EventType } from "../platform/events.ts";
 import { topicOf } from "../platform/kafka.ts";
 import { EVENT_TYPES } from "./registry.ts";
 
 type Topics = Pick<KafkaConfig, "layout" | "topics">;
 
-const DEFAULT_TOPICS: Topics = {
-  layout: "aggregate",
-  topics: {
-    order: "order-events",
-    inventory: "stock-events",
-    product: "product-events",
-    user: "user-events",
-  },
-};
+const DEFAULTS: Topics = { layout: "aggregate", topics: DEFAULT_TOPICS };
 
 const DESCRIPTION = `Every change in Waybill is an event, published in the transaction's order per aggregate.
 
@@ -79,7 +71,7 @@ function messageOf(event: EventType) {
 }
 
 /** The AsyncAPI 3.0 document of what is published to Kafka, with the topics of this installation. */
-export function asyncApiDocument(topics: Topics = DEFAULT_TOPICS) {
+export function asyncApiDocument(topics: Topics = DEFAULTS) {
   const byTopic = Map.groupBy(
     EVENT_TYPES,
     (event) => topicOf(topics, { type: event.type, aggregate_type: event.aggregate }),

@@ -1,3 +1,4 @@
+import type { RedisConfig } from "../config.ts";
 import type { BreakerState } from "./breaker.ts";
 import {
   type Bucket,
@@ -7,7 +8,7 @@ import {
   type Verdict,
   verdictOf,
 } from "./limiter.ts";
-import { Redis, type RedisOptions, type RedisTarget } from "./redis.ts";
+import { Redis, type RedisOptions } from "./redis.ts";
 
 export type { Bucket, Verdict } from "./limiter.ts";
 
@@ -57,7 +58,7 @@ export interface Cache {
 }
 
 /** Opens the cache in Redis; without one nothing is cached, and requests are counted in this process. */
-export async function openCache(target?: RedisTarget, options?: RedisOptions): Promise<Cache> {
+export async function openCache(target?: RedisConfig, options?: RedisOptions): Promise<Cache> {
   return target ? new RedisCache(await Redis.open(target, options)) : new NoCache();
 }
 

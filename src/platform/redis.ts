@@ -6,11 +6,9 @@ import {
   type UpstashResponse,
 } from "@upstash/redis";
 import { Redis as RespConnection } from "ioredis";
+import type { RedisConfig } from "../config.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
 import { within } from "./recent.ts";
-
-/** Which Redis: a server over TCP (`redis://` or `rediss://`), or Upstash's REST API. */
-export type RedisTarget = { kind: "tcp"; url: string } | { kind: "http"; url: string; token: string };
 
 /** Every command, typed; replies come as Redis gave them, strings as strings. */
 export type RedisCommands = RestRedis;
@@ -63,7 +61,7 @@ export class Redis {
   }
 
   /** Opens it and waits up to a second for the connection; a Redis that is away now may come later. */
-  static async open(target: RedisTarget, options: RedisOptions = {}): Promise<Redis> {
+  static async open(target: RedisConfig, options: RedisOptions = {}): Promise<Redis> {
     const transport = target.kind === "tcp"
       ? respTransport(target.url)
       : restTransport(target.url, target.token);

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Bucket, type Cache, type CacheRead, openCache, SHAPE } from "../../src/platform/cache.ts";
-import type { RedisOptions, RedisTarget } from "../../src/platform/redis.ts";
+import type { RedisConfig } from "../../src/config.ts";
+import type { RedisOptions } from "../../src/platform/redis.ts";
 import {
   freePort,
   redisOnPath,
@@ -18,7 +19,7 @@ const BYPASS: CacheRead = { status: "BYPASS" };
 const EAGER: RedisOptions = { breaker: { failures: 5, openMs: 20, successes: 3 } };
 
 async function withCache(
-  target: RedisTarget,
+  target: RedisConfig,
   options: RedisOptions,
   test: (cache: Cache) => Promise<void>,
 ): Promise<void> {
@@ -102,7 +103,7 @@ async function endsAtOnce(work: Promise<unknown>): Promise<boolean> {
 }
 
 for (const kind of ["tcp", "http"] as const) {
-  const targetAt = (port: number): RedisTarget => ({
+  const targetAt = (port: number): RedisConfig => ({
     kind,
     url: `${kind === "tcp" ? "redis" : "http"}://127.0.0.1:${port}`,
     token: "a-token",
