@@ -6,8 +6,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { join } from "@std/path";
 import { Kafka, logLevel } from "kafkajs";
-import { exists, removeTree } from "./files.ts";
-import { freePort, supervise, type Supervised } from "./supervise.ts";
+import { cacheDirectory, exists, removeTree } from "./files.ts";
+import { freePort, lookFor, supervise, type Supervised } from "./supervise.ts";
 
 /** A running broker whose data go with it. */
 export interface KafkaServer {
@@ -99,11 +99,6 @@ num.io.threads=2
 log.cleaner.dedupe.buffer.size=2097152
 `;
 
-/** Where the jars are kept. Whoever starts a broker must be allowed to write here the first time. */
-export function kafkaCacheDirectory(): string {
-  return join(Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") || "/tmp", ".cache"), "waybill");
-}
-
 /** Starts a broker on a free port; where Java or the jars cannot be had, says why. */
 export async function startThrowAwayKafka(
   say: (line: string) => void = console.log,
@@ -155,7 +150,8 @@ async function makeBroker(jars: string): Promise<Broker> {
     bootstrapServers,
     async start() {
       server = java("kafka.Kafka", configFile);
-      if (await becomesReady(server, bootstrapServers, clusterId)) return undefined;
+      const isReady = () => answers(bootstrapServers, clusterId);
+      if (await lookFor(server, isReady, POLL_MS, START_PATIENCE_MS)) return undefined;
       await broker.kill();
       return await Deno.readTextFile(logFile);
     },
@@ -211,21 +207,6 @@ async function killByPidFile(pidFile: string): Promise<void> {
 const isPortTaken = (output: string) => output.includes("Address already in use");
 const startError = (output: string) => new Error(`Kafka did not start:\n${output.slice(-2000)}`);
 
-async function becomesReady(
-  server: Supervised,
-  bootstrapServers: string,
-  clusterId: string,
-): Promise<boolean> {
-  const deadline = Date.now() + START_PATIENCE_MS;
-  let gone = false;
-  server.exited.then(() => gone = true);
-  while (!gone && Date.now() < deadline) {
-    if (await answers(bootstrapServers, clusterId)) return true;
-    await delay(POLL_MS);
-  }
-  return false;
-}
-
 /** A request for metadata, since a connection alone says little. Whoever else listens there is not our cluster. */
 async function answers(bootstrapServers: string, clusterId: string): Promise<boolean> {
   const admin = new Kafka({
@@ -271,7 +252,7 @@ async function outputOf(command: string, ...args: string[]): Promise<string | un
  * download nor a second one at the same time leaves half a cache.
  */
 async function findJars(say: (line: string) => void): Promise<string | { reason: string }> {
-  const cache = kafkaCacheDirectory();
+  const cache = cacheDirectory();
   const jars = join(cache, `kafka-${KAFKA_VERSION}`);
   if (await exists(jars)) return jars;
   if (await outputOf("mvn", "--version") === undefined) {

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from "@std/path";
 import { withConnection } from "./database_admin.ts";
 import { exists, ignoreNotFound, removeTree } from "./files.ts";
 import { type Binaries, findBinaries, findHome, type Home, makeTempHome, type Say } from "./postgres_home.ts";
-import { freePort, supervise, type Supervised } from "./supervise.ts";
+import { freePort, lookFor, supervise, type Supervised } from "./supervise.ts";
 
 /** A running server. `url` is its superuser's, for the database `postgres`. */
 export interface PostgresServer {
@@ -183,7 +183,8 @@ async function launch(
       account: home.account,
       removeAfter,
     });
-    if (await becomesReady(home, port, server)) return { server, port };
+    // Recovery after a crash may take long: it is waited for as long as the server lives.
+    if (await lookFor(server, () => isReady(home, port), POLL_MS)) return { server, port };
     await server.stop();
     const output = await Deno.readTextFile(logFile);
     if (attempt >= START_ATTEMPTS || !PASSING_FAILURE.test(output)) {
@@ -193,16 +194,9 @@ async function launch(
   }
 }
 
-/** Recovery after a crash may take long: waits as long as the server lives. */
-async function becomesReady(home: Home, port: number, server: Supervised): Promise<boolean> {
-  let gone = false;
-  server.exited.then(() => gone = true);
-  while (!gone) {
-    const state = await readPidFile(home);
-    if (state?.port === port && state.status === "ready") return true;
-    await delay(POLL_MS);
-  }
-  return false;
+async function isReady(home: Home, port: number): Promise<boolean> {
+  const state = await readPidFile(home);
+  return state?.port === port && state.status === "ready";
 }
 
 /**

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { join } from "@std/path";
-import { freePort, supervise, type Supervised } from "./supervise.ts";
+import { freePort, lookFor, supervise } from "./supervise.ts";
 import { removeTree } from "./files.ts";
 
 /** A running server without persistence. */
@@ -33,7 +32,7 @@ export async function startThrowAwayRedis(): Promise<RedisServer | undefined> {
       await server.stop();
       await removeTree(directory);
     };
-    if (await becomesReady(server, port, password)) {
+    if (await lookFor(server, () => answers(port, password), POLL_MS)) {
       return { url: `redis://:${password}@127.0.0.1:${port}`, stop };
     }
     const output = await Deno.readTextFile(logFile);
@@ -63,16 +62,6 @@ save ""
 appendonly no
 dir "${directory}"
 `;
-
-async function becomesReady(server: Supervised, port: number, password: string): Promise<boolean> {
-  let gone = false;
-  server.exited.then(() => gone = true);
-  while (!gone) {
-    if (await answers(port, password)) return true;
-    await delay(POLL_MS);
-  }
-  return false;
-}
 
 /** Whoever else listens on this port does not know the password. */
 async function answers(port: number, password: string): Promise<boolean> {

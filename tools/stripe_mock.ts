@@ -3,11 +3,9 @@
  * answers with examples, without remembering anything. Built once from the Go module and kept in the user's cache.
  */
 
-import { setTimeout as delay } from "node:timers/promises";
 import { join } from "@std/path";
-import { kafkaCacheDirectory } from "./embedded_kafka.ts";
-import { exists, removeTree } from "./files.ts";
-import { supervise } from "./supervise.ts";
+import { cacheDirectory, exists, removeTree } from "./files.ts";
+import { lookFor, supervise } from "./supervise.ts";
 
 /** A running mock. */
 export interface StripeMock {
@@ -41,30 +39,21 @@ export async function startStripeMock(
     await server.stop();
     await removeTree(directory);
   };
-  const address = await firstAddress(server.exited, logFile);
+  const address = await lookFor(server, () => firstAddress(logFile), POLL_MS, START_PATIENCE_MS);
   if (address) return { url: `http://${address}`, stop };
   const output = await Deno.readTextFile(logFile);
   await stop();
   throw new Error(`stripe-mock did not start:\n${output.slice(-2000)}`);
 }
 
-/** Where it says that it listens; undefined if it ends before, or says nothing for long. */
-async function firstAddress(exited: Promise<number>, logFile: string): Promise<string | undefined> {
-  const deadline = Date.now() + START_PATIENCE_MS;
-  let gone = false;
-  exited.then(() => gone = true);
-  while (!gone && Date.now() < deadline) {
-    const address = /Listening for HTTP at address: (127\.0\.0\.1:\d+)\n/.exec(
-      await Deno.readTextFile(logFile),
-    );
-    if (address) return address[1];
-    await delay(POLL_MS);
-  }
+/** Where it says that it listens. */
+async function firstAddress(logFile: string): Promise<string | undefined> {
+  return /Listening for HTTP at address: (127\.0\.0\.1:\d+)\n/.exec(await Deno.readTextFile(logFile))?.[1];
 }
 
 /** The program's file. It is built beside it and moved there when it is whole. */
 async function findProgram(say: (line: string) => void): Promise<string | { reason: string }> {
-  const cache = kafkaCacheDirectory();
+  const cache = cacheDirectory();
   const program = join(cache, `stripe-mock-${VERSION}`);
   if (await exists(program)) return program;
   if (!(await runGo({}, "version")).success) return { reason: "no go on the PATH to build stripe-mock with" };

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 /** Where and as whom a server runs, and how it is told to stop. */
 export interface SuperviseOptions {
   command: string;
@@ -66,6 +68,26 @@ export function supervise(options: SuperviseOptions): Supervised {
       await exited;
     },
   };
+}
+
+/**
+ * Looks again and again, every `pollMs`, until there is something to be seen of a server. Undefined where it ends before, or
+ * where that takes longer than `patienceMs`.
+ */
+export async function lookFor<T>(
+  { exited }: Pick<Supervised, "exited">,
+  look: () => Promise<T>,
+  pollMs: number,
+  patienceMs = Infinity,
+): Promise<T | undefined> {
+  const deadline = Date.now() + patienceMs;
+  let gone = false;
+  exited.then(() => gone = true);
+  while (!gone && Date.now() < deadline) {
+    const seen = await look();
+    if (seen) return seen;
+    await delay(pollMs);
+  }
 }
 
 /** A port of 127.0.0.1 that nobody listens on now. Another process may take it before we do: be ready to retry. */

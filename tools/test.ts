@@ -9,7 +9,7 @@
 
 import { prepareDatabase } from "./prepare_database.ts";
 import { inDatabase, withConnection } from "./database_admin.ts";
-import { kafkaCacheDirectory } from "./embedded_kafka.ts";
+import { cacheDirectory } from "./files.ts";
 import { SYSTEM_DIRECTORY } from "./postgres_home.ts";
 import {
   type KafkaService,
@@ -114,7 +114,7 @@ function testFlags(services: Services): string[] {
     `--allow-net=${[...new Set(hosts)].join(",")}`,
     "--allow-env",
     "--allow-read",
-    `--allow-write=${temporary},${SYSTEM_DIRECTORY},${kafkaCacheDirectory()}`,
+    `--allow-write=${temporary},${SYSTEM_DIRECTORY},${cacheDirectory()}`,
     "--allow-sys",
     "--allow-ffi=node_modules",
     "--allow-run",
