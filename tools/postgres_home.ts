@@ -4,7 +4,7 @@
  */
 
 import { dirname, join } from "@std/path";
-import { exists, ignoreNotFound } from "./files.ts";
+import { exists, ignoreNotFound, removeTree } from "./files.ts";
 import type { Account } from "./supervise.ts";
 
 /** Tells the person at the terminal something. */
@@ -79,12 +79,9 @@ export async function findBinaries(account: Account | undefined, say: Say): Prom
 /** PostgreSQL refuses to run as root. Then it runs as `postgres` if the machine has that user, else as `nobody`. */
 async function serverAccount(): Promise<Account | undefined> {
   if (Deno.uid() !== 0) return undefined;
-  const users = new Map(
-    (await Deno.readTextFile("/etc/passwd")).split("\n").map((line) => line.split(":")).map((
-      fields,
-    ) => [fields[0], fields]),
-  );
-  const user = users.get("postgres") ?? users.get("nobody");
+  const users = (await Deno.readTextFile("/etc/passwd")).split("\n").map((line) => line.split(":"));
+  const named = (wanted: string) => users.find(([name]) => name === wanted);
+  const user = named("postgres") ?? named("nobody");
   if (!user) throw new Error("PostgreSQL cannot run as root: run as an ordinary user, or set DATABASE_URL.");
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
@@ -120,7 +117,7 @@ async function copyReadable(from: string, to: string): Promise<void> {
   await Deno.rename(join(draft, "native"), to).catch(async (error) => {
     if (!(await exists(to))) throw error;
   });
-  await Deno.remove(draft, { recursive: true });
+  await removeTree(draft);
 }
 
 async function shortHash(text: string): Promise<string> {
