@@ -17,22 +17,18 @@ const COLUMNS: { title: string; value: (totals: CountryTotals) => string }[] = [
 /** The lines of the report, and whether the file and the API agree to the penny. */
 export function report(plan: Plan, played: Played, api: CountryTotals[]): { text: string; agrees: boolean } {
   const { text: table, agrees } = compare(plan.tableByCountry, api);
-  const { orders, placingSeconds } = played;
+  const { placingSeconds, ...counts } = played;
+  const { created } = counts.orders;
   const perSecond = (count: number) => (count / placingSeconds).toFixed(0);
-  const created = Object.values(played).flatMap((count) => typeof count === "object" ? count.created : []);
   const lines = [
     "",
-    ...Object.entries(played).flatMap(([what, count]) =>
-      typeof count === "object"
-        ? `${what.padEnd(14)} ${count.created} new, ${count.unchanged} there already`
-        : []
+    ...Object.entries(counts).map(([what, count]) =>
+      `${what.padEnd(14)} ${count.created} new, ${count.unchanged} there already`
     ),
-    created.every((count) => count === 0)
+    Object.values(counts).every((count) => count.created === 0)
       ? "Changed nothing."
-      : `Placed ${orders.created} orders with ${plan.rows.orderLines} lines in ${
-        placingSeconds.toFixed(1)
-      } s: ` +
-        `${perSecond(orders.created)} orders/s, ${perSecond(plan.rows.orderLines)} lines/s`,
+      : `Placed ${created} orders with ${plan.rows.orderLines} lines in ${placingSeconds.toFixed(1)} s: ` +
+        `${perSecond(created)} orders/s, ${perSecond(plan.rows.orderLines)} lines/s`,
     "",
     `${plan.rows.total} rows: ${plan.rows.orderLines} order lines, ${plan.rows.cancellationLines} lines of credit notes ` +
     `matched to an order, ${plan.rows.setAside} set aside:`,
