@@ -66,7 +66,7 @@ const DEMO_PRODUCTS: Parameters<typeof createProduct>[1][] = [
   },
 ];
 
-/** Loads a few products with stock into an empty catalogue; changes nothing in one that has any of them. */
+/** Loads a few products with stock, those that are not there yet. Gives how many. */
 export async function loadDemoCatalogue(ctx: Ctx): Promise<number> {
   let loaded = 0;
   for (const product of DEMO_PRODUCTS) {
