@@ -1,6 +1,7 @@
 /** Asks until there is an answer: what customers do whose connection is lost again and again. */
 
-import { pause, type Stage } from "./stage.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Stage } from "./stage.ts";
 
 const RETRY_MS = 100;
 const PATIENCE_MS = 5000;
@@ -98,7 +99,7 @@ export function clientOf({ apiUrl }: Pick<Stage, "apiUrl">, shopping: Shopping):
         count(shopping.strange, `no answer for ${GIVE_UP_MS / 1000} s`);
         return {};
       }
-      await pause(RETRY_MS);
+      await delay(RETRY_MS);
     }
   };
 }
@@ -123,7 +124,7 @@ export async function answerBank(
     }).catch(() => undefined);
     await response?.text().catch(() => {});
     more = !response || response.status === 503;
-    if (more) await pause(RETRY_MS);
+    if (more) await delay(RETRY_MS);
     else if (!response!.ok) count(shopping.strange, `3-D Secure: ${response!.status}`);
   }
 }

@@ -1,10 +1,11 @@
 /** Customers who never give up: each order is asked for with one key until there is an answer. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { loadConfig } from "../../src/config.ts";
 import { openAccessTokens } from "../../src/identity/mod.ts";
 import { clientOf, newShopping, type Shopping } from "./client.ts";
 import { goTheWholeWay, SHIP_TO } from "./checkouts.ts";
-import { pause, type Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 const CLIENTS = 24;
 
@@ -30,7 +31,7 @@ export async function shop(
   await Promise.all(Array.from({ length: CLIENTS }, async () => {
     for (let turn = next++; turn < orders; turn = next++) {
       const due = started + turn * overMs / orders;
-      if (due > performance.now()) await pause(due - performance.now());
+      if (due > performance.now()) await delay(due - performance.now());
       const token = tokens[turn % tokens.length]!;
       const any = () => stage.shop.skus[Math.floor(random() * stage.shop.skus.length)]!;
       const items = Array.from({ length: 1 + turn % 3 }, () => ({ sku: any(), quantity: 1 + turn % 4 }));

@@ -1,4 +1,5 @@
-import { pause, type Stage } from "./stage.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Stage } from "./stage.ts";
 
 export interface Plan {
   /** Faults at random moments of this time. */
@@ -18,9 +19,11 @@ export async function makeTrouble(
   say: (line: string) => void,
 ): Promise<void> {
   const started = performance.now();
-  const at = async (ms: number, what: string, fault: () => unknown) => {
-    await pause(Math.max(0, started + ms - performance.now()));
+  const tell = (what: string) =>
     say(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${what}`);
+  const at = async (ms: number, what: string, fault: () => unknown) => {
+    await delay(Math.max(0, started + ms - performance.now()));
+    tell(what);
     await fault();
   };
   const sometime = () => random() * plan.overMs;
@@ -51,9 +54,9 @@ export async function makeTrouble(
       for (const begin of begins) {
         await at(begin, `${name} is gone for ${plan.outageMs / 1000} s`, async () => {
           await server.kill();
-          await pause(plan.outageMs);
+          await delay(plan.outageMs);
           await server.restart();
-          say(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${name} is back`);
+          tell(`${name} is back`);
         });
       }
     })());

@@ -1,10 +1,11 @@
 /** Waits until nothing is under way any more. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { checkPayments } from "../../src/payments/mod.ts";
 import { type Fragment, type Sql, transaction } from "../../src/platform/db.ts";
 import { expireQuotes } from "../../src/quotes/mod.ts";
 import { clientOf, newShopping } from "./client.ts";
-import { CONSUMED_KINDS, CONSUMER_GROUP, pause, type Stage } from "./stage.ts";
+import { CONSUMED_KINDS, CONSUMER_GROUP, type Stage } from "./stage.ts";
 
 const POLL_MS = 100;
 /** Payments in doubt are looked at so often, instead of a minute and more after they were made. */
@@ -38,7 +39,7 @@ export async function drain(stage: Stage, staffToken: string, patienceMs: number
     }
     const left = await underWay(stage);
     if (Object.keys(left).length === 0 || ms > patienceMs) return { ms, left };
-    await pause(POLL_MS);
+    await delay(POLL_MS);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What chaos is made in: real servers, and the processes of Waybill, which are started again whenever they end. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { join } from "@std/path";
 import { Bell } from "../../src/platform/bell.ts";
 import { openDatabase, type Sql } from "../../src/platform/db.ts";
@@ -105,7 +106,7 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
     };
     const apiUrl = `http://127.0.0.1:${port}`;
     while (!(await fetch(`${apiUrl}/health/ready`).then((r) => r.ok, () => false))) {
-      await pause(READY_POLL_MS);
+      await delay(READY_POLL_MS);
     }
     return {
       sql,
@@ -164,7 +165,7 @@ function keepAlive(script: string, args: string[], env: Record<string, string>, 
       stdin: "null",
     }).spawn();
     child.status.then(async () => {
-      await pause(RESTART_MS);
+      await delay(RESTART_MS);
       if (!stopping) start();
     });
   };
@@ -201,7 +202,7 @@ async function startRedis() {
     while (
       !(await Deno.connect({ hostname: "127.0.0.1", port }).then((c) => (c.close(), true), () => false))
     ) {
-      await pause(READY_POLL_MS);
+      await delay(READY_POLL_MS);
     }
   };
   try {
@@ -218,8 +219,4 @@ async function startRedis() {
       await child!.status;
     },
   };
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
