@@ -107,8 +107,8 @@ export function createApp(deps: Deps) {
   app.route("/", sandboxPages);
   app.route("/", asyncApiRoutes);
   app.route("/", apiRoutes());
-  describeMessages(app);
-  describeApi(app);
+  const document = openApiDocument();
+  app.get("/openapi.json", (c) => c.json(document));
   const methodsAt = methodTable(app.routes);
   app.notFound((c) => {
     const methods = methodsAt(c.req.path);
@@ -160,14 +160,17 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
   return api;
 }
 
-/** The OpenAPI 3.1 document, for the files that are made from it. */
+let described: ReturnType<typeof describeApi> | undefined;
+
+/** The OpenAPI 3.1 document. Made once for a process: it takes a tenth of a second and more. */
 export function openApiDocument() {
+  if (described) return described;
   const app = new OpenAPIHono<AppEnv>();
   app.route("/", healthRoutes);
   app.route("/", metricsRoutes);
   app.route("/", apiRoutes());
   describeMessages(app);
-  return describeApi(app);
+  return described = describeApi(app);
 }
 
 /** A caller's own request id is kept if it is safe in logs and headers: one id follows a request through systems. */
