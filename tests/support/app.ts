@@ -1,4 +1,4 @@
-import { createApp, openApiDocument } from "../../src/app.ts";
+import { createApp } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/config.ts";
 import { closeDeps, type Deps, openDeps } from "../../src/deps.ts";
 import type { Role } from "../../src/platform/ctx.ts";
@@ -37,9 +37,6 @@ export interface TestApp extends AsyncDisposable {
   /** A user of this role with a live token, put straight into the database. */
   user(role?: Role): Promise<TestUser>;
 }
-
-/** Made once for all apps of a file. */
-let document: ReturnType<typeof openApiDocument> | undefined;
 
 /**
  * The whole API over its own clone of the migrated database and its own logical Redis (or the in-process cache
@@ -89,7 +86,7 @@ export async function startTestApp(
         headers: response.headers,
         body: isJson && text ? JSON.parse(text) : text,
       };
-      checkResponse(document ??= openApiDocument(), method, path, answer);
+      checkResponse(method, path, answer);
       return answer;
     },
     async user(role = "customer") {
