@@ -1,7 +1,7 @@
-import { assert } from "@std/assert";
 import { startTestApp, TEST_SECRET } from "../support/app.ts";
 import { addProduct, place } from "../support/orders.ts";
 import { startProcess } from "../support/process.ts";
+import { until } from "../support/until.ts";
 import { doJobs, readLog } from "../support/worker.ts";
 
 const AGAIN_WITHIN_MS = 30_000;
@@ -42,15 +42,9 @@ Deno.test("A job of a worker that was killed in the midst of it runs again withi
   await readLog(app.deps);
   await doJobs(app.deps, "orders.process");
   const first = await startProcess("workers/main.ts", env);
-  const until = async (what: string, patienceMs: number, holds: () => Promise<boolean>) => {
-    for (const deadline = Date.now() + patienceMs; !await holds();) {
-      assert(Date.now() < deadline, `never: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
   const job = async () =>
     (await sql`select state::text, retry_count from pgboss.job where name = 'notifications.send'`)[0];
-  await until("the job runs", AGAIN_WITHIN_MS, async () => (await job())?.state === "active");
+  await until(async () => (await job())?.state === "active", "the job runs", AGAIN_WITHIN_MS);
   await first.kill();
   const killedAt = Date.now();
   const second = await startProcess("workers/main.ts", env);
@@ -58,7 +52,7 @@ Deno.test("A job of a worker that was killed in the midst of it runs again withi
     const { state, retry_count } = (await job())!;
     return state === "active" && retry_count === 1;
   };
-  await until("the job runs again", AGAIN_WITHIN_MS, runsAgain);
+  await until(runsAgain, "the job runs again", AGAIN_WITHIN_MS);
   console.log(`again after ${((Date.now() - killedAt) / 1000).toFixed(1)} s`);
   await second.kill();
 });

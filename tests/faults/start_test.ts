@@ -1,8 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { freePort } from "../../tools/supervise.ts";
 import { testDatabase } from "../support/database.ts";
 import { startProcess } from "../support/process.ts";
+import { until } from "../support/until.ts";
 
 Deno.test("A mistake in the environment ends either process at once with 2, and in words", async () => {
   for (const script of ["src/main.ts", "workers/main.ts"] as const) {
@@ -82,7 +82,7 @@ Deno.test("An API that is out of file descriptors ends with 1, to be started aga
   const callers: Deno.Conn[] = [];
   const isReady = () =>
     fetch(`http://127.0.0.1:${port}/health/ready`).then((r) => r.text().then(() => r.ok), () => false);
-  while (!(await isReady())) await delay(50);
+  await until(isReady, "it is ready");
   for (let refused = false; !refused && callers.length < 200;) {
     await Deno.connect({ hostname: "127.0.0.1", port }).then(
       (each) => callers.push(each),

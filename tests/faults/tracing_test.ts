@@ -6,6 +6,7 @@ import { addProduct, place, SHIP_TO } from "../support/orders.ts";
 import { doJobs, readLog } from "../support/worker.ts";
 import { startProcess } from "../support/process.ts";
 import { rewriteLog } from "../support/events.ts";
+import { until } from "../support/until.ts";
 
 interface Span {
   traceId: string;
@@ -37,16 +38,6 @@ function startCollector() {
 
 function valuesOf(attributes: { key: string; value: Record<string, unknown> }[]): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
-}
-
-async function until<T>(what: string, find: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    const found = await find();
-    if (found !== undefined) return found;
-    assert(Date.now() < deadline, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 const PASSWORD = "violet-lanterns-47-over-the-quay";
@@ -133,12 +124,12 @@ async function placeOrder(url: string, token: string, headers: Record<string, st
 
 function traceOf(databaseUrl: string, orderId: string, type: string): Promise<string> {
   return withConnection(databaseUrl, (sql) =>
-    until(`${type} with its trace`, async () => {
+    until(async () => {
       const [row] = await sql<{ traceparent: string | null }[]>`
         select traceparent from events
         where aggregate_type = 'order' and aggregate_id = ${orderId} and type = ${type}`;
       return row && (row.traceparent ?? "none");
-    }));
+    }, `${type} with its trace`));
 }
 
 Deno.test("One trace goes from the caller's request through the log to the worker's job and what it appends", async () => {
@@ -153,15 +144,15 @@ Deno.test("One trace goes from the caller's request through the log to the worke
     assertMatch(created, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     assertEquals(processed.split("-")[1], callers.traceId);
     const request = await until(
-      "the span of the request",
       () => spans.find((span) => span.service === "waybill-api" && span.traceId === callers.traceId),
+      "the span of the request",
     );
     assertEquals([request.name, request.parentSpanId], ["POST /v1/orders", callers.spanId]);
     assertEquals(request.attributes["http.route"], "/v1/orders");
     assertEquals(created, `00-${callers.traceId}-${request.spanId}-01`);
     const job = await until(
-      "the span of the job",
       () => spans.find((span) => span.service === "waybill-worker" && span.name === "orders.process"),
+      "the span of the job",
     );
     assertEquals([job.traceId, job.parentSpanId], [callers.traceId, request.spanId]);
   });
@@ -209,8 +200,8 @@ Deno.test("With OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=1 no URL leaves the process, so 
       await response.body?.cancel();
     }
     await call(url, token, "/me");
-    await until("the last span", () => spans.find(({ name }) => name === "GET /v1/me"));
-    const request = await until("the first span", () => spans.find(({ name }) => name === "GET /v1/orders"));
+    await until(() => spans.find(({ name }) => name === "GET /v1/me"), "the last span");
+    const request = await until(() => spans.find(({ name }) => name === "GET /v1/orders"), "the first span");
     assertEquals(request.attributes, { "http.request.method": "GET" });
     assert(!received.join("").includes(secret), "the ticket was exported");
   });

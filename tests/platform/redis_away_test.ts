@@ -12,6 +12,7 @@ import {
   startRedis,
   Wire,
 } from "./redis_server.ts";
+import { until } from "../support/until.ts";
 
 const HOUR_MS = 3_600_000;
 const BYPASS: CacheRead = { status: "BYPASS" };
@@ -67,31 +68,28 @@ const bucket = (limit: number): Bucket => ({ key: `limit:${newKey()}`, limit, wi
 
 /** Writes until it is there, for a busy machine may be too slow for the first attempt. */
 async function keep(cache: Cache, key: string, version: number, value: string): Promise<void> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await delay(5)) {
+  await until(async () => {
     await cache.put(key, version, value, HOUR_MS);
     const found = await cache.get(key);
-    if (found.status === "HIT" && found.value === value) return;
-  }
-  throw new Error("Redis did not keep the value");
+    return found.status === "HIT" && found.value === value;
+  }, "Redis keeps the value");
 }
 
 /** Reads until there is something other than BYPASS. */
-async function readAgain(cache: Cache, key: string): Promise<CacheRead> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await delay(5)) {
+function readAgain(cache: Cache, key: string): Promise<CacheRead> {
+  return until(async () => {
     const found = await cache.get(key);
-    if (found.status !== "BYPASS") return found;
-  }
-  throw new Error("Redis was not used again");
+    return found.status !== "BYPASS" && found;
+  }, "Redis is used again");
 }
 
 /** Reads until Redis has answered, whatever came of it. */
-async function firstAnswered(cache: Cache, key: string): Promise<CacheRead> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await delay(5)) {
+function firstAnswered(cache: Cache, key: string): Promise<CacheRead> {
+  return until(async () => {
     const { failures } = cache.counters;
     const found = await cache.get(key);
-    if (cache.counters.failures === failures) return found;
-  }
-  throw new Error("Redis never answered");
+    return cache.counters.failures === failures && found;
+  }, "Redis has answered");
 }
 
 /** Whether `work` ends before the event loop has turned once: nothing was waited for. */
@@ -232,7 +230,7 @@ test(
     await redis.direct.set(key, `{"version":3,"shape":${SHAPE},"value":"theirs"}`);
     wire.mend();
     assertEquals(await firstAnswered(cache, key), { status: "HIT", value: '"theirs"' });
-    while ((await cache.health()).breaker !== "closed") await delay(5);
+    await until(async () => (await cache.health()).breaker === "closed", "the breaker closes");
     await cache.health();
     assertEquals(await redis.direct.get(key), `{"version":3,"shape":${SHAPE},"value":"theirs"}`);
   },

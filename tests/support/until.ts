@@ -1,12 +1,19 @@
 import { assert } from "@std/assert";
 
-const DEADLINE_MS = 20_000;
+const PATIENCE_MS = 30_000;
+const POLL_MS = 20;
 
-/** Waits until something is so that gives no signal: asks again and again, until the test's patience ends. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!await isSo()) {
-    assert(performance.now() < deadline, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+/** Waits for what gives no signal: looks again and again until there is something, and gives it. */
+export async function until<T>(
+  look: () => T | false | undefined | Promise<T | false | undefined>,
+  what: string,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    assert(performance.now() < deadline, `never within ${patienceMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -4,7 +4,8 @@ import { startConsumer } from "../../tools/consume/consumer.ts";
 import type { TestApp } from "../support/app.ts";
 import { kafkaMissing, testKafka } from "../support/kafka.ts";
 import { addProduct, levelOf, place } from "../support/orders.ts";
-import { dispatching, eventually, startDispatchApp } from "../workers/dispatching.ts";
+import { until } from "../support/until.ts";
+import { dispatching, startDispatchApp } from "../workers/dispatching.ts";
 
 const ignore = kafkaMissing !== undefined;
 
@@ -41,7 +42,7 @@ Deno.test({
   {
     await using _dispatcher = dispatching(app);
     for (let i = 0; i < 20; i++) await place(app, user, { [sku]: 2 });
-    await eventually("it has seen all", async () => await seen(app, group) === 40);
+    await until(async () => await seen(app, group) === 40, "it has seen all");
   }
   await first.stop();
   await first.done;
@@ -51,11 +52,11 @@ Deno.test({
   {
     await using _dispatcher = dispatching(app);
     await place(app, user, { [sku]: 2 });
-    await eventually("it has seen the new one", async () => await seen(app, group) === 42);
+    await until(async () => await seen(app, group) === 42, "it has seen the new one");
   }
   const topics = [kafka.name("orders"), kafka.name("stock")];
   const messages = await kafka.consumeAll(topics, (all) => all.length === 82);
-  await eventually("it has come to the end of both topics", async () => {
+  await until(async () => {
     const admin = kafka.client.admin();
     await admin.connect();
     const offsets = await admin.fetchOffsets({ groupId: group, topics });
@@ -68,7 +69,7 @@ Deno.test({
     return offsets.every(({ topic, partitions }) =>
       partitions.every(({ partition, offset }) => Number(offset) >= (ends.get(`${topic} ${partition}`) ?? -1))
     );
-  });
+  }, "it has come to the end of both topics");
   await second.stop();
   const { reserved } = await levelOf(app, sku);
   assertEquals(await projected(app, group), {
@@ -127,10 +128,7 @@ Deno.test({ name: "The command follows the topics and ends well on SIGTERM", ign
   await using _dispatcher = dispatching(app);
   const { sku } = await addProduct(app);
   await place(app, await app.user(), { [sku]: 1 });
-  await eventually(
-    "it has seen both events",
-    () => seen(app, group).then((count) => count === 2, () => false),
-  );
+  await until(() => seen(app, group).then((count) => count === 2, () => false), "it has seen both events");
   command.kill("SIGTERM");
   const { code, stderr } = await command.output();
   assertEquals(code, 0, new TextDecoder().decode(stderr));

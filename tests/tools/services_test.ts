@@ -3,6 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { exists } from "../../tools/files.ts";
 import { type Services, startServices } from "../../tools/services.ts";
+import { until } from "../support/until.ts";
 
 interface Dev extends AsyncDisposable {
   services: Services;
@@ -183,11 +184,12 @@ Deno.test("throw-away servers end and take their data along when their owner is 
   await owner.status;
   await output.cancel();
 
-  await until(async () => !(await exists(dataDirectory)));
+  await until(async () => !(await exists(dataDirectory)), "the data are gone");
   assertEquals(await isUp(databaseUrl), false);
   if (redis.kind === "tcp") {
     const port = Number(new URL(redis.url).port);
-    await until(() => Deno.connect({ port }).then((connection) => (connection.close(), false), () => true));
+    const isGone = () => Deno.connect({ port }).then((connection) => (connection.close(), false), () => true);
+    await until(isGone, "Redis is gone");
   }
 });
 
@@ -215,12 +217,3 @@ Deno.test("two runs of the tests at once get servers of their own", async () => 
     await Promise.all([first.stop(), second.stop()]);
   }
 });
-
-/** Another process gives no signal when it is gone: asks until it is, or until the test's patience ends. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert(Date.now() < deadline, "it did not happen within ten seconds");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

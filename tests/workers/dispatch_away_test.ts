@@ -4,7 +4,8 @@ import { checkKafka, openKafka } from "../../src/platform/kafka.ts";
 import { startEventDispatcher } from "../../workers/event_dispatcher.ts";
 import { kafkaMissing, testKafka } from "../support/kafka.ts";
 import { addProduct, place } from "../support/orders.ts";
-import { eventually, firstArrivals, rememberingLog, startDispatchApp } from "./dispatching.ts";
+import { until } from "../support/until.ts";
+import { firstArrivals, rememberingLog, startDispatchApp } from "./dispatching.ts";
 
 Deno.test({
   name: "While Kafka is away orders are taken, no event is blamed, and all arrive once it is back",
@@ -24,9 +25,9 @@ Deno.test({
       await kafka.consumeAll(topics, (all) => all.length === 1);
       await server.kill();
       for (let i = 0; i < 5; i++) ids.push((await place(app, user, { [sku]: 1 })).id);
-      await eventually("it is noticed", () => dispatcher.health().status === "down");
+      await until(() => dispatcher.health().status === "down", "it is noticed");
       assertEquals(await checkKafka(app.deps.config.kafka!), { status: "down" });
-      await eventually("the breaker opens", () => dispatcher.health().breaker === "open", 60_000);
+      await until(() => dispatcher.health().breaker === "open", "the breaker opens", 60_000);
       for (let i = 0; i < 5; i++) ids.push((await place(app, user, { [sku]: 1 })).id);
       await server.restart();
       const messages = await kafka.consumeAll(topics, (all) => {
@@ -34,10 +35,10 @@ Deno.test({
         return ids.every((id) => arrived[id]?.includes(1));
       }, 60_000);
       assertEquals(Object.values(firstArrivals(messages)), ids.map(() => [1]));
-      await eventually("it has caught up", () => {
+      await until(() => {
         const { status, breaker, lag } = dispatcher.health();
         return status === "up" && breaker === "closed" && lag === 0;
-      });
+      }, "it has caught up");
       assertEquals((await checkKafka(app.deps.config.kafka!)).status, "up");
     } finally {
       await dispatcher.stop();

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { ADA_IN_LEEDS, addExport, openBorders } from "../support/checkout.ts";
 import { kafkaMissing, testKafka } from "../support/kafka.ts";
 import { tryToPlace } from "../support/orders.ts";
-import { dispatching, eventually, startDispatchApp } from "./dispatching.ts";
+import { until } from "../support/until.ts";
+import { dispatching, startDispatchApp } from "./dispatching.ts";
 
 Deno.test({
   name: "An order of as many lines as it may have, with its explanation, is not too large for Kafka",
@@ -23,13 +24,13 @@ Deno.test({
   assertEquals(status, 201);
   await using _dispatcher = dispatching(app);
   let refused: string[] = [];
-  await eventually("the order has arrived or was refused", async () => {
+  await until(async () => {
     const rows = await app.deps.sql<{ type: string; error: string | null }[]>`
       select e.type, o.error from outbox o join events e using (position) order by position`;
     refused = rows.map(({ type, error }) => `${type}: ${error}`);
     const arrived = refused.length === 0 &&
       await kafka.consumeAll([kafka.name("orders")], (all) => all.length > 0, 1000).catch(() => []);
     return refused.length > 0 || (Array.isArray(arrived) && arrived.length > 0);
-  });
+  }, "the order has arrived or was refused");
   assertEquals(refused, []);
 });

@@ -3,12 +3,12 @@ import { transaction } from "../../src/platform/db.ts";
 import { listDue } from "../../workers/dispatcher_queries.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
 import { kafkaMissing, type TestKafka, testKafka } from "../support/kafka.ts";
+import { until } from "../support/until.ts";
 import {
   countDifferent,
   createNarrowTopic,
   dispatching,
   eventsOfKeys,
-  eventually,
   firstArrivals,
   logEvents,
   range,
@@ -58,7 +58,7 @@ Deno.test({
     app.deps.sql`
     select e.sequence, o.status, o.attempts > 0 as tried, o.error from outbox o join events e using (position)
     order by position`;
-  await eventually("all of the key that follow are held", async () => (await held()).length === 5);
+  await until(async () => (await held()).length === 5, "all of the key that follow are held");
   const [head, ...behind] = await held();
   assert(head!.error.startsWith("MESSAGE_TOO_LARGE: "), head!.error);
   assertEquals([head!.sequence, head!.tried], [2, true]);
@@ -69,7 +69,7 @@ Deno.test({
   await widenTopic(kafka, topic);
   const after = await kafka.consumeAll([topic], (all) => countDifferent(all) === 6 * KEYS.length + 6, 20_000);
   assertEquals(firstArrivals(after).stuck, range(1, 6));
-  await eventually("the outbox is empty", async () => (await held()).length === 0);
+  await until(async () => (await held()).length === 0, "the outbox is empty");
 });
 
 Deno.test({
@@ -102,9 +102,9 @@ Deno.test({
   assertEquals([replay.status, replay.body.status, replay.body.attempts], [200, "held", 0]);
   const all = await kafka.consumeAll([topic], (messages) => messages.length === 2);
   assertEquals(all.map(({ headers }) => headers.ce_sequence), ["2", "1"]);
-  await eventually(
-    "nothing is left to be done",
+  await until(
     async () => (await app.deps.sql`select from outbox`).length === 0,
+    "nothing is left to be done",
   );
 });
 
@@ -127,9 +127,9 @@ Deno.test({
     firstArrivals(messages),
     Object.fromEntries(KEYS.map((key) => [`product-${key}`, range(1, 3)])),
   );
-  await eventually(
-    "all events of the topic are held",
+  await until(
     async () => (await app.deps.sql`select from outbox where status = 'held'`).length === 3 * KEYS.length,
+    "all events of the topic are held",
   );
   const tried = await app.deps.sql`
     select e.sequence, o.error from outbox o join events e using (position) where attempts > 0`;
@@ -157,7 +157,7 @@ Deno.test({
     ]),
   ]);
   await using _dispatcher = dispatching(app);
-  await eventually("many are held", async () => (await app.deps.sql`select from outbox`).length > 50);
+  await until(async () => (await app.deps.sql`select from outbox`).length > 50, "many are held");
   await widenTopic(kafka, topic);
   const messages = await kafka.consumeAll([topic], (all) => countDifferent(all) === 2 * turns + 1, 40_000);
   assertEquals(firstArrivals(messages), { other: range(1, turns), stuck: range(1, turns + 1) });

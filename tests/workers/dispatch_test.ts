@@ -6,11 +6,11 @@ import { kafkaMissing, testKafka } from "../support/kafka.ts";
 import { addProduct, eventsOf, place } from "../support/orders.ts";
 import { startTestApp } from "../support/app.ts";
 import { rewriteLog } from "../support/events.ts";
+import { until } from "../support/until.ts";
 import {
   countDifferent,
   dispatching,
   eventsOfKeys,
-  eventually,
   firstArrivals,
   logEvents,
   range,
@@ -68,7 +68,7 @@ Deno.test({
   await using _one = dispatching(app);
   await using _two = await startAnotherDispatcher(app);
   await using victim = await startAnotherDispatcher(app);
-  await eventually("three dispatchers share the shards", async () => await owners() === 3);
+  await until(async () => await owners() === 3, "three dispatchers share the shards");
   for (let turn = 1; turn <= 10; turn++) await logEvents(app, eventsOfKeys(keys, turn, turn));
   await victim.kill();
   for (let turn = 11; turn <= 20; turn++) await logEvents(app, eventsOfKeys(keys, turn, turn));
@@ -80,11 +80,11 @@ Deno.test({
   const expected = Object.fromEntries(keys.map((key) => [key, range(1, 20)]));
   assertEquals(firstArrivals(messages), expected);
   assertEquals(await owners(), 2);
-  await eventually("all shards have come to the end of the log", async () => {
+  await until(async () => {
     const [row] = await app.deps.sql`
       select min(position) = (select max(position) from events) as done from log_readers where name = 'kafka'`;
     return row!.done;
-  });
+  }, "all shards have come to the end of the log");
 });
 
 Deno.test({
@@ -105,7 +105,7 @@ Deno.test({
         { deps: { sql: sql as unknown as Sql, bell: app.deps.bell } },
         eventsOfKeys(keys, turn, turn),
       );
-      if (turn % 4 === 0) await eventually("a connection is cut", async () => (await cut()).length > 0);
+      if (turn % 4 === 0) await until(async () => (await cut()).length > 0, "a connection is cut");
     }
   });
   const messages = await kafka.consumeAll(
@@ -135,9 +135,9 @@ Deno.test("Without Kafka the worker says so once and does its work", async () =>
   try {
     const { sku } = await addProduct(app);
     const order = await place(app, await app.user(), { [sku]: 1 });
-    await eventually(
-      "the order is processed",
+    await until(
       async () => (await eventsOf(app, "order", order.id)).some(({ type }) => type === "order.processed"),
+      "the order is processed",
     );
   } finally {
     await worker.stop();
@@ -157,11 +157,11 @@ Deno.test({
   const { sql, horizon } = app.deps;
   await using _one = dispatching(app);
   await logEvents(app, eventsOfKeys(["kept", "lost"], 1, 5));
-  await eventually("all of it is sent", async () =>
+  await until(async () =>
     (await sql`
       select from log_readers where name = 'kafka' and position < (select max(position) from events)`)
       .length ===
-      0);
+      0, "all of it is sent");
   await rewriteLog(sql, async (tx) => {
     await tx`delete from events where position > 1`;
     await tx`update log_readers set position = least(position, 1)`;

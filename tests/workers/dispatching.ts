@@ -1,13 +1,12 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { ConfigResourceTypes } from "kafkajs";
 import { closeDeps, type Deps, openDeps } from "../../src/deps.ts";
 import type { Log } from "../../src/platform/log.ts";
 import { startEventDispatcher } from "../../workers/event_dispatcher.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
 import type { ConsumedMessage, TestKafka } from "../support/kafka.ts";
+import { until } from "../support/until.ts";
 
 const TOPIC = 2 as ConfigResourceTypes.TOPIC;
-const PATIENCE_MS = 20_000;
 
 /** An app whose events go to topics that only this test has. */
 export async function startDispatchApp(
@@ -99,19 +98,6 @@ export function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }
 
-/** Looks until `condition` holds. */
-export async function eventually(
-  what: string,
-  condition: () => Promise<boolean> | boolean,
-  patienceMs = PATIENCE_MS,
-): Promise<void> {
-  const deadline = Date.now() + patienceMs;
-  while (!await condition()) {
-    if (Date.now() > deadline) throw new Error(`Not in ${patienceMs} ms: ${what}`);
-    await delay(20);
-  }
-}
-
 /** A topic of one partition that takes no batch beyond so many bytes. */
 export async function createNarrowTopic(
   { client }: TestKafka,
@@ -129,7 +115,7 @@ export async function createNarrowTopic(
     }],
   });
   const described = () => admin.fetchTopicMetadata({ topics: [topic] }).then(() => true, () => false);
-  await eventually("the topic has its leader", described);
+  await until(described, "the topic has its leader");
   await admin.disconnect();
 }
 

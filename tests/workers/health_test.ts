@@ -5,6 +5,7 @@ import { serveHealth } from "../../workers/health.ts";
 import { startWorker } from "../../workers/worker.ts";
 import { startTestApp } from "../support/app.ts";
 import { addProduct, place } from "../support/orders.ts";
+import { until } from "../support/until.ts";
 
 const NO_KAFKA = { health: () => ({ status: "not_configured" as const, lag: 0 }) };
 const WORKER = { WORKER_HOST: "127.0.0.1", WORKER_PORT: "0" };
@@ -19,14 +20,8 @@ async function get(port: number, path: string, headers: Record<string, string> =
   return { status: response.status, text: await response.text() };
 }
 
-/** Asks until the answer holds, for as long as the backlog's age and pg-boss's own counting may take. */
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!await holds()) {
-    assert(Date.now() < deadline, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+/** For as long as the backlog's age and pg-boss's own counting may take. */
+const COUNTED_WITHIN_MS = 60_000;
 
 Deno.test("A worker tells how many jobs it did and failed, what is left undone, and that it is alive", async () => {
   await using app = await startTestApp(WORKER);
@@ -38,33 +33,45 @@ Deno.test("A worker tells how many jobs it did and failed, what is left undone, 
   const worker = await startWorker(app.deps);
   try {
     let metrics = "";
-    await until("both jobs were attempted, and the log is read", async () => {
-      metrics = (await get(worker.port, "/metrics")).text;
-      return valueOf(metrics, 'jobs_done_total{job="orders.process",result="done"}') === 1 &&
-        valueOf(metrics, 'jobs_done_total{job="orders.process",result="failed"}')! >= 1 &&
-        valueOf(metrics, 'event_log_lag_events{reader="jobs"}') === 0 &&
-        valueOf(metrics, 'jobs_waiting{queue="orders.process"}') === 1;
-    });
+    await until(
+      async () => {
+        metrics = (await get(worker.port, "/metrics")).text;
+        return valueOf(metrics, 'jobs_done_total{job="orders.process",result="done"}') === 1 &&
+          valueOf(metrics, 'jobs_done_total{job="orders.process",result="failed"}')! >= 1 &&
+          valueOf(metrics, 'event_log_lag_events{reader="jobs"}') === 0 &&
+          valueOf(metrics, 'jobs_waiting{queue="orders.process"}') === 1;
+      },
+      "both jobs were attempted, and the log is read",
+      COUNTED_WITHIN_MS,
+    );
     assert(valueOf(metrics, 'job_duration_seconds_count{job="orders.process"}')! >= 2);
     assertEquals(valueOf(metrics, 'event_log_lag_seconds{reader="jobs"}'), 0);
     assertEquals(valueOf(metrics, "database_up"), 1);
     assertEquals([valueOf(metrics, "outbox_held"), valueOf(metrics, "outbox_dead")], [0, 0]);
     assert(!metrics.includes(good.id) && !metrics.includes(bad.id));
-    await until("the worker was seen", async () => {
-      const { status, text } = await get(worker.port, "/health/detailed");
-      const { dependencies, dispatcher } = JSON.parse(text);
-      assertEquals(dispatcher, { status: "not_configured", lag: 0 });
-      return status === 200 && dependencies.workers.status === "up";
-    });
+    await until(
+      async () => {
+        const { status, text } = await get(worker.port, "/health/detailed");
+        const { dependencies, dispatcher } = JSON.parse(text);
+        assertEquals(dispatcher, { status: "not_configured", lag: 0 });
+        return status === 200 && dependencies.workers.status === "up";
+      },
+      "the worker was seen",
+      COUNTED_WITHIN_MS,
+    );
     assertEquals((await get(worker.port, "/health/ready")).status, 200);
-    await until("the job that failed for good is a dead letter", async () => {
-      await app.deps.sql`
+    await until(
+      async () => {
+        await app.deps.sql`
         update pgboss.job set retry_limit = retry_count, start_after = now()
         where name = 'orders.process' and state = 'retry'`;
-      const { text } = await get(worker.port, "/metrics");
-      return valueOf(text, "dead_letters") === 1 &&
-        valueOf(text, 'jobs_failed{queue="orders.process"}') === 1;
-    });
+        const { text } = await get(worker.port, "/metrics");
+        return valueOf(text, "dead_letters") === 1 &&
+          valueOf(text, 'jobs_failed{queue="orders.process"}') === 1;
+      },
+      "the job that failed for good is a dead letter",
+      COUNTED_WITHIN_MS,
+    );
   } finally {
     await worker.stop();
   }

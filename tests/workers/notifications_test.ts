@@ -14,9 +14,8 @@ import { serveLanes } from "../../workers/lanes.ts";
 import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
 import { addProduct, patch, place } from "../support/orders.ts";
 import { doJobs, readLog } from "../support/worker.ts";
+import { until } from "../support/until.ts";
 
-const DEADLINE_MS = 20_000;
-const POLL_MS = 20;
 const AFTER_LAST_RETRY = sendNotificationJob.policy.retryLimit;
 
 interface MailServer extends AsyncDisposable {
@@ -63,13 +62,6 @@ function header(raw: string, name: string): string | undefined {
 function decoded(raw: string): string {
   const text = raw.replace(/=\r\n/g, "").replace(/%/g, "%25").replace(/=([0-9A-F]{2})/g, "%$1");
   return decodeURIComponent(text);
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + DEADLINE_MS; !await holds();) {
-    if (Date.now() > deadline) throw new Error(`It never came to this: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }
 
 /** An API, and a worker for its notifications. */
@@ -129,13 +121,13 @@ Deno.test("Each of 50 orders is confirmed by exactly one mail, although each job
     Array.from({ length: 50 }, (_, i) => place(app, users[i % 5]!, { [sku]: 1 })),
   );
   await shop.followUp();
-  await until("50 jobs are done", async () => await shop.jobs("completed") === 50);
+  await until(async () => await shop.jobs("completed") === 50, "50 jobs are done");
   for (let again = 0; again < 2; again++) {
     const data = orders.map(({ id }) => ({ template: "order_confirmed" as const, order_id: id }));
     await transaction(app.deps.sql, (tx) => app.deps.jobs.enqueue(tx, sendNotificationJob, data));
   }
   app.deps.jobs.announce();
-  await until("150 jobs are done", async () => await shop.jobs("completed") === 150);
+  await until(async () => await shop.jobs("completed") === 150, "150 jobs are done");
   assertEquals(server.mails.length, 50);
   const written = await notificationsOf(app);
   assertEquals(written.map(({ status }) => status), Array(50).fill("sent"));
@@ -162,12 +154,12 @@ Deno.test("An order that expires and one that is cancelled are told of, each onc
   const { app, user, sku } = shop;
   const [late, unwanted] = [await place(app, user, { [sku]: 1 }), await place(app, user, { [sku]: 2 })];
   await shop.followUp();
-  await until("2 jobs are done", async () => await shop.jobs("completed") === 2);
+  await until(async () => await shop.jobs("completed") === 2, "2 jobs are done");
   await patch(app, user, unwanted.id, { status: "CANCELLED" });
   const inAnHour = { now: () => new Date(Date.now() + 3_600_000) };
   await expireDueOrders(systemCtx({ ...app.deps, clock: inAnHour }, "orders.expire"));
   await shop.followUp();
-  await until("4 jobs are done", async () => await shop.jobs("completed") === 4);
+  await until(async () => await shop.jobs("completed") === 4, "4 jobs are done");
   assertEquals(
     server.mails.map(({ raw }) => header(raw, "Subject")).sort(),
     [
@@ -185,7 +177,7 @@ Deno.test("An order that was cancelled before it was confirmed is told of as can
   const { id, number } = await place(app, user, { [sku]: 1 });
   await patch(app, user, id, { status: "CANCELLED" });
   await shop.followUp();
-  await until("2 jobs are done", async () => await shop.jobs("completed") === 2);
+  await until(async () => await shop.jobs("completed") === 2, "2 jobs are done");
   const { body: { data } } = await read(app, user);
   assertEquals(data.map(({ subject }: { subject: string }) => subject), [`Order ${number} is cancelled`]);
 });
@@ -195,7 +187,7 @@ Deno.test("Without a mail server they are kept to be read, and a later one does 
   const { app, user, sku } = shop;
   const { id, number } = await place(app, user, { [sku]: 3 });
   await shop.followUp();
-  await until("the job is done", async () => await shop.jobs("completed") === 1);
+  await until(async () => await shop.jobs("completed") === 1, "the job is done");
   const { body } = await read(app, user);
   assertEquals(body.data.length, 1);
   const [{ subject, status, sent_at, order_id, recipient }] = body.data;
@@ -216,14 +208,14 @@ Deno.test("What a dead mail server did not take is tried again, and delivered on
   const { app, user, sku } = shop;
   await place(app, user, { [sku]: 1 });
   await shop.followUp();
-  await until("the job waits for its next attempt", async () => await shop.jobs("retry") === 1);
+  await until(async () => await shop.jobs("retry") === 1, "the job waits for its next attempt");
   const [waiting] = await notificationsOf(app);
   assertEquals(waiting!.status, "queued");
   assertMatch(waiting!.error!, /^The mail was not accepted: (ESOCKET|ECONNREFUSED|ECONNECTION)\.$/);
   await using server = await startMailServer({ port: first.port });
   await app.deps.sql`update pgboss.job set start_after = now() where name = 'notifications.send'`;
   app.deps.jobs.announce();
-  await until("the job is done", async () => await shop.jobs("completed") === 1);
+  await until(async () => await shop.jobs("completed") === 1, "the job is done");
   assertEquals(server.mails.map(({ raw }) => header(raw, "Message-ID")), [`<${waiting!.id}@waybill>`]);
   assertEquals(await notificationsOf(app), [{ ...waiting!, status: "sent", error: null }]);
 });
@@ -254,13 +246,13 @@ Deno.test("After the last attempt it has failed, and nobody learns the mail serv
   const { sql } = app.deps;
   await place(app, user, { [sku]: 1 });
   await shop.followUp();
-  await until("the job waits for its next attempt", async () => await shop.jobs("retry") === 1);
+  await until(async () => await shop.jobs("retry") === 1, "the job waits for its next attempt");
   assertEquals((await notificationsOf(app))[0]!.status, "queued");
   await sql`
     update pgboss.job set start_after = now(), retry_count = ${AFTER_LAST_RETRY - 1}
     where name = 'notifications.send'`;
   app.deps.jobs.announce();
-  await until("the job has failed", async () => await shop.jobs("failed") === 1);
+  await until(async () => await shop.jobs("failed") === 1, "the job has failed");
   const [failed] = await notificationsOf(app);
   assertEquals([failed!.status, failed!.error], ["failed", "The mail was not accepted: EAUTH 535."]);
   const jobs = await sql`select name, output, source_output from pgboss.job`;
@@ -304,7 +296,7 @@ Deno.test("Nobody is mailed about an order of years ago that was imported, whate
   const old = await place(app, staff, { [sku]: 1 }, { user_id: user.id, placed_at: "2020-01-31T12:00:00Z" });
   assertEquals((await patch(app, staff, old.id, { status: "CANCELLED" })).status, 200);
   await shop.followUp();
-  await until("2 jobs are done", async () => await shop.jobs("completed") === 2);
+  await until(async () => await shop.jobs("completed") === 2, "2 jobs are done");
   await send(app, old.id, "order_expired");
   assertEquals(await notificationsOf(app), []);
   assertEquals(server.mails, []);
