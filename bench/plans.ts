@@ -3,7 +3,7 @@
 import postgres from "postgres";
 import { listOrderRows } from "../src/orders/list_queries.ts";
 import { findPlacingFacts } from "../src/orders/placing_queries.ts";
-import { findOrder, listOrderEvents } from "../src/orders/queries.ts";
+import { findOrder, listTimeline } from "../src/orders/queries.ts";
 import type { ListOrders } from "../src/orders/list_orders.ts";
 import type { Sql } from "../src/platform/db.ts";
 
@@ -33,7 +33,7 @@ export async function explainAll(databaseUrl: string, sql: postgres.Sql): Promis
     listOrderRows(explained, { sort: "-created_at", limit: 20, ...filter });
   const statements: Record<string, (explained: Sql) => Promise<unknown>> = {
     "get": (explained) => findOrder(explained, id),
-    "timeline": (explained) => listOrderEvents(explained, id),
+    "timeline": (explained) => listTimeline(explained, id),
     "facts for placing": (explained) =>
       findPlacingFacts(explained, {
         skus: ["BENCH-0001", "BENCH-0500"],
