@@ -10,13 +10,21 @@ const TYPES = {
 /** Where the assets stand. Swagger UI's version is part of it, so that browsers may keep them for ever. */
 const ASSETS = `/docs/${swagger.version}`;
 
-/** `validatorUrl: null`: Swagger UI would otherwise show the document to a validator of its makers. */
+/**
+ * `validatorUrl: null`: Swagger UI would otherwise show the document to a validator of its makers. To Swagger UI NDJSON is
+ * JSON, so it shows the example of an import, which is text, as a string of JSON: it is sent as the text that it was.
+ */
 const START = `SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,
   validatorUrl: null,
+  requestInterceptor(request) {
+    const isNdjson = request.headers["Content-Type"] === "application/x-ndjson";
+    if (isNdjson && request.body?.startsWith('"')) request.body = JSON.parse(request.body);
+    return request;
+  },
 });
 `;
 

@@ -3,6 +3,9 @@ import { forGenerators } from "./generators.ts";
 import { addLocations, HEADERS } from "./headers.ts";
 import type { AppEnv } from "./router.ts";
 
+// deno-lint-ignore no-explicit-any -- the document is JSON, and its types know of references everywhere
+type Json = any;
+
 const DESCRIPTION = `The order backend for shops that sell across borders.
 
 **Authenticate** with \`POST /v1/token\` and send \`Authorization: Bearer …\`.
@@ -56,5 +59,23 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
     ],
   }));
   addLocations(document);
+  leaveOptionalEmpty(document);
   return document;
+}
+
+/**
+ * Swagger UI fills in the `example` of a parameter, and sends it: a list would be filtered by all that it can be filtered
+ * by, and empty. `examples` says the same of a schema, and leaves the field empty.
+ */
+function leaveOptionalEmpty({ paths }: Json): void {
+  for (const methods of Object.values<Json>(paths)) {
+    for (const { parameters = [] } of Object.values<Json>(methods)) {
+      for (const parameter of parameters) {
+        const { example, ...schema } = parameter.schema;
+        if (example !== undefined && !parameter.required) {
+          parameter.schema = { ...schema, examples: [example] };
+        }
+      }
+    }
+  }
 }

@@ -53,7 +53,7 @@ orderRoutes.openapi(
         items: [{ sku: "MUG-BLUE", quantity: 2 }],
         currency: "EUR",
         ship_to: EXAMPLE.ship_to,
-        shipping_option: "standard",
+        shipping_option: "parcel-de",
       }),
     },
     responses: { 201: json(OrderSchema, "The order, PENDING.", EXAMPLE) },

@@ -142,7 +142,7 @@ export const PlaceOrderBody = z.strictObject({
       "`code` of one of `GET /v1/shipping-options`. With it the order costs what a quote would: shipping, duty and tax are " +
       "added, and goods that may not go there are refused. Customers must name one where the shop keeps schedules of duty " +
       "and tax; staff's orders cost their lines alone without it",
-    example: "standard",
+    example: "parcel-de",
   }),
   incoterm: Incoterm.optional().openapi({ description: "With `shipping_option`; DDP unless said" }),
   consignee: ConsigneeBody.optional().openapi({

@@ -31,7 +31,7 @@ export const EXAMPLE_QUOTE: Quote = {
     duty_on_delivery: 0,
     tax_on_delivery: 0,
   }],
-  shipping: { code: "standard", name: "Parcel, tracked", weight_grams: 4200 },
+  shipping: { code: "parcel-world", name: "Parcel, tracked", weight_grams: 4200 },
   subtotal: 17988,
   shipping_total: 1500,
   duty_total: 1559,

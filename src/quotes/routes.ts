@@ -32,7 +32,7 @@ quoteRoutes.openapi(
       body: json(QuoteBody, "Where to, and who pays at the border.", {
         destination: "GB",
         incoterm: "DDP",
-        shipping_option: "standard",
+        shipping_option: "parcel-world",
       }),
     },
     responses: { 201: json(QuoteSchema, "The quote.", EXAMPLE_QUOTE) },

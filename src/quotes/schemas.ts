@@ -9,7 +9,7 @@ export const QuoteBody = z.strictObject({
   incoterm: Incoterm.default("DDP"),
   shipping_option: text(1, 40).openapi({
     description: "`code` of one of `GET /v1/shipping-options`",
-    example: "standard",
+    example: "parcel-world",
   }),
 }).openapi("QuoteCart");
 
@@ -78,7 +78,7 @@ export const EstimateQuery = z.strictObject({
 });
 
 export const EstimateSchema = z.object({
-  shipping_option: z.string().openapi({ description: "To ask a quote with", example: "standard" }),
+  shipping_option: z.string().openapi({ description: "To ask a quote with", example: "parcel-world" }),
   shipping_name: z.string().openapi({ example: "Parcel, tracked" }),
   min_days: z.int().nullable().openapi({ description: "On the way", example: 2 }),
   max_days: z.int().nullable().openapi({ description: "On the way", example: 4 }),

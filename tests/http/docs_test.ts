@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { openApiDocument } from "../../src/app.ts";
 import { docsRoutes } from "../../src/http/docs.ts";
 
 Deno.test("the docs page loads nothing but what this server ships", async () => {
@@ -44,5 +45,29 @@ Deno.test("nothing else of the package is served", async () => {
     ]
   ) {
     assertEquals((await docsRoutes.request(`${directory}/${file}`)).status, 404, file);
+  }
+});
+
+Deno.test("the example of an import is sent as the text that it is, and what somebody types as typed", async () => {
+  const script = await (await docsRoutes.request("/docs/start.js")).text();
+  // deno-lint-ignore no-explicit-any
+  let settings: any;
+  new Function("SwaggerUIBundle", script)((given: unknown) => settings = given);
+  const send = (body: string | undefined, type = "application/x-ndjson") =>
+    settings.requestInterceptor({ headers: { "Content-Type": type }, body }).body;
+  const lines = '{"sku":"MUG-BLUE"}\n{"sku":"MUG-RED"}\n';
+  assertEquals(send(JSON.stringify(lines)), lines, "as Swagger UI writes it");
+  assertEquals([send(lines), send(undefined)], [lines, undefined]);
+  assertEquals(send('"sku","name"\n', "text/csv"), '"sku","name"\n');
+});
+
+Deno.test("the docs page fills in no parameter that may be left out: lists would be empty, streams refused", () => {
+  // deno-lint-ignore no-explicit-any
+  const operations = Object.values<any>(openApiDocument().paths!).flatMap((path) => Object.values<any>(path));
+  // deno-lint-ignore no-explicit-any
+  const parameters = operations.flatMap(({ parameters = [] }) => parameters) as any[];
+  assert(parameters.some(({ schema }) => schema.examples));
+  for (const { name, required, example, schema } of parameters) {
+    if (!required) assertEquals([example, schema.example], [undefined, undefined], name);
   }
 });
