@@ -10,6 +10,10 @@ export interface Mail {
   body: string;
 }
 
+/** Hebrew, Arabic and what else is written so, and the marks that turn text round. */
+const RIGHT_TO_LEFT =
+  /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]|\p{Bidi_Control}/u;
+
 type Words = { subject: (number: string) => string; opening: (number: string) => string };
 const WORDS: Record<OrderTemplate, Words> = {
   order_confirmed: {
@@ -29,14 +33,20 @@ const WORDS: Record<OrderTemplate, Words> = {
 
 /** What a mail about an order says. Names keep to their line, whatever they hold. */
 export function renderMail(template: OrderTemplate, order: Order): Mail {
-  const { number, items, total_price, currency, ship_to } = order;
+  const { number, items, currency, ship_to } = order;
   const lines = items.map(({ name, quantity, line_total }) =>
-    `${quantity} × ${oneLine(name)}: ${formatMoney(line_total, currency)}`
+    `${quantity} × ${isolated(oneLine(name))}: ${formatMoney(line_total, currency)}`
   );
+  const parts: [label: string, amount: number][] = [
+    ["Shipping", order.shipping_total],
+    ["Duty", order.duty_total],
+    ["Tax", order.tax_total],
+  ];
+  const sums = [...parts.filter(([, amount]) => amount > 0), ["Total", order.total_price] as const];
   const paragraphs = [
     [WORDS[template].opening(number)],
     lines,
-    [`Total: ${formatMoney(total_price, currency)}`],
+    sums.map(([label, amount]) => `${label}: ${formatMoney(amount, currency)}`),
     ...template === "order_confirmed" ? [["It goes to:", ...addressLines(ship_to)]] : [],
   ];
   return toMail(WORDS[template].subject(number), paragraphs);
@@ -113,6 +123,11 @@ function addressLines({ name, lines, city, postal_code, region, country }: Order
   const place = [postal_code, city, region].filter(Boolean).join(" ");
   const countryName = new Intl.DisplayNames("en", { type: "region" }).of(country) ?? country;
   return [name, ...lines, place, countryName].map(oneLine);
+}
+
+/** What is written from right to left would take the amount behind it to its other side: "2 × €29.98" would be read there. */
+function isolated(name: string): string {
+  return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
 }
 
 /** A line break in a name would let it write lines, or even headers, of its own; an empty line ends a paragraph. */

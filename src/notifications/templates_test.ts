@@ -47,6 +47,24 @@ Germany`,
   });
 });
 
+Deno.test("What comes on top of the lines is told, so that they add up to the total", () => {
+  const sums = { shipping_total: 490, duty_total: 75, tax_total: 392, total_price: 1500 + 490 + 75 + 392 };
+  const { body } = renderMail("order_confirmed", exampleOrder(sums));
+  assert(body.includes("\n\nShipping: €4.90\nDuty: €0.75\nTax: €3.92\nTotal: €24.57\n\n"), body);
+});
+
+Deno.test("A name that is written from right to left leaves the amount behind it where it is", () => {
+  const order = exampleOrder();
+  const bodyOf = (name: string) =>
+    renderMail("order_cancelled", { ...order, items: [{ ...order.items[1]!, name }] }).body;
+  for (const name of ["كوب أزرق", "ספל 3", "Mug \u202egnirts"]) {
+    assert(bodyOf(name).includes(`2 × \u2068${name}\u2069: €10.00`), name);
+  }
+  for (const name of ["Hrnek modrý", "青いマグ 😀"]) {
+    assert(bodyOf(name).includes(`2 × ${name}: €10.00`), name);
+  }
+});
+
 Deno.test("Mails about expired and cancelled orders tell number, items and total, and no address", () => {
   for (const template of ["order_expired", "order_cancelled"] as const) {
     const { subject, body } = renderMail(template, exampleOrder());
