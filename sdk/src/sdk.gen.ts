@@ -989,7 +989,7 @@ export class Waybill extends HeyApiClient {
     /**
      * The order's commercial invoice, as PDF
      *
-     * For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that leave the seller's country, other than within the EU, need all of it: what is missing is named (409). Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.
+     * For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that leave the seller's country, other than within the EU, need all of it: what is missing is named (409). Units that were refunded before they left are not on it. Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.
      */
     public getCommercialInvoice<ThrowOnError extends boolean = false>(options: Options<GetCommercialInvoiceData, ThrowOnError>): RequestResult<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError>({

@@ -209,6 +209,27 @@ Deno.test("it says terms and place, seller and the sums of weight and money", as
   ]);
 });
 
+Deno.test("units that were refunded before they left are not declared, nor their duty and tax", async () => {
+  const items = [
+    item(1, {
+      quantity: 3,
+      cancelled: 1,
+      unit_price: 1000,
+      line_total: 3000,
+      duty_amount: 100,
+      tax_amount: 250,
+    }),
+    item(2, { hs_code: null, quantity: 2, cancelled: 2, unit_price: 500, line_total: 1000, duty_amount: 20 }),
+  ];
+  const sums = { subtotal: 4000, shipping_total: 590, duty_total: 120, tax_total: 250, total_price: 4960 };
+  const [page] = await pagesOf(orderOf({ items, ...sums }));
+  assertHolds(page!, [
+    "1 SKU-1 Product of line 1 69120001 PT 2 0.350 10.00 20.00 Units 2",
+    "Total net weight 0.700 kg",
+    "Subtotal, goods 20.00 Shipping 5.90 Duty 0.67 Tax 1.67 Total 28.24 EUR",
+  ]);
+});
+
 Deno.test("invoices are drawn one after the other, and too many at once are told to come again", async () => {
   const invoice = draftInvoice(CONFIG, orderOf());
   const outcomes = await Promise.allSettled(Array.from({ length: 25 }, () => drawInvoice(invoice)));

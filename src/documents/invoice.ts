@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import type { Consignee } from "../consignees/mod.ts";
-import type { Order, OrderItem } from "../orders/mod.ts";
+import type { Order, OrderItem, RefundParts } from "../orders/mod.ts";
+import { cancelledParts } from "../payments/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { decimalOf, formatAmount } from "../platform/money.ts";
 import { EU_TERRITORY } from "../trade/mod.ts";
@@ -58,7 +59,8 @@ const countries = new Intl.DisplayNames(["en"], { type: "region" });
 
 /**
  * The commercial invoice of an order. Holds what customs expect of one: seller and who receives the goods, number and
- * date, currency, terms of delivery, and for each line description, HS code, origin, quantity, weight and value.
+ * date, currency, terms of delivery, and for each line description, HS code, origin, quantity, weight and value. Units
+ * that were refunded before they left are not on it, nor their duty and tax: customs would look for them.
  *
  * @see European Commission, Access2Markets, "Documents for customs clearance: commercial invoice"; UNECE
  *   Recommendation 6, "Aligned invoice layout key for international trade"; Universal Postal Union, CN 23, notes on
@@ -75,7 +77,11 @@ export function draftInvoice(
   const { ship_to, currency } = order;
   const amount = (minor: number) => decimalOf(minor, currency);
   const destination = countryName(ship_to.country);
-  const weights = order.items.map(({ weight_grams, quantity }) =>
+  const items = order.items.map(asSent).filter(({ quantity }) => quantity > 0);
+  const dropped = order.items.map(cancelledParts);
+  const left = (whole: number, ...parts: (keyof RefundParts)[]) =>
+    parts.reduce((sum, part) => sum - dropped.reduce((taken, each) => taken + each[part], 0), whole);
+  const weights = items.map(({ weight_grams, quantity }) =>
     weight_grams === null ? undefined : weight_grams * quantity
   );
   const place = `${ship_to.city}, ${destination}`;
@@ -99,7 +105,7 @@ export function draftInvoice(
     },
     consignee,
     isCovered: consignee?.isCovered ?? false,
-    lines: order.items.map((item) => ({
+    lines: items.map((item) => ({
       line: String(item.line),
       sku: item.sku,
       description: item.name,
@@ -111,17 +117,23 @@ export function draftInvoice(
       lineValue: amount(item.line_total),
     })),
     totals: [
-      { label: "Subtotal, goods", amount: amount(order.subtotal) },
+      { label: "Subtotal, goods", amount: amount(left(order.subtotal, "goods")) },
       { label: "Shipping", amount: amount(order.shipping_total) },
-      { label: "Duty", amount: amount(order.duty_total) },
-      { label: "Tax", amount: amount(order.tax_total) },
+      { label: "Duty", amount: amount(left(order.duty_total, "duty")) },
+      { label: "Tax", amount: amount(left(order.tax_total, "tax")) },
     ],
-    total: formatAmount(order.total_price, currency),
-    units: String(order.items.reduce((sum, { quantity }) => sum + quantity, 0)),
+    total: formatAmount(left(order.total_price, "goods", "duty", "tax"), currency),
+    units: String(items.reduce((sum, { quantity }) => sum + quantity, 0)),
     netWeight: weights.includes(undefined)
       ? undefined
       : kilograms(weights.reduce<number>((sum, grams) => sum + grams!, 0)),
   };
+}
+
+/** A line with the units that are sent, which may be none. */
+function asSent(item: OrderItem): OrderItem {
+  const quantity = item.quantity - item.cancelled;
+  return { ...item, quantity, line_total: item.line_total - cancelledParts(item).goods };
 }
 
 /** No wrong paper leaves the house: what customs would stop the goods for is refused here, all of it at once. */
@@ -136,6 +148,12 @@ function refuseIncomplete(
       code: "not_sold",
       message: `An order that is ${order.status} sends nothing.`,
     });
+  } else if (order.items.every(({ quantity, cancelled }) => quantity === cancelled)) {
+    missing.push({
+      pointer: "/items",
+      code: "not_sold",
+      message: "All of it was refunded before it left: nothing is sent.",
+    });
   }
   const { country } = order.ship_to;
   const isExport = country !== shipFromCountry &&
@@ -146,6 +164,7 @@ function refuseIncomplete(
       missing.push(absent("/seller/address", "The seller has no address here: set SELLER_ADDRESS."));
     }
     order.items.forEach((item, index) => {
+      if (item.quantity === item.cancelled) return;
       for (const [field, what] of Object.entries(NEEDED)) {
         if (item[field as keyof typeof NEEDED] !== null) continue;
         missing.push({

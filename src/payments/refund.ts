@@ -183,6 +183,11 @@ function firstFree(taken: readonly Span[], quantity: number): Span[] {
   return free;
 }
 
+/** What the units of a line that are not sent any more were worth: they went back without their share of the shipping. */
+export function cancelledParts(item: OrderItem): RefundParts {
+  return unitsOf(item, [[0, item.cancelled]], false);
+}
+
 /** What these units of a line are worth. */
 function unitsOf(item: OrderItem, units: readonly Span[], withShipping: boolean): RefundParts {
   const upTo = (whole: number, unit: number) => share(whole, unit, item.quantity);

@@ -90,6 +90,44 @@ Deno.test("the bytes stay the same until the order or its consignee changes, and
   assertNotEquals(changed, identified.headers.get("ETag"));
 });
 
+Deno.test("goods that were refunded before they left are not on the paper of those that leave", async () => {
+  await using app = await startSellerApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { id } = await placeAbroad(app, owner, GOODS);
+  const call = async (method: string, path: string, body: unknown) => {
+    const headers = { "Idempotency-Key": newId() };
+    const answer = await app.request(method, `/v1/orders/${id}${path}`, {
+      token: staff.token,
+      body,
+      headers,
+    });
+    assert(answer.status < 300, JSON.stringify(answer.body));
+  };
+  const refund = (line: number) =>
+    call("POST", "/refunds", { items: [{ line, quantity: 1 }], reason: "Does not want it" });
+  await call("PATCH", "", { status: "PAID" });
+  await refund(1);
+  await refund(2);
+  const [page] = await textOfPages(await fetchInvoice(app, owner, id));
+  for (
+    const part of [
+      "MUG Name of MUG 69120023 PT 1 0.350 14.99 14.99",
+      "Units 1",
+      "Total net weight 0.350 kg",
+      "Subtotal, goods 14.99",
+      "Total 14.99 EUR",
+    ]
+  ) {
+    assert(page!.includes(part), `${part} is not in: ${page}`);
+  }
+  assert(!page!.includes("BOARD"), page);
+  await refund(1);
+  const none = await app.request("GET", invoicePath(id), { token: owner.token });
+  assertEquals([none.status, none.body.errors.map(({ code }: { code: string }) => code)], [409, [
+    "not_sold",
+  ]]);
+});
+
 Deno.test("another customer gets the answer of an order that is not there", async () => {
   await using app = await startSellerApp();
   const [owner, stranger] = [await app.user(), await app.user()];
