@@ -90,6 +90,7 @@ export function goodBody({ id, example }: Operation, { product, carts }: World):
     changeOrder: { note: `Note ${made}` },
     createCart: { ...example, items: [{ sku: product.sku, quantity: 2 }] },
     addCartItem: { sku: product.sku, quantity: 1 },
+    quoteCart: { ...example, shipping_option: "standard" },
     checkOut: { ...example, quote_id: carts.quote.id, ship_to: ADA_IN_LEEDS },
     createPayment: { ...example, amount: 1 },
     capturePayment: { amount: 1 },
