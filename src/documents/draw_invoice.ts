@@ -11,8 +11,8 @@ const CELL: TextStyle = { size: 8 };
 const CELL_PADDING = 3;
 const GAP = 20;
 const HALF = (TEXT_WIDTH - GAP) / 2;
-/** Of a table's head with a first line under it. */
-const MAX_HEAD_HEIGHT = 60;
+/** Of a table's head. */
+const MAX_HEAD_HEIGHT = 40;
 const SIGNATURE_HEIGHT = 110;
 const TOTALS_WIDTH = 210;
 const BLOCK_SIZES = [9, 8, 7, 6, 5, 4];
@@ -152,18 +152,18 @@ function drawBlocks(paper: Paper, left: Block, right: Block): void {
 }
 
 async function drawLines(paper: Paper, invoice: Invoice): Promise<void> {
-  if (!paper.hasRoom(MAX_HEAD_HEIGHT)) paper.addPage();
-  drawTableHead(paper, invoice.currency);
-  for (const line of invoice.lines) {
+  for (const [row, line] of invoice.lines.entries()) {
     const cells = COLUMNS.map(({ key, width, wraps }) =>
       wraps ? paper.lines(line[key], width - 2 * CELL_PADDING, CELL) : [line[key]]
     );
     const height = paper.heightOf(Math.max(...cells.map((cell) => cell.length)), CELL) + 2 * CELL_PADDING;
-    if (!paper.hasRoom(height)) {
+    const isFirst = row === 0;
+    const hasRoom = paper.hasRoom(isFirst ? MAX_HEAD_HEIGHT + height : height);
+    if (!hasRoom) {
       await setImmediate();
       paper.addPage();
-      drawTableHead(paper, invoice.currency);
     }
+    if (isFirst || !hasRoom) drawTableHead(paper, invoice.currency);
     let x = MARGIN;
     COLUMNS.forEach(({ width, align, wraps }, index) => {
       const place = { x: x + CELL_PADDING, y: paper.y + CELL_PADDING, width: width - 2 * CELL_PADDING };

@@ -155,6 +155,17 @@ Deno.test("many lines flow over pages, each with the table's head and its number
   }
 });
 
+Deno.test("the table's head stands above a line on each page, also where the first line is a high one", async () => {
+  const lines = Array(5).fill("W".repeat(200));
+  const items = [item(1, { name: "W".repeat(500) }), item(2)];
+  for (let used = 1; used <= lines.length; used++) {
+    const ship_to = { ...orderOf().ship_to, name: "W".repeat(200), lines: lines.slice(0, used) };
+    for (const page of await pagesOf(orderOf({ items, ship_to }))) {
+      if (page.includes("HS code")) assertHolds(page, ["SKU-"]);
+    }
+  }
+});
+
 Deno.test("the longest texts and the largest amounts stay within the margins, whole", async () => {
   const long = "Ж".repeat(200);
   const order = orderOf({
