@@ -75,8 +75,7 @@ async function logIn(event) {
     at("failed-title").parentElement.querySelector(".scroll").focus({ preventScroll: true });
     plan();
   } catch (error) {
-    tokens = undefined;
-    say(error.message, true);
+    logOut(error.message); // a customer has a session by now
   }
 }
 

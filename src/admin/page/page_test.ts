@@ -48,12 +48,16 @@ function openPage() {
     refresh: "",
     renewals: 0,
     isAway: false,
+    isStaff: true,
+    revoked: "",
     failed: EMPTY as { data: unknown[] },
   };
   let refresh = () => {};
   const answer = (path: string, form?: URLSearchParams, authorization?: string): [number, unknown] => {
+    if (path === "/v1/token/revocation") return [200, { revoked: server.revoked = form!.get("token")! }];
     if (path !== "/v1/token") {
       if (authorization !== `Bearer ${server.access}`) return [401, {}];
+      if (!server.isStaff) return [403, { detail: "Only staff may do this." }];
       return [200, path.includes("dead_letters") ? server.failed : EMPTY];
     }
     if (form!.get("grant_type") === "refresh_token") {
@@ -118,4 +122,12 @@ Deno.test("A list that is as it was stays as it stands: neither marked text nor 
   await at("logout").dispatch("click");
   await at("login").dispatch("submit");
   assertEquals(at("failed").fillings, 5, "emptied when logging out, and filled with its one row: None.");
+});
+
+Deno.test("Of a login that is not for the page nothing stays: its session is ended", async () => {
+  const { at, server } = openPage();
+  server.isStaff = false;
+  await at("login").dispatch("submit");
+  assertEquals([at("message").textContent, at("login").hidden], ["Only staff may do this.", false]);
+  assertEquals(server.revoked, server.refresh);
 });
