@@ -5,7 +5,7 @@ import { listOrderRows } from "../src/orders/list_queries.ts";
 import { findPlacingFacts } from "../src/orders/placing_queries.ts";
 import { findOrder, listTimeline } from "../src/orders/queries.ts";
 import type { ListOrders } from "../src/orders/list_orders.ts";
-import type { Sql } from "../src/platform/db.ts";
+import { ONE_GOOD_PLAN, type Sql } from "../src/platform/db.ts";
 
 /** Tables that grow with the orders: no statement may read one from end to end. */
 const GROWING = ["orders", "order_items", "events", "idempotency_keys", "stock_movements"];
@@ -89,7 +89,7 @@ async function explain(
     max: 1,
     onnotice: ({ message }) => notices.push(message ?? ""),
     transform: { undefined: null },
-    connection: { plan_cache_mode: "force_generic_plan" } as never,
+    connection: ONE_GOOD_PLAN as never,
   });
   try {
     await explained.unsafe("load 'auto_explain'");

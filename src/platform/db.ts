@@ -37,7 +37,7 @@ function arrayLiteral(values: unknown[]): string {
  * statistics, and then keeps the plan as the table grows. Such a plan does not know a list's limit and takes it for a tenth
  * of the table: from some 100,000 orders on PostgreSQL would compile each page of them anew, for 100 times the page's time.
  */
-const ONE_GOOD_PLAN = {
+export const ONE_GOOD_PLAN = {
   plan_cache_mode: "force_generic_plan",
   enable_hashjoin: "off",
   enable_mergejoin: "off",
