@@ -133,19 +133,11 @@ async function checkOut(
 
 /** The next request of this kind of traffic. */
 function nextRequest(traffic: Exclude<Traffic, { kind: "checkout" }>): string {
-  switch (traffic.kind) {
-    case "get": {
-      const { path, token } = pick(traffic.targets);
-      return get(path, token);
-    }
-    case "place":
-      return order(traffic);
-    case "mixed": {
-      if (Math.random() >= traffic.readShare) return order(traffic);
-      const { path, token } = pick(traffic.targets);
-      return get(path, token);
-    }
+  if (traffic.kind === "place" || (traffic.kind === "mixed" && Math.random() >= traffic.readShare)) {
+    return order(traffic);
   }
+  const { path, token } = pick(traffic.targets);
+  return get(path, token);
 }
 
 async function play(job: Job): Promise<JobResult> {

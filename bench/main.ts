@@ -56,38 +56,32 @@ async function measure(stage: Stage, api: Server, bare: Server): Promise<void> {
   const tokens = await stage.signTokens(stage.customers);
   const place: Traffic = { kind: "place", tokens, skus: stage.skus };
   const checkout: Traffic = { kind: "checkout", tokens, skus: stage.skus };
-  const load = (name: string, server: Server, traffic: Traffic, clients = CLIENTS) =>
-    measured(name, server, traffic, clients);
 
   console.log("Warming up");
   await play({ port: api.port, clients: CLIENTS, seconds: WARM_UP_SECONDS, traffic: place });
   await play({ port: api.port, clients: CLIENTS, seconds: WARM_UP_SECONDS, traffic: checkout });
 
   const pgbench = await findPgbench();
+  const pgbenchUrl = inDatabase(stage.adminUrl, "pgbench");
   if (pgbench) {
-    const url = inDatabase(stage.adminUrl, "pgbench");
     await withConnection(stage.adminUrl, (sql) => sql`create database pgbench`);
-    await initPgbench(pgbench, url);
-    const tps: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      tps.push(await runPgbench(pgbench, url, seconds));
-      console.log(`pgbench tpcb-like: ${Math.round(tps.at(-1)!)}/s`);
-      await load("place orders", api, place);
-      await load("check out, paid", api, checkout, CHECKOUT_CLIENTS);
-    }
-    measurements.push({ name: "pgbench tpcb-like", clients: 10, rates: tps, failed: 0 });
-    of("place orders").against = { name: "pgbench tpcb-like", ratio: ratio("place orders", tps), aim: 0.5 };
-    of("check out, paid").against = {
-      name: "pgbench tpcb-like",
-      ratio: ratio("check out, paid", tps),
-      aim: 0.35,
-    };
+    await initPgbench(pgbench, pgbenchUrl);
   } else {
     missing.push("pgbench is not on the PATH: placing orders has nothing to be compared with.");
-    for (let round = 0; round < rounds; round++) {
-      await load("place orders", api, place);
-      await load("check out, paid", api, checkout, CHECKOUT_CLIENTS);
+  }
+  const tps: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    if (pgbench) {
+      tps.push(await runPgbench(pgbench, pgbenchUrl, seconds));
+      console.log(`pgbench tpcb-like: ${Math.round(tps.at(-1)!)}/s`);
     }
+    await load("place orders", api, place);
+    await load("check out, paid", api, checkout, CHECKOUT_CLIENTS);
+  }
+  if (pgbench) {
+    measurements.push({ name: "pgbench tpcb-like", clients: 10, rates: tps, failed: 0 });
+    compare("place orders", "pgbench tpcb-like", tps, 0.5);
+    compare("check out, paid", "pgbench tpcb-like", tps, 0.35);
   }
 
   const targets = await warmOrders(stage, api, tokens);
@@ -100,15 +94,10 @@ async function measure(stage: Stage, api: Server, bare: Server): Promise<void> {
       await load("bare Hono, same body, same Redis", bare, same);
       await load("read cached orders", api, reads);
     }
-    const bareRates = of("bare Hono, same body, same Redis").rates;
-    of("read cached orders").against = {
-      name: "bare Hono",
-      ratio: ratio("read cached orders", bareRates),
-      aim: 0.35,
-    };
+    compare("read cached orders", "bare Hono", of("bare Hono, same body, same Redis").rates, 0.35);
   } else {
     missing.push(
-      "redis-server is not on the PATH: reads are cached in the process, and there is no bare server to compare.",
+      "redis-server is not on the PATH: nothing is cached, and there is no bare server to compare.",
     );
     for (let round = 0; round < rounds; round++) await load("read cached orders", api, reads);
   }
@@ -126,7 +115,7 @@ async function measure(stage: Stage, api: Server, bare: Server): Promise<void> {
 }
 
 /** Plays one round and adds it to the measurement of this name. */
-async function measured(name: string, server: Server, traffic: Traffic, clients: number): Promise<void> {
+async function load(name: string, server: Server, traffic: Traffic, clients = CLIENTS): Promise<void> {
   const { result, cpuShare } = await withCpuShare(
     server.pid,
     () => play({ port: server.port, clients, seconds, traffic }),
@@ -143,9 +132,11 @@ function of(name: string): Measurement {
   return measurements.find((each) => each.name === name)!;
 }
 
-/** The median of the rounds' ratios: both of a round ran within seconds of each other. */
-function ratio(name: string, yardstick: number[]): number {
-  return median(of(name).rates.map((rate, round) => rate / yardstick[round]!));
+/** By the median of the rounds' ratios: both of a round ran within seconds of each other. */
+function compare(name: string, beside: string, yardstick: number[], aim: number): void {
+  const measurement = of(name);
+  const ratio = median(measurement.rates.map((rate, round) => rate / yardstick[round]!));
+  measurement.against = { name: beside, ratio, aim };
 }
 
 /** Orders with their owners' tokens, each read once so that the cache has it. */
