@@ -1,18 +1,12 @@
+import type { z } from "@hono/zod-openapi";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { type Page, toPage } from "../platform/page.ts";
-import type { Notification, NotificationStatus, Template } from "./notification.ts";
+import type { Notification } from "./notification.ts";
 import { listNotificationRows } from "./queries.ts";
+import type { ListQuery } from "./schemas.ts";
 
 /** Which notifications; all filters must hold. */
-export interface ListNotifications {
-  user_id?: string;
-  order_id?: string;
-  status?: NotificationStatus;
-  template?: Template;
-  /** The id of the last row. */
-  cursor?: [string];
-  limit: number;
-}
+export type ListNotifications = z.infer<typeof ListQuery>;
 
 /** The caller's notifications, newest first; staff see everyone's. @throws forbidden for another user's */
 export async function listNotifications(ctx: Ctx, filter: ListNotifications): Promise<Page<Notification>> {

@@ -1,6 +1,6 @@
 import type { Sql } from "../platform/db.ts";
 import type { ListNotifications } from "./list_notifications.ts";
-import type { Notification, NotificationStatus } from "./notification.ts";
+import type { Notification } from "./notification.ts";
 
 const columns = (sql: Sql) =>
   sql`id, user_id, order_id, template, subject_id, recipient, subject, body, status, error, created_at, sent_at`;
@@ -47,7 +47,7 @@ export async function markKept(sql: Sql, id: string): Promise<void> {
 export async function markRefused(
   sql: Sql,
   id: string,
-  status: Extract<NotificationStatus, "queued" | "failed">,
+  status: "queued" | "failed",
   error: string,
 ): Promise<void> {
   await sql`

@@ -9,6 +9,8 @@ import type { Notification } from "./notification.ts";
 import { findNotificationOf, insertNotification, markKept, markRefused, markSent } from "./queries.ts";
 import { type Mail, renderHtml, renderMail, renderRefund, renderShipment } from "./templates.ts";
 
+type Told = z.output<typeof sendNotificationJob.schema>;
+
 /** The attempt that this is: when to break it off, and whether no other will follow. */
 export interface Attempt {
   signal: AbortSignal;
@@ -24,10 +26,10 @@ export interface Attempt {
  */
 export async function sendNotification(
   ctx: Ctx,
-  input: z.output<typeof sendNotificationJob.schema>,
+  told: Told,
   { signal, isLast }: Attempt,
 ): Promise<void> {
-  const notification = await writeNotification(ctx, input);
+  const notification = await writeNotification(ctx, told);
   if (!notification || notification.status === "sent" || notification.status === "kept") return;
   const { id, recipient, subject, body } = notification;
   const { smtpUrl, mailFrom } = ctx.config;
@@ -43,10 +45,7 @@ export async function sendNotification(
   await markSent(ctx.sql, id, ctx.clock.now());
 }
 
-async function writeNotification(
-  ctx: Ctx,
-  told: z.output<typeof sendNotificationJob.schema>,
-): Promise<Notification | undefined> {
+async function writeNotification(ctx: Ctx, told: Told): Promise<Notification | undefined> {
   const { order_id, template } = told;
   const key = { order_id, template, subject_id: subjectOf(told) };
   const written = await findNotificationOf(ctx.sql, key);
@@ -69,7 +68,7 @@ async function writeNotification(
   return await findNotificationOf(ctx.sql, key);
 }
 
-function subjectOf(told: z.output<typeof sendNotificationJob.schema>): string | null {
+function subjectOf(told: Told): string | null {
   switch (told.template) {
     case "order_shipped":
       return told.shipment_id;
@@ -80,11 +79,7 @@ function subjectOf(told: z.output<typeof sendNotificationJob.schema>): string | 
   }
 }
 
-async function render(
-  ctx: Ctx,
-  told: z.output<typeof sendNotificationJob.schema>,
-  order: Order,
-): Promise<Mail> {
+async function render(ctx: Ctx, told: Told, order: Order): Promise<Mail> {
   switch (told.template) {
     case "order_shipped":
       return renderShipment(order, (await findShipment(ctx.sql, told.shipment_id))!);
