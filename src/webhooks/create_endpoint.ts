@@ -1,9 +1,11 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { type Endpoint, type EndpointWithSecret, requirePublicUrl } from "./endpoint.ts";
 import { insertEndpoint } from "./queries.ts";
+import type { NewEndpointBody } from "./schemas.ts";
 import { newSecret, seal, unseal } from "./secret.ts";
 
 /**
@@ -13,7 +15,7 @@ import { newSecret, seal, unseal } from "./secret.ts";
  */
 export async function createEndpoint(
   ctx: Ctx,
-  input: { url: string; event_types: string[]; description?: string | null },
+  input: z.infer<typeof NewEndpointBody>,
   idempotency?: Idempotency,
 ): Promise<Outcome<EndpointWithSecret>> {
   await requirePublicUrl(input.url, ctx.config.webhookAllowPrivateAddresses);

@@ -105,7 +105,7 @@ export const DeliverySchema = z.object({
   finished_at: Timestamp.nullable(),
 }).openapi("WebhookDelivery");
 
-const AttemptSchema = z.object({
+export const AttemptSchema = z.object({
   attempt: z.int().openapi({ description: "From 1", example: 1 }),
   attempted_at: Timestamp,
   duration_ms: z.int().openapi({ example: 84 }),
