@@ -1,17 +1,13 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { type Page, toPage } from "../platform/page.ts";
-import type { Job, JobState, Queue } from "./job.ts";
+import type { Job, Queue } from "./job.ts";
 import { listJobRows, listQueueRows, planForReading } from "./queries.ts";
+import type { ListJobsQuery } from "./schemas.ts";
 
-/** Which jobs; all filters must hold. */
-export interface ListJobs {
-  queue?: string;
-  state?: JobState;
-  /** When the last row was made, in microseconds, and its id. */
-  cursor?: [number, string];
-  limit: number;
-}
+/** Which jobs; all filters must hold. The cursor is when the last row was made, in microseconds, and its id. */
+export type ListJobs = z.infer<typeof ListJobsQuery>;
 
 /** Jobs, newest first. */
 export async function listJobs(ctx: Ctx, filter: ListJobs): Promise<Page<Job>> {

@@ -1,19 +1,13 @@
+import type { z } from "@hono/zod-openapi";
 import { forgetToldOrders } from "../orders/mod.ts";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { scanEvents } from "./queries.ts";
 import { EVENT_TYPES } from "./registry.ts";
+import type { EventsQuery } from "./schemas.ts";
 import { type EventView, eventView } from "./view.ts";
 
 /** Which events, and after which position of the log. All filters must hold. */
-export interface ListEvents {
-  after: number;
-  /** Events of any of these types. */
-  type?: string[];
-  aggregate_type?: string;
-  /** Only together with `aggregate_type`. */
-  aggregate_id?: string;
-  limit: number;
-}
+export type ListEvents = z.infer<typeof EventsQuery>;
 
 const SCAN_LIMIT = 5000;
 

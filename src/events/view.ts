@@ -1,20 +1,10 @@
+import type { z } from "@hono/zod-openapi";
 import { type Actor, actorRole, isOwn, isStaff } from "../platform/ctx.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
+import type { EventSchema } from "./schemas.ts";
 
 /** An event as it is answered and streamed. */
-export interface EventView {
-  id: string;
-  position: number;
-  type: string;
-  version: number;
-  aggregate: { type: string; id: string };
-  sequence: number;
-  occurred_at: string;
-  actor: string;
-  /** Staff only. */
-  request_id?: string | null;
-  data: Record<string, unknown>;
-}
+export type EventView = z.infer<typeof EventSchema>;
 
 /** Staff may read every event, a customer those that are theirs. */
 export function mayReadEvent(actor: Actor, event: Pick<LoggedEvent, "user_id">): boolean {

@@ -1,6 +1,8 @@
+import type { z } from "@hono/zod-openapi";
 import { type Actor, isOwn, isStaff, type Role } from "../platform/ctx.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { AppError } from "../platform/errors.ts";
+import type { ChangeUserBody } from "./schemas.ts";
 
 /** An account, as all but its password. */
 export interface User {
@@ -16,11 +18,7 @@ export interface User {
 }
 
 /** What of an account can be changed; what is left out stays. */
-export interface UserChange {
-  name?: string | null;
-  role?: Role;
-  disabled?: boolean;
-}
+export type UserChange = z.infer<typeof ChangeUserBody>;
 
 /** Admins, and the system, which acts for whoever may run commands on the server. */
 function isAdmin(actor: Actor): boolean {

@@ -1,34 +1,21 @@
+import type { z } from "@hono/zod-openapi";
 import type { Config } from "../../config.ts";
 import { openDatabase, type Sql, transaction, type Tx } from "../../platform/db.ts";
-import type { Break, Invariant } from "./invariant.ts";
+import type { Invariant } from "./invariant.ts";
 import { INVARIANTS } from "./invariants.ts";
 import { countRows, findBreaks, readMoment, type Snapshot } from "./queries.ts";
+import type { ReportSchema } from "./schemas.ts";
 
 /** Checks that run side by side, each on its own connection. */
 const LANES = 2;
 const MAX_EXAMPLES = 10;
 const QUERY_TIMEOUT_MS = 120_000;
 
-/** What became of one invariant. */
-export interface Finding extends Pick<Invariant, "name" | "holds" | "severity"> {
-  /** Rows of its table that were looked at. */
-  checked: number;
-  /** Rows that break it, and the first of them. */
-  breaks: number;
-  examples: Break[];
-  ms: number;
-}
-
 /** All invariants as of one moment. */
-export interface Report {
-  /** Nothing is broken; there may be warnings. */
-  ok: boolean;
-  broken: number;
-  warnings: number;
-  checked_at: string;
-  ms: number;
-  invariants: Finding[];
-}
+export type Report = z.infer<typeof ReportSchema>;
+
+/** What became of one invariant. */
+export type Finding = Report["invariants"][number];
 
 /**
  * Checks every invariant over the whole database as it is at one moment, while others go on writing. Reads only.

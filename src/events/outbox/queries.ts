@@ -1,20 +1,9 @@
+import type { z } from "@hono/zod-openapi";
 import type { Sql, Tx } from "../../platform/db.ts";
+import type { OutboxEntrySchema } from "./schemas.ts";
 
 /** An event that could not be sent to Kafka at its turn, or that waits behind such a one. */
-export interface OutboxEntry {
-  position: number;
-  event_id: string;
-  event_type: string;
-  aggregate_type: string;
-  aggregate_id: string;
-  sequence: number;
-  status: "held" | "dead";
-  attempts: number;
-  next_attempt_at: string | null;
-  error: string | null;
-  created_at: string;
-  dead_at: string | null;
-}
+export type OutboxEntry = z.infer<typeof OutboxEntrySchema>;
 
 const entryColumns = (sql: Sql | Tx) =>
   sql`o.position, e.id as event_id, e.type as event_type, e.aggregate_type, e.aggregate_id, e.sequence, o.status,

@@ -1,17 +1,9 @@
+import type { z } from "@hono/zod-openapi";
 import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import type { SealSchema } from "./schemas.ts";
 
 /** A link of the chain over the log. */
-export interface Seal {
-  /** The last event that it covers. */
-  position: number;
-  /** The last event that the seal before covers; 0 for the first. */
-  since: number;
-  /** How many events it covers. */
-  events: number;
-  /** SHA-256 of the seal before and of these events, in hexadecimal. */
-  hash: string;
-  sealed_at: string;
-}
+export type Seal = z.infer<typeof SealSchema>;
 
 const sealColumns = (sql: Sql | Tx): Fragment =>
   sql`position, since, events, encode(hash, 'hex') as hash, sealed_at`;
