@@ -3,9 +3,6 @@
  * environment or `.env`, or else on the database of `deno task dev`.
  */
 
-import { parseArgs } from "node:util";
-import { loadConfig } from "../src/config.ts";
-import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
 import {
   changeUser,
   createAdmin,
@@ -19,6 +16,7 @@ import { sqlState } from "../src/platform/db.ts";
 import { AppError } from "../src/platform/errors.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
 import { migrate } from "../src/platform/migrate.ts";
+import { asSystem, CommandError, parseCommandLine } from "./command.ts";
 import { startServices } from "./services.ts";
 
 const USAGE = `Usage: deno task admin COMMAND
@@ -33,16 +31,17 @@ const USAGE = `Usage: deno task admin COMMAND
 const ROLES: Role[] = ["customer", "staff", "admin"];
 const UNDEFINED_TABLE = "42P01";
 
-/** A mistake of whoever typed the command. */
-class CommandError extends Error {}
-
 type Command =
   | { name: "create"; email: string; userName?: string; passwordFromStdin: boolean }
   | { name: "reset"; email: string }
   | { name: "role"; email: string; role: Role };
 
 function parseCommand(args: string[]): Command {
-  const { positionals: [name, email, role, ...rest], values: flags } = parseFlags(args);
+  const { positionals: [name, email, role, ...rest], values: flags } = parseCommandLine({
+    args,
+    allowPositionals: true,
+    options: { "name": { type: "string" }, "password-stdin": { type: "boolean", default: false } },
+  }, USAGE);
   if (email === undefined || rest.length > 0) throw new CommandError(USAGE);
   if (name === "role" && ROLES.includes(role as Role)) return { name, email, role: role as Role };
   if (name === "reset" && role === undefined) return { name, email };
@@ -50,18 +49,6 @@ function parseCommand(args: string[]): Command {
     return { name, email, userName: flags.name, passwordFromStdin: flags["password-stdin"] };
   }
   throw new CommandError(USAGE);
-}
-
-function parseFlags(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: { "name": { type: "string" }, "password-stdin": { type: "boolean", default: false } },
-    });
-  } catch (error) {
-    throw new CommandError(`${(error as Error).message}\n\n${USAGE}`);
-  }
 }
 
 async function run(ctx: Ctx, command: Command): Promise<void> {
@@ -117,29 +104,13 @@ async function readPassword(): Promise<string> {
   return text.split(/\r?\n/, 1)[0]!;
 }
 
-/** The config of a process that only needs the database. */
-function configFor(databaseUrl: string) {
-  return loadConfig({
-    ...Deno.env.toObject(),
-    APP_ENV: "local",
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: undefined,
-    UPSTASH_REDIS_REST_URL: undefined,
-    UPSTASH_REDIS_REST_TOKEN: undefined,
-  });
-}
-
 async function main(args: string[]): Promise<void> {
   const command = parseCommand(args);
   const services = await startServices({ purpose: "dev", env: Deno.env.toObject(), say: () => {} });
   try {
     if (!Deno.env.get("DATABASE_URL")) await migrate(services.databaseUrl, { log: () => {} });
-    const deps = await openDeps(configFor(services.databaseUrl));
-    try {
-      await run(systemCtx(deps, "admin"), command);
-    } finally {
-      await closeDeps(deps);
-    }
+    const env = { ...Deno.env.toObject(), DATABASE_URL: services.databaseUrl };
+    await asSystem("admin", env, (ctx) => run(ctx, command));
   } finally {
     await services.stop();
   }

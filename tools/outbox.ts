@@ -3,13 +3,12 @@
  * DATABASE_URL, from the environment or `.env`.
  */
 
-import { parseArgs } from "node:util";
-import { ConfigError, loadConfig } from "../src/config.ts";
-import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
+import { ConfigError } from "../src/config.ts";
 import { discardEvent, listOutbox, type OutboxEntry, replayEvent } from "../src/events/mod.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
 import { AppError } from "../src/platform/errors.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
+import { asSystem, CommandError, parseCommandLine } from "./command.ts";
 
 const USAGE = `Usage: deno task outbox COMMAND
 
@@ -22,11 +21,12 @@ const USAGE = `Usage: deno task outbox COMMAND
 
 const PAGE_SIZE = 100;
 
-/** A mistake of whoever typed the command. */
-class CommandError extends Error {}
-
 async function run(ctx: Ctx, args: string[]): Promise<void> {
-  const { positionals: [name, given, ...rest], values: { held } } = parseFlags(args);
+  const { positionals: [name, given, ...rest], values: { held } } = parseCommandLine({
+    args,
+    allowPositionals: true,
+    options: { held: { type: "boolean", default: false } },
+  }, USAGE);
   const position = Number(given);
   if (name === "list" && given === undefined) return await printAll(ctx, held ? "held" : "dead");
   if (held || rest.length > 0 || !Number.isSafeInteger(position)) throw new CommandError(USAGE);
@@ -37,18 +37,6 @@ async function run(ctx: Ctx, args: string[]): Promise<void> {
     await discardEvent(ctx, position);
     console.log(`${position} is discarded.`);
   } else throw new CommandError(USAGE);
-}
-
-function parseFlags(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: { held: { type: "boolean", default: false } },
-    });
-  } catch (error) {
-    throw new CommandError(`${(error as Error).message}\n\n${USAGE}`);
-  }
 }
 
 async function printAll(ctx: Ctx, status: OutboxEntry["status"]): Promise<void> {
@@ -70,18 +58,7 @@ async function printAll(ctx: Ctx, status: OutboxEntry["status"]): Promise<void> 
 
 async function main(args: string[]): Promise<void> {
   if (args.length === 0) throw new CommandError(USAGE);
-  const deps = await openDeps(loadConfig({
-    ...Deno.env.toObject(),
-    APP_ENV: "local",
-    REDIS_URL: undefined,
-    UPSTASH_REDIS_REST_URL: undefined,
-    UPSTASH_REDIS_REST_TOKEN: undefined,
-  }));
-  try {
-    await run(systemCtx(deps, "outbox"), args);
-  } finally {
-    await closeDeps(deps);
-  }
+  await asSystem("outbox", Deno.env.toObject(), (ctx) => run(ctx, args));
 }
 
 if (import.meta.main) {
