@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
 import { addItem, patchCart, removeItem, setItem } from "./change_cart.ts";
@@ -76,7 +76,7 @@ const target = (c: Context<AppEnv>, id: string) => ({
 /** The answer of every call that gives one cart: its version is the ETag. */
 function answer(c: Context<AppEnv>, cart: PricedCart) {
   // No 304: prices and stock change without the cart.
-  isUnchanged(c, cart.version);
+  setEtag(c, cart.version);
   return c.json(cart, 200, { "Cache-Control": "no-store" });
 }
 
@@ -105,7 +105,7 @@ cartRoutes.openapi(
   }),
   async (c) => {
     const cart = markReplay(c, await createCart(c.get("ctx"), c.req.valid("json"), c.get("idempotency")));
-    isUnchanged(c, cart.version);
+    setEtag(c, cart.version);
     return c.json(cart, 201, { "Location": `/v1/carts/${cart.id}`, "Cache-Control": "no-store" });
   },
 );

@@ -1,4 +1,4 @@
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { changeProduct } from "./change_product.ts";
@@ -71,7 +71,7 @@ catalogueRoutes.openapi(
       await createProduct(c.get("ctx"), c.req.valid("json"), c.get("idempotency")),
     );
     c.header("Location", `/v1/products/${product.id}`);
-    isUnchanged(c, product.version);
+    setEtag(c, product.version);
     return c.json(product, 201);
   },
 );
@@ -154,7 +154,7 @@ catalogueRoutes.openapi(
       changes: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, product.version);
+    setEtag(c, product.version);
     return c.json(product, 200);
   },
 );

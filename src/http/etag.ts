@@ -2,6 +2,11 @@ import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { AppError } from "../platform/errors.ts";
 
+/** Says which version the answer shows, as its `ETag`. */
+export function setEtag(c: Context, version: number): void {
+  c.set("etag", `"${version}"`);
+}
+
 /** Sets `ETag`; true when the caller has this version already (`If-None-Match`), so that a 304 will do. */
 export function isUnchanged(c: Context, version: number): boolean {
   return isTagged(c, `"${version}"`);

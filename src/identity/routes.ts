@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { onInvalid } from "../http/problem.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
@@ -381,7 +381,7 @@ function callerId({ actor }: Ctx): string {
 }
 
 function tagged(c: Context<AppEnv>, user: User) {
-  isUnchanged(c, user.version);
+  setEtag(c, user.version);
   return userView(user);
 }
 

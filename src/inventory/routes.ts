@@ -1,4 +1,4 @@
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { adjustStock } from "./adjust_stock.ts";
@@ -164,7 +164,7 @@ inventoryRoutes.openapi(
       ...c.req.valid("json"),
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, level.version);
+    setEtag(c, level.version);
     return c.json(level, 200);
   },
 );

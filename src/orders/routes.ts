@@ -1,4 +1,4 @@
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
 import { EXAMPLE_ORDER as EXAMPLE } from "./example.ts";
@@ -61,7 +61,7 @@ orderRoutes.openapi(
   async (c) => {
     const order = markReplay(c, await placeOrder(c.get("ctx"), c.req.valid("json"), c.get("idempotency")));
     c.header("Location", `/v1/orders/${order.id}`);
-    isUnchanged(c, order.version);
+    setEtag(c, order.version);
     return c.json(orderFor(c.get("ctx").actor, order), 201);
   },
 );
@@ -153,7 +153,7 @@ orderRoutes.openapi(
       change: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, order.version);
+    setEtag(c, order.version);
     return c.json(orderFor(c.get("ctx").actor, order), 200);
   },
 );
@@ -183,7 +183,7 @@ orderRoutes.openapi(
       reason: c.req.valid("json").reason,
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, order.version);
+    setEtag(c, order.version);
     return c.json(orderFor(c.get("ctx").actor, order), 200);
   },
 );

@@ -1,5 +1,5 @@
 import { TokenHeader } from "../carts/mod.ts";
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, setEtag } from "../http/etag.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { EXAMPLE_ESTIMATE, EXAMPLE_QUOTE } from "./example.ts";
 import { giveUpCart } from "./end_carts.ts";
@@ -89,7 +89,7 @@ quoteRoutes.openapi(
       token: c.req.header("Cart-Token"),
       expectedVersion: expectedVersion(c),
     };
-    isUnchanged(c, await giveUpCart(c.get("ctx"), target));
+    setEtag(c, await giveUpCart(c.get("ctx"), target));
     return c.body(null, 204);
   },
 );

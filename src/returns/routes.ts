@@ -1,4 +1,4 @@
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { patchReturn } from "./change_return.ts";
@@ -71,7 +71,7 @@ returnRoutes.openapi(
     const input = { orderId: c.req.valid("param").id, ...c.req.valid("json") };
     const ret = markReplay(c, await requestReturn(c.get("ctx"), input, c.get("idempotency")));
     c.header("Location", `/v1/returns/${ret.id}`);
-    isUnchanged(c, ret.version);
+    setEtag(c, ret.version);
     return c.json(ret, 201);
   },
 );
@@ -127,7 +127,7 @@ returnRoutes.openapi(
   }),
   async (c) => {
     const ret = await getReturn(c.get("ctx"), c.req.valid("param").id);
-    isUnchanged(c, ret.version);
+    setEtag(c, ret.version);
     return c.json(ret, 200);
   },
 );
@@ -160,7 +160,7 @@ returnRoutes.openapi(
       change: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, ret.version);
+    setEtag(c, ret.version);
     return c.json(ret, 200);
   },
 );
@@ -192,7 +192,7 @@ returnRoutes.openapi(
   async (c) => {
     const input = { id: c.req.valid("param").id, receipt: c.req.valid("json") };
     const ret = markReplay(c, await receiveReturn(c.get("ctx"), input, c.get("idempotency")));
-    isUnchanged(c, ret.version);
+    setEtag(c, ret.version);
     return c.json(ret, 201);
   },
 );
@@ -223,7 +223,7 @@ returnRoutes.openapi(
   async (c) => {
     const input = { id: c.req.valid("param").id, ...c.req.valid("json") };
     const ret = markReplay(c, await refundReturn(c.get("ctx"), input, c.get("idempotency")!));
-    isUnchanged(c, ret.version);
+    setEtag(c, ret.version);
     return c.json(ret, 201);
   },
 );

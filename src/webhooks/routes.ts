@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { EVENT_TYPES } from "../events/mod.ts";
-import { expectedVersion, isUnchanged } from "../http/etag.ts";
+import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageView } from "../http/pagination.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
 import { changeEndpoint } from "./change_endpoint.ts";
@@ -103,7 +103,7 @@ Redirects are not followed. Events that happen while an endpoint is disabled are
       await createEndpoint(c.get("ctx"), c.req.valid("json"), c.get("idempotency")),
     );
     c.header("Location", `/v1/webhook-endpoints/${created.id}`);
-    isUnchanged(c, created.version);
+    setEtag(c, created.version);
     return c.json(created, 201);
   },
 );
@@ -164,7 +164,7 @@ webhookRoutes.openapi(
       changes: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, changed.version);
+    setEtag(c, changed.version);
     return c.json(changed, 200);
   },
 );
@@ -212,7 +212,7 @@ webhookRoutes.openapi(
     // A body that was left out is not parsed, and so has no defaults.
     const { overlap_hours } = RotationBody.parse(c.req.valid("json"));
     const rotated = await rotateSecret(c.get("ctx"), c.req.valid("param").id, overlap_hours);
-    isUnchanged(c, rotated.version);
+    setEtag(c, rotated.version);
     return c.json(rotated, 200);
   },
 );

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { expectedVersion, isUnchanged } from "../../http/etag.ts";
+import { expectedVersion, isUnchanged, setEtag } from "../../http/etag.ts";
 import { pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../../http/router.ts";
 import { Id } from "../../http/schemas.ts";
@@ -55,7 +55,7 @@ shipmentRoutes.openapi(
     const input = { order_id: c.req.valid("param").id, ...c.req.valid("json") };
     const shipment = markReplay(c, await shipOrder(c.get("ctx"), input, c.get("idempotency")));
     c.header("Location", `/v1/shipments/${shipment.id}`);
-    isUnchanged(c, shipment.version);
+    setEtag(c, shipment.version);
     return c.json(shipment, 201);
   },
 );
@@ -140,7 +140,7 @@ shipmentRoutes.openapi(
       change: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, shipment.version);
+    setEtag(c, shipment.version);
     return c.json(shipment, 200);
   },
 );

@@ -1,4 +1,4 @@
-import { expectedVersion, isUnchanged } from "../../http/etag.ts";
+import { expectedVersion, isUnchanged, setEtag } from "../../http/etag.ts";
 import { pageView } from "../../http/pagination.ts";
 import { endpoint, json, router } from "../../http/router.ts";
 import { getShippingOption, listShippingOffers } from "./list_shipping_options.ts";
@@ -94,7 +94,7 @@ shippingRoutes.openapi(
       option: { ...c.req.valid("param"), ...c.req.valid("json") },
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, option.version);
+    setEtag(c, option.version);
     return created ? c.json(option, 201) : c.json(option, 200);
   },
 );
@@ -115,7 +115,7 @@ shippingRoutes.openapi(
       ...c.req.valid("param"),
       expectedVersion: expectedVersion(c),
     });
-    isUnchanged(c, option.version);
+    setEtag(c, option.version);
     return c.json(option, 200);
   },
 );
