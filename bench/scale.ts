@@ -7,7 +7,7 @@ import { inDatabase, withConnection } from "../tools/database_admin.ts";
 import { fillOrders } from "./fill.ts";
 import { explainAll } from "./plans.ts";
 import { median, table, writeResults } from "./report.ts";
-import { openStage, ROOT, type Server, type Stage } from "./stage.ts";
+import { openStage, orderOf, ROOT, type Server, type Stage } from "./stage.ts";
 import postgres from "postgres";
 
 const FEW = 2000;
@@ -134,12 +134,7 @@ async function requestsOf(stage: Stage, many: postgres.Sql): Promise<Record<stri
     }`;
   const place: Request = () => ({
     path: "/v1/orders",
-    body: JSON.stringify({
-      items: [0, 1].map((i) => ({ sku: stage.skus[Math.floor(Math.random() * 500) + i * 500], quantity: 1 })),
-      currency: "EUR",
-      ship_to: { name: "Ada", lines: ["1 High St"], city: "Leeds", postal_code: "LS1 1UR", country: "GB" },
-      shipping_option: "standard",
-    }),
+    body: JSON.stringify(orderOf([0, 1].map((i) => stage.skus[Math.floor(Math.random() * 500) + i * 500]!))),
   });
   const get: Request = (side) => ({ path: `/v1/orders/${side.ids[side.next++ % side.ids.length]}` });
   const user = stage.customers[1]!;

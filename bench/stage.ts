@@ -102,6 +102,36 @@ export async function openStage(say: (line: string) => void): Promise<Stage> {
   }
 }
 
+/** The body of an order abroad, of one unit each. */
+export function orderOf(skus: string[]) {
+  return {
+    items: skus.map((sku) => ({ sku, quantity: 1 })),
+    currency: "EUR",
+    ship_to: { name: "Ada", lines: ["1 High St"], city: "Leeds", postal_code: "LS1 1UR", country: "GB" },
+    shipping_option: "standard",
+  };
+}
+
+/** Places an order of one unit of so many SKUs, whichever they are. */
+export async function placeOrder(
+  { skus }: Stage,
+  { port }: Server,
+  token: string,
+  lines: number,
+): Promise<{ id: string; created_at: string }> {
+  const any = () => skus[Math.floor(Math.random() * skus.length)]!;
+  const response = await fetch(`http://127.0.0.1:${port}/v1/orders`, {
+    method: "POST",
+    headers: { "Authorization": `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify(orderOf(Array.from({ length: lines }, any))),
+  });
+  const order = await response.json();
+  if (!response.ok) {
+    throw new Error(`An order was answered with ${response.status}: ${JSON.stringify(order)}`);
+  }
+  return order;
+}
+
 /** Runs a script that serves HTTP on `PORT` with the API's own permissions; its log goes to a file. */
 export async function startServer(
   script: string,

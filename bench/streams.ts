@@ -5,7 +5,7 @@
 
 import { parseArgs } from "node:util";
 import { table, writeResults } from "./report.ts";
-import { openStage, ROOT, type Server, type Stage } from "./stage.ts";
+import { openStage, placeOrder, ROOT, type Server, type Stage } from "./stage.ts";
 
 const WARM_UP_ORDERS = 200;
 const OPEN_AT_ONCE = 50;
@@ -99,7 +99,7 @@ if (results.some(({ received, expected }) => received !== expected)) Deno.exit(1
 async function measure(stage: Stage, api: Server, kind: "SSE" | "WebSocket"): Promise<Result> {
   const tokens = await stage.signTokens(stage.customers);
   console.log(`${kind}: warming up`);
-  for (let i = 0; i < WARM_UP_ORDERS; i++) await place(stage, api, tokens[i % tokens.length]!);
+  for (let i = 0; i < WARM_UP_ORDERS; i++) await placeOrder(stage, api, tokens[i % tokens.length]!, 1);
   await delay(SETTLE_MS);
   const before = await residentMib(api.pid);
 
@@ -132,7 +132,8 @@ async function measure(stage: Stage, api: Server, kind: "SSE" | "WebSocket"): Pr
     const customer = i % tokens.length;
     expected += Math.ceil((streams - customer) / tokens.length);
     orders.push(
-      place(stage, api, tokens[customer]!).then((id) => void answeredAt.set(id, performance.now())),
+      placeOrder(stage, api, tokens[customer]!, 1)
+        .then(({ id }) => void answeredAt.set(id, performance.now())),
     );
   }
   await Promise.all(orders);
@@ -157,23 +158,6 @@ async function measure(stage: Stage, api: Server, kind: "SSE" | "WebSocket"): Pr
     p99: at(0.99),
     max: lags.at(-1) ?? 0,
   };
-}
-
-async function place({ skus }: Stage, { port }: Server, token: string): Promise<string> {
-  const sku = skus[Math.floor(Math.random() * skus.length)]!;
-  const response = await fetch(`http://127.0.0.1:${port}/v1/orders`, {
-    method: "POST",
-    headers: { "Authorization": `Bearer ${token}`, "Content-Type": "application/json" },
-    body: JSON.stringify({
-      items: [{ sku, quantity: 1 }],
-      currency: "EUR",
-      ship_to: { name: "Ada", lines: ["1 High St"], city: "Leeds", postal_code: "LS1 1UR", country: "GB" },
-      shipping_option: "standard",
-    }),
-  });
-  const { id } = await response.json();
-  if (response.status !== 201) throw new Error(`An order was answered with ${response.status}.`);
-  return id;
 }
 
 async function openStream({ port }: Server, token: string, hear: (orderId: string) => void) {

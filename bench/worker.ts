@@ -12,7 +12,7 @@ import { messageOf, openKafka, topicOf } from "../src/platform/kafka.ts";
 import { type KafkaServer, startThrowAwayKafka } from "../tools/embedded_kafka.ts";
 import { fillOrders } from "./fill.ts";
 import { median, table, writeResults } from "./report.ts";
-import { openStage, ROOT, type Stage } from "./stage.ts";
+import { openStage, placeOrder, ROOT, type Stage } from "./stage.ts";
 import { play } from "./traffic.ts";
 
 const POLL_MS = 20;
@@ -204,13 +204,17 @@ async function measureLatency(stage: Stage, { bootstrapServers }: KafkaServer): 
   await joined.promise;
   await new Promise((resolve) => setTimeout(resolve, 1000)); // its first fetches
   const tokens = await stage.signTokens(stage.customers);
+  /** Notes the time of each order's event, which is a little before its commit. */
   const placeFor = async (seconds: number, made: Map<string, number>) => {
     const start = performance.now();
     const placing: Promise<void>[] = [];
     for (let i = 0; i < ORDERS_PER_SECOND * seconds; i++) {
       const wait = start + i * 1000 / ORDERS_PER_SECOND - performance.now();
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-      placing.push(placeOne(stage, api.port, tokens[i % tokens.length]!, made));
+      placing.push(
+        placeOrder(stage, api, tokens[i % tokens.length]!, 2)
+          .then(({ id, created_at }) => void made.set(id, Date.parse(created_at))),
+      );
     }
     await Promise.all(placing);
   };
@@ -232,24 +236,6 @@ async function measureLatency(stage: Stage, { bootstrapServers }: KafkaServer): 
     "p50 < 50, p99 < 500",
     at(0.5) < 50 && at(0.99) < 500,
   );
-}
-
-/** The time of an order's event, which is a little before its commit. */
-async function placeOne(stage: Stage, port: number, token: string, made: Map<string, number>): Promise<void> {
-  const any = () => stage.skus[Math.floor(Math.random() * stage.skus.length)];
-  const response = await fetch(`http://127.0.0.1:${port}/v1/orders`, {
-    method: "POST",
-    headers: { "Authorization": `Bearer ${token}`, "Content-Type": "application/json" },
-    body: JSON.stringify({
-      items: [{ sku: any(), quantity: 1 }, { sku: any(), quantity: 1 }],
-      currency: "EUR",
-      ship_to: { name: "Ada", lines: ["1 High St"], city: "Leeds", postal_code: "LS1 1UR", country: "GB" },
-      shipping_option: "standard",
-    }),
-  });
-  const order = await response.json();
-  if (!response.ok) throw new Error(JSON.stringify(order));
-  made.set(order.id, Date.parse(order.created_at));
 }
 
 /** Due orders beside many that are not: the last batch must cost what the first did. */
