@@ -346,9 +346,7 @@ function form<S extends z.ZodType>(schema: S, description: string, example: z.in
 }
 
 /** OAuth clients are told apart a grant that we do not know from a bad request (RFC 6749 §5.2). */
-function onInvalidGrant(
-  result: { success: boolean; data?: unknown; target?: string; error?: unknown },
-): undefined {
+function onInvalidGrant(result: Parameters<typeof onInvalid>[0]): undefined {
   const grantType = (result.data as { grant_type?: unknown } | undefined)?.grant_type;
   if (
     !result.success && grantType !== undefined && grantType !== "password" && grantType !== "refresh_token"

@@ -4,15 +4,12 @@ import { Timestamp } from "../http/schemas.ts";
 
 /** Nothing else is a number here: an empty one would begin with the whole log. */
 const Position = z.string().regex(/^\d{1,15}$/, "must be the id of an event, or 0").transform(Number)
-  .optional();
+  .optional().openapi({ type: "integer", minimum: 0, maximum: 999_999_999_999_999 });
 
 const Ticket = z.string().regex(/^[\w-]{43}$/, "must be a ticket from POST /v1/events/tickets");
 
 export const StreamQuery = z.strictObject({
   after: Position.openapi({
-    type: "integer",
-    minimum: 0,
-    maximum: 999_999_999_999_999,
     description: "Begin behind this position, the last `id` that you had. Left out: from now on.",
     example: 1042,
   }),
@@ -25,9 +22,6 @@ export const StreamQuery = z.strictObject({
 
 export const StreamHeaders = z.object({
   "last-event-id": Position.openapi({
-    type: "integer",
-    minimum: 0,
-    maximum: 999_999_999_999_999,
     description: "The last `id` that you had; counts for more than `after`. EventSource sends it by itself.",
     example: 1042,
   }),
