@@ -1,9 +1,9 @@
 /**
- * `deno task chaos [--orders 10000] [--kills 50] [--seed N] [--seconds 120] [--outage-seconds 10]`: places orders,
- * every other one by way of a cart, a quote, a checkout and a payment, while the API, the worker and a consumer are killed
- * with -9, Redis and Kafka go away twice, and connections to the database are terminated. Then waits until all is quiet
- * and looks for anything that was lost, doubled or miscounted, goods and money. Exits with 1 if it finds something. The
- * same seed plans the same faults; what they hit depends on the machine.
+ * `deno task chaos [--orders 10000] [--kills 50] [--seed N] [--seconds 120] [--outages 2] [--outage-seconds 10]
+ * [--lost-connections 10]`: places orders, every other one by way of a cart, a quote, a checkout and a payment, while the
+ * API, the worker and a consumer are killed with -9, Redis and Kafka go away, and connections to the database are
+ * terminated. Then waits until all is quiet and looks for anything that was lost, doubled or miscounted, goods and money.
+ * Exits with 1 if it finds something. The same seed plans the same faults; what they hit depends on the machine.
  */
 
 import { parseArgs } from "node:util";
