@@ -12,27 +12,27 @@ const BATCH = 500;
 const POLL_MS = 500;
 const PAUSE_AFTER_ERROR_MS = 1000;
 
-/** What follows from the log, by the name of the reader in log_readers. Each says whether there are new jobs. */
-export const READERS: Record<string, (tx: Tx, ctx: Ctx, events: LoggedEvent[]) => Promise<boolean>> = {
-  jobs: async (tx, ctx, events) => {
-    await makeJobs(tx, ctx, events);
-    return events.some(({ type }) => type in SUBSCRIPTIONS);
+interface Reader {
+  /** What follows from events, in the transaction that moves the reader on. Says whether there are new jobs. */
+  work(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<boolean>;
+  /** What is done with other systems before that transaction, so that a kill in between repeats it. */
+  first?(ctx: Ctx, events: LoggedEvent[]): Promise<void>;
+  /** How many events it takes at a time, where {@link BATCH} may be too many for a transaction. */
+  atOnce?(sql: Sql, most: number): Promise<number>;
+}
+
+/** By their names in log_readers. */
+export const READERS: Record<string, Reader> = {
+  jobs: {
+    // An API process that was killed between its commit and its cache leaves an older order there; were it dropped after
+    // the commit, killing both would leave it for as long as an order may stay.
+    first: forgetChangedOrders,
+    async work(tx, ctx, events) {
+      await makeJobs(tx, ctx, events);
+      return events.some(({ type }) => type in SUBSCRIPTIONS);
+    },
   },
-  webhooks: fanOut,
-};
-
-/**
- * What a reader does with other systems before the transaction that moves it on, so that a kill in between repeats it.
- * `jobs`: an API process that was killed between its commit and its cache leaves an older order there; were it dropped
- * after the commit, killing both would leave it for as long as an order may stay.
- */
-const FIRST: Record<string, (ctx: Ctx, events: LoggedEvent[]) => Promise<void>> = {
-  jobs: forgetChangedOrders,
-};
-
-/** How many events readers take at a time for whose transaction {@link BATCH} may be too many. */
-const AT_ONCE: Record<string, (sql: Sql, most: number) => Promise<number>> = {
-  webhooks: eventsAtOnce,
+  webhooks: { work: fanOut, atOnce: eventsAtOnce },
 };
 
 /**
@@ -40,15 +40,16 @@ const AT_ONCE: Record<string, (sql: Sql, most: number) => Promise<number>> = {
  *
  * @returns how many there were (0 also when another process is reading), and whether there may be more
  */
-export async function readOn(deps: Deps, reader: string): Promise<{ count: number; mayBeMore: boolean }> {
-  const ctx = systemCtx(deps, `reader.${reader}`);
+export async function readOn(deps: Deps, name: string): Promise<{ count: number; mayBeMore: boolean }> {
+  const ctx = systemCtx(deps, `reader.${name}`);
+  const reader = READERS[name]!;
   let hasNewJobs = false;
   const work = async (tx: Tx, events: LoggedEvent[]) => {
-    hasNewJobs = await READERS[reader]!(tx, ctx, events);
+    hasNewJobs = await reader.work(tx, ctx, events);
   };
-  const first = (events: LoggedEvent[]) => FIRST[reader]?.(ctx, events);
-  const limit = await AT_ONCE[reader]?.(deps.sql, BATCH) ?? BATCH;
-  const count = await advanceReader(deps.sql, deps.horizon, reader, limit, work, first);
+  const first = (events: LoggedEvent[]) => reader.first?.(ctx, events);
+  const limit = await reader.atOnce?.(deps.sql, BATCH) ?? BATCH;
+  const count = await advanceReader(deps.sql, deps.horizon, name, limit, work, first);
   if (hasNewJobs) deps.jobs.announce();
   return { count, mayBeMore: count === limit };
 }

@@ -9,7 +9,7 @@ import { systemCtx } from "../../src/deps.ts";
 
 /** Reads the log to its end with every reader of the worker, so that all jobs that follow from it are there. */
 export async function readLog(deps: Deps): Promise<void> {
-  for (const [reader, work] of Object.entries(READERS)) {
+  for (const [reader, { work }] of Object.entries(READERS)) {
     const ctx = systemCtx(deps, `reader.${reader}`);
     while (
       await advanceReader(deps.sql, deps.horizon, reader, 500, (tx, events) => work(tx, ctx, events)) > 0
