@@ -40,7 +40,10 @@ export async function deliver(
   const isPing = task.event_position === null;
   if (task.endpoint_status === "disabled" && !isPing) {
     const result = { duration_ms: 0, response_body: null, error: "Not sent: the endpoint is disabled." };
-    return await record(ctx, { attempt, attemptedAt, task, result }, { status: "failed" });
+    return await record(ctx, { attempt, attemptedAt, task, result }, {
+      status: "failed",
+      because: "disabled",
+    });
   }
   const result = await tryToSend(ctx, task, attemptedAt, signal);
   signal.throwIfAborted();
@@ -104,7 +107,7 @@ interface Made {
 async function record(
   ctx: Ctx,
   { attempt, attemptedAt, task, result }: Made,
-  verdict: Verdict | { status: "failed"; because?: undefined },
+  verdict: Verdict,
 ): Promise<void> {
   const now = ctx.clock.now();
   const nextAttemptAt = verdict.status === "pending" ? verdict.nextAttemptAt : null;

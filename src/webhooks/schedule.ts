@@ -33,8 +33,11 @@ export interface AttemptResult {
 export type Verdict =
   | { status: "succeeded" }
   | { status: "pending"; nextAttemptAt: Date }
-  /** `gone`: the receiver asked for no more. `exhausted`: three days were not enough. `ping`: is tried once. */
-  | { status: "failed"; because: "gone" | "exhausted" | "ping" };
+  /**
+   * `gone`: the receiver asked for no more. `exhausted`: three days were not enough. `ping`: is tried once. `disabled`: the
+   * endpoint is, so nothing was sent.
+   */
+  | { status: "failed"; because: "gone" | "exhausted" | "ping" | "disabled" };
 
 /**
  * Decides after an attempt: done, again (and when), or never. The last attempt comes at the end of the three days,
