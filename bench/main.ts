@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 import { inDatabase, withConnection } from "../tools/database_admin.ts";
-import { withCpuShare } from "./cpu.ts";
+import { withCpuShare } from "./processes.ts";
 import { findPgbench, initPgbench, runPgbench } from "./pgbench.ts";
 import { type Measurement, median, printTable, writeResults } from "./report.ts";
 import { openStage, ROOT, type Server, type Stage, startServer } from "./stage.ts";

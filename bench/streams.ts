@@ -4,6 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { residentMib } from "./processes.ts";
 import { table, writeResults } from "./report.ts";
 import { openStage, placeOrder, ROOT, type Server, type Stage } from "./stage.ts";
 
@@ -194,17 +195,6 @@ async function openSocket({ port }: Server, token: string, hear: (orderId: strin
     };
   });
   return () => socket.close();
-}
-
-/** From `ps`, since Deno opens /proc only to a program that may do everything. Undefined where there is no `ps`. */
-async function residentMib(pid: number): Promise<number | undefined> {
-  try {
-    const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).output();
-    return Number(new TextDecoder().decode(stdout)) / 1024 || undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 async function delay(ms: number): Promise<void> {
