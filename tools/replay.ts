@@ -39,6 +39,9 @@ export async function replay(
   return report(plan, played, await readBack(waybill, plan));
 }
 
+/** What a file, a server or the way to it may be to blame for. */
+const EXPECTED = [ReplayError, FileError, TypeError, Deno.errors.NotFound, Deno.errors.IsADirectory];
+
 /** A bar on a terminal, a line a phase elsewhere. */
 function showProgress(): PlayOptions["progress"] & { stop(): void } {
   const bar = new cliProgress.SingleBar(
@@ -66,19 +69,30 @@ function credentials(
   return email && password ? { email, password } : undefined;
 }
 
+const OPTIONS = {
+  url: { type: "string", default: "http://localhost:8000" },
+  email: { type: "string" },
+  password: { type: "string" },
+  concurrency: { type: "string", default: "32" },
+} as const;
+
+/** Undefined for flags that there are not, which it names. */
+function parseFlags(args: string[]) {
+  try {
+    return parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  } catch (error) {
+    console.error(`${(error as Error).message}\n`);
+  }
+}
+
 async function main(args: string[]): Promise<number> {
   readEnvFile();
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      url: { type: "string", default: "http://localhost:8000" },
-      email: { type: "string" },
-      password: { type: "string" },
-      concurrency: { type: "string", default: "32" },
-    },
-  });
-  const [file, ...more] = positionals;
+  const flags = parseFlags(args);
+  if (!flags) {
+    console.error(USAGE);
+    return 2;
+  }
+  const { values, positionals: [file, ...more] } = flags;
   const login = credentials(values);
   const concurrency = Number(values.concurrency);
   if (!file || more.length > 0 || !login || !Number.isInteger(concurrency) || concurrency < 1) {
@@ -93,11 +107,8 @@ async function main(args: string[]): Promise<number> {
     return agrees ? 0 : 1;
   } catch (error) {
     progress.stop();
-    if (
-      !(error instanceof ReplayError || error instanceof FileError || error instanceof TypeError ||
-        error instanceof Deno.errors.NotFound)
-    ) throw error;
-    console.error(error.message);
+    if (!EXPECTED.some((kind) => error instanceof kind)) throw error;
+    console.error((error as Error).message);
     return 1;
   }
 }

@@ -61,3 +61,20 @@ Deno.test("A penny's difference between file and API is seen", async () => {
   assertEquals(agrees, false);
   assertStringIncludes(text, "DIFFER");
 });
+
+Deno.test("A mistake on the command line is named in a line, not in a stack, and ends unlike files that differ", async () => {
+  for (
+    const [args, code, said] of [
+      [["--urll", "http://localhost"], 2, "Unknown option '--urll'"],
+      [["orders.csv", "--url"], 2, "Option '--url <value>' argument missing"],
+      [[".", "--email", "ada@example.com", "--password", "x"], 1, "Is a directory"],
+    ] as const
+  ) {
+    const { code: ended, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "--allow-net", "--allow-env", "--allow-read", "tools/replay.ts", ...args],
+    }).output();
+    const written = new TextDecoder().decode(stderr);
+    assertStringIncludes(written, said);
+    assertEquals([ended, written.includes("Uncaught")], [code, false]);
+  }
+});
