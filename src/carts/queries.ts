@@ -257,7 +257,7 @@ export async function writeCarts(sql: Sql | Tx, ctx: Ctx, writes: CartWrite[]): 
       select n.type, n.event_version, ${cartCreated.aggregate}, n.id::text, n.version, n.user_id, ${
     actorName(ctx.actor)
   },
-             ${ctx.requestId}, ${ctx.traceparent ?? null}, n.data, ${ctx.clock.now()}::timestamptz
+             ${ctx.requestId}, ${ctx.traceparent ?? null}, n.data, n.updated_at
       from written join input n on n.id = written.id
     )
     select id from written`;

@@ -34,12 +34,13 @@ export function levelChanged(
   level: StockLevel,
   change: { kind: "receipt" | "adjustment" | "return" | "threshold"; on_hand_delta: number },
 ): NewEvent<typeof inventoryUpdated.schema> {
-  const { version, updated_at: _, ...data } = level;
+  const { version, updated_at, ...data } = level;
   return {
     event: inventoryUpdated,
     aggregateId: `${level.sku}@${level.location}`,
     sequence: version,
     userId: null,
     data: { ...data, ...change, reserved_delta: 0, order_id: null, quote_id: null },
+    at: updated_at,
   };
 }

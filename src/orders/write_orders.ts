@@ -38,8 +38,8 @@ export async function writeOrders(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promi
 }
 
 async function bookTransactions(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
-  const transactions = writes.flatMap(({ transactions, by }) =>
-    transactions.map((each) => ({ ...each, by }))
+  const transactions = writes.flatMap(({ order, transactions, by }) =>
+    transactions.map((each) => ({ ...each, by, at: order.updated_at }))
   );
   if (transactions.length === 0) return;
   const orders = new Map(writes.map(({ order }) => [order.id, order]));

@@ -35,6 +35,11 @@ export interface NewEvent<Schema extends z.ZodType = z.ZodType> {
   /** Whose it is, and so who may read it; null for staff only. */
   userId: string | null;
   data: z.input<Schema>;
+  /**
+   * When it happened. Left out: the `updated_at` of its data, or else now. A clock that is read once more would be later, and
+   * the thing as of its own `updated_at` the one before the change.
+   */
+  at?: string;
   /** The trace that it belongs to, where that is not the author's. */
   traceparent?: string | null;
   /** Whose doing it is, where that is not the context's: of several requests that are written together. */
@@ -44,6 +49,7 @@ export interface NewEvent<Schema extends z.ZodType = z.ZodType> {
 /** Appends events in the transaction that makes them true. */
 export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promise<void> {
   if (events.length === 0) return;
+  const now = ctx.clock.now().toISOString();
   const rows = events.map((e) => ({
     type: e.event.type,
     version: e.event.version,
@@ -55,6 +61,7 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
     request_id: (e.by ?? ctx).requestId,
     traceparent: e.traceparent ?? (e.by ?? ctx).traceparent,
     data: e.data,
+    at: e.at ?? (e.data as { updated_at?: string }).updated_at ?? now,
   }));
   await tx`
     insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
@@ -63,10 +70,9 @@ export async function appendEvents(tx: Tx, ctx: Ctx, events: NewEvent[]): Promis
            coalesce(e.sequence, 1 + coalesce((
              select max(l.sequence) from events l
              where l.aggregate_type = e.aggregate_type and l.aggregate_id = e.aggregate_id), 0)),
-           e.user_id, e.actor, e.request_id, e.traceparent, e.data,
-           ${ctx.clock.now()}::timestamptz
+           e.user_id, e.actor, e.request_id, e.traceparent, e.data, e.at
     from jsonb_to_recordset(${tx.json(rows as never)}) as e (
       type text, version smallint, aggregate_type text, aggregate_id text, sequence int, user_id uuid, actor text,
-      request_id text, traceparent text, data jsonb
+      request_id text, traceparent text, data jsonb, at timestamptz
     )`;
 }

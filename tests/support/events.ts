@@ -24,10 +24,11 @@ export async function assertEventsValid(sql: Sql, times = TOLD_TIME): Promise<Re
         aggregate_type: string;
         aggregate_id: string;
         sequence: number;
-        data: unknown;
+        occurred_at: string;
+        data: { updated_at?: string };
       }[]
     >`
-      select position, type, version, aggregate_type, aggregate_id, sequence, data from events
+      select position, type, version, aggregate_type, aggregate_id, sequence, occurred_at, data from events
       where position > ${after} order by position limit ${CHUNK}`;
     for (const event of events) {
       const what = `${event.type} v${event.version} at ${event.position}`;
@@ -40,6 +41,8 @@ export async function assertEventsValid(sql: Sql, times = TOLD_TIME): Promise<Re
       assert(parsed.success, `${what} is not of its shape: ${JSON.stringify(parsed.error?.issues)}`);
       assertEquals(parsed.data, event.data, `${what} holds more than its shape says`);
       for (const time of timesIn(event.data)) assert(times.test(time), `${what} tells a time as ${time}`);
+      const { updated_at = event.occurred_at } = event.data;
+      assertEquals(Date.parse(updated_at), Date.parse(event.occurred_at), `${what}: when it happened`);
       const aggregate = `${event.aggregate_type} ${event.aggregate_id}`;
       const turn = turns.get(aggregate);
       if (turn !== undefined) assertEquals(event.sequence, turn + 1, `${what}: the turn of ${aggregate}`);

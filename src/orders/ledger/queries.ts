@@ -17,14 +17,15 @@ export interface Books {
 }
 
 /**
- * Books transactions of orders whose rows are locked. A capture or a refund that is booked already breaks a unique key.
+ * Books transactions of orders whose rows are locked, at the times of the orders' events. A capture or a refund that is
+ * booked already breaks a unique key.
  *
  * @returns the books of each of these orders, with the new transactions
  */
 export async function insertTransactions(
   tx: Tx,
   ctx: Ctx,
-  transactions: (LedgerTransaction & { by?: Author })[],
+  transactions: (LedgerTransaction & { by?: Author; at: string })[],
 ): Promise<Books[]> {
   const rows = transactions.map(({ postings, by = ctx, ...transaction }) => ({
     ...transaction,
@@ -39,11 +40,11 @@ export async function insertTransactions(
       select t.order_id, t.kind, t.currency, coalesce(t.receivable, 0), coalesce(t.cash_at_provider, 0),
              coalesce(t.revenue, 0), coalesce(t.shipping, 0), coalesce(t.tax, 0), coalesce(t.duty, 0),
              coalesce(t.refunds, 0), coalesce(t.store_credit, 0), t.payment_id, t.refund_id, t.reason,
-             t.actor, t.request_id, ${ctx.clock.now()}::timestamptz
+             t.actor, t.request_id, t.at
       from jsonb_to_recordset(${tx.json(rows as never)}) as t (
         order_id uuid, kind text, currency text, receivable bigint, cash_at_provider bigint, revenue bigint,
         shipping bigint, tax bigint, duty bigint, refunds bigint, store_credit bigint, payment_id uuid,
-        refund_id uuid, reason text, actor text, request_id text
+        refund_id uuid, reason text, actor text, request_id text, at timestamptz
       )
       returning order_id, kind, receivable, cash_at_provider
     ), all_of_them as (

@@ -3,6 +3,7 @@ import { systemCtx } from "../../../src/deps.ts";
 import { expireDueOrders, processOrders } from "../../../src/orders/mod.ts";
 import { transaction } from "../../../src/platform/db.ts";
 import { startTestApp } from "../../support/app.ts";
+import { assertEventsValid } from "../../support/events.ts";
 import { addProduct, patch, place, read, SHIP_TO } from "../../support/orders.ts";
 
 const START = Date.parse("2026-03-01T08:00:00.000Z");
@@ -59,6 +60,40 @@ Deno.test("An order that expired was PENDING until then, and screening changes n
   assertEquals(now.status, "EXPIRED");
   assertEquals((await read(app, owner, `${order.id}?${at(now.updated_at, -1)}`)).body, order);
   assertEquals((await read(app, owner, `${order.id}?${at(now.updated_at)}`)).body, now);
+});
+
+Deno.test("As of its updated_at each version is that version, its money included, although the clock runs on while it is written", async () => {
+  let time = START;
+  await using app = await startTestApp({}, { clock: { now: () => new Date(time++) } });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  const versions = [await place(app, owner, { [sku]: 2 })];
+  const { id } = versions[0];
+  const change = async (path: string, body: unknown) => {
+    const headers = { "Idempotency-Key": path };
+    const { status } = await app.request("POST", `/v1/orders/${id}${path}`, {
+      token: staff.token,
+      body,
+      headers,
+    });
+    assertEquals(status, 201);
+    versions.push((await read(app, owner, id)).body);
+  };
+  versions.push((await patch(app, owner, id, { note: "Ring twice" })).body);
+  versions.push((await patch(app, staff, id, { status: "PAID" })).body);
+  await change("/shipments", { items: [{ line: 1, quantity: 1 }] });
+  await change("/refunds", { reason: "Arrived broken", amount: 100 });
+  for (const [index, version] of versions.entries()) {
+    const then = await read(app, owner, `${id}?${at(version.updated_at)}`);
+    assertEquals([then.body, version.version], [version, index + 1]);
+  }
+  const { body: books } = await app.request("GET", `/v1/orders/${id}/ledger`, { token: staff.token });
+  const [sale, capture, refund] = books.transactions;
+  assertEquals(
+    [sale, capture, refund].map(({ occurred_at }) => occurred_at),
+    [0, 2, 4].map((index) => versions[index].updated_at),
+  );
+  await assertEventsValid(app.deps.sql);
 });
 
 Deno.test("The past is guarded like the present, never cached, and its ETag is known again", async () => {
