@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import type { DutyRateSchema, TradeRulesSchema } from "./schemas.ts";
+import type { DutyRateSchema, ExplanationSchema, ShippingOptionSchema, TradeRulesSchema } from "./schemas.ts";
 
 /** A law but for its duty rates. */
 export type TradeRules = z.output<typeof TradeRulesSchema>;
@@ -24,16 +24,10 @@ export interface ReferenceRate {
 }
 
 /** A way to send things, with its price bands in the order of weight. */
-export interface ShippingOption {
-  code: string;
-  name: string;
-  carrier: string | null;
-  countries: string[];
-  currency: string;
-  bands: { up_to_grams: number; price: number }[];
-  min_days: number | null;
-  max_days: number | null;
-}
+export type ShippingOption = Omit<
+  z.output<typeof ShippingOptionSchema>,
+  "active" | "version" | "created_at" | "updated_at"
+>;
 
 /** All that trade knows about sending certain goods to a destination on a day. Plain data, read in one query. */
 export interface TradeFacts {
@@ -81,27 +75,8 @@ export interface LandedCostInput {
 /** Incoterms 2020: DDP, the seller pays duty and taxes; DAP, whoever receives the goods does. */
 export type Incoterm = "DAP" | "DDP";
 
-/** One amount and how it came to be. */
-export interface ExplanationEntry {
-  /** The line it belongs to, counted from 1; null for the consignment as a whole. */
-  line: number | null;
-  kind: "goods" | "shipping" | "duty" | "tax";
-  /** In minor units of the currency that is charged. */
-  amount: number;
-  /** Part of the total; otherwise due on delivery (DAP). */
-  collected: boolean;
-  /** The rule in words, for a person: which rate, of what, by which source. */
-  rule: string;
-  /** The rate as it was applied: "0.12", "1.50 EUR/kg", "3.00 EUR/item"; null where none was. */
-  rate: string | null;
-  /** What it was applied to, in minor units of the currency that is charged; null where that says nothing. */
-  basis: number | null;
-  /** The exchange rate that was used, units of the currency that is charged for one of the other, with its day and source. */
-  exchange: { from: string; to: string; rate: string; as_of: string; source: string } | null;
-  /** How it was rounded: "exact", "half_even", "largest_remainder". */
-  rounding: "exact" | "half_even" | "largest_remainder";
-  source: string | null;
-}
+/** One amount, in minor units of the currency that is charged, and how it came to be. */
+export type ExplanationEntry = z.output<typeof ExplanationSchema>;
 
 export interface LandedLine {
   line: number;

@@ -1,22 +1,14 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
 import { ratesWereImported } from "./events.ts";
 import { type RateFormat, readRateFile } from "./rate_file.ts";
 import { insertRates, lockRates } from "./rate_queries.ts";
+import type { RateImportSchema } from "./schemas.ts";
 
 /** What became of a file of rates. */
-export interface RateImport {
-  source: string;
-  imported: number;
-  /** Known already. */
-  unchanged: number;
-  /** Of currencies that ISO 4217 knows no more. */
-  skipped: number;
-  skipped_currencies: string[];
-  first_day: string | null;
-  last_day: string | null;
-}
+export type RateImport = z.output<typeof RateImportSchema>;
 
 const BATCH_RATES = 20_000;
 

@@ -1,25 +1,17 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { findDutyRate } from "./duty.ts";
-import type { DutyRate, Schedule } from "./facts.ts";
+import type { DutyRate } from "./facts.ts";
 import { findTradeFacts } from "./queries.ts";
-
-/** Which duty rate applies to goods, and why. */
-export interface DutyRateAnswer {
-  schedule: Pick<Schedule, "id" | "destination" | "effective_from" | "source">;
-  hs_code: string;
-  origin: string | null;
-  rate: DutyRate | null;
-  reason: string;
-  candidates: DutyRate[];
-}
+import type { DutyRateAnswerSchema, DutyRateQuery } from "./schemas.ts";
 
 /** Looks up what duty goods of a code bear, as a quote would. @throws not_found where no schedule is in force */
 export async function lookUpDutyRate(
   ctx: Ctx,
-  input: { destination: string; hs_code: string; origin?: string; on?: string },
-): Promise<DutyRateAnswer> {
+  input: z.output<typeof DutyRateQuery>,
+): Promise<z.output<typeof DutyRateAnswerSchema>> {
   const { schedule } = await findTradeFacts(ctx.sql, {
     destination: input.destination,
     on: input.on === undefined ? ctx.clock.now() : new Date(input.on),

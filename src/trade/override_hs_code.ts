@@ -1,3 +1,4 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { notFound } from "../platform/errors.ts";
@@ -5,16 +6,10 @@ import { appendEvents } from "../platform/events.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { hsCodeWasOverridden } from "./events.ts";
 import { deleteHsCode, findHsCode, listHsCodes as selectHsCodes, upsertHsCode } from "./queries.ts";
+import type { HsCodeSchema } from "./schemas.ts";
 
 /** A product's HS code as one destination has it. */
-export interface HsCodeOverride {
-  product_id: string;
-  sku: string;
-  destination: string;
-  /** Digits only. */
-  hs_code: string;
-  updated_at: string;
-}
+export type HsCodeOverride = z.output<typeof HsCodeSchema>;
 
 /** Has a destination classify a product otherwise. The same code again changes nothing. @throws not_found */
 export async function overrideHsCode(

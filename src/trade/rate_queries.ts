@@ -1,15 +1,11 @@
+import type { z } from "@hono/zod-openapi";
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import type { PublishedRate } from "./rate_file.ts";
+import type { RateSchema } from "./schemas.ts";
 
 /** A reference rate as it was written down: units of `currency` for one euro. */
-export interface ExchangeRate {
-  currency: string;
-  rate: string;
-  as_of: string;
-  source: string;
-  recorded_at: string;
-}
+export type ExchangeRate = z.output<typeof RateSchema>;
 
 const rateColumns = (sql: Sql | Tx): Fragment =>
   sql`r.currency, trim_scale(r.rate)::text as rate, r.as_of::text as as_of, r.source, r.recorded_at`;

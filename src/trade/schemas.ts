@@ -163,7 +163,7 @@ export const RateImportSchema = z.object({
   last_day: Day.nullable(),
 }).openapi("ExchangeRateImport");
 
-const RateSchema = z.object({
+export const RateSchema = z.object({
   currency: Currency,
   rate: z.string().openapi({ description: "Units of the currency for one euro", example: "1.0874" }),
   as_of: Day,
@@ -308,7 +308,7 @@ export const OffersQuery = z.strictObject({
   cursor: cursor(z.tuple([z.string()])),
   limit: Limit,
 });
-const OfferSchema = z.object({
+export const OfferSchema = z.object({
   code: OptionCode,
   name: shippingOption.name,
   carrier: shippingOption.carrier,
