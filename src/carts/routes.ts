@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { expectedVersion, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { addItem, patchCart, removeItem, setItem } from "./change_cart.ts";
 import { createCart } from "./create_cart.ts";
 import { getCart } from "./get_cart.ts";
@@ -10,7 +11,6 @@ import { listCarts } from "./list_carts.ts";
 import { mergeCart } from "./merge_carts.ts";
 import {
   AddItemBody,
-  CartParam,
   CartSchema,
   ChangeCartBody,
   CreateCartBody,
@@ -140,7 +140,7 @@ cartRoutes.openapi(
     description:
       "Priced and checked against the stock and the destination's trade rules on each read: see `problems`. " +
       `${WHO} Staff may read every cart.`,
-    request: { params: CartParam, headers: TokenHeader },
+    request: { params: IdParam, headers: TokenHeader },
     responses: { 200: cartAnswer },
   }),
   async (c) =>
@@ -159,7 +159,7 @@ cartRoutes.openapi(
     summary: "Change a cart",
     description: `Fields that you leave out stay, null clears one. ${WHO} ${WHEN}`,
     request: {
-      params: CartParam,
+      params: IdParam,
       headers: TokenHeader,
       body: json(ChangeCartBody, "What is to change.", { destination: "GB" }),
     },
@@ -182,7 +182,7 @@ cartRoutes.openapi(
       "To those that are there. Where a call may arrive twice, send `If-Match` or set the line instead. " +
       `${WHO} ${WHEN}`,
     request: {
-      params: CartParam,
+      params: IdParam,
       headers: TokenHeader,
       body: json(AddItemBody, "How many of what.", { sku: "MUG-BLUE", quantity: 1 }),
     },
@@ -248,7 +248,7 @@ cartRoutes.openapi(
       "destination, note and coupon code stay yours where you have set them, and so does each key of the metadata, as " +
       "long as there is room. The guest's cart is `merged` then. If you have no such cart, the guest's becomes yours, " +
       "and its token is void. `If-Match` means the guest's cart. Repeating it answers the same cart.",
-    request: { params: CartParam, headers: TokenHeader },
+    request: { params: IdParam, headers: TokenHeader },
     responses: { 200: json(PricedCartSchema, "The cart that came of it.", EXAMPLE) },
   }),
   async (c) => answer(c, await mergeCart(c.get("ctx"), target(c, c.req.valid("param").id))),

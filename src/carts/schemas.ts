@@ -103,7 +103,6 @@ export const ChangeCartBody = z.strictObject({
 export const AddItemBody = Item.openapi("AddCartItem");
 export const SetItemBody = z.strictObject({ quantity: Quantity }).openapi("SetCartItem");
 
-export const CartParam = z.object({ id: Id });
 export const ItemParam = z.object({ id: Id, sku: Sku });
 // Of any shape: a wrong token answers like a cart that is not there, whatever is wrong with it.
 export const TokenHeader = z.object({

@@ -1,8 +1,9 @@
 import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { EXAMPLE_ORDER, orderView } from "../orders/mod.ts";
 import { EXAMPLE_PAYMENT, paymentView } from "../payments/mod.ts";
 import { checkOut } from "./check_out.ts";
-import { CartParam, CheckoutBody, CheckoutSchema } from "./schemas.ts";
+import { CheckoutBody, CheckoutSchema } from "./schemas.ts";
 
 export const checkoutRoutes = router();
 
@@ -22,7 +23,7 @@ checkoutRoutes.openapi(
       "it would cost now. The order is stored before the payment provider is called; a declined card leaves it PENDING, " +
       "to be paid by POST /v1/orders/{id}/payments until it expires.",
     request: {
-      params: CartParam,
+      params: IdParam,
       body: json(CheckoutBody, "Which quote, where to, and how it is paid.", {
         quote_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
         ship_to: {

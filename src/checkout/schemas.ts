@@ -25,5 +25,3 @@ export const CheckoutSchema = z.object({
     description: "As it stands: `redirect_url` says where the customer goes next",
   }),
 }).openapi("CheckoutResult");
-
-export const CartParam = z.object({ id: Id });

@@ -1,11 +1,11 @@
-import type { z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { ConsigneeBody, ConsigneeSchema, type StoredConsignee } from "../consignees/mod.ts";
 import { isTagged } from "../http/etag.ts";
 import { endpoint, json, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { getConsignee } from "./get_consignee.ts";
 import { getInvoice } from "./get_invoice.ts";
 import { recordConsignee } from "./record_consignee.ts";
-import { OrderParam, PdfSchema } from "./schemas.ts";
 
 const tags = ["Documents"];
 const EXAMPLE: z.infer<typeof ConsigneeSchema> = {
@@ -16,6 +16,7 @@ const EXAMPLE: z.infer<typeof ConsigneeSchema> = {
   created_at: "2026-01-31T12:00:00.000Z",
   updated_at: "2026-01-31T12:00:00.000Z",
 };
+const Pdf = z.string().openapi({ format: "binary", description: "PDF 1.7, A4" });
 /** Caches may keep it for whoever asked, and ask whether it still holds. */
 const PRIVATE = "private, no-cache";
 
@@ -30,7 +31,7 @@ documentRoutes.openapi(
     summary: "Who receives the goods, for customs?",
     description:
       "Only masked, for the order's owner as for staff. In full it is printed on the commercial invoice that staff get.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE) },
   }),
   async (c) => c.json(consigneeView(await getConsignee(c.get("ctx"), c.req.valid("param").id)), 200),
@@ -48,7 +49,7 @@ documentRoutes.openapi(
       "staff may always. It is kept encrypted, answered masked, and is in no log and no event. A server without a key " +
       "to encrypt it with answers 503.",
     request: {
-      params: OrderParam,
+      params: IdParam,
       body: json(ConsigneeBody, "Name and number.", {
         name: "Hong Gildong",
         id_type: "PCCC",
@@ -74,11 +75,11 @@ documentRoutes.openapi(
       "For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that " +
       "leave the seller's country, other than within the EU, need all of it: what is missing is named (409). Units that were refunded before they left are not on it. Staff get the consignee in full, the " +
       "order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: {
       200: {
         description: "The invoice.",
-        content: { "application/pdf": { schema: PdfSchema, example: "%PDF-1.7 …" } },
+        content: { "application/pdf": { schema: Pdf, example: "%PDF-1.7 …" } },
       },
       304: { description: "Unchanged since your ETag." },
     },

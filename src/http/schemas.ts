@@ -18,6 +18,9 @@ export const Id = z.uuid().toLowerCase().openapi({
   example: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
 });
 
+/** The path of one thing: `/v1/…/{id}`. */
+export const IdParam = z.object({ id: Id });
+
 export const Currency = z.string().refine(
   isCurrency,
   "must be an ISO 4217 currency code in capitals, such as EUR",

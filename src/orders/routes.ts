@@ -1,6 +1,7 @@
 import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { EXAMPLE_ORDER as EXAMPLE } from "./example.ts";
 import { getOrderAsOf } from "./as_of.ts";
 import { cancelOrder, patchOrder } from "./change_order.ts";
@@ -14,7 +15,6 @@ import {
   ChangeOrderBody,
   ListQuery,
   OrderExplanationSchema,
-  OrderParam,
   OrderQuery,
   OrderSchema,
   PlaceOrderBody,
@@ -117,7 +117,7 @@ orderRoutes.openapi(
     description:
       "From the cache where it is there (`X-Cache-Status`); a change is seen at once all the same. With `as_of` as it " +
       "was at that time, from the log: 404 before it was placed, as it is now for a time to come.",
-    request: { params: OrderParam, query: OrderQuery },
+    request: { params: IdParam, query: OrderQuery },
     responses: { 200: orderAnswer, 304: { description: "Unchanged since your ETag." } },
   }),
   async (c) => {
@@ -144,7 +144,7 @@ orderRoutes.openapi(
     description:
       "Status by the transition table (staff; owners may cancel while PENDING), note, metadata, and the address while " +
       "PENDING. Fields that you leave out stay.",
-    request: { params: OrderParam, body: json(ChangeOrderBody, "What is to change.", { status: "PAID" }) },
+    request: { params: IdParam, body: json(ChangeOrderBody, "What is to change.", { status: "PAID" }) },
     responses: { 200: orderAnswer },
   }),
   async (c) => {
@@ -169,7 +169,7 @@ orderRoutes.openapi(
       "Frees its stock. Owners while it is PENDING, staff until it ships. Repeating it changes nothing. What was paid " +
       "through a provider goes back by itself a little later.",
     request: {
-      params: OrderParam,
+      params: IdParam,
       body: {
         ...json(CancelBody, "Why, if there is more to say.", { reason: "Ordered twice" }),
         required: false,
@@ -196,7 +196,7 @@ orderRoutes.openapi(
     tags,
     summary: "What happened to an order?",
     description: "Every change with its time, who made it and what it was, oldest first.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: {
       200: json(TimelineSchema, "The timeline.", {
         data: [
@@ -225,7 +225,7 @@ orderRoutes.openapi(
     description:
       "Every amount of every line as it was when the order was placed: which price, rate and rule made it, and how it was " +
       "rounded. An order of a quote is explained as the quote was.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: {
       200: json(OrderExplanationSchema, "The explanation.", {
         order_id: EXAMPLE.id,

@@ -173,7 +173,6 @@ export const CancelBody = z.strictObject({
   reason: text(1, 500).optional().openapi({ example: "Ordered twice" }),
 }).openapi("CancelOrder");
 
-export const OrderParam = z.object({ id: Id });
 export const OrderQuery = z.strictObject({
   as_of: Timestamp.optional().openapi({
     description: "The order as it was then, rebuilt from its events; write a `+` of an offset as `%2B`",

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { isSame } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { capturePayment, voidPayment } from "./capture_payment.ts";
 import { createPayment, getPayment, listOrderPayments, refreshPayment } from "./create_payment.ts";
 import { EXAMPLE_PAYMENT, EXAMPLE_REFUND } from "./example.ts";
@@ -11,16 +12,13 @@ import { paymentView } from "./payment.ts";
 import { refundOrder } from "./refund_order.ts";
 import {
   CaptureBody,
-  OrderParam,
   PaymentBody,
   PaymentList,
-  PaymentParam,
   PaymentSchema,
   PaymentsQuery,
   ProviderParam,
   RefundBody,
   RefundList,
-  RefundParam,
   RefundSchema,
   RefundsQuery,
   WebhookReceived,
@@ -57,7 +55,7 @@ paymentRoutes.openapi(
       "way may bring in is not asked for twice: the refusal (422) says in `errors` what is `payable` beside them, and which " +
       "`payments` they are. To pay in another way, as when the customer has closed the 3-D Secure page, void them first.",
     request: {
-      params: OrderParam,
+      params: IdParam,
       body: json(PaymentBody, "By which provider, and what to charge.", {
         provider: "sandbox",
         payment_method: "tok_success",
@@ -81,7 +79,7 @@ paymentRoutes.openapi(
     tags,
     summary: "List an order's payments",
     description: "Oldest first.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: { 200: json(PaymentList, "All of them.", { data: [EXAMPLE_PAYMENT] }) },
   }),
   async (c) => c.json({ data: await listOrderPayments(c.get("ctx"), c.req.valid("param").id) }, 200),
@@ -119,7 +117,7 @@ paymentRoutes.openapi(
     tags,
     summary: "Read a payment",
     description: "As it stands.",
-    request: { params: PaymentParam },
+    request: { params: IdParam },
     responses: { 200: paymentAnswer, 304: UNCHANGED },
   }),
   async (c) => {
@@ -138,7 +136,7 @@ paymentRoutes.openapi(
     description:
       "For the page that the customer comes back to: it need not wait for the provider's webhook, and whichever is first, " +
       "the other changes nothing.",
-    request: { params: PaymentParam },
+    request: { params: IdParam },
     responses: { 200: paymentAnswer },
   }),
   async (c) => {
@@ -162,7 +160,7 @@ paymentRoutes.openapi(
     description:
       "All of it, or a part: more can follow where the provider can do that; where not, the rest is let go.",
     request: {
-      params: PaymentParam,
+      params: IdParam,
       body: { ...json(CaptureBody, "How much, if not all.", { amount: 1000 }), required: false },
     },
     responses: { 201: paymentAnswer },
@@ -187,7 +185,7 @@ paymentRoutes.openapi(
       "customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the " +
       "payment says what has come of it. One that its provider has not heard of may be on its way for a minute (503); then " +
       "it is `failed` with the code `voided`. Repeating it changes nothing.",
-    request: { params: PaymentParam },
+    request: { params: IdParam },
     responses: { 200: paymentAnswer },
   }),
   async (c) => c.json(tagged(c, paymentView(await voidPayment(c.get("ctx"), c.req.valid("param").id))), 200),
@@ -211,7 +209,7 @@ paymentRoutes.openapi(
       "first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order " +
       "whose units were all cancelled ends REFUNDED. Refunds of amounts and of returns cancel nothing.",
     request: {
-      params: OrderParam,
+      params: IdParam,
       body: json(RefundBody, "What, and why.", {
         items: [{ line: 1, quantity: 1 }],
         reason: "Arrived broken",
@@ -235,7 +233,7 @@ paymentRoutes.openapi(
     tags,
     summary: "List an order's refunds",
     description: "Oldest first.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: { 200: json(RefundList, "All of them.", { data: [EXAMPLE_REFUND] }) },
   }),
   async (c) => c.json({ data: await listOrderRefunds(c.get("ctx"), c.req.valid("param").id) }, 200),
@@ -273,7 +271,7 @@ paymentRoutes.openapi(
     tags,
     summary: "Read a refund",
     description: "As it stands.",
-    request: { params: RefundParam },
+    request: { params: IdParam },
     responses: { 200: json(RefundSchema, "The refund.", EXAMPLE_REFUND), 304: UNCHANGED },
   }),
   async (c) => {

@@ -183,7 +183,4 @@ export const RefundedCharge = z.object({
   amount_refunded: Amount,
 }).openapi("RefundedCharge");
 
-export const OrderParam = z.object({ id: Id });
-export const PaymentParam = z.object({ id: Id });
-export const RefundParam = z.object({ id: Id });
 export const ProviderParam = z.object({ provider: Provider });

@@ -1,12 +1,13 @@
 import { TokenHeader } from "../carts/mod.ts";
 import { expectedVersion, setEtag } from "../http/etag.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { EXAMPLE_ESTIMATE, EXAMPLE_QUOTE } from "./example.ts";
 import { giveUpCart } from "./end_carts.ts";
 import { getQuote } from "./get_quote.ts";
 import { quoteCart } from "./quote_cart.ts";
 import { listEstimates } from "./list_estimates.ts";
-import { CartParam, EstimateList, EstimateQuery, QuoteBody, QuoteParam, QuoteSchema } from "./schemas.ts";
+import { EstimateList, EstimateQuery, QuoteBody, QuoteSchema } from "./schemas.ts";
 
 const tags = ["Quotes"];
 
@@ -28,7 +29,7 @@ quoteRoutes.openapi(
       "`expires_at`, and the working of every amount. A refusal names everything in the way: goods that may not go there, " +
       "a missing HS code, a destination nobody knows the law of. A newer quote of the cart takes the place of this one.",
     request: {
-      params: CartParam,
+      params: IdParam,
       body: json(QuoteBody, "Where to, and who pays at the border.", {
         destination: "GB",
         incoterm: "DDP",
@@ -59,7 +60,7 @@ quoteRoutes.openapi(
       "As quotes would say it now, but nothing is held and nothing binds: for choosing between options, destinations and " +
       "incoterms. Options that do not take the cart are left out; where none does, a refusal says why. Also for guests, " +
       "who show their cart's token.",
-    request: { params: CartParam, headers: TokenHeader, query: EstimateQuery },
+    request: { params: IdParam, headers: TokenHeader, query: EstimateQuery },
     responses: { 200: json(EstimateList, "The estimates.", { data: [EXAMPLE_ESTIMATE] }) },
   }),
   async (c) => {
@@ -80,7 +81,7 @@ quoteRoutes.openapi(
     description:
       "It expires now, and its quote with it: the stock is free again. Repeating it changes nothing. By its user, or by " +
       "whoever shows a guest's token in `Cart-Token`.",
-    request: { params: CartParam, headers: TokenHeader },
+    request: { params: IdParam, headers: TokenHeader },
     responses: { 204: { description: "It has expired." } },
   }),
   async (c) => {
@@ -102,7 +103,7 @@ quoteRoutes.openapi(
     tags,
     summary: "Read a quote",
     description: "With its explanation, and what became of it: it stays readable for good.",
-    request: { params: QuoteParam },
+    request: { params: IdParam },
     responses: { 200: json(QuoteSchema, "The quote.", EXAMPLE_QUOTE) },
   }),
   async (c) => c.json(await getQuote(c.get("ctx"), c.req.valid("param").id), 200),

@@ -98,6 +98,3 @@ export const EstimateSchema = z.object({
 export const EstimateList = z.object({
   data: z.array(EstimateSchema).openapi({ description: "The cheapest at the door first" }),
 }).openapi("EstimateList");
-
-export const QuoteParam = z.object({ id: Id });
-export const CartParam = z.object({ id: Id });

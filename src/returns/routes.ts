@@ -1,6 +1,7 @@
 import { expectedVersion, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { patchReturn } from "./change_return.ts";
 import { getReturn, listOrderReturns, listReturns } from "./get_return.ts";
 import { receiveReturn } from "./receive_return.ts";
@@ -10,12 +11,10 @@ import type { Return } from "./return.ts";
 import {
   ChangeReturnBody,
   ListQuery,
-  OrderParam,
   ReceiptBody,
   RefundReturnBody,
   ReturnBody,
   ReturnList,
-  ReturnParam,
   ReturnSchema,
 } from "./schemas.ts";
 
@@ -59,7 +58,7 @@ returnRoutes.openapi(
       "Units that were shipped, have not come back and are in no other open return; else 422, naming the line and how " +
       "many can be returned. Staff approve or reject it.",
     request: {
-      params: OrderParam,
+      params: IdParam,
       body: json(ReturnBody, "Which units, and why.", {
         items: [{ line: 1, quantity: 2 }],
         reason: REQUESTED.reason,
@@ -84,7 +83,7 @@ returnRoutes.openapi(
     tags,
     summary: "List an order's returns",
     description: "Oldest first.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: { 200: json(ReturnList, "All of them.", { data: [REQUESTED] }) },
   }),
   async (c) => c.json({ data: await listOrderReturns(c.get("ctx"), c.req.valid("param").id) }, 200),
@@ -122,7 +121,7 @@ returnRoutes.openapi(
     tags,
     summary: "Read a return",
     description: "The `ETag` is for `If-Match`: how its refund stands changes without a new version.",
-    request: { params: ReturnParam },
+    request: { params: IdParam },
     responses: { 200: json(ReturnSchema, "The return.", REFUNDED) },
   }),
   async (c) => {
@@ -147,7 +146,7 @@ returnRoutes.openapi(
       "Staff approve or reject one that is `requested`. Its owner, and staff, may cancel it until it was received; its " +
       "units can then be returned by another.",
     request: {
-      params: ReturnParam,
+      params: IdParam,
       body: json(ChangeReturnBody, "What becomes of it.", { status: "approved" }),
     },
     responses: {
@@ -181,7 +180,7 @@ returnRoutes.openapi(
       "Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well, as by " +
       "POST /v1/returns/{id}/refund.",
     request: {
-      params: ReturnParam,
+      params: IdParam,
       body: json(ReceiptBody, "The units, by line of the order.", {
         items: [{ line: 1, restocked: 1, written_off: 1 }],
         staff_note: RECEIVED.staff_note!,
@@ -215,7 +214,7 @@ returnRoutes.openapi(
       "nothing to give, the return is `refunded` with `refund` null. Where a part of a line was, nobody knows whether what " +
       "came back are those units: the refusal says how many are left, and `items` says how many are to be refunded.",
     request: {
-      params: ReturnParam,
+      params: IdParam,
       body: { ...json(RefundReturnBody, "What else.", { include_shipping: true }), required: false },
     },
     responses: { 201: json(ReturnSchema, "The return as it is then.", REFUNDED) },

@@ -102,6 +102,3 @@ export const ListQuery = z.strictObject({
   cursor: cursor(z.tuple([z.uuid()])),
   limit: Limit,
 });
-
-export const OrderParam = z.object({ id: Id });
-export const ReturnParam = z.object({ id: Id });

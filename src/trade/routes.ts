@@ -1,5 +1,6 @@
 import { pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { getSchedule } from "./get_schedule.ts";
 import { importRates } from "./import_rates.ts";
 import { importSchedule } from "./import_schedule.ts";
@@ -25,7 +26,6 @@ import {
   RatesSchema,
   ScheduleBody,
   SchedulePage,
-  ScheduleParam,
   ScheduleSchema,
   SchedulesQuery,
   ScheduleSummarySchema,
@@ -214,7 +214,7 @@ tradeRoutes.openapi(
     tags,
     summary: "Get a schedule with all its duty rates",
     description: "In force or not.",
-    request: { params: ScheduleParam },
+    request: { params: IdParam },
     responses: {
       200: json(ScheduleSchema, "The schedule.", { ...STORED, duty_rates: [DUTY_RATE] }),
     },

@@ -192,7 +192,6 @@ export const ScheduleSummarySchema = z.object({
   created_at: Timestamp,
 }).openapi("TradeScheduleSummary");
 
-export const ScheduleParam = z.object({ id: Id });
 export const SchedulesQuery = z.strictObject({
   destination: Country.optional(),
   on: On,

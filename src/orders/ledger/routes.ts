@@ -1,5 +1,5 @@
 import { endpoint, json, router } from "../../http/router.ts";
-import { OrderParam } from "../schemas.ts";
+import { IdParam } from "../../http/schemas.ts";
 import { getOrderLedger, type OrderLedger } from "./get_ledger.ts";
 import { getLedgerReport, type LedgerReport } from "./get_report.ts";
 import { LedgerReportSchema, OrderLedgerSchema, ReportQuery } from "./schemas.ts";
@@ -44,7 +44,7 @@ ledgerRoutes.openapi(
     description:
       "Every transaction of the order's books with its entries, and the balance of each account. Nothing of it is ever " +
       "changed: what is taken back is booked as another transaction.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: { 200: json(OrderLedgerSchema, "The order's books.", LEDGER) },
   }),
   async (c) => c.json(await getOrderLedger(c.get("ctx"), c.req.valid("param").id), 200),

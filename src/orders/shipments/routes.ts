@@ -1,9 +1,7 @@
-import { z } from "@hono/zod-openapi";
 import { expectedVersion, isUnchanged, setEtag } from "../../http/etag.ts";
 import { pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../../http/router.ts";
-import { Id } from "../../http/schemas.ts";
-import { OrderParam } from "../schemas.ts";
+import { IdParam } from "../../http/schemas.ts";
 import { patchShipment } from "./change_shipment.ts";
 import { getShipment, listAllShipments, listOrderShipments } from "./get_shipments.ts";
 import { ChangeShipmentBody, ShipBody, ShipmentList, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
@@ -26,7 +24,6 @@ const EXAMPLE: Shipment = {
   updated_at: "2026-02-01T09:00:00.000Z",
 };
 const { carrier, tracking_number, tracking_url } = EXAMPLE;
-const ShipmentParam = z.object({ id: Id });
 
 export const shipmentRoutes = router();
 
@@ -46,7 +43,7 @@ shipmentRoutes.openapi(
       "left, and SHIPPED when all did. Units whose refund is under way do not leave. More units of a line than are left to " +
       "be shipped: 422, naming the line.",
     request: {
-      params: OrderParam,
+      params: IdParam,
       body: json(ShipBody, "What leaves, and by whom.", { items: EXAMPLE.items, carrier, tracking_number }),
     },
     responses: { 201: json(ShipmentSchema, "The shipment.", EXAMPLE) },
@@ -68,7 +65,7 @@ shipmentRoutes.openapi(
     tags,
     summary: "What of an order has left?",
     description: "All shipments of the order, oldest first.",
-    request: { params: OrderParam },
+    request: { params: IdParam },
     responses: { 200: json(ShipmentList, "They all.", { data: [EXAMPLE] }) },
   }),
   async (c) => c.json({ data: await listOrderShipments(c.get("ctx"), c.req.valid("param").id) }, 200),
@@ -106,7 +103,7 @@ shipmentRoutes.openapi(
     tags,
     summary: "Read a shipment",
     description: "What left together, by which carrier, and whether it arrived.",
-    request: { params: ShipmentParam },
+    request: { params: IdParam },
     responses: {
       200: json(ShipmentSchema, "The shipment.", EXAMPLE),
       304: { description: "Unchanged since your ETag." },
@@ -129,7 +126,7 @@ shipmentRoutes.openapi(
       "Its tracking, or that it was delivered: the order is DELIVERED when all of its units are. Fields that you leave " +
       "out stay, null clears one.",
     request: {
-      params: ShipmentParam,
+      params: IdParam,
       body: json(ChangeShipmentBody, "What is to change.", { status: "delivered", tracking_url }),
     },
     responses: { 200: json(ShipmentSchema, "The shipment as it is then.", { ...EXAMPLE, version: 2 }) },
