@@ -12,7 +12,7 @@ export {
 export { expireOrders, processOrder } from "./jobs.ts";
 export { captureOf, type LedgerTransaction, refundOf, type RefundParts } from "./ledger/entries.ts";
 export { findRefundable } from "./ledger/queries.ts";
-export { type NewOrder, newOrder, type Order, type OrderItem } from "./order.ts";
+export { MAX_LINES, MAX_QUANTITY, type NewOrder, newOrder, type Order, type OrderItem } from "./order.ts";
 export { commitOrders, linesOf } from "./place_order.ts";
 export { consigneeNeeded, landedItem } from "./pricing.ts";
 export { processOrders } from "./process_orders.ts";

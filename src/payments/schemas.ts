@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { cursor, Limit } from "../http/pagination.ts";
 import { Amount, Currency, Id, text, Timestamp } from "../http/schemas.ts";
+import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
 import { PAYMENT_STATUSES } from "./payment.ts";
 import { REFUND_STATUSES } from "./refund.ts";
 
@@ -83,10 +84,10 @@ export const RefundBody = z.strictObject({
   }),
   items: z.array(
     z.strictObject({
-      line: z.int().min(1).max(1000),
-      quantity: z.int().min(1).max(1_000_000),
+      line: z.int().min(1).max(MAX_LINES),
+      quantity: z.int().min(1).max(MAX_QUANTITY),
     }).openapi("RefundOrderItem"),
-  ).min(1).max(1000).optional().openapi({
+  ).min(1).max(MAX_LINES).optional().openapi({
     description: "So many units of these lines, with their duty and tax",
   }),
   include_shipping: z.boolean().optional().openapi({

@@ -1,10 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { cursor, Limit } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
+import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
 import { RefundSchema } from "../payments/mod.ts";
-
-const MAX_LINES = 1000;
-const MAX_UNITS = 1_000_000;
 
 export const RETURN_STATUSES = [
   "requested",
@@ -16,7 +14,7 @@ export const RETURN_STATUSES = [
 ] as const;
 
 const Line = z.int().min(1).max(MAX_LINES).openapi({ description: "Of the order", example: 1 });
-const Received = z.int().min(0).max(MAX_UNITS);
+const Received = z.int().min(0).max(MAX_QUANTITY);
 const StaffNote = text(1, 2000).openapi({
   description: "Why it is rejected, or what was found. The customer can read it.",
   example: "One handle is broken",
@@ -56,7 +54,7 @@ export const ReturnBody = z.strictObject({
   items: z.array(
     z.strictObject({
       line: Line,
-      quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 2 }),
+      quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
     }).openapi("RequestReturnItem"),
   ).min(1).max(MAX_LINES).openapi({ description: "Units by line of the order" }),
   reason: text(1, 500).openapi({ example: "Too small" }),
@@ -85,7 +83,7 @@ export const RefundReturnBody = z.strictObject({
   items: z.array(
     z.strictObject({
       line: Line,
-      quantity: z.int().min(1).max(MAX_UNITS).openapi({ example: 1 }),
+      quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 1 }),
     }).openapi("ReturnRefundItem"),
   ).max(MAX_LINES).optional().openapi({
     description: "The units to be refunded, where those are not all that came back; none: `[]`",
