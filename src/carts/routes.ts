@@ -127,7 +127,7 @@ cartRoutes.openapi(
       }),
     },
   }),
-  async (c) => c.json(pageView(await listCarts(c.get("ctx"), c.req.valid("query")), (cart) => cart), 200),
+  async (c) => c.json(pageView(await listCarts(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 cartRoutes.openapi(

@@ -95,8 +95,7 @@ catalogueRoutes.openapi(
     request: { query: ListQuery },
     responses: { 200: json(ProductPage, "One page.", { data: [EXAMPLE], next_cursor: null }) },
   }),
-  async (c) =>
-    c.json(pageView(await listProducts(c.get("ctx"), c.req.valid("query")), (product) => product), 200),
+  async (c) => c.json(pageView(await listProducts(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 catalogueRoutes.openapi(

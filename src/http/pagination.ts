@@ -24,13 +24,18 @@ export function cursor<T extends Position>(position: z.ZodType<T>) {
   }).optional().openapi({ type: "string", maxLength: 2000, description: "`next_cursor` of the page before" });
 }
 
-/** `{ data, next_cursor }` as a list answers it. */
+/** `{ data, next_cursor }` as a list answers it: the entries as they are, or what `view` makes of them. */
+export function pageView<T>(page: Page<T>): { data: T[]; next_cursor: string | null };
 export function pageView<T, V>(
   page: Page<T>,
   view: (entry: T) => V,
-): { data: V[]; next_cursor: string | null } {
+): { data: V[]; next_cursor: string | null };
+export function pageView<T, V>(
+  page: Page<T>,
+  view?: (entry: T) => V,
+): { data: (T | V)[]; next_cursor: string | null } {
   return {
-    data: page.data.map(view),
+    data: view ? page.data.map(view) : page.data,
     next_cursor: page.next
       ? new TextEncoder().encode(JSON.stringify(page.next)).toBase64({
         alphabet: "base64url",

@@ -3,7 +3,7 @@ import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { adjustStock } from "./adjust_stock.ts";
 import { getLevel, levelKey } from "./get_level.ts";
-import { DEFAULT_LOCATION, type StockLevel } from "./level.ts";
+import { DEFAULT_LOCATION } from "./level.ts";
 import { listStock, listStockMovements } from "./list_stock.ts";
 import {
   AdjustmentBody,
@@ -42,7 +42,6 @@ const MOVEMENT = {
   actor: "user:0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
   created_at: "2026-01-31T12:00:00.000Z",
 };
-const asIs = <T>(value: T) => value;
 
 export const inventoryRoutes = router();
 
@@ -86,7 +85,7 @@ inventoryRoutes.openapi(
       }),
     },
   }),
-  async (c) => c.json(pageView(await listStock(c.get("ctx"), c.req.valid("query")), asIs<StockLevel>), 200),
+  async (c) => c.json(pageView(await listStock(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 inventoryRoutes.openapi(
@@ -137,7 +136,7 @@ inventoryRoutes.openapi(
   }),
   async (c) => {
     const page = await listStockMovements(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
-    return c.json(pageView(page, asIs), 200);
+    return c.json(pageView(page), 200);
   },
 );
 

@@ -259,7 +259,7 @@ paymentRoutes.openapi(
   }),
   async (c) => {
     const page = await listAllRefunds(c.get("ctx"), c.req.valid("query"));
-    return c.json(pageView(page, (refund) => refund), 200);
+    return c.json(pageView(page), 200);
   },
 );
 

@@ -109,7 +109,7 @@ returnRoutes.openapi(
   }),
   async (c) => {
     const page = await listReturns(c.get("ctx"), c.req.valid("query"));
-    return c.json(pageView(page, (ret) => ret), 200);
+    return c.json(pageView(page), 200);
   },
 );
 

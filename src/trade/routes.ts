@@ -36,7 +36,6 @@ const MAX_RATE_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_SCHEDULE_BYTES = 16 * 1024 * 1024;
 
 const tags = ["Trade"];
-const asIs = <T>(value: T) => value;
 
 const CSV_EXAMPLE = `Date, USD, JPY, GBP, 
 20 November 2026, 1.0874, 163.21, 0.8412, 
@@ -164,7 +163,7 @@ tradeRoutes.openapi(
   }),
   async (c) => {
     const page = await listRatesOf(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
-    return c.json(pageView(page, asIs), 200);
+    return c.json(pageView(page), 200);
   },
 );
 
@@ -203,7 +202,7 @@ tradeRoutes.openapi(
     request: { query: SchedulesQuery },
     responses: { 200: json(SchedulePage, "One page.", { data: [SUMMARY], next_cursor: null }) },
   }),
-  async (c) => c.json(pageView(await listSchedules(c.get("ctx"), c.req.valid("query")), asIs), 200),
+  async (c) => c.json(pageView(await listSchedules(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 tradeRoutes.openapi(
@@ -261,7 +260,7 @@ tradeRoutes.openapi(
   }),
   async (c) => {
     const page = await listHsCodes(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
-    return c.json(pageView(page, asIs), 200);
+    return c.json(pageView(page), 200);
   },
 );
 

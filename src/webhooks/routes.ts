@@ -119,7 +119,7 @@ webhookRoutes.openapi(
     request: { query: EndpointQuery },
     responses: { 200: json(EndpointPage, "One page.", { data: [EXAMPLE], next_cursor: null }) },
   }),
-  async (c) => c.json(pageView(await listEndpoints(c.get("ctx"), c.req.valid("query")), (each) => each), 200),
+  async (c) => c.json(pageView(await listEndpoints(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 webhookRoutes.openapi(
@@ -248,7 +248,7 @@ webhookRoutes.openapi(
   }),
   async (c) => {
     const page = await listDeliveries(c.get("ctx"), c.req.valid("param").id, c.req.valid("query"));
-    return c.json(pageView(page, (each) => each), 200);
+    return c.json(pageView(page), 200);
   },
 );
 

@@ -3,7 +3,6 @@ import { pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, router } from "../../http/router.ts";
 import { discardEvent } from "./discard_event.ts";
 import { listOutbox } from "./list_outbox.ts";
-import type { OutboxEntry } from "./queries.ts";
 import { replayEvent } from "./replay_event.ts";
 import { OutboxEntrySchema, OutboxQuery, PositionParam } from "./schemas.ts";
 
@@ -45,7 +44,7 @@ outboxRoutes.openapi(
   }),
   async (c) =>
     c.json(
-      pageView(await listOutbox(c.get("ctx"), c.req.valid("query")), (entry: OutboxEntry) => entry),
+      pageView(await listOutbox(c.get("ctx"), c.req.valid("query"))),
       200,
     ),
 );

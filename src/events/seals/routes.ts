@@ -2,7 +2,6 @@ import type { z } from "@hono/zod-openapi";
 import { pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, router } from "../../http/router.ts";
 import { listSeals } from "./list_seals.ts";
-import type { Seal } from "./queries.ts";
 import { SealSchema, SealsQuery } from "./schemas.ts";
 
 const EXAMPLE: z.infer<typeof SealSchema> = {
@@ -33,6 +32,5 @@ sealRoutes.openapi(
       }),
     },
   }),
-  async (c) =>
-    c.json(pageView(await listSeals(c.get("ctx"), c.req.valid("query")), (seal: Seal) => seal), 200),
+  async (c) => c.json(pageView(await listSeals(c.get("ctx"), c.req.valid("query"))), 200),
 );

@@ -91,7 +91,7 @@ shipmentRoutes.openapi(
   }),
   async (c) => {
     const page = await listAllShipments(c.get("ctx"), c.req.valid("query"));
-    return c.json(pageView(page, (shipment) => shipment), 200);
+    return c.json(pageView(page), 200);
   },
 );
 

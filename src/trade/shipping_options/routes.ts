@@ -51,8 +51,7 @@ shippingRoutes.openapi(
       }),
     },
   }),
-  async (c) =>
-    c.json(pageView(await listShippingOffers(c.get("ctx"), c.req.valid("query")), (offer) => offer), 200),
+  async (c) => c.json(pageView(await listShippingOffers(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 shippingRoutes.openapi(
