@@ -3,7 +3,7 @@ import { sealConsignee } from "../consignees/mod.ts";
 import {
   commitOrders,
   consigneeNeeded,
-  getOrder,
+  getReadableOrder,
   linesOf,
   type Order,
   type PlacedOrder,
@@ -88,13 +88,13 @@ export async function checkOut(
 
 async function pay(ctx: Ctx, payment: StoredPayment): Promise<{ order: Order; payment: Payment }> {
   const charged = await chargePayment(ctx, payment);
-  return { order: (await getOrder(ctx, payment.order_id)).value, payment: charged };
+  return { order: await getReadableOrder(ctx, payment.order_id), payment: charged };
 }
 
 /** A repeated checkout: goes on where the first was cut off, and never begins a second payment. */
 async function resume(ctx: Ctx, first: Order): Promise<{ order: Order; payment: Payment | null }> {
   const [payment] = await listPayments(ctx.sql, first.id);
-  const { value: order } = await getOrder(ctx, first.id);
+  const order = await getReadableOrder(ctx, first.id);
   if (payment?.status === "created" && order.status === "PENDING") return await pay(ctx, payment);
   return { order, payment: payment ?? null };
 }

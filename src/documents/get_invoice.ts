@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Consignee, findConsignee, openConsignee } from "../consignees/mod.ts";
-import { getOrder } from "../orders/mod.ts";
+import { getReadableOrder } from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { draftInvoice, type Invoice } from "./invoice.ts";
 
@@ -17,7 +17,7 @@ export interface InvoiceEdition {
  * @throws not_found, document_incomplete
  */
 export async function getInvoice(ctx: Ctx, orderId: string): Promise<InvoiceEdition> {
-  const { value: order } = await getOrder(ctx, orderId);
+  const order = await getReadableOrder(ctx, orderId);
   const invoice = draftInvoice(ctx.config, order, await consigneeFor(ctx, order.id));
   const fingerprint = createHash("sha256").update(JSON.stringify(invoice)).digest("hex").slice(0, 16);
   return { invoice, tag: `"${order.version}-${fingerprint}"` };

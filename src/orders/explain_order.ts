@@ -3,7 +3,7 @@ import type { Ctx } from "../platform/ctx.ts";
 import { formatAmount } from "../platform/money.ts";
 import { findQuote } from "../quotes/mod.ts";
 import type { ExplanationEntry } from "../trade/mod.ts";
-import { getOrder } from "./get_order.ts";
+import { getReadableOrder } from "./get_order.ts";
 import type { Order } from "./order.ts";
 import { findExplanation } from "./queries.ts";
 import type { OrderExplanationSchema } from "./schemas.ts";
@@ -13,7 +13,7 @@ export type OrderExplanation = z.infer<typeof OrderExplanationSchema>;
 
 /** How an order's price came to be, line by line, as it was when it was placed. @throws not_found */
 export async function explainOrder(ctx: Ctx, id: string): Promise<OrderExplanation> {
-  const { value: order } = await getOrder(ctx, id);
+  const order = await getReadableOrder(ctx, id);
   const { quote_id, currency, total_price } = order;
   const kept = quote_id === null
     ? await findExplanation(ctx.sql, id)

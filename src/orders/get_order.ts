@@ -31,6 +31,13 @@ export async function getOrder(ctx: Ctx, id: string): Promise<Read<Order>> {
   throw notFound("order");
 }
 
+/** The same for an answer that is not the order's own: whether that was in the cache says nothing of it. */
+export async function getReadableOrder(ctx: Ctx, id: string): Promise<Order> {
+  const { value } = await getOrder(ctx, id);
+  ctx.cacheStatus = undefined;
+  return value;
+}
+
 /** Holds an order's row for a change that the caller asks for by its id. @throws not_found, also for another's order */
 export async function lockReadableOrder(tx: Tx, ctx: Ctx, id: string): Promise<Order> {
   const order = await lockOrder(tx, id);
@@ -85,7 +92,7 @@ export type TimelineEntry = z.infer<typeof TimelineSchema>["data"][number];
 
 /** What happened to an order, oldest first, from the log. @throws not_found */
 export async function getOrderTimeline(ctx: Ctx, id: string): Promise<TimelineEntry[]> {
-  const { value: order } = await getOrder(ctx, id);
+  const order = await getReadableOrder(ctx, id);
   const timeline = await listTimeline(ctx.sql, order.id);
   if (isStaff(ctx.actor)) return timeline;
   return timeline.map((entry) => ({ ...entry, actor: actorRole(entry.actor, order.user_id) }));

@@ -4,7 +4,7 @@ export { expireDueOrders } from "./expire_orders.ts";
 export {
   forgetChangedOrders,
   forgetToldOrders,
-  getOrder,
+  getReadableOrder,
   lockReadableOrder,
   mayRead,
   mayReadOrder,

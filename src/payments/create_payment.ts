@@ -1,4 +1,4 @@
-import { findOrder, getOrder, lockReadableOrder, mayReadOrder } from "../orders/mod.ts";
+import { findOrder, getReadableOrder, lockReadableOrder, mayReadOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { notFound } from "../platform/errors.ts";
@@ -54,7 +54,7 @@ export async function getPayment(ctx: Ctx, id: string): Promise<StoredPayment> {
 
 /** An order's payments, oldest first. @throws not_found */
 export async function listOrderPayments(ctx: Ctx, orderId: string): Promise<Payment[]> {
-  await getOrder(ctx, orderId);
+  await getReadableOrder(ctx, orderId);
   return (await listPayments(ctx.sql, orderId)).map(paymentView);
 }
 

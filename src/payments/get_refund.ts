@@ -1,4 +1,4 @@
-import { getOrder, mayReadOrder } from "../orders/mod.ts";
+import { getReadableOrder, mayReadOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import type { Refund } from "./refund.ts";
@@ -13,6 +13,6 @@ export async function getRefund(ctx: Ctx, id: string): Promise<Refund> {
 
 /** An order's refunds, oldest first. @throws not_found, also for another's order */
 export async function listOrderRefunds(ctx: Ctx, orderId: string): Promise<Refund[]> {
-  await getOrder(ctx, orderId);
+  await getReadableOrder(ctx, orderId);
   return await listRefunds(ctx.sql, orderId);
 }

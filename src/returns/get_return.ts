@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { getOrder, mayReadOrder } from "../orders/mod.ts";
+import { getReadableOrder, mayReadOrder } from "../orders/mod.ts";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
@@ -16,7 +16,7 @@ export async function getReturn(ctx: Ctx, id: string): Promise<Return> {
 
 /** An order's returns, oldest first. @throws not_found, also for another's order */
 export async function listOrderReturns(ctx: Ctx, orderId: string): Promise<Return[]> {
-  const { value: order } = await getOrder(ctx, orderId);
+  const order = await getReadableOrder(ctx, orderId);
   return await listReturnsOfOrder(ctx.sql, order.id);
 }
 

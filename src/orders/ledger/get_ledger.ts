@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { actorRole, type Ctx, isStaff } from "../../platform/ctx.ts";
-import { getOrder } from "../get_order.ts";
+import { getReadableOrder } from "../get_order.ts";
 import { balancesOf, entriesOf } from "./double_entry.ts";
 import { listTransactions } from "./queries.ts";
 import type { OrderLedgerSchema } from "./schemas.ts";
@@ -9,7 +9,7 @@ export type OrderLedger = z.infer<typeof OrderLedgerSchema>;
 
 /** What an order's money did, and what it comes to. @throws not_found, also for another's order */
 export async function getOrderLedger(ctx: Ctx, orderId: string): Promise<OrderLedger> {
-  const { value: order } = await getOrder(ctx, orderId);
+  const order = await getReadableOrder(ctx, orderId);
   const rows = await listTransactions(ctx.sql, order.id);
   const transactions = rows.map((row) => ({
     id: row.id,

@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
 import { type Page, toPage } from "../../platform/page.ts";
-import { getOrder, mayReadOrder } from "../get_order.ts";
+import { getReadableOrder, mayReadOrder } from "../get_order.ts";
 import { findShipment, listShipmentRows, listShipments } from "./queries.ts";
 import type { ShipmentsQuery } from "./schemas.ts";
 import type { Shipment } from "./shipment.ts";
@@ -16,7 +16,7 @@ export async function getShipment(ctx: Ctx, id: string): Promise<Shipment> {
 
 /** What left of an order so far, oldest first. @throws not_found, also for another's order */
 export async function listOrderShipments(ctx: Ctx, orderId: string): Promise<Shipment[]> {
-  const { value: order } = await getOrder(ctx, orderId);
+  const order = await getReadableOrder(ctx, orderId);
   return await listShipments(ctx.sql, order.id);
 }
 

@@ -30,6 +30,21 @@ testWithRedis(
   },
 );
 
+testWithRedis(
+  "What belongs to an order is read from the database, and says nothing of the cache",
+  async () => {
+    await using app = await startTestApp();
+    const owner = await app.user();
+    const { sku } = await addProduct(app);
+    const { id } = await place(app, owner, { [sku]: 1 });
+    await read(app, owner, id);
+    for (const what of ["timeline", "explanation", "ledger", "shipments", "payments", "refunds", "returns"]) {
+      const answer = await app.request("GET", `/v1/orders/${id}/${what}`, { token: owner.token });
+      assertEquals([what, answer.status, cacheStatus(answer)], [what, 200, null]);
+    }
+  },
+);
+
 Deno.test("A read with the ETag that it gave answers 304 without a body", async () => {
   await using app = await startTestApp();
   const owner = await app.user();
