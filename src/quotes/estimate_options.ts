@@ -1,11 +1,10 @@
 import type { z } from "@hono/zod-openapi";
 import { AppError } from "../platform/errors.ts";
 import { landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
-import { type AskQuote, destinationOf, type QuotedCart, quoteRefused, refuseCart } from "./quote.ts";
+import { type AskEstimate, destinationOf, type QuotedCart, quoteRefused, refuseCart } from "./quote.ts";
 import type { EstimateSchema } from "./schemas.ts";
 
 export type Estimate = z.output<typeof EstimateSchema>;
-export type AskEstimate = Pick<AskQuote, "destination" | "incoterm">;
 
 /**
  * What a cart would cost by each way to send it there that takes it, the cheapest at the door first. Pure.

@@ -1,8 +1,9 @@
 import { accessToRead, findCart } from "../carts/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
-import { type AskEstimate, type Estimate, estimateOptions } from "./estimate_options.ts";
+import { type Estimate, estimateOptions } from "./estimate_options.ts";
 import { findCartFacts } from "./queries.ts";
+import type { AskEstimate } from "./quote.ts";
 import { productsOf, readTradeOf } from "./quote_cart.ts";
 
 /**

@@ -10,6 +10,8 @@ export type QuoteData = z.output<typeof QuoteDataSchema>;
 /** The same with what became of it. */
 export type Quote = z.output<typeof QuoteSchema>;
 export type AskQuote = z.output<typeof QuoteBody>;
+/** The same for whichever shipping option. */
+export type AskEstimate = Pick<AskQuote, "destination" | "incoterm">;
 
 /** A cart, as far as a quote cares. */
 export interface QuotedCart extends Pick<Cart, "status" | "order_id" | "merged_into"> {
@@ -38,7 +40,7 @@ export function draftQuote(
 ): QuoteData {
   const destination = destinationOf(cart, ask);
   refuseCart(now, cart, products);
-  const { consignee_id, ...cost } = landedCost({
+  const cost = landedCost({
     destination,
     shipFrom,
     currency: cart.currency,
@@ -56,7 +58,6 @@ export function draftQuote(
     incoterm: ask.incoterm,
     currency: cart.currency,
     ...cost,
-    consignee_id,
     created_at: now.toISOString(),
     // It ends with its cart.
     expires_at: new Date(Math.min(now.getTime() + validForMs, Date.parse(cart.expires_at))).toISOString(),
@@ -64,7 +65,7 @@ export function draftQuote(
 }
 
 /** Where the goods go. @throws quote_refused where neither cart nor request says */
-export function destinationOf(cart: QuotedCart, ask: Pick<AskQuote, "destination" | "incoterm">): string {
+export function destinationOf(cart: QuotedCart, ask: AskEstimate): string {
   const destination = ask.destination ?? cart.destination;
   if (destination !== null) return destination;
   throw quoteRefused([{

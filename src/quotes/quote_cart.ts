@@ -20,7 +20,14 @@ import {
   insertQuotes,
   lockCartAndQuote,
 } from "./queries.ts";
-import { type AskQuote, destinationOf, draftQuote, type Quote, type QuoteData } from "./quote.ts";
+import {
+  type AskEstimate,
+  type AskQuote,
+  destinationOf,
+  draftQuote,
+  type Quote,
+  type QuoteData,
+} from "./quote.ts";
 import { releaseQuotes } from "./release_quotes.ts";
 
 /** How often a draft may lose its stock or its cart between reading and writing. */
@@ -85,7 +92,7 @@ async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Pro
 export async function readTradeOf(
   ctx: Ctx,
   { cart, products }: CartFacts,
-  ask: Pick<AskQuote, "destination" | "incoterm">,
+  ask: AskEstimate,
 ): Promise<TradeFacts> {
   return await readTradeFacts(ctx.sql, {
     destination: destinationOf(cart, ask),
