@@ -20,7 +20,7 @@ import {
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { actorName, type Ctx, isOwn } from "../platform/ctx.ts";
 import { isGuardBroken } from "../platform/db.ts";
-import { AppError, type FieldError, notFound } from "../platform/errors.ts";
+import { AppError, type FieldError, invalidRequest, notFound } from "../platform/errors.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import { estimateCart, type QuoteData } from "../quotes/mod.ts";
 import { orderOf } from "./order_of.ts";
@@ -166,14 +166,7 @@ function refuseInput({ destination, consignee_id }: QuoteData, { ship_to, consig
   if (consignee_id?.required && !consignee) {
     errors.push(consigneeNeeded(destination, consignee_id.name));
   }
-  if (errors.length === 0) return;
-  throw new AppError(
-    "invalid_request",
-    `The request is not valid: ${errors[0]!.pointer} ${errors[0]!.message}`,
-    {
-      errors,
-    },
-  );
+  if (errors.length > 0) throw invalidRequest(errors);
 }
 
 /** The one place where a process checks carts out over a pool. */

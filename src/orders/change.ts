@@ -3,7 +3,7 @@ import type { z } from "@hono/zod-openapi";
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { mergeEntries } from "../platform/entries.ts";
-import { AppError } from "../platform/errors.ts";
+import { AppError, invalidRequest } from "../platform/errors.ts";
 import {
   afterTransaction,
   cancellationOf,
@@ -176,7 +176,5 @@ function ownDecision(order: Order, to: OrderStatus): Partial<Order> {
 }
 
 function invalid(pointer: string, message: string): AppError {
-  return new AppError("invalid_request", `The request is not valid: ${pointer} ${message}`, {
-    errors: [{ pointer, code: "invalid", message }],
-  });
+  return invalidRequest([{ pointer, code: "invalid", message }]);
 }

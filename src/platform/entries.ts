@@ -1,4 +1,4 @@
-import { AppError } from "./errors.ts";
+import { invalidRequest } from "./errors.ts";
 
 /** How many keys a thing's metadata have at the most, and a product's attributes. */
 export const MAX_ENTRIES = 50;
@@ -17,9 +17,7 @@ export function mergeEntries<Value>(
     .filter((entry): entry is [string, Value] => entry[1] !== null);
   if (merged.length > MAX_ENTRIES) {
     const message = `must have at most ${MAX_ENTRIES} keys, together with those that are there`;
-    throw new AppError("invalid_request", `The request is not valid: /${field} ${message}`, {
-      errors: [{ pointer: `/${field}`, code: "invalid", message }],
-    });
+    throw invalidRequest([{ pointer: `/${field}`, code: "invalid", message }]);
   }
   return Object.fromEntries(merged);
 }

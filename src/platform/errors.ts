@@ -74,6 +74,12 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
+/** The refusal of a request for what its schema could not say. */
+export function invalidRequest(errors: FieldError[]): AppError {
+  const { pointer, message } = errors[0]!;
+  return new AppError("invalid_request", `The request is not valid: ${pointer} ${message}`, { errors });
+}
+
 /** Is a thing still at the version that its caller means to change (`If-Match`), if they said? @throws version_mismatch */
 export function requireVersion(thing: string, version: number, expected: number | undefined): void {
   if (expected === undefined || expected === version) return;

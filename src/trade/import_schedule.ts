@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError, type FieldError } from "../platform/errors.ts";
+import { type FieldError, invalidRequest } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { newIdAfter } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
@@ -25,10 +25,7 @@ export async function importSchedule(
 ): Promise<Outcome<ScheduleSummary>> {
   const now = ctx.clock.now();
   const errors = [...farAway(input.effective_from, now), ...rateTwice(input), ...taxTwice(input)];
-  if (errors.length > 0) {
-    const { pointer, message } = errors[0]!;
-    throw new AppError("invalid_request", `The request is not valid: ${pointer} ${message}`, { errors });
-  }
+  if (errors.length > 0) throw invalidRequest(errors);
   return await transaction(ctx.sql, (tx) =>
     once(tx, idempotency, async () => {
       const { duty_rates, ...rules } = input;

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { Hono, type MiddlewareHandler } from "hono";
 import { gate } from "../../http/gate.ts";
 import { type AppEnv, endpoint, json, router } from "../../http/router.ts";
-import { AppError } from "../../platform/errors.ts";
+import { invalidRequest } from "../../platform/errors.ts";
 import { confirmAction, getAction, refundAtBank, settleCharge } from "./actions.ts";
 import { actionPage, contentSecurityPolicy, donePage } from "./page.ts";
 import { BankRefundBody, RefundedCharge, SettledCharge } from "../schemas.ts";
@@ -50,10 +50,7 @@ function pageHeaders(returnUrl: string | null) {
 /** @throws invalid_request */
 function outcomeOf({ outcome }: Record<string, unknown>): "success" | "fail" {
   if (outcome === "success" || outcome === "fail") return outcome;
-  const message = "must be success or fail";
-  throw new AppError("invalid_request", `The request is not valid: /outcome ${message}`, {
-    errors: [{ pointer: "/outcome", code: "invalid", message }],
-  });
+  throw invalidRequest([{ pointer: "/outcome", code: "invalid", message: "must be success or fail" }]);
 }
 
 const ChargeParam = z.object({
