@@ -3,6 +3,7 @@ import type { Tx } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
 import { orderProcessed } from "./events.ts";
 import { findScreeningFacts, lockOrders, type ScreeningFacts } from "./queries.ts";
+import { holdsStock } from "./write_orders.ts";
 
 /** An order that contradicts itself: for people to look at, not for a machine to repair. */
 class ScreeningError extends Error {
@@ -45,6 +46,6 @@ function contradictionIn(facts: ScreeningFacts): string | undefined {
     return `its lines with their charges sum to ${sum_with_charges}, its total is ${total_price}.`;
   }
   if (sale !== total_price) return `its total is ${total_price}, its ledger has a sale of ${sale}.`;
-  const holds = ["PENDING", "PAID", "PROCESSING"].includes(status) ? unshipped : 0;
+  const holds = holdsStock(facts) ? unshipped : 0;
   if (held !== holds) return `it is ${status} with ${unshipped} units to send, and the ledger holds ${held}.`;
 }

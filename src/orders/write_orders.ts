@@ -116,7 +116,7 @@ export function booked(
 }
 
 /** Is what has not left yet promised to this order? */
-export function holdsStock({ status }: Order): boolean {
+export function holdsStock({ status }: Pick<Order, "status">): boolean {
   return status === "PENDING" || status === "PAID" || status === "PROCESSING";
 }
 
