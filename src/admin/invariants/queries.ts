@@ -1,5 +1,8 @@
-import type { Tx } from "../../platform/db.ts";
+import { sqlState, type Tx } from "../../platform/db.ts";
 import type { Break, Invariant } from "./invariant.ts";
+
+/** Most likely of /dev/shm, by which parallel workers share their hashes: in a container it has 64 MB, unless told. */
+const DISK_FULL = "53100";
 
 /** A moment of the database, for other connections to look at the same one. */
 export type Snapshot = string;
@@ -31,14 +34,21 @@ export async function findBreaks(
   now: Date,
   examples: number,
 ): Promise<{ breaks: number; examples: Break[] }> {
-  const workers = invariant.isFinelyGrouped ? 0 : 2;
-  await tx`select set_config('max_parallel_workers_per_gather', ${String(workers)}, true)`;
-  const [row] = await tx<{ breaks: number; examples: Break[] }[]>`
-    with broken as materialized (${invariant.broken(tx, now)})
-    select (select count(*) from broken)::int as breaks,
-           (select coalesce(json_agg(found), '[]') from (
-             select id, what from broken limit ${examples}::int) found) as examples`;
-  return row!;
+  const look = (workers: number) =>
+    tx.savepoint(async (inner) => {
+      await inner`select set_config('max_parallel_workers_per_gather', ${String(workers)}, true)`;
+      const [row] = await inner<{ breaks: number; examples: Break[] }[]>`
+        with broken as materialized (${invariant.broken(inner, now)})
+        select (select count(*) from broken)::int as breaks,
+               (select coalesce(json_agg(found), '[]') from (
+                 select id, what from broken limit ${examples}::int) found) as examples`;
+      return row!;
+    });
+  if (invariant.isFinelyGrouped) return await look(0);
+  return await look(2).catch((error) => {
+    if (sqlState(error) !== DISK_FULL) throw error;
+    return look(0);
+  });
 }
 
 /** How many rows a table has. */

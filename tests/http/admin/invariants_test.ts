@@ -3,7 +3,7 @@ import { type Finding, INVARIANTS } from "../../../src/admin/mod.ts";
 import { findBreaks } from "../../../src/admin/invariants/queries.ts";
 import { systemCtx } from "../../../src/deps.ts";
 import { expireDueOrders } from "../../../src/orders/mod.ts";
-import type { Sql, Tx } from "../../../src/platform/db.ts";
+import { type Sql, transaction, type Tx } from "../../../src/platform/db.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { addProduct, patch, place, tryToPlace } from "../../support/orders.ts";
 import { tryToRefund } from "../../support/payments.ts";
@@ -125,3 +125,21 @@ const UNGUARD = `
       execute format('alter table %s disable trigger user', each.relation);
     end loop;
   end $$`;
+
+Deno.test("Where parallel workers have no room to share, as with a container's /dev/shm, the books are verified without them", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  await sql`
+    create function needs_room() returns boolean language plpgsql as $$ begin
+      if current_setting('max_parallel_workers_per_gather') <> '0' then
+        raise exception 'could not resize shared memory segment' using errcode = 'disk_full';
+      end if;
+      return true;
+    end $$`;
+  const invariant = {
+    ...INVARIANTS[0]!,
+    broken: (tx: Sql | Tx) => tx`select 'a' as id, 'b' as what where needs_room()`,
+  };
+  const found = await transaction(sql, (tx) => findBreaks(tx, invariant, new Date(), 10));
+  assertEquals(found, { breaks: 1, examples: [{ id: "a", what: "b" }] });
+});
