@@ -4,32 +4,38 @@ const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 const PIECES =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]\s*|[^\s\-/\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]*[-/]+\s*|[^\s\-/\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]+\s*|\s+/gu;
 
-/** Breaks a text into lines that are at most `width` wide; what has no better place is broken between characters. */
+/**
+ * Breaks a text into lines that are at most `width` wide, their pieces side by side; what has no better place is broken
+ * between characters. It measures pieces only: whoever measures keeps each text that it was ever asked for, and of all
+ * beginnings of a thousand long names that was more than a process has memory for.
+ */
 export function breakLines(text: string, width: number, measure: (text: string) => number): string[] {
   const lines: string[] = [];
   let line = "";
+  let used = 0;
+  const add = (part: string, size: number) => {
+    line += part;
+    used += size;
+  };
+  const makeRoom = (needed: number) => {
+    if (line === "" || used + needed <= width) return;
+    lines.push(line.trimEnd());
+    line = "";
+    used = 0;
+  };
   for (const [piece] of text.trim().matchAll(PIECES)) {
-    if (measure((line + piece).trimEnd()) <= width) {
-      line += piece;
-      continue;
-    }
-    if (line !== "") lines.push(line.trimEnd());
-    line = piece;
-    while (measure(line.trimEnd()) > width) {
-      const head = longestHead(line, width, measure);
-      lines.push(head);
-      line = line.slice(head.length);
+    const word = piece.trimEnd();
+    const needed = measure(word);
+    makeRoom(needed);
+    if (needed <= width) add(piece, measure(piece));
+    else {
+      for (const { segment } of graphemes.segment(word)) {
+        const size = measure(segment);
+        makeRoom(size);
+        add(segment, size);
+      }
+      add(piece.slice(word.length), measure(piece.slice(word.length)));
     }
   }
-  return line === "" && lines.length > 0 ? lines : [...lines, line.trimEnd()];
-}
-
-/** At least one character, since a column can be narrower than that. */
-function longestHead(text: string, width: number, measure: (text: string) => number): string {
-  let head = "";
-  for (const { segment } of graphemes.segment(text)) {
-    if (head !== "" && measure(head + segment) > width) break;
-    head += segment;
-  }
-  return head;
+  return [...lines, line.trimEnd()];
 }

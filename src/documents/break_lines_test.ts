@@ -23,3 +23,16 @@ Deno.test("nothing but white space is lost, and no line of letters is too wide",
     for (const line of lines) assertEquals(characters(line) <= width, true, line);
   }));
 });
+
+Deno.test("Of a long text little more than its length is measured: each text that is measured is kept", () => {
+  for (
+    const text of ["x".repeat(300), "北京市朝阳区".repeat(50), "blue mug ".repeat(30), "AB-12/".repeat(50)]
+  ) {
+    let measured = 0;
+    breakLines(text, 25, (part) => {
+      measured += part.length;
+      return characters(part);
+    });
+    assertEquals(measured <= 3 * text.length, true, `${measured} of ${text.length} characters of ${text}`);
+  }
+});
