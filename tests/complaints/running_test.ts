@@ -260,11 +260,11 @@ Deno.test("Complaint 15 (vendure #3199; saleor #10106): of each change it is on 
   assertEquals((await requestsOf("inventory", `${sku}@default`)).at(-1), [`user:${staff.id}`, "one-broken"]);
 
   const { sql } = app.deps;
-  await assertRejects(() => sql`update ledger set actor = 'nobody'`, Error);
-  await assertRejects(() => sql`delete from ledger`, Error);
-  await assertRejects(() => sql`delete from orders`, Error);
-  await assertRejects(() => sql`update events set actor = 'nobody'`, Error);
-  await assertRejects(() => sql`delete from events`, Error);
+  await assertRejects(() => sql`update ledger set actor = 'nobody'`, Error, "never changed");
+  await assertRejects(() => sql`delete from ledger`, Error, "never changed");
+  await assertRejects(() => sql`delete from orders`, Error, "never deleted");
+  await assertRejects(() => sql`update events set actor = 'nobody'`, Error, "never changed");
+  await assertRejects(() => sql`delete from events`, Error, "never changed");
   // Whoever may do anything is not stopped, but found: the log is chained by hashes.
   const isAsSealed = async () => {
     const { body } = await app.request("GET", "/v1/admin/invariants", { token: staff.token });

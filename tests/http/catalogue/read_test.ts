@@ -98,7 +98,7 @@ Deno.test("what is no product is not found, what is no id or SKU is refused", as
   await using app = await startTestApp();
   const { token } = await app.user("staff");
   await create(app, token, { sku: "MUG" });
-  for (const ref of ["mug", "MUG ", newId(), "import", "A'--"].filter((ref) => /^[\w-]+$/.test(ref))) {
+  for (const ref of ["mug", newId(), "import"]) {
     assertEquals((await app.request("GET", at(ref))).status, 404, ref);
     assertEquals((await app.request("PATCH", at(ref), { token, body: { name: "x" } })).status, 404, ref);
   }

@@ -260,7 +260,7 @@ Deno.test("What is in the ledger can never be changed or deleted, by anybody", a
   const before = (await ledgerOf(app, owner, id)).body;
   await assertRejects(() => sql`update ledger set reason = 'x'`.execute(), Error, "never changed");
   await assertRejects(() => sql`delete from ledger where order_id = ${id}`.execute(), Error, "never changed");
-  await assertRejects(() => sql`delete from orders where id = ${id}`.execute());
+  await assertRejects(() => sql`delete from orders where id = ${id}`.execute(), Error, "never deleted");
   assertEquals((await ledgerOf(app, owner, id)).body, before);
 });
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { workOnWebhook } from "../../../src/payments/mod.ts";
 import { newId } from "../../../src/platform/id.ts";
@@ -194,7 +194,6 @@ Deno.test(`In ${WAVES * AT_ONCE} races of a void with the customer's bank, the p
   }
   const expected = ["200 voided", "422 authorised", "422 captured"];
   assertEquals(Object.keys(ends).sort(), expected, JSON.stringify(ends));
-  assert(Object.values(ends).every((count) => count > 0));
   assertEquals((await letWorkerCatchUp(app)).failures, []);
   const [charges] = await app.deps.sql`
     select count(*) as n from sandbox_charges where status = 'captured' and amount_refunded = 0`;
