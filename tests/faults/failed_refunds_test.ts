@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { ProviderError } from "../../src/payments/providers/provider.ts";
 import { newId } from "../../src/platform/id.ts";
 import { ask, change, get, receive, refund } from "../http/returns/support.ts";
-import { assertBooksBalance, patch, read } from "../support/orders.ts";
+import { assertBooksBalance, deliver, patch, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
   bankMessage,
@@ -125,9 +125,7 @@ for (const units of [2, 3]) {
     await using shop = await startPaidShop();
     const { app, user, staff } = shop;
     const { order } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
-    for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) {
-      await patch(app, staff, order.id, { status });
-    }
+    await deliver(app, staff, order.id);
     const post = (path: string, token: string, body: unknown) =>
       app.request("POST", path, { token, body, headers: { "Idempotency-Key": newId() } });
     const { body: asked } = await post(`/v1/orders/${order.id}/returns`, user.token, {
@@ -165,7 +163,7 @@ Deno.test("A return's refund of which a share failed and another waits is under 
   const { body: silent } = await tryToPay(app, user, order.id, "tok_success", { amount: 2000 });
   await tryToPay(app, user, order.id, "tok_refund_refused", { amount: 2000 });
   await tryToPay(app, user, order.id);
-  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, order.id, { status });
+  await deliver(app, staff, order.id);
   const { id } = (await ask(app, user, order.id, 3)).body;
   await change(app, staff, id, { status: "approved" });
   troubleRefunds(shop, (reference) => reference === silent.provider_reference);
@@ -196,7 +194,7 @@ async function assertGivenBack(shop: PaidShop, orderId: string, amount: number):
 /** A delivered order of which 2 units were returned; what its payments by the refusing bank were to give back has failed. */
 async function returnRefused(shop: PaidShop, orderId: string): Promise<string> {
   const { app, user, staff } = shop;
-  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, orderId, { status });
+  await deliver(app, staff, orderId);
   const { id } = (await ask(app, user, orderId, 2)).body;
   await change(app, staff, id, { status: "approved" });
   await receive(app, staff, id, [2, 0], { refund: true });

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
 import { openDatabase } from "../../src/platform/db.ts";
 import { Wire } from "../platform/redis_server.ts";
-import { startTestApp, type TestApp } from "../support/app.ts";
+import { cutConnections, startTestApp } from "../support/app.ts";
 import {
   addProduct,
   assertBooksBalance,
@@ -14,17 +14,6 @@ import {
   read,
   tryToPlace,
 } from "../support/orders.ts";
-
-/** Ends every connection to the app's database from outside, as a restart of PostgreSQL would. */
-async function cutConnections(app: TestApp): Promise<number> {
-  const url = new URL(app.deps.config.databaseUrl);
-  const database = url.pathname.slice(1);
-  url.pathname = "/postgres";
-  return await withConnection(url.href, async (sql) => {
-    const cut = await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database}`;
-    return cut.length;
-  });
-}
 
 Deno.test("When every connection is cut under load answers are right or 503, and no key places two orders", async () => {
   await using app = await startTestApp();

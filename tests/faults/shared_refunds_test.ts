@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { newId } from "../../src/platform/id.ts";
-import { assertBooksBalance, levelOf, patch, read } from "../support/orders.ts";
+import { assertBooksBalance, deliver, levelOf, patch, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
   letItEnd,
@@ -45,7 +45,7 @@ Deno.test("A return's refund by two payments says how much comes back, and that 
   await using shop = await startPaidShop();
   const { app, user, staff } = shop;
   const { order } = await paidByTwo(shop, "tok_refund_refused", "tok_success");
-  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, order.id, { status });
+  await deliver(app, staff, order.id);
   const post = (path: string, token: string, body: unknown) =>
     app.request("POST", path, { token, body, headers: { "Idempotency-Key": newId() } });
   const { body: asked } = await post(`/v1/orders/${order.id}/returns`, user.token, {

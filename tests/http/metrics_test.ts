@@ -3,6 +3,7 @@ import { openApiDocument } from "../../src/app.ts";
 import { openDatabase } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
+import { valueOf } from "../support/metrics.ts";
 import { addProduct, place, read } from "../support/orders.ts";
 
 async function scrape(app: TestApp, headers: Record<string, string> = {}): Promise<string> {
@@ -10,11 +11,6 @@ async function scrape(app: TestApp, headers: Record<string, string> = {}): Promi
   assertEquals(answer.status, 200);
   assertEquals(answer.headers.get("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
   return answer.body;
-}
-
-function valueOf(metrics: string, series: string): number | undefined {
-  const line = metrics.split("\n").find((each) => each.startsWith(`${series} `));
-  return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
 const requests = (method: string, route: string, status: string) =>

@@ -3,6 +3,7 @@ import { type Config, loadConfig } from "../../src/config.ts";
 import { closeDeps, type Deps, openDeps } from "../../src/deps.ts";
 import type { Role } from "../../src/platform/ctx.ts";
 import { newId } from "../../src/platform/id.ts";
+import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { redisMissing, testDatabase, testRedis } from "./database.ts";
 import { checkResponse } from "./contract.ts";
 
@@ -119,6 +120,15 @@ export async function losingCommitAnswers({ deps }: TestApp, work: () => Promise
   Object.assign(deps, { sql: lossy });
   await work();
   Object.assign(deps, { sql });
+}
+
+/** Ends every connection to the app's database from outside, as a restart of PostgreSQL would. Gives how many there were. */
+export async function cutConnections({ deps: { config } }: TestApp): Promise<number> {
+  const database = new URL(config.databaseUrl).pathname.slice(1);
+  return await withConnection(inDatabase(config.databaseUrl, "postgres"), async (sql) => {
+    const cut = await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database}`;
+    return cut.length;
+  });
 }
 
 /** What an answer says; of a stream, which has no end, nothing. */

@@ -117,6 +117,27 @@ export function patch(
   return app.request("PATCH", `/v1/orders/${id}`, { token: user.token, body, headers });
 }
 
+/** Staff take an order through these statuses, one after the other. Gives it as it is then. */
+export async function takeThrough(
+  app: TestApp,
+  staff: TestUser,
+  id: string,
+  statuses: string[],
+): Promise<Answer["body"]> {
+  let order: Answer["body"];
+  for (const status of statuses) {
+    const answer = await patch(app, staff, id, { status });
+    assertEquals([answer.status, answer.body.status], [200, status], JSON.stringify(answer.body));
+    order = answer.body;
+  }
+  return order;
+}
+
+/** Takes a paid order to DELIVERED. */
+export function deliver(app: TestApp, staff: TestUser, id: string): Promise<Answer["body"]> {
+  return takeThrough(app, staff, id, ["PROCESSING", "SHIPPED", "DELIVERED"]);
+}
+
 export function read(
   app: TestApp,
   user: TestUser,
@@ -162,9 +183,10 @@ export async function atTheSameTime<T>(
 /** What the log says of one thing, oldest first. */
 export async function eventsOf({ deps: { sql } }: TestApp, aggregate: string, id: string) {
   // deno-lint-ignore no-explicit-any
-  return await sql<{ type: string; sequence: number; user_id: string; actor: string; data: any }[]>`
+  const events = await sql<{ type: string; sequence: number; user_id: string; actor: string; data: any }[]>`
     select type, sequence, user_id, actor, data from events
     where aggregate_type = ${aggregate} and aggregate_id = ${id} order by sequence`;
+  return [...events];
 }
 
 /** What happened to a thing, by the types of its events. */

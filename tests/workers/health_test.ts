@@ -4,16 +4,12 @@ import { Vitals } from "../../src/platform/vitals.ts";
 import { serveHealth } from "../../workers/health.ts";
 import { startWorker } from "../../workers/worker.ts";
 import { startTestApp } from "../support/app.ts";
+import { valueOf } from "../support/metrics.ts";
 import { addProduct, place } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 
 const NO_KAFKA = { health: () => ({ status: "not_configured" as const, lag: 0 }) };
 const WORKER = { WORKER_HOST: "127.0.0.1", WORKER_PORT: "0" };
-
-function valueOf(metrics: string, series: string): number | undefined {
-  const line = metrics.split("\n").find((each) => each.startsWith(`${series} `));
-  return line === undefined ? undefined : Number(line.slice(series.length + 1));
-}
 
 async function get(port: number, path: string, headers: Record<string, string> = {}) {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });

@@ -17,9 +17,9 @@ import {
   type Received,
   startReceiver,
   startTold,
-  testClock,
 } from "../http/webhooks/receiver.ts";
 import { startTestApp } from "../support/app.ts";
+import { TestClock } from "../support/clock.ts";
 import { addProduct, orderBody, patch, place } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 import { readLog } from "../support/worker.ts";
@@ -76,7 +76,7 @@ Deno.test("Every endpoint gets each event that it asked for once, signed, and no
 });
 
 Deno.test("During an overlap the old and the new secret verify, after it only the new one", async () => {
-  const clock = testClock(new Date(Date.now() - HOUR_MS + 30_000));
+  const clock = new TestClock(new Date(Date.now() - HOUR_MS + 30_000));
   await using app = await startTestApp(LOCAL, { clock });
   await using receiver = startReceiver();
   const staff = await app.user("staff");
@@ -113,7 +113,7 @@ Deno.test("During an overlap the old and the new secret verify, after it only th
 });
 
 Deno.test("A refused message comes again by the schedule under the same id, and every attempt is on record", async () => {
-  const clock = testClock();
+  const clock = new TestClock();
   await using told = await startTold({ orders: 1, clock });
   const { app, receiver, staff, id } = told;
   receiver.answer = () => new Response("no\0w", { status: 500, headers: { "Retry-After": "3600" } });
@@ -144,7 +144,7 @@ Deno.test("A refused message comes again by the schedule under the same id, and 
 });
 
 Deno.test("Retry-After of a 429 or 503 is waited for", async () => {
-  const clock = testClock();
+  const clock = new TestClock();
   await using told = await startTold({ orders: 1, clock });
   const { app, receiver, staff, id } = told;
   for (
@@ -195,7 +195,7 @@ Deno.test("410 disables the endpoint, and what waited for it is not sent", async
 
 Deno.test("A message that fails for three days disables its endpoint, unless another succeeded meanwhile", async () => {
   for (const succeeds of [false, true]) {
-    const clock = testClock();
+    const clock = new TestClock();
     await using told = await startTold({ orders: 1, clock });
     const { app, receiver, staff, id } = told;
     const { id: deliveryId } = await onlyDelivery(app, staff, id);
@@ -227,7 +227,7 @@ Deno.test("A message that fails for three days disables its endpoint, unless ano
 });
 
 Deno.test("One failed attempt to send an old delivery again disables no endpoint", async () => {
-  const clock = testClock();
+  const clock = new TestClock();
   await using told = await startTold({ orders: 1, clock });
   const { app, receiver, staff, id } = told;
   assertEquals(await deliverDue(app.deps), 1);
@@ -241,7 +241,7 @@ Deno.test("One failed attempt to send an old delivery again disables no endpoint
 });
 
 Deno.test("Where no worker came for days, one failed attempt after them disables no endpoint", async () => {
-  const clock = testClock();
+  const clock = new TestClock();
   await using told = await startTold({ orders: 1, clock });
   const { app, receiver, staff, id } = told;
   receiver.answer = () => new Response(null, { status: 503 });
@@ -285,7 +285,7 @@ Deno.test("A ping is tried once, also where the endpoint is disabled, and says h
 });
 
 Deno.test("A finished delivery can be sent again under the same id, a pending one not", async () => {
-  const clock = testClock();
+  const clock = new TestClock();
   await using told = await startTold({ orders: 1, clock });
   const { app, receiver, staff, id } = told;
   const { id: deliveryId } = await onlyDelivery(app, staff, id);

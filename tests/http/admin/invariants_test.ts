@@ -5,7 +5,7 @@ import { systemCtx } from "../../../src/deps.ts";
 import { expireDueOrders } from "../../../src/orders/mod.ts";
 import { type Sql, transaction, type Tx } from "../../../src/platform/db.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
-import { addProduct, patch, place, tryToPlace } from "../../support/orders.ts";
+import { addProduct, place, takeThrough, tryToPlace } from "../../support/orders.ts";
 import { tryToRefund } from "../../support/payments.ts";
 import { BROKEN_BOOKS } from "./broken_books.ts";
 
@@ -27,9 +27,7 @@ async function openShop(): Promise<TestApp> {
     refunded: ["PAID", "REFUNDED"],
     refunded_later: ["PAID", "PROCESSING", "SHIPPED", "REFUNDED"],
   };
-  const go = async (id: string, way: string[]) => {
-    for (const status of way) assertEquals((await patch(app, staff, id, { status })).body.status, status);
-  };
+  const go = (id: string, way: string[]) => takeThrough(app, staff, id, way);
   for (const [name, way] of Object.entries(ways)) await go((await order(name)).id, way);
   const partly = await order("refunded_and_cancelled");
   await go(partly.id, ["PAID"]);

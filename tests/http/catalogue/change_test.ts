@@ -3,7 +3,8 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { openApiDocument } from "../../../src/app.ts";
 import { productKey } from "../../../src/catalogue/get_product.ts";
 import { losingCommitAnswers, startTestApp } from "../../support/app.ts";
-import { at, count, create, eventsOf, NDJSON, ndjson, sendFile } from "./products.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { at, count, create, NDJSON, ndjson, sendFile } from "./products.ts";
 
 const FULL = {
   sku: "MUG",
@@ -43,7 +44,7 @@ Deno.test("a change alters what it names, clears what is null, and leaves the re
     updated_at: answer.body.updated_at,
   });
   assert(answer.body.updated_at >= before.updated_at);
-  const events = await eventsOf(app, before.id);
+  const events = await eventsOf(app, "product", before.id);
   assertEquals(events[1], {
     type: "product.updated",
     sequence: 2,
@@ -145,7 +146,7 @@ Deno.test("a product is archived, brought back, and listed accordingly", async (
   for (const [i, status] of ["archived", "active", "draft", "active"].entries()) {
     const answer = await app.request("PATCH", at("MUG"), { token, body: { status } });
     assertEquals([answer.status, answer.body.status], [200, status]);
-    assertEquals((await eventsOf(app, id)).at(-1).data.changes.status.to, status);
+    assertEquals((await eventsOf(app, "product", id)).at(-1)!.data.changes.status.to, status);
     assertEquals(await listed(i + 1), status === "active" ? 1 : 0);
   }
 });
@@ -233,9 +234,9 @@ Deno.test("simultaneous changes of different fields are all kept, in the cache a
   const { version, weight_grams, prices } = cached.body;
   assertEquals(row, { version, weight_grams, amount: prices[0].amount });
   // Each event begins where the one before it ended, so no change was decided on what another had replaced.
-  const [, ...events] = await eventsOf(app, id);
+  const [, ...events] = await eventsOf(app, "product", id);
   for (const [i, { data }] of events.entries()) {
-    const before = i === 0 ? FULL : events[i - 1].data;
+    const before = i === 0 ? FULL : events[i - 1]!.data;
     for (const field of ["weight_grams", "prices", "attributes"]) {
       if (data.changes[field]) assertEquals(data.changes[field].from, before[field]);
       else assertEquals(data[field], before[field]);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startTestApp } from "../../support/app.ts";
-import { at, count, create, eventsOf } from "./products.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { at, count, create } from "./products.ts";
 
 Deno.test("a product is added with its prices, its stock level and its event", async () => {
   await using app = await startTestApp();
@@ -40,7 +41,7 @@ Deno.test("a product is added with its prices, its stock level and its event", a
   for (const ref of [id, "MUG/BLUE-1"]) assertEquals((await app.request("GET", at(ref))).body, answer.body);
   const [level] = await app.deps.sql`select on_hand, available from stock_levels where sku = 'MUG/BLUE-1'`;
   assertEquals(level, { on_hand: 0, available: 0 });
-  assertEquals(await eventsOf(app, id), [
+  assertEquals(await eventsOf(app, "product", id), [
     { type: "product.created", sequence: 1, actor: `user:${userId}`, user_id: null, data: answer.body },
   ]);
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { startTestApp, type TestApp } from "../../support/app.ts";
-import { at, count, create, CSV, eventsOf, NDJSON, ndjson, report, sendFile } from "./products.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { at, count, create, CSV, NDJSON, ndjson, report, sendFile } from "./products.ts";
 
 /** Sends a body that is made while it is sent. */
 async function stream(app: TestApp, token: string, body: ReadableStream<Uint8Array>): Promise<Response> {
@@ -51,7 +52,7 @@ Deno.test("lines add, change and leave products as single calls would, with an e
     version: 2,
     updated_at: changed.updated_at,
   });
-  assertEquals((await eventsOf(app, old.id))[1], {
+  assertEquals((await eventsOf(app, "product", old.id))[1], {
     type: "product.updated",
     sequence: 2,
     actor: `user:${userId}`,
@@ -65,9 +66,9 @@ Deno.test("lines add, change and leave products as single calls would, with an e
       },
     },
   });
-  assertEquals((await eventsOf(app, same.id)).length, 1);
+  assertEquals((await eventsOf(app, "product", same.id)).length, 1);
   const added = (await app.request("GET", at("NEW"))).body;
-  assertEquals((await eventsOf(app, added.id)).map(({ type, data }) => [type, data]), [[
+  assertEquals((await eventsOf(app, "product", added.id)).map(({ type, data }) => [type, data]), [[
     "product.created",
     added,
   ]]);

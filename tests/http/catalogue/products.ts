@@ -29,14 +29,6 @@ export function ndjson(lines: unknown[]): string {
   return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
-/** What the event log says of one product. */
-// deno-lint-ignore no-explicit-any
-export async function eventsOf({ deps: { sql } }: TestApp, id: string): Promise<any[]> {
-  const events = await sql`
-    select type, sequence, actor, user_id, data from events where aggregate_id = ${id} order by sequence`;
-  return Array.from(events);
-}
-
 /** The number of rows of a table. */
 export async function count({ deps: { sql } }: TestApp, table: string): Promise<number> {
   const [row] = await sql<{ count: number }[]>`select count(*) from ${sql(table)}`;

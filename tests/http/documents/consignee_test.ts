@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
-import { addProduct, eventsOf, orderBody, place } from "../../support/orders.ts";
+import { addProduct, eventsOf, orderBody, place, takeThrough } from "../../support/orders.ts";
 import { CONSIGNEE, consigneePath, invoicePath } from "./support.ts";
 
 const MASKED = { id_type: "PCCC", masked_name: "H*** G******", masked_id: "*********9012" };
@@ -85,13 +85,7 @@ Deno.test("once goods have left, only staff change who receives them", async () 
   const [owner, staff] = [await app.user(), await app.user("staff")];
   await addProduct(app, { sku: "MUG" });
   const order = await place(app, owner, { MUG: 1 });
-  for (const status of ["PAID", "PROCESSING", "SHIPPED"]) {
-    const answer = await app.request("PATCH", `/v1/orders/${order.id}`, {
-      token: staff.token,
-      body: { status },
-    });
-    assertEquals(answer.status, 200, JSON.stringify(answer.body));
-  }
+  await takeThrough(app, staff, order.id, ["PAID", "PROCESSING", "SHIPPED"]);
   const byOwner = await app.request("PUT", consigneePath(order.id), { token: owner.token, body: CONSIGNEE });
   assertEquals([byOwner.status, byOwner.body.code], [403, "forbidden"]);
   const byStaff = await app.request("PUT", consigneePath(order.id), { token: staff.token, body: CONSIGNEE });

@@ -3,20 +3,16 @@ import { systemCtx } from "../../../src/deps.ts";
 import { expireDueOrders, processOrders } from "../../../src/orders/mod.ts";
 import { transaction } from "../../../src/platform/db.ts";
 import { startTestApp } from "../../support/app.ts";
+import { TestClock } from "../../support/clock.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { addProduct, patch, place, read, SHIP_TO } from "../../support/orders.ts";
 
-const START = Date.parse("2026-03-01T08:00:00.000Z");
-
-function testClock() {
-  let time = START;
-  return { now: () => new Date(time), advance: (ms: number) => void (time += ms) };
-}
+const START = "2026-03-01T08:00:00.000Z";
 
 const at = (time: string, ms = 0) => `as_of=${new Date(Date.parse(time) + ms).toISOString()}`;
 
 Deno.test("As of any time an order is what was answered then: from each change on, to the millisecond", async () => {
-  const clock = testClock();
+  const clock = new TestClock(START);
   await using app = await startTestApp({}, { clock });
   const [owner, staff] = [await app.user(), await app.user("staff")];
   const { sku } = await addProduct(app);
@@ -29,7 +25,7 @@ Deno.test("As of any time an order is what was answered then: from each change o
       { status: "REFUNDED" },
     ]
   ) {
-    clock.advance(60_000);
+    clock.pass(60_000);
     versions.push((await patch(app, staff, versions[0].id, change)).body);
   }
   const get = async (query: string) => await read(app, owner, `${versions[0].id}?${query}`);
@@ -46,15 +42,15 @@ Deno.test("As of any time an order is what was answered then: from each change o
 });
 
 Deno.test("An order that expired was PENDING until then, and screening changes nothing of it", async () => {
-  const clock = testClock();
+  const clock = new TestClock(START);
   await using app = await startTestApp({ ORDER_EXPIRATION_MINUTES: "5" }, { clock });
   const owner = await app.user();
   const { sku } = await addProduct(app);
   const order = await place(app, owner, { [sku]: 1 });
-  clock.advance(60_000);
+  clock.pass(60_000);
   await transaction(app.deps.sql, (tx) => processOrders(tx, systemCtx(app.deps, "test"), [order.id]));
   assertEquals((await read(app, owner, `${order.id}?${at(order.created_at, 60_000)}`)).body, order);
-  clock.advance(300_000);
+  clock.pass(300_000);
   assertEquals((await expireDueOrders(systemCtx(app.deps, "test"))).expired, 1);
   const now = (await read(app, owner, order.id)).body;
   assertEquals(now.status, "EXPIRED");

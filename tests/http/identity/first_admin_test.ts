@@ -3,7 +3,8 @@ import { ConfigError } from "../../../src/config.ts";
 import { systemCtx } from "../../../src/deps.ts";
 import { createFirstAdmin } from "../../../src/identity/mod.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
-import { eventsOf, PASSWORD, tryLogIn } from "./support.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { PASSWORD, tryLogIn } from "./support.ts";
 
 const ADMIN = { ADMIN_EMAIL: "boss@example.com", ADMIN_PASSWORD: PASSWORD };
 
@@ -16,7 +17,7 @@ Deno.test("processes that start together make one first admin, who can log in", 
   await Promise.all(Array.from({ length: 8 }, () => createFirstAdmin(systemCtx(app.deps, "start"))));
   const made = await admins(app);
   assertEquals(made.map(({ email }) => email), ["boss@example.com"]);
-  assertEquals((await eventsOf(app, made[0]!.id)).length, 1);
+  assertEquals((await eventsOf(app, "user", made[0]!.id)).length, 1);
   assertEquals((await tryLogIn(app, "boss@example.com")).status, 200);
 });
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type Answer, startTestApp } from "../../support/app.ts";
-import { eventsOf, logIn, OTHER_PASSWORD, PASSWORD, refresh, registerUser, tryLogIn } from "./support.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { logIn, OTHER_PASSWORD, PASSWORD, refresh, registerUser, tryLogIn } from "./support.ts";
 
 Deno.test("one's own account has an ETag, and needs a token", async () => {
   await using app = await startTestApp();
@@ -49,7 +50,7 @@ Deno.test("changing one's name makes a version and an event; changing nothing ma
   assertEquals((await rename("Anna Jones", 2)).body.version, 2);
   assertEquals((await rename(null, 2)).body.name, null);
 
-  const events = await eventsOf(app, user.id);
+  const events = await eventsOf(app, "user", user.id);
   assertEquals(events.map((e) => [e.type, e.sequence, e.user_id]), [
     ["user.updated", 2, user.id],
     ["user.updated", 3, user.id],
@@ -68,7 +69,7 @@ Deno.test("of ten changes of one version at once, one is made", async () => {
       headers: { "If-Match": '"1"' },
     })));
   assertEquals(answers.map(({ status }) => status).sort(), [200, ...Array(9).fill(412)]);
-  assertEquals((await eventsOf(app, user.id)).length, 1);
+  assertEquals((await eventsOf(app, "user", user.id)).length, 1);
 });
 
 Deno.test("a new password ends every session and password token, and only it logs in", async () => {
@@ -93,7 +94,7 @@ Deno.test("a new password ends every session and password token, and only it log
   });
   assertEquals([late.status, late.body.code], [401, "invalid_grant"]);
 
-  const [, event] = await eventsOf(app, id);
+  const [, event] = await eventsOf(app, "user", id);
   assertEquals([event!.type, event!.data.password_changed, event!.data.changes], ["user.updated", true, {}]);
   assertEquals(JSON.stringify(event!.data).includes("argon2"), false);
 });
@@ -116,7 +117,7 @@ Deno.test("a password is changed by who knows the current one, to a good and dif
     assertEquals([status, body.code, body.errors[0].pointer], [422, code, pointer]);
   }
   assertEquals((await refresh(app, refresh_token)).status, 200);
-  assertEquals((await eventsOf(app, id)).length, 1);
+  assertEquals((await eventsOf(app, "user", id)).length, 1);
 });
 
 Deno.test("of five changes of one password at once, one is made", async () => {
@@ -131,7 +132,7 @@ Deno.test("of five changes of one password at once, one is made", async () => {
       })),
   );
   assertEquals(answers.map(({ status }) => status).sort(), [204, 422, 422, 422, 422]);
-  assertEquals((await eventsOf(app, id)).length, 2);
+  assertEquals((await eventsOf(app, "user", id)).length, 2);
 });
 
 Deno.test("guessing the current password meets the limit of logins", async () => {

@@ -1,15 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
-import {
-  eventsOf,
-  logIn,
-  OTHER_PASSWORD,
-  PASSWORD,
-  refresh,
-  registerUser,
-  TestClock,
-  tryLogIn,
-} from "./support.ts";
+import { TestClock } from "../../support/clock.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { logIn, OTHER_PASSWORD, PASSWORD, refresh, registerUser, tryLogIn } from "./support.ts";
 
 function createToken(app: TestApp, userId: string, by: TestUser) {
   return app.request("POST", `/v1/users/${userId}/password-token`, { token: by.token });
@@ -20,7 +13,7 @@ function setPassword(app: TestApp, token: string, new_password: string) {
 }
 
 Deno.test("an account made by staff gets its password from its owner", async () => {
-  const clock = new TestClock();
+  const clock = new TestClock("2026-03-01T12:00:00Z");
   await using app = await startTestApp({}, { clock });
   const staff = await app.user("staff");
   const guest = await app.request("POST", "/v1/users", {
@@ -34,7 +27,7 @@ Deno.test("an account made by staff gets its password from its owner", async () 
   const set = await setPassword(app, body.token, PASSWORD);
   assertEquals([set.status, set.body], [204, ""]);
   assertEquals((await tryLogIn(app, "guest@example.com")).status, 200);
-  const events = await eventsOf(app, guest.body.id);
+  const events = await eventsOf(app, "user", guest.body.id);
   assertEquals(events.map((e) => [e.type, e.sequence, e.data.password_changed]), [
     ["user.registered", 1, undefined],
     ["user.updated", 2, true],
@@ -79,14 +72,14 @@ Deno.test("a weak password leaves the token good", async () => {
 });
 
 Deno.test("a password token dies after 24 hours, and with the next one", async () => {
-  const clock = new TestClock();
+  const clock = new TestClock("2026-03-01T12:00:00Z");
   await using app = await startTestApp({}, { clock });
   const { id } = await registerUser(app);
   const reset = async () => (await createToken(app, id, await app.user("staff"))).body.token;
   const replaced = await reset();
   const latest = await reset();
   assertEquals((await setPassword(app, replaced, OTHER_PASSWORD)).status, 401);
-  clock.advance(24 * 60 * 60 * 1000);
+  clock.pass(24 * 60 * 60 * 1000);
   assertEquals((await setPassword(app, latest, OTHER_PASSWORD)).status, 401);
   assertEquals((await setPassword(app, "never-given-out", OTHER_PASSWORD)).status, 401);
 });

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { passwordCounters } from "../../../src/identity/password.ts";
 import { startTestApp } from "../../support/app.ts";
-import { eventsOf, logIn, PASSWORD, registerUser } from "./support.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { logIn, PASSWORD, registerUser } from "./support.ts";
 
 Deno.test("registering makes a customer, keeps an argon2id hash, and tells of it without secrets", async () => {
   await using app = await startTestApp();
@@ -21,7 +22,7 @@ Deno.test("registering makes a customer, keeps an argon2id hash, and tells of it
 
   const [row] = await app.deps.sql`select password_hash from users where id = ${body.id}`;
   assertMatch(row!.password_hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-  const events = await eventsOf(app, body.id);
+  const events = await eventsOf(app, "user", body.id);
   assertEquals(events.map((e) => [e.type, e.sequence, e.user_id]), [["user.registered", 1, body.id]]);
   assertEquals(events[0]!.data, body);
 });

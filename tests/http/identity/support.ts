@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import type { Clock } from "../../../src/platform/clock.ts";
 import type { TestApp } from "../../support/app.ts";
 
 export const PASSWORD = "violet-harbour-42-lamp";
@@ -34,26 +33,6 @@ export function refresh(app: TestApp, refreshToken: string) {
   return app.request("POST", "/v1/token", {
     form: { grant_type: "refresh_token", refresh_token: refreshToken },
   });
-}
-
-/** The events of one user, oldest first. */
-export async function eventsOf(app: TestApp, userId: string) {
-  return await app.deps.sql`
-    select type, sequence, user_id, data from events
-    where aggregate_type = 'user' and aggregate_id = ${userId} order by sequence`;
-}
-
-/** A clock that stands still until it is moved. */
-export class TestClock implements Clock {
-  #now = new Date("2026-03-01T12:00:00Z");
-
-  now(): Date {
-    return this.#now;
-  }
-
-  advance(ms: number): void {
-    this.#now = new Date(this.#now.getTime() + ms);
-  }
 }
 
 /** What must be the same for those who must not be told apart: all but the request's own id. */

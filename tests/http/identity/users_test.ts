@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
-import { eventsOf, logIn, PASSWORD, refresh, registerUser, sameness, tryLogIn } from "./support.ts";
+import { eventsOf } from "../../support/orders.ts";
+import { logIn, PASSWORD, refresh, registerUser, sameness, tryLogIn } from "./support.ts";
 
 Deno.test("staff make accounts without a password, once per idempotency key", async () => {
   await using app = await startTestApp();
@@ -18,7 +19,7 @@ Deno.test("staff make accounts without a password, once per idempotency key", as
   assertEquals((await create("key-1", { email: "guest-2@example.com" })).body.code, "idempotency_key_reused");
   assertEquals((await create("key-2", { email: "Guest-1@example.com" })).body.code, "email_taken");
 
-  assertEquals((await eventsOf(app, first.body.id)).map((e) => e.type), ["user.registered"]);
+  assertEquals((await eventsOf(app, "user", first.body.id)).map((e) => e.type), ["user.registered"]);
   assertEquals((await tryLogIn(app, body.email)).status, 401);
 });
 
@@ -174,7 +175,7 @@ Deno.test("a disabled account ends its sessions and logs in no more, until it is
   assertEquals((await set(false)).body.disabled, false);
   assertEquals((await tryLogIn(app, email)).status, 200);
   assertEquals((await refresh(app, session.refresh_token)).status, 401);
-  const events = await eventsOf(app, id);
+  const events = await eventsOf(app, "user", id);
   assertEquals(events.map((e) => e.data.changes?.disabled?.to), [undefined, true, false]);
 });
 

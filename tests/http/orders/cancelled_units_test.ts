@@ -9,6 +9,7 @@ import {
   place,
   read,
   startAnother,
+  takeThrough,
 } from "../../support/orders.ts";
 import {
   assertBankAgrees,
@@ -109,7 +110,7 @@ Deno.test("An order of which units were refunded is cancelled, or set to SHIPPED
   const { sku } = await addProduct(app);
   const refunded = async () => {
     const { id } = await place(app, owner, { [sku]: 3 });
-    for (const status of ["PAID", "PROCESSING"]) await patch(app, staff, id, { status });
+    await takeThrough(app, staff, id, ["PAID", "PROCESSING"]);
     await refundUnits(app, staff, id, 1, 1);
     return id;
   };

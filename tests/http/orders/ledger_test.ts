@@ -1,7 +1,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
-import { addProduct, assertBooksBalance, patch, place, read, tryToPlace } from "../../support/orders.ts";
+import {
+  addProduct,
+  assertBooksBalance,
+  deliver,
+  patch,
+  place,
+  read,
+  tryToPlace,
+} from "../../support/orders.ts";
 
 interface Entry {
   account: string;
@@ -144,7 +152,7 @@ Deno.test("A refusal, and a change of anything but money, book nothing", async (
   await patch(app, staff, id, { status: "SHIPPED" });
   await patch(app, staff, id, { status: "PAID" });
   await patch(app, staff, id, { status: "PAID" });
-  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) await patch(app, staff, id, { status });
+  await deliver(app, staff, id);
   const rows = await app.deps.sql`select order_id, kind from ledger order by id`;
   assertEquals(rows.map(({ order_id, kind }) => [order_id, kind]), [[id, "sale"], [id, "capture"]]);
 });

@@ -10,6 +10,7 @@ import {
   place,
   read,
   startAnother,
+  takeThrough,
   tally,
 } from "../../support/orders.ts";
 
@@ -198,7 +199,7 @@ Deno.test("Only what is PAID or PROCESSING can be shipped", async () => {
   const ways = [[], ["CANCELLED"], ["PAID", "REFUNDED"], ["PAID", "PROCESSING", "SHIPPED"]];
   for (const way of ways) {
     const { id } = await place(app, owner, { [sku]: 1 });
-    for (const status of way) await patch(app, staff, id, { status });
+    await takeThrough(app, staff, id, way);
     const refused = await ship(app, staff, id);
     const status = way.at(-1) ?? "PENDING";
     assertEquals([refused.status, refused.body.code, refused.body.errors[0].status], [

@@ -1,22 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { withConnection } from "../../../tools/database_admin.ts";
 import { Wire } from "../../platform/redis_server.ts";
 import { startTestServer } from "../../support/server.ts";
-import type { TestApp } from "../../support/app.ts";
+import { cutConnections } from "../../support/app.ts";
 import { addProduct, place, startAnother, tryToPlace } from "../../support/orders.ts";
 import { liveDeps, logOf, refusal, SocketClient, SseClient, startLive } from "./support.ts";
 import { until } from "../../support/until.ts";
-
-/** Ends every connection to the app's database from outside, as a restart of PostgreSQL would. */
-async function cutConnections({ deps }: TestApp): Promise<number> {
-  const url = new URL(deps.config.databaseUrl);
-  const database = url.pathname.slice(1);
-  url.pathname = "/postgres";
-  return await withConnection(url.href, async (sql) => {
-    const cut = await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database}`;
-    return cut.length;
-  });
-}
 
 Deno.test("streams outlive their database's connections: afterwards they go on, with nothing missing or twice", async () => {
   await using server = await startLive();

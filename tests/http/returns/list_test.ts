@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { addExport, checkedOut } from "../../support/checkout.ts";
 import { idsOf, newestFirst } from "../../support/pages.ts";
-import { ask, change, deliver, get, startShop } from "./support.ts";
+import { deliver } from "../../support/orders.ts";
+import { ask, change, get, startShop } from "./support.ts";
 
 Deno.test("Customers list the returns of their own orders, newest first and page by page; staff see everyone's", async () => {
   const shop = await startShop({ quantity: 6 });

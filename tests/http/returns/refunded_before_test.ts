@@ -1,9 +1,18 @@
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
-import { addProduct, assertBooksBalance, eventsOf, patch, place, read, tally } from "../../support/orders.ts";
+import {
+  addProduct,
+  assertBooksBalance,
+  deliver,
+  eventsOf,
+  patch,
+  place,
+  read,
+  tally,
+} from "../../support/orders.ts";
 import { tryToRefund } from "../../support/payments.ts";
-import { approved, deliver, get, receive, received, refund, type Shop, startShop } from "./support.ts";
+import { approved, get, receive, received, refund, type Shop, startShop } from "./support.ts";
 
 async function refundedSoFar({ app, owner, order }: Shop): Promise<number> {
   return (await read(app, owner, order.id)).body.amount_refunded;

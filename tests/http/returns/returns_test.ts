@@ -5,6 +5,7 @@ import { startTestApp } from "../../support/app.ts";
 import {
   addProduct,
   assertBooksBalance,
+  deliver,
   eventsOf,
   levelOf,
   patch,
@@ -13,18 +14,7 @@ import {
   startAnother,
   tally,
 } from "../../support/orders.ts";
-import {
-  approved,
-  ask,
-  change,
-  deliver,
-  get,
-  receive,
-  received,
-  refund,
-  type Shop,
-  startShop,
-} from "./support.ts";
+import { approved, ask, change, get, receive, received, refund, type Shop, startShop } from "./support.ts";
 
 async function standing({ app, owner, order }: Shop) {
   const { body } = await read(app, owner, order.id);

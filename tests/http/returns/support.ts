@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addExport, checkedOut, openBorders } from "../../support/checkout.ts";
-import { patch } from "../../support/orders.ts";
+import { deliver } from "../../support/orders.ts";
 
 /** A shop with an owner whose order of `quantity` × 14.99 EUR to GB was paid by the sandbox and has been delivered. */
 export interface Shop {
@@ -25,16 +25,6 @@ export async function startShop(
   const { sku } = await addExport(app, { stock: 100, prices: { EUR: 1499 } });
   const { order } = await checkedOut(app, owner, { [sku]: quantity }, paymentMethod);
   return { app, owner, staff, sku, order: await deliver(app, staff, order.id) };
-}
-
-/** Takes a paid order to DELIVERED. */
-export async function deliver(app: TestApp, staff: TestUser, id: string): Promise<Answer["body"]> {
-  let answer: Answer | undefined;
-  for (const status of ["PROCESSING", "SHIPPED", "DELIVERED"]) {
-    answer = await patch(app, staff, id, { status });
-    assertEquals(answer.status, 200, JSON.stringify(answer.body));
-  }
-  return answer!.body;
 }
 
 export function ask(app: TestApp, user: TestUser, orderId: string, quantity: number, key?: string) {

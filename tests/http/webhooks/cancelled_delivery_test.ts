@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { ask, deliverDue, onlyDelivery, startTold, testClock } from "./receiver.ts";
+import { TestClock } from "../../support/clock.ts";
+import { ask, deliverDue, onlyDelivery, startTold } from "./receiver.ts";
 
 Deno.test("A delivery whose job staff cancelled can be sent again, but not while its job may still come", async () => {
-  const clock = testClock();
+  const clock = new TestClock();
   await using told = await startTold({ orders: 1, clock });
   const { app, receiver, staff, id } = told;
   const [job] = await app.deps.sql<{ id: string }[]>`

@@ -45,16 +45,6 @@ export function startReceiver(): Receiver {
   return receiver;
 }
 
-/** A clock that stands still until it is set. */
-export function testClock(start = new Date()) {
-  let time = start.getTime();
-  return {
-    now: () => new Date(time),
-    set: (to: string) => void (time = Date.parse(to)),
-    pass: (ms: number) => void (time += ms),
-  };
-}
-
 export async function createEndpoint(
   app: TestApp,
   staff: TestUser,
