@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
+import { until } from "../support/until.ts";
 import { contents, inWorld, isGated, operations, pathOf } from "./operations.ts";
 
 const INJECTIONS = [
@@ -94,7 +95,8 @@ function database(url: string) {
     },
     async drained(): Promise<void> {
       await withConnection(elsewhere, async (sql) => {
-        while ((await sql`select from pg_stat_activity where datname = ${name}`).length > 0);
+        const open = () => sql`select from pg_stat_activity where datname = ${name}`;
+        await until(async () => (await open()).length === 0, "its connections have ended");
       });
     },
   };

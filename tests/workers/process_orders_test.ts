@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { addProduct, assertBooksBalance, eventsOf, patch, place } from "../support/orders.ts";
 import { startTestApp } from "../support/app.ts";
+import { until } from "../support/until.ts";
 import { doJobs, readLog } from "../support/worker.ts";
 import type { Tx } from "../../src/platform/db.ts";
 import { processOrder } from "../../src/orders/mod.ts";
@@ -88,7 +89,7 @@ Deno.test("A job under way when its connection is lost is there for the next loo
     };
     await assertRejects(() => takeJobs(app.deps, boss, processOrder, handler, 1));
   }
-  while (await doJobs(app.deps, "orders.process").catch(() => 0) === 0);
+  await until(() => doJobs(app.deps, "orders.process").catch(() => 0), "the job is done");
   assertEquals((await eventsOf(app, "order", id)).map(({ type }) => type), [
     "order.created",
     "order.processed",

@@ -402,12 +402,15 @@ Deno.test("A worker sends what happens, and a retry that is due, by itself", asy
   try {
     await ask(app, user, "POST", "/v1/orders", 201, orderBody({ [sku]: 1 }));
     await Promise.race([arrived.promise, again.promise]);
-    for (let attempts = 0; attempts === 0;) ({ attempts } = await onlyDelivery(app, staff, id));
+    await until(async () => (await onlyDelivery(app, staff, id)).attempts > 0, "the attempt is on record");
     await makeDue(app.deps);
     await again.promise;
-    let delivery = await onlyDelivery(app, staff, id);
-    while (delivery.status === "pending") delivery = await onlyDelivery(app, staff, id);
-    assertEquals([delivery.status, delivery.attempts], ["succeeded", 2]);
+    await until(
+      async () => (await onlyDelivery(app, staff, id)).status !== "pending",
+      "the delivery has ended",
+    );
+    const { status, attempts } = await onlyDelivery(app, staff, id);
+    assertEquals([status, attempts], ["succeeded", 2]);
   } finally {
     clearTimeout(deadline);
     await worker.stop();
