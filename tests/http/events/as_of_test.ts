@@ -59,7 +59,7 @@ Deno.test("An order that expired was PENDING until then, and screening changes n
 });
 
 Deno.test("As of its updated_at each version is that version, its money included, although the clock runs on while it is written", async () => {
-  let time = START;
+  let time = Date.parse(START);
   await using app = await startTestApp({}, { clock: { now: () => new Date(time++) } });
   const [owner, staff] = [await app.user(), await app.user("staff")];
   const { sku } = await addProduct(app);
