@@ -42,7 +42,7 @@ const url = (protocol: RegExp, error: string) =>
     .refine((text) => text.includes("//"), { error, abort: true })
     .refine(isDecodable, `${error}, and a % in its password be written as %25`);
 /** As Kafka takes them. It refuses others with each event that is sent there. */
-const topic = z.string().regex(
+const topic = text.regex(
   /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/,
   "must be a name that Kafka takes: up to 249 letters, digits, dots, hyphens and underscores",
 );
