@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { createApp } from "../../src/app.ts";
-import { openCache } from "../../src/platform/cache.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
 import {
   assertProblem,
@@ -27,17 +26,6 @@ const LOGIN = { grant_type: "password", username: "nobody@example.com", password
 const byte = () => Math.floor(Math.random() * 256);
 const randomAddress = () =>
   Math.random() < 0.5 ? [byte(), byte(), byte(), byte()].join(".") : crypto.randomUUID();
-
-/**
- * An app whose Redis is waited for, however busy the machine is. The usual app asks it for 50 ms only; then its process
- * counts in buckets of its own, in which each address has its whole limit once more.
- */
-async function startPatientApp(env: Record<string, string>): Promise<TestApp> {
-  const app = await startTestApp({ ...NARROW, ...env });
-  await app.deps.cache.close();
-  app.deps.cache = await openCache(app.deps.config.redis, { timeoutMs: 60_000 });
-  return app;
-}
 
 /** Every header by which a proxy somewhere tells the client's address. */
 function forged(): Record<string, string> {
@@ -81,7 +69,7 @@ for (
   ] as const
 ) {
   Deno.test(`1,000 made-up client addresses still meet 429 on logins and registrations, ${redis}`, async () => {
-    await using app = await startPatientApp(env);
+    await using app = await startTestApp({ ...NARROW, ...env });
     const started = performance.now();
     const passed = await admitted(
       app,
@@ -97,7 +85,7 @@ for (
 }
 
 Deno.test("1,000 made-up client addresses still meet 429 on an open route, and garbage tokens don't help", async () => {
-  await using app = await startPatientApp({});
+  await using app = await startTestApp(NARROW);
   assertEquals(await admitted(app, 1000, () => ["GET", "/v1/products", {}]), LIMIT);
   const tokens = await admitted(app, 50, () => ["GET", "/v1/me", { token: `a.b.${crypto.randomUUID()}` }]);
   assertEquals(tokens, 0);
@@ -118,7 +106,7 @@ function statusFrom(app: TestApp) {
 }
 
 Deno.test("X-Forwarded-For counts only as far as configured proxies wrote it", async () => {
-  await using app = await startPatientApp({ RATE_LIMIT_TIMES: "1", TRUSTED_PROXIES: "10.0.0.0/8" });
+  await using app = await startTestApp({ ...NARROW, RATE_LIMIT_TIMES: "1", TRUSTED_PROXIES: "10.0.0.0/8" });
   const status = statusFrom(app);
   const outcomes: [peer: string, forwardedFor: string, status: number, why: string][] = [
     ["10.0.0.1", "198.51.100.1", 200, "a client behind our proxy"],
@@ -138,7 +126,7 @@ Deno.test("X-Forwarded-For counts only as far as configured proxies wrote it", a
 });
 
 Deno.test("no proxy configured: only the connection's own address counts", async () => {
-  await using app = await startPatientApp({ RATE_LIMIT_TIMES: "1" });
+  await using app = await startTestApp({ ...NARROW, RATE_LIMIT_TIMES: "1" });
   const status = statusFrom(app);
   assertEquals(await status("192.0.2.1", "198.51.100.1"), 200);
   assertEquals(await status("192.0.2.1", "198.51.100.2"), 429);

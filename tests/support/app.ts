@@ -1,11 +1,15 @@
 import { createApp } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/config.ts";
 import { closeDeps, type Deps, openDeps } from "../../src/deps.ts";
+import { openCache } from "../../src/platform/cache.ts";
 import type { Role } from "../../src/platform/ctx.ts";
 import { newId } from "../../src/platform/id.ts";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { redisMissing, testDatabase, testRedis } from "./database.ts";
 import { checkResponse } from "./contract.ts";
+
+/** What is to be in the cache is there, however busy the machine: by itself Waybill does without what takes Redis 50 ms. */
+const PATIENT = { timeoutMs: 60_000 };
 
 export const TEST_SECRET = "a7Fq-test-only-b2Kx9ZpL0wRt5vYc8mNs3dHj";
 
@@ -59,7 +63,12 @@ export async function startTestApp(
     ...redis && { REDIS_URL: redis.url },
     ...env,
   });
-  const deps = await openDeps(config, typeof replace === "function" ? replace(config) : replace);
+  const replaced = typeof replace === "function" ? replace(config) : replace;
+  const isOwnRedis = redis && env.REDIS_URL === undefined && !replaced.cache;
+  const deps = await openDeps(config, {
+    ...replaced,
+    ...isOwnRedis && { cache: await openCache(config.redis, PATIENT) },
+  });
   const app = createApp(deps);
   const remoteAddr = { transport: "tcp" as const, hostname: "127.0.0.1", port: 1 };
 
