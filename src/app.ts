@@ -83,6 +83,8 @@ export function createApp(deps: Deps) {
         "If-None-Match",
         "Last-Event-ID",
         "X-Request-Id",
+        "traceparent",
+        "tracestate",
       ],
       allowMethods: ["GET", "POST", "PATCH", "PUT", "DELETE"],
       exposeHeaders: [

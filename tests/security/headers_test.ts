@@ -201,7 +201,8 @@ Deno.test("a browser of a configured origin may send every header that a call ta
   const { allowed } = await ask({ "Access-Control-Request-Method": "GET" });
   const sent = operations.flatMap(({ parameters }) => parameters).filter((each) => each.in === "header")
     .map(({ name }) => name);
-  for (const name of new Set(["Authorization", "Content-Type", "X-Request-Id", ...sent])) {
+  const common = ["Authorization", "Content-Type", "X-Request-Id", "traceparent", "tracestate"];
+  for (const name of new Set([...common, ...sent])) {
     assert(allowed.includes(name.toLowerCase()), `${name} may not be sent`);
   }
   const { exposed } = await ask({}, "GET");
