@@ -12,11 +12,8 @@ import {
   type User,
 } from "../src/identity/mod.ts";
 import type { Ctx, Role } from "../src/platform/ctx.ts";
-import { sqlState } from "../src/platform/db.ts";
-import { AppError } from "../src/platform/errors.ts";
-import { readEnvFile } from "../src/platform/env_file.ts";
 import { migrate } from "../src/platform/migrate.ts";
-import { asSystem, CommandError, parseCommandLine } from "./command.ts";
+import { asSystem, CommandError, parseCommandLine, runCommand } from "./command.ts";
 import { startServices } from "./services.ts";
 
 const USAGE = `Usage: deno task admin COMMAND
@@ -29,7 +26,6 @@ const USAGE = `Usage: deno task admin COMMAND
       changes what an account may do, and ends its sessions`;
 
 const ROLES: Role[] = ["customer", "staff", "admin"];
-const UNDEFINED_TABLE = "42P01";
 
 type Command =
   | { name: "create"; email: string; userName?: string; passwordFromStdin: boolean }
@@ -116,15 +112,4 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-if (import.meta.main) {
-  readEnvFile();
-  try {
-    await main(Deno.args);
-  } catch (error) {
-    if (sqlState(error) === UNDEFINED_TABLE) {
-      console.error("The database has no tables yet: `deno task migrate`.");
-    } else if (error instanceof CommandError || error instanceof AppError) console.error(error.message);
-    else throw error;
-    Deno.exitCode = 1;
-  }
-}
+if (import.meta.main) await runCommand(main);

@@ -1,9 +1,14 @@
 /** What the commands share that are for whoever may run them on the server. */
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { loadConfig } from "../src/config.ts";
+import { ConfigError, loadConfig } from "../src/config.ts";
 import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
+import { isUnavailable, sqlState } from "../src/platform/db.ts";
+import { readEnvFile } from "../src/platform/env_file.ts";
+import { AppError } from "../src/platform/errors.ts";
+
+const UNDEFINED_TABLE = "42P01";
 
 /** A mistake of whoever typed the command. */
 export class CommandError extends Error {}
@@ -35,4 +40,22 @@ export async function asSystem(
   } finally {
     await closeDeps(deps);
   }
+}
+
+/** Runs a command. What is no mistake of ours is said in a line, and ends it with 1. */
+export async function runCommand(main: (args: string[]) => Promise<void>): Promise<void> {
+  readEnvFile();
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    console.error(complaint(error as Error));
+    Deno.exitCode = 1;
+  }
+}
+
+function complaint(error: Error): string {
+  if (sqlState(error) === UNDEFINED_TABLE) return "The database has no tables yet: `deno task migrate`.";
+  if (isUnavailable(error)) return `The database cannot be used now: ${error.message}`;
+  if ([CommandError, ConfigError, AppError].some((kind) => error instanceof kind)) return error.message;
+  throw error;
 }

@@ -3,12 +3,9 @@
  * DATABASE_URL, from the environment or `.env`.
  */
 
-import { ConfigError } from "../src/config.ts";
 import { discardEvent, listOutbox, type OutboxEntry, replayEvent } from "../src/events/mod.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
-import { AppError } from "../src/platform/errors.ts";
-import { readEnvFile } from "../src/platform/env_file.ts";
-import { asSystem, CommandError, parseCommandLine } from "./command.ts";
+import { asSystem, CommandError, parseCommandLine, runCommand } from "./command.ts";
 
 const USAGE = `Usage: deno task outbox COMMAND
 
@@ -61,14 +58,4 @@ async function main(args: string[]): Promise<void> {
   await asSystem("outbox", Deno.env.toObject(), (ctx) => run(ctx, args));
 }
 
-if (import.meta.main) {
-  readEnvFile();
-  try {
-    await main(Deno.args);
-  } catch (error) {
-    const isTheirs = [CommandError, ConfigError, AppError].some((kind) => error instanceof kind);
-    if (!isTheirs) throw error;
-    console.error((error as Error).message);
-    Deno.exitCode = 1;
-  }
-}
+if (import.meta.main) await runCommand(main);

@@ -7,10 +7,11 @@ async function admin(
   app: TestApp,
   args: string[],
   stdin = "",
+  databaseUrl = app.deps.config.databaseUrl,
 ): Promise<{ code: number; out: string; err: string }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--allow-all", "tools/admin.ts", ...args],
-    env: { DATABASE_URL: app.deps.config.databaseUrl, LOG_LEVEL: "silent", NO_COLOR: "1" },
+    env: { DATABASE_URL: databaseUrl, LOG_LEVEL: "silent", NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -75,6 +76,16 @@ Deno.test("the admin command says what is wrong, and changes nothing", async () 
     assertEquals([code, out], [1, ""], args.join(" "));
     assertStringIncludes(err, reason);
     assertEquals(/\n\s+at /.test(err), false, err);
+  }
+  for (
+    const [url, reason] of [
+      ["postgres://127.0.0.1:1/shop", "The database cannot be used now: connect ECONNREFUSED"],
+      ["postgres:shop", "DATABASE_URL: must be a postgres:// URL"],
+    ] as const
+  ) {
+    const { code, err } = await admin(app, ["reset", boss.email], "", url);
+    assertEquals([code, /\n\s+at /.test(err)], [1, false], err);
+    assertStringIncludes(err, reason);
   }
   assertEquals((await app.deps.sql`select from users`).length, 1);
   assertMatch(boss.email, /admin/);
