@@ -55,6 +55,7 @@ export async function explainAll(databaseUrl: string, sql: postgres.Sql): Promis
     "payment status": list({ payment_status: "PAID" }),
     "fulfilment status": list({ fulfilment_status: "SHIPPED" }),
     "refunded": list({ payment_status: "REFUNDED" }),
+    "paid, not sent": list({ payment_status: "PAID", fulfilment_status: "UNFULFILLED" }),
     "sku": list({ sku: "BENCH-0042" }),
     "sku and status": list({ sku: "BENCH-0042", status: "PENDING" }),
     "sku that nobody bought": list({ sku: "NONE" }),
