@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { TEST_SECRET } from "../tests/support/app.ts";
-import { ConfigError, loadConfig } from "./config.ts";
+import { loadConfig } from "./config.ts";
+import { ConfigError } from "./settings.ts";
 
 Deno.test("A shop cannot send from a country that there is not: UK is GB, EL is GR", () => {
   const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };

@@ -1,4 +1,4 @@
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./settings.ts";
 import { errorFields, type Log } from "./platform/log.ts";
 
 /** Gives what `start` gives. What it finds wrong in the environment is told in words, and ends the process with 2. */

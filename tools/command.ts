@@ -1,7 +1,8 @@
 /** What the commands share that are for whoever may run them on the server. */
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { ConfigError, loadConfig } from "../src/config.ts";
+import { loadConfig } from "../src/config.ts";
+import { ConfigError } from "../src/settings.ts";
 import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
 import { isUnavailable, sqlState } from "../src/platform/db.ts";

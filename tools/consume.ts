@@ -5,7 +5,8 @@
  */
 
 import { parseArgs } from "node:util";
-import { ConfigError, type KafkaConfig, loadConfig } from "../src/config.ts";
+import { type KafkaConfig, loadConfig } from "../src/config.ts";
+import { ConfigError } from "../src/settings.ts";
 import { openDatabase } from "../src/platform/db.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
 import { openKafka } from "../src/platform/kafka.ts";

@@ -1,6 +1,6 @@
 /** `deno task migrate`: brings the schema of DATABASE_URL up to date. Reads `.env` where it is there. */
 
-import { parseDatabaseUrl } from "../src/config.ts";
+import { parseDatabaseUrl } from "../src/settings.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
 import { prepareDatabase } from "./prepare_database.ts";
 

@@ -6,7 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { type Finding, type Report, verifyDatabase } from "../src/admin/mod.ts";
-import { parseDatabaseUrl } from "../src/config.ts";
+import { parseDatabaseUrl } from "../src/settings.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
 
 const USAGE = "DATABASE_URL=postgres://… deno task verify [--json]";

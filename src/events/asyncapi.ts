@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { DEFAULT_TOPICS, type KafkaConfig } from "../config.ts";
+import type { KafkaConfig } from "../config.ts";
+import { DEFAULT_TOPICS } from "../settings.ts";
 import type { EventType } from "../platform/events.ts";
 import { topicOf } from "../platform/kafka.ts";
 import { EVENT_TYPES } from "./registry.ts";

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { COUNTRIES } from "../config.ts";
+import { COUNTRIES } from "../settings.ts";
 import { MAX_ENTRIES } from "../platform/entries.ts";
 import { LAST_TIME } from "../platform/made_within.ts";
 import { isCurrency } from "../platform/money.ts";

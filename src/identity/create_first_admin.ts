@@ -1,4 +1,4 @@
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../settings.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";

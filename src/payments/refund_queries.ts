@@ -78,7 +78,8 @@ export async function updateRefund(tx: Tx, refund: Refund): Promise<void> {
   await tx`
     update refunds
     set goods_amount = ${goods_amount}, shipping_amount = ${shipping_amount}, duty_amount = ${duty_amount},
-        tax_amount = ${tax_amount}, status = ${status}, provider_reference = ${provider_reference}, failure_message = ${failure_message},
+        tax_amount = ${tax_amount}, status = ${status}, provider_reference = ${provider_reference},
+        failure_message = ${failure_message},
         attempts = ${attempts}, next_attempt_at = ${next_attempt_at}, version = ${version}, updated_at = ${updated_at}
     where id = ${id}`;
 }

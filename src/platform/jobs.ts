@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { type JobInsert, type JobWithMetadata, PgBoss } from "pg-boss";
 import type { Bell } from "./bell.ts";
 import type { Tx } from "./db.ts";
-import type { Lane } from "../config.ts";
+import type { Lane } from "../settings.ts";
 import { activeTraceparent } from "./tracing.ts";
 
 /**

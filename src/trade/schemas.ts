@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { HsCode } from "../catalogue/mod.ts";
-import { COUNTRIES } from "../config.ts";
+import { COUNTRIES } from "../settings.ts";
 import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 

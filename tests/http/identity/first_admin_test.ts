@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ConfigError } from "../../../src/config.ts";
+import { ConfigError } from "../../../src/settings.ts";
 import { systemCtx } from "../../../src/deps.ts";
 import { createFirstAdmin } from "../../../src/identity/mod.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ConfigError, loadConfig } from "../../../src/config.ts";
+import { loadConfig } from "../../../src/config.ts";
+import { ConfigError } from "../../../src/settings.ts";
 import {
   type ChargeState,
   type PaymentProvider,
