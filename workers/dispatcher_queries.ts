@@ -1,4 +1,5 @@
 import type { Sql, Tx } from "../src/platform/db.ts";
+import { leadingRows, MAX_STORED_BYTES, storedBytes } from "../src/platform/event_log.ts";
 import type { OutgoingEvent } from "../src/platform/kafka.ts";
 
 /** An event with the shard that it belongs to. */
@@ -70,16 +71,20 @@ export async function movePositions(tx: Tx, shards: number[], position: number):
     where name = 'kafka' and shard = any(${shards}::smallint[]) and position < ${position}::bigint`;
 }
 
-/** The next `limit` events of all shards, less those of other shards than these; `to` is where they end. */
+/**
+ * The next `limit` events of all shards, no more once they are `bytes` as they are stored, less those of other shards than
+ * these; `to` is where they end.
+ */
 export async function readShards(
   sql: Sql,
-  range: { shards: number[]; after: number; upTo: number; limit: number },
+  range: { shards: number[]; after: number; upTo: number; limit: number; bytes: number },
 ): Promise<{ events: ReadEvent[]; to: number }> {
-  const { shards, after, upTo, limit } = range;
+  const { shards, after, upTo, limit, bytes } = range;
+  const condition = sql`position > ${after} and position <= ${upTo}`;
   const end = sql`
     coalesce((
-      select position from events where position > ${after} and position <= ${upTo}
-      order by position offset ${limit - 1}::int limit 1), ${upTo}::bigint)`;
+      select max(position) from ${leadingRows(sql, { condition, limit, bytes })} read
+      having count(*) = ${limit} or max(stored_bytes) >= ${bytes}::bigint), ${upTo}::bigint)`;
   const [events, [row]] = await Promise.all([
     sql<ReadEvent[]>`
       select ${eventColumns(sql)}, shard_of(e.aggregate_id) as shard,
@@ -96,31 +101,34 @@ export async function readShards(
 /**
  * What of the outbox is due, in order: of each key its first event, and those behind it as far as none of them was
  * tried before (because what they waited for is done with). Of a key that thousands wait for no more are read than may
- * be given.
+ * be given. No more of them once they are {@link MAX_STORED_BYTES}.
  */
 export async function listDue(sql: Sql | Tx, shards: number[], limit: number): Promise<HeldEvent[]> {
   return await sql<HeldEvent[]>`
-    select ${eventColumns(sql)}, due.shard, due.attempts
+    select ${eventColumns(sql)}, e.shard, e.attempts
     from (
-      select o.position, head.shard, o.attempts
+      select e.*, due.shard, due.attempts, ${storedBytes(sql)} as stored_bytes
       from (
-        select distinct on (shard, message_key) shard, message_key, next_attempt_at
-        from outbox where status = 'held' and shard = any(${shards}::smallint[])
-        order by shard, message_key, position
-      ) head
-      cross join lateral (
-        select position, attempts, row_number() over (order by position) as turn,
-               max(attempts) over (order by position) as tried
+        select o.position, head.shard, o.attempts
         from (
-          select position, attempts from outbox
-          where status = 'held' and shard = head.shard and message_key = head.message_key
-          order by position limit ${limit}
-        ) ahead
-      ) o
-      where head.next_attempt_at <= now() and (o.turn = 1 or o.tried = 0)
-      order by o.position limit ${limit}
-    ) due
-    join events e on e.position = due.position
+          select distinct on (shard, message_key) shard, message_key, next_attempt_at
+          from outbox where status = 'held' and shard = any(${shards}::smallint[])
+          order by shard, message_key, position
+        ) head
+        cross join lateral (
+          select position, attempts, row_number() over (order by position) as turn,
+                 max(attempts) over (order by position) as tried
+          from (
+            select position, attempts from outbox
+            where status = 'held' and shard = head.shard and message_key = head.message_key
+            order by position limit ${limit}
+          ) ahead
+        ) o
+        where head.next_attempt_at <= now() and (o.turn = 1 or o.tried = 0)
+        order by o.position limit ${limit}
+      ) due join events e using (position)
+    ) e
+    where stored_bytes - pg_column_size(data) < ${MAX_STORED_BYTES}::bigint
     order by e.position`;
 }
 

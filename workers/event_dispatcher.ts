@@ -1,6 +1,7 @@
 import type { Deps } from "../src/deps.ts";
 import type { BreakerState } from "../src/platform/breaker.ts";
 import { transaction } from "../src/platform/db.ts";
+import { MAX_STORED_BYTES } from "../src/platform/event_log.ts";
 import { errorFields } from "../src/platform/log.ts";
 import { within } from "../src/platform/recent.ts";
 import { Waker } from "../src/platform/waker.ts";
@@ -208,8 +209,14 @@ class Dispatcher implements EventDispatcher {
     const { sql, horizon, config } = this.#deps;
     if (after >= this.#upTo) this.#upTo = await horizon.settled();
     if (after >= this.#upTo) return undefined;
-    const limit = config.outbox.batchSize * Math.ceil(SHARDS / lease.shards.length);
-    const { events, to } = await readShards(sql, { shards: lease.shards, after, upTo: this.#upTo, limit });
+    const times = Math.ceil(SHARDS / lease.shards.length);
+    const { events, to } = await readShards(sql, {
+      shards: lease.shards,
+      after,
+      upTo: this.#upTo,
+      limit: config.outbox.batchSize * times,
+      bytes: MAX_STORED_BYTES * times,
+    });
     return { events: events.filter(({ shard, position }) => position > lease.positions!.get(shard)!), to };
   }
 

@@ -49,9 +49,9 @@ export async function readOn(deps: Deps, name: string): Promise<{ count: number;
   };
   const first = (events: LoggedEvent[]) => reader.first?.(ctx, events);
   const limit = await reader.atOnce?.(deps.sql, BATCH) ?? BATCH;
-  const count = await advanceReader(deps.sql, deps.horizon, name, limit, work, first);
+  const done = await advanceReader(deps.sql, deps.horizon, name, limit, work, first);
   if (hasNewJobs) deps.jobs.announce();
-  return { count, mayBeMore: count === limit };
+  return done;
 }
 
 /** Follows the log with one reader until it is stopped. Processes take turns by themselves. */

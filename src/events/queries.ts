@@ -1,5 +1,5 @@
 import type { Fragment, Sql } from "../platform/db.ts";
-import type { LoggedEvent } from "../platform/event_log.ts";
+import { type LoggedEvent, MAX_STORED_BYTES, storedBytes } from "../platform/event_log.ts";
 
 /** Which events; all that is given must hold. */
 export interface ScanFilter {
@@ -19,12 +19,14 @@ export interface Scan {
   scannedTo: number;
 }
 
-/** Events in the order of the log. Looks at few rows whatever the filter is, so it may end before `upTo`. */
+/** Events in the order of the log. Looks at few rows and bytes whatever the filter is, so it may end before `upTo`. */
 export async function scanEvents(sql: Sql, filter: ScanFilter): Promise<Scan> {
   const { userId, types, aggregate } = filter;
   const isSifted = types !== undefined || (aggregate !== undefined && userId !== undefined);
   const scanLimit = isSifted ? filter.scanLimit : filter.limit;
-  const rows = await sql<(Partial<LoggedEvent> & { scanned: number; scanned_to: number })[]>`
+  const rows = await sql<
+    (Partial<LoggedEvent> & { scanned: number; scanned_to: number; stored_bytes: number })[]
+  >`
     with recursive ${aggregate ? ahead(sql, aggregate, filter.after) : sql``} scanned as materialized (
       select position, type, user_id from events where ${rangeOf(sql, filter)} limit ${scanLimit}
     ), found as (
@@ -34,13 +36,18 @@ export async function scanEvents(sql: Sql, filter: ScanFilter): Promise<Scan> {
       order by position limit ${filter.limit}
     )
     select s.scanned, s.scanned_to, e.position, e.id, e.type, e.version, e.aggregate_type, e.aggregate_id, e.sequence,
-           e.user_id, e.actor, e.request_id, e.traceparent, e.data, e.occurred_at
+           e.user_id, e.actor, e.request_id, e.traceparent, e.data, e.occurred_at, e.stored_bytes
     from (select count(*)::int as scanned, max(position) as scanned_to from scanned) s
-    left join (found join events e using (position)) on true
+    left join (
+      select *, ${storedBytes(sql)} as stored_bytes from found join events using (position)
+    ) e on e.stored_bytes - pg_column_size(e.data) < ${MAX_STORED_BYTES}::bigint
     order by e.position`;
   const { scanned, scanned_to } = rows[0]!;
   const events = rows.filter((row) => row.position !== null) as (typeof rows[0] & LoggedEvent)[];
-  if (events.length === filter.limit) return { events, scannedTo: events.at(-1)!.position };
+  const last = events.at(-1);
+  if (last && (events.length === filter.limit || last.stored_bytes >= MAX_STORED_BYTES)) {
+    return { events, scannedTo: last.position };
+  }
   return { events, scannedTo: scanned === scanLimit ? scanned_to : filter.upTo };
 }
 

@@ -1,6 +1,6 @@
 import type { Bell } from "../platform/bell.ts";
 import type { Sql } from "../platform/db.ts";
-import { type EventFilter, type LoggedEvent, readEvents } from "../platform/event_log.ts";
+import { type EventFilter, type LoggedEvent, readEvents, type Stretch } from "../platform/event_log.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { LogHorizon } from "../platform/log_horizon.ts";
 import { Waker } from "../platform/waker.ts";
@@ -83,8 +83,7 @@ export class LogTail {
         // Nobody is live before there is a position, so nobody can miss what lies before the first one.
         this.#position ??= upTo;
         while (this.#position < upTo && this.#followers.size > 0) {
-          const events = await this.#read({ after: this.#position, upTo, limit: BATCH });
-          const reached = events.length < BATCH ? upTo : events.at(-1)!.position;
+          const { events, reached } = await this.#read({ after: this.#position, upTo, limit: BATCH });
           this.#position = reached;
           for (const follower of this.#live) follower.take(events, reached, false);
         }
@@ -111,8 +110,10 @@ export class LogTail {
         }
         const upTo = this.#position ?? await horizon.settled();
         const filter = { after: follower.position, upTo, userId: follower.userId, limit: PAGE };
-        const events = follower.position < upTo ? await this.#read(filter) : [];
-        follower.take(events, events.length < PAGE ? upTo : events.at(-1)!.position, true);
+        const { events, reached } = follower.position < upTo
+          ? await this.#read(filter)
+          : { events: [], reached: upTo };
+        follower.take(events, reached, true);
       } catch (error) {
         log.warn("could not follow the log", { ...errorFields(error), reader: "live" });
         await this.#waker.wait(PAUSE_AFTER_ERROR_MS);
@@ -120,9 +121,9 @@ export class LogTail {
     }
   }
 
-  async #read(filter: EventFilter): Promise<LoggedEvent[]> {
-    const events = await readEvents(this.#source.sql, filter);
-    await this.#source.first(events);
-    return events;
+  async #read(filter: EventFilter): Promise<Stretch> {
+    const stretch = await readEvents(this.#source.sql, filter);
+    await this.#source.first(stretch.events);
+    return stretch;
   }
 }

@@ -55,8 +55,8 @@ export async function deliver(
 async function payloadOf(ctx: Ctx, task: DeliveryTask): Promise<Payload> {
   const { event_position: position } = task;
   if (position === null) return pingPayload(task);
-  const [event] = await readEvents(ctx.sql, { after: position - 1, upTo: position, limit: 1 });
-  return eventPayload(eventView(ctx.actor, event!));
+  const { events } = await readEvents(ctx.sql, { after: position - 1, upTo: position, limit: 1 });
+  return eventPayload(eventView(ctx.actor, events[0]!));
 }
 
 /** Whatever goes wrong on the way is the attempt's result. */

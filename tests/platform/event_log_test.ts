@@ -4,7 +4,7 @@ import { advanceReader, type LoggedEvent, readEvents } from "../../src/platform/
 import { LogHorizon } from "../../src/platform/log_horizon.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
-import { rewriteLog } from "../support/events.ts";
+import { addLargeEvents, rewriteLog } from "../support/events.ts";
 
 const READER = "jobs";
 const PATIENCE_MS = 20_000;
@@ -66,11 +66,11 @@ Deno.test("A reader gets every event once and in order, in batches as large as i
     const { sql, horizon } = world;
     await append(sql, 25);
     const batches: number[][] = [];
-    for (let count = -1; count !== 0;) {
-      count = await advanceReader(sql, horizon, READER, 10, (_, events) => {
+    for (let mayBeMore = true; mayBeMore;) {
+      ({ mayBeMore } = await advanceReader(sql, horizon, READER, 10, (_, events) => {
         batches.push(events.map(({ sequence }) => sequence));
         return Promise.resolve();
-      });
+      }));
     }
     assertEquals(batches.map(({ length }) => length), [10, 10, 5]);
     assertEquals(batches.flat(), Array.from({ length: 25 }, (_, n) => n + 1));
@@ -129,11 +129,11 @@ Deno.test("Of two that read at once one works, and the other finds nothing to do
       await goOn.promise;
     });
     await inside.promise;
-    assertEquals(await advanceReader(sql, horizon, READER, 10, write("second")), 0);
+    assertEquals((await advanceReader(sql, horizon, READER, 10, write("second"))).count, 0);
     goOn.resolve();
-    assertEquals(await first, 5);
+    assertEquals((await first).count, 5);
     await assertEachOnce(sql);
-    assertEquals(await advanceReader(sql, horizon, READER, 10, write("second")), 0);
+    assertEquals((await advanceReader(sql, horizon, READER, 10, write("second"))).count, 0);
   });
 });
 
@@ -174,8 +174,8 @@ Deno.test("A reader waits before a transaction that is under way, and moves past
     }).catch(() => {});
     await drawn.promise;
     await append(sql, 1);
-    assertEquals(await advanceReader(sql, horizon, READER, 10, write("reader")), 1);
-    assertEquals(await advanceReader(sql, horizon, READER, 10, write("reader")), 0);
+    assertEquals((await advanceReader(sql, horizon, READER, 10, write("reader"))).count, 1);
+    assertEquals((await advanceReader(sql, horizon, READER, 10, write("reader"))).count, 0);
     assertEquals(await cursorOf(sql), 1);
     end.resolve();
     await late;
@@ -185,7 +185,7 @@ Deno.test("A reader waits before a transaction that is under way, and moves past
   });
 });
 
-Deno.test("Reading by user and by aggregate gives only theirs, within the bounds", async () => {
+Deno.test("Reading by user gives only theirs, within the bounds", async () => {
   await withLog(async ({ sql }) => {
     const [user, other] = [crypto.randomUUID(), crypto.randomUUID()];
     await append(sql, 3, "a");
@@ -195,12 +195,29 @@ Deno.test("Reading by user and by aggregate gives only theirs, within the bounds
       await tx`update events set user_id = ${other} where sequence = 3`;
     });
     const positions = async (filter: object) =>
-      (await readEvents(sql, { after: 0, upTo: 6, limit: 10, ...filter })).map(({ position }) => position);
+      (await readEvents(sql, { after: 0, upTo: 6, limit: 10, ...filter })).events.map(({ position }) =>
+        position
+      );
     assertEquals(await positions({}), [1, 2, 3, 4, 5, 6]);
     assertEquals(await positions({ after: 2, upTo: 5 }), [3, 4, 5]);
     assertEquals(await positions({ limit: 2 }), [1, 2]);
     assertEquals(await positions({ userId: user }), [2, 5]);
-    assertEquals(await positions({ userId: user, aggregateType: "test", aggregateId: "b" }), [5]);
-    assertEquals(await positions({ aggregateType: "other" }), []);
+    assertEquals(await positions({ userId: user, after: 2 }), [5]);
+  });
+});
+
+Deno.test("Of large events few are read at a time, one of them at the least, and none is left out", async () => {
+  await withLog(async ({ sql, horizon }) => {
+    await append(sql, 4);
+    await addLargeEvents(sql, 8);
+    const read: number[][] = [];
+    for (let mayBeMore = true; mayBeMore;) {
+      ({ mayBeMore } = await advanceReader(sql, horizon, READER, 10, (_, events) => {
+        read.push(events.map(({ position }) => position));
+        return Promise.resolve();
+      }));
+    }
+    assertEquals(read.flat(), Array.from({ length: 12 }, (_, n) => n + 1));
+    assert(read.length >= 4, JSON.stringify(read));
   });
 });

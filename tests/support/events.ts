@@ -67,3 +67,14 @@ export async function rewriteLog(sql: Sql, work: (tx: Tx) => Promise<unknown>): 
     await work(tx);
   });
 }
+
+/** Adds events of 1.4 MB each, which PostgreSQL cannot compress much. */
+export async function addLargeEvents(sql: Sql, count: number): Promise<void> {
+  await sql`
+    insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
+    select 'order.created', 1, 'order', gen_random_uuid(), 1, 'system', data, now()
+    from (
+      select jsonb_build_object('note', string_agg(gen_random_uuid()::text, '')) as data
+      from generate_series(1, 40000)
+    ) large, generate_series(1, ${count}::int)`;
+}

@@ -11,9 +11,15 @@ import { systemCtx } from "../../src/deps.ts";
 export async function readLog(deps: Deps): Promise<void> {
   for (const [reader, { work }] of Object.entries(READERS)) {
     const ctx = systemCtx(deps, `reader.${reader}`);
-    while (
-      await advanceReader(deps.sql, deps.horizon, reader, 500, (tx, events) => work(tx, ctx, events)) > 0
-    );
+    for (let count = -1; count !== 0;) {
+      ({ count } = await advanceReader(
+        deps.sql,
+        deps.horizon,
+        reader,
+        500,
+        (tx, events) => work(tx, ctx, events),
+      ));
+    }
   }
 }
 

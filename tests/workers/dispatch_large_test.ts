@@ -1,8 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { startTestApp } from "../support/app.ts";
 import { ADA_IN_LEEDS, addExport, openBorders } from "../support/checkout.ts";
 import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { addLargeEvents } from "../support/events.ts";
 import { tryToPlace } from "../support/orders.ts";
 import { until } from "../support/until.ts";
+import { listDue, readShards } from "../../workers/dispatcher_queries.ts";
 import { dispatching, startDispatchApp } from "./dispatching.ts";
 
 Deno.test({
@@ -33,4 +36,28 @@ Deno.test({
     return refused.length > 0 || (Array.isArray(arrived) && arrived.length > 0);
   }, "the order has arrived or was refused");
   assertEquals(refused, []);
+});
+
+Deno.test("Of large events few are read for Kafka at a time, one of them at the least, and none is left out", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  await addLargeEvents(sql, 8);
+  const log = await sql<{ position: number }[]>`select position from events order by position`;
+  const upTo = log.at(-1)!.position;
+  const range = { shards: Array.from({ length: 16 }, (_, n) => n), upTo, limit: 500, bytes: 2_000_000 };
+  const batches: number[][] = [];
+  for (let after = 0; after < upTo;) {
+    const { events, to } = await readShards(sql, { ...range, after });
+    batches.push(events.map(({ position }) => position));
+    after = to;
+  }
+  assertEquals(batches.flat(), log.map(({ position }) => position));
+  assert(Math.max(...batches.map(({ length }) => length)) <= 3, JSON.stringify(batches));
+
+  await sql`
+    insert into outbox (position, shard, message_key)
+    select position, shard_of(aggregate_id), aggregate_id from events`;
+  const due = (await listDue(sql, range.shards, range.limit)).map(({ position }) => position);
+  assert(due.length >= 1 && due.length <= 3, `${due.length} of 8 held events`);
+  assertEquals(due, batches.flat().slice(0, due.length));
 });

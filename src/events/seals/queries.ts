@@ -1,5 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import { leadingRows } from "../../platform/event_log.ts";
 import type { SealSchema } from "./schemas.ts";
 
 /** A link of the chain over the log. */
@@ -31,16 +32,11 @@ export async function insertSeal(
   upTo: number,
   { limit, bytes }: { limit: number; bytes: number },
 ): Promise<Seal | undefined> {
+  const condition = sql`position > coalesce((select position from last), 0) and position <= ${upTo}`;
   const [seal] = await sql<Seal[]>`
     with last as materialized (
       select position, hash from event_seals order by position desc limit 1
-    ), e as materialized (
-      select * from (
-        select *, sum(pg_column_size(data)) over (order by position) - pg_column_size(data) as before from events
-        where position > coalesce((select position from last), 0) and position <= ${upTo}
-        order by position limit ${limit}
-      ) ahead where before < ${bytes}::bigint
-    )
+    ), e as materialized ${leadingRows(sql, { condition, limit, bytes })}
     insert into event_seals (position, since, events, hash)
     select max(e.position), coalesce((select position from last), 0), count(*), ${
     chained(sql, sql`(select hash from last)`)

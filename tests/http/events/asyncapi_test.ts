@@ -179,7 +179,7 @@ Deno.test("Every event of a whole journey, and the messages that are made of it,
   const webhooks = new Ajv2020({ strict: false, allErrors: true });
   (addFormats as unknown as (ajv: Ajv2020) => void)(webhooks);
   const ajv = newAjv();
-  const events = await readEvents(app.deps.sql, { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 1000 });
+  const { events } = await readEvents(app.deps.sql, { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 1000 });
   for (const event of events) {
     const name = `${event.type}.v${event.version}`;
     const { headers, payload } = document.components.messages[name];

@@ -3,6 +3,7 @@ import { scanEvents } from "../../../src/events/queries.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { LogHorizon } from "../../../src/platform/log_horizon.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
+import { addLargeEvents } from "../../support/events.ts";
 import { addProduct, patch, place } from "../../support/orders.ts";
 import { countingRows } from "../../support/rows_read.ts";
 
@@ -190,6 +191,20 @@ Deno.test("However much happened to one thing, a page of it looks at few events,
   const { data, next_cursor } = await ask(app, stranger, query);
   const [{ end }] = await sql`select max(position) as end from events` as unknown as [{ end: number }];
   assertEquals([data, Number(next_cursor)], [[], end - 2000]);
+});
+
+Deno.test("A page of large events holds few of them, and the next goes on behind them", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  await fill(app, 3);
+  await addLargeEvents(app.deps.sql, 4);
+  const log = await app.deps.sql`select id from events order by position`;
+  assertEquals((await readAll(app, staff, { limit: 100 })).map(({ id }) => id), log.map(({ id }) => id));
+  for (const filter of [{}, { type: "order.created" }] as Record<string, string>[]) {
+    const { data } = await ask(app, staff, { limit: 100, ...filter });
+    const large = data.filter(({ type }: Json) => type === "order.created");
+    assert(large.length >= 1 && large.length < 4, `${large.length} of 4 large events`);
+  }
 });
 
 Deno.test("There is always a cursor, and a poller that keeps it sees the next event", async () => {

@@ -3,7 +3,7 @@ import { systemCtx } from "../../../src/deps.ts";
 import { listSealRows } from "../../../src/events/seals/queries.ts";
 import { sealLog } from "../../../src/events/mod.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
-import { rewriteLog } from "../../support/events.ts";
+import { addLargeEvents, rewriteLog } from "../../support/events.ts";
 import { addProduct, assertBooksBalance, place, startAnother } from "../../support/orders.ts";
 import { HANDLERS } from "../../../workers/handlers.ts";
 
@@ -41,14 +41,7 @@ Deno.test("Seals cover the log without a gap, each event once, and there is none
 
 Deno.test("However large events are, one seal covers no more of them than there is time for", async () => {
   await using app = await startTestApp();
-  const { sql } = app.deps;
-  await sql`
-    insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
-    select 'order.created', 1, 'order', gen_random_uuid(), 1, 'system', data, now()
-    from (
-      select jsonb_build_object('note', string_agg(gen_random_uuid()::text, '')) as data
-      from generate_series(1, 40000)
-    ) large, generate_series(1, 40)`;
+  await addLargeEvents(app.deps.sql, 40);
   await HANDLERS["events.seal"].alone(systemCtx(app.deps, "events.seal"), {}, new AbortController().signal);
   const sizes = (await seals(app)).map(({ events }) => events);
   assertEquals(sizes.reduce((sum, events) => sum + events), 40);
