@@ -3588,7 +3588,7 @@ export type ListUsersData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -3997,7 +3997,7 @@ export type ListProductsData = {
          */
         sort?: '-created_at' | 'created_at' | 'name' | '-name' | 'updated_at' | '-updated_at' | 'price' | '-price';
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
         /**
@@ -4469,7 +4469,7 @@ export type ListStockLevelsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -4611,7 +4611,7 @@ export type ListStockMovementsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -4781,7 +4781,7 @@ export type ListExchangeRateHistoryData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -4839,7 +4839,7 @@ export type ListTradeSchedulesData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -5084,7 +5084,7 @@ export type ListHsCodeOverridesData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -5335,7 +5335,7 @@ export type ListShippingOffersData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -5596,7 +5596,7 @@ export type ListCartsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -6550,7 +6550,7 @@ export type ListOrdersData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -6723,7 +6723,7 @@ export type ListUserOrdersData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -7432,7 +7432,7 @@ export type ListShipmentsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -7874,7 +7874,7 @@ export type ListAllPaymentsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -8312,7 +8312,7 @@ export type ListAllRefundsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -8741,7 +8741,7 @@ export type ListReturnsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -9098,7 +9098,7 @@ export type ListEventsData = {
          */
         aggregate_id?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -9164,7 +9164,7 @@ export type ListNotificationsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -9272,7 +9272,7 @@ export type ListOutboxData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -9438,7 +9438,7 @@ export type ListEventSealsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -9492,7 +9492,7 @@ export type ListWebhookEndpointsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -9941,7 +9941,7 @@ export type ListWebhookDeliveriesData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -10269,7 +10269,7 @@ export type ListJobsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };

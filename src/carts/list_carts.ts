@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
-import { type Page, toPage } from "../platform/page.ts";
+import { type Page, toPageOfLines } from "../platform/page.ts";
 import type { Cart } from "./cart.ts";
 import { listCartRows } from "./queries.ts";
 import type { ListQuery } from "./schemas.ts";
@@ -13,5 +13,5 @@ export async function listCarts(ctx: Ctx, filter: z.infer<typeof ListQuery>): Pr
     beforeId: filter.cursor?.[0],
     limit: filter.limit,
   });
-  return toPage(rows, filter.limit, ({ id }) => [id]);
+  return toPageOfLines(rows, filter.limit, ({ id }) => [id]);
 }

@@ -4,6 +4,7 @@ import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
 import type { EventType } from "../platform/events.ts";
 import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
+import { withinLines } from "../platform/page.ts";
 import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import type { Cart, CartAccess, Products } from "./cart.ts";
 import { cartCheckedOut, cartCreated } from "./events.ts";
@@ -103,20 +104,22 @@ export async function lockDueCarts(tx: Tx, now: Date, ids: string[]): Promise<Ca
 const literal = (sql: Sql, status: Cart["status"]): Fragment => sql.unsafe(`'${status}'`);
 
 /**
- * Carts, newest first, `limit + 1` of them before `beforeId`. Everybody's open ones, which are few beside those that are
- * over, stand in the index of what is due.
+ * Carts, newest first, `limit + 1` or {@link withinLines} of them before `beforeId`. Everybody's open ones, which are few
+ * beside those that are over, stand in the index of what is due.
  */
 export async function listCartRows(
   sql: Sql,
   filter: { userId?: string; status: Cart["status"]; beforeId?: string; limit: number },
 ): Promise<Cart[]> {
-  return await sql<Cart[]>`
-    select ${cartColumns(sql)} from carts c
+  const rows = sql`(
+    select * from carts c
     where c.status = ${literal(sql, filter.status)}
       ${filter.userId !== undefined ? sql`and c.user_id = ${filter.userId}` : sql``}
       ${filter.userId === undefined && filter.status === "open" ? sql`and c.expires_at > '-infinity'` : sql``}
       ${filter.beforeId === undefined ? sql`` : sql`and c.id < ${filter.beforeId}`}
-    order by c.id desc limit ${filter.limit + 1}`;
+    order by c.id desc limit ${filter.limit + 1})`;
+  const few = withinLines(sql, rows, { lines: sql`jsonb_array_length(items)`, order: sql`id desc` });
+  return await sql<Cart[]>`select ${cartColumns(sql)} from ${few} c order by c.id desc`;
 }
 
 /** An answer that was given to a key before, and whether it was to this very request. */

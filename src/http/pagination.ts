@@ -5,7 +5,11 @@ const DEFAULT_PAGE_SIZE = 20;
 const MAX_PAGE_SIZE = 100;
 
 export const Limit = z.coerce.number().int().min(1).max(MAX_PAGE_SIZE).default(DEFAULT_PAGE_SIZE)
-  .openapi({ description: "How many entries at the most", example: DEFAULT_PAGE_SIZE });
+  .openapi({
+    description:
+      "How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more",
+    example: DEFAULT_PAGE_SIZE,
+  });
 
 /** The `cursor` of a list whose position has this shape. @throws invalid_request for one that we did not make. */
 export function cursor<T extends Position>(position: z.ZodType<T>) {

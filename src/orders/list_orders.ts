@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
-import { type Page, toPage } from "../platform/page.ts";
+import { type Page, toPageOfLines } from "../platform/page.ts";
 import { listOrderRows } from "./list_queries.ts";
 import type { Order } from "./order.ts";
 import type { ListQuery } from "./schemas.ts";
@@ -42,5 +42,9 @@ export async function listOrders(ctx: Ctx, filter: ListOrders): Promise<Page<Ord
     sort,
     user_id: whoseToList(ctx.actor, filter.user_id, "orders"),
   });
-  return toPage(rows, filter.limit, (last) => byPlacing ? [sort, last.placed_at, last.id] : [sort, last.id]);
+  return toPageOfLines(
+    rows,
+    filter.limit,
+    (last) => byPlacing ? [sort, last.placed_at, last.id] : [sort, last.id],
+  );
 }

@@ -1,5 +1,6 @@
 import type { Fragment, Sql } from "../platform/db.ts";
 import { madeWithin, timeOf } from "../platform/made_within.ts";
+import { withinLines } from "../platform/page.ts";
 import type { ListOrders } from "./list_orders.ts";
 import type { Order, Sort } from "./order.ts";
 import { orderColumns } from "./queries.ts";
@@ -58,7 +59,7 @@ function indexedStatus(sql: Sql, filter: ListOrders): Fragment | undefined {
 }
 
 /**
- * One page of orders, `limit + 1` rows. A time of creation is a range of ids (UUIDv7), so every filter and the
+ * The rows of one page of orders, `limit + 1` or {@link withinLines}. A time of creation is a range of ids (UUIDv7), so every filter and the
  * usual sort run along one index.
  */
 export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort }): Promise<Order[]> {
@@ -82,9 +83,11 @@ export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort 
   const source = filter.sku === undefined ? sql`orders o` : sql`
     order_items i join orders o on o.id = i.order_id and i.sku = ${filter.sku} and not exists (
       select from order_items earlier where earlier.order_id = i.order_id and earlier.sku = i.sku and earlier.line < i.line)`;
+  const rows = sql`(
+    select o.* from ${source} where true ${conditions}
+    order by ${sort.order(sql, id, indexedStatus(sql, filter))} limit ${filter.limit + 1})`;
+  const lines = sql`(select count(*) from order_items where order_id = o.id)`;
+  const order = sort.order(sql, sql`o.id`);
   return await sql<Order[]>`
-    select ${orderColumns(sql)}
-    from (select o.* from ${source} where true ${conditions}
-          order by ${sort.order(sql, id, indexedStatus(sql, filter))} limit ${filter.limit + 1}) o
-    order by ${sort.order(sql, sql`o.id`)}`;
+    select ${orderColumns(sql)} from ${withinLines(sql, rows, { lines, order })} o order by ${order}`;
 }

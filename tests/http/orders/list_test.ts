@@ -5,6 +5,7 @@ import { newId } from "../../../src/platform/id.ts";
 import type { Sql } from "../../../src/platform/db.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addProduct, place } from "../../support/orders.ts";
+import { idsOf, newestFirst } from "../../support/pages.ts";
 import { countingRows } from "../../support/rows_read.ts";
 
 const START = Date.parse("2026-01-01T00:00:00.000Z");
@@ -91,8 +92,6 @@ async function open() {
     [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
   };
 }
-
-const newestFirst = (orders: Seeded[]) => orders.map(({ id }) => id).sort().reverse();
 
 Deno.test("A customer sees his own orders, newest first, and staff see everyone's", async () => {
   await using shop = await open();
@@ -309,4 +308,32 @@ Deno.test("A listed order is the same as the order that is read", async () => {
   });
   const { body } = await list(one, { number: order.number });
   assertEquals(JSON.stringify(body.data), JSON.stringify([order]));
+});
+
+Deno.test("Orders and carts with many lines are few on a page, in the same order, and none is left out", async () => {
+  await using shop = await open();
+  const { app, orders, one, staff, skus } = shop;
+  await app.deps.sql`
+    insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, line_total)
+    select order_id, n, product_id, sku, name, 1, 1, 1
+    from (select * from order_items where line = 1 order by order_id limit 12) i, generate_series(3, 1000) as n`;
+  await app.deps.sql`
+    insert into carts (id, user_id, currency, items, created_at, updated_at, expires_at)
+    select gen_random_uuid(), ${one.id}, 'EUR', (
+      select jsonb_agg(jsonb_build_object('sku', n::text, 'quantity', 1, 'added_price', null)) from generate_series(1, case when c % 2 = 0 then 1000 else 1 end) as n
+    ), now(), now(), now() + interval '1 day'
+    from generate_series(1, 12) as c`;
+  const carts = await app.deps.sql<{ id: string }[]>`select id from carts`;
+  const lists: [string, Record<string, string>, string[]][] = [
+    ["/v1/orders", {}, newestFirst(orders)],
+    ["/v1/orders", { sort: "created_at" }, newestFirst(orders).reverse()],
+    ["/v1/orders", { sku: skus[0]!.sku }, newestFirst(orders.filter(({ sku }) => sku === skus[0]!.sku))],
+    ["/v1/carts", {}, newestFirst(carts)],
+  ];
+  for (const [path, query, expected] of lists) {
+    const pages = await idsOf(app, staff, path, { ...query, limit: "100" });
+    const what = `${path} ${JSON.stringify(query)}: ${pages.map(({ length }) => length)}`;
+    assertEquals(pages.flat(), expected, what);
+    assert(pages.length > 1 && pages.every(({ length }) => length > 0), what);
+  }
 });
