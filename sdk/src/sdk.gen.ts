@@ -178,7 +178,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change your own password
      *
-     * Ends all your sessions, this one too: log in again with the new password.
+     * Ends all your sessions, this one too: log in again with the new password. Access tokens are good until they expire.
      */
     public changePassword<ThrowOnError extends boolean = false>(options: Options<ChangePasswordData, ThrowOnError>): RequestResult<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
@@ -238,7 +238,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change an account
      *
-     * Staff change customers; only admins change roles, and the accounts of staff and admins. There is always at least one active admin. A changed role or a disabled account ends all its sessions.
+     * Staff change customers; only admins change roles, and the accounts of staff and admins. There is always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access token is good until it expires.
      */
     public changeUser<ThrowOnError extends boolean = false>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({
@@ -268,7 +268,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Set a password with a token
      *
-     * Ends all sessions of the account. A password that is refused leaves the token good.
+     * Ends all sessions of the account; access tokens are good until they expire. A password that is refused leaves the password token good.
      */
     public setPassword<ThrowOnError extends boolean = false>(options: Options<SetPasswordData, ThrowOnError>): RequestResult<SetPasswordResponses, SetPasswordErrors, ThrowOnError> {
         return (options.client ?? this.client).post<SetPasswordResponses, SetPasswordErrors, ThrowOnError>({
@@ -408,7 +408,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change what is on hand
      *
-     * By a `delta`, or to a counted `on_hand` provided that it still was `expected_on_hand` (else 409). Units that are reserved for orders cannot be taken away.
+     * By a `delta`, or to a counted `on_hand` provided that it still was `expected_on_hand` (else 409). Units that are reserved cannot be taken away.
      */
     public adjustStock<ThrowOnError extends boolean = false>(options: Options<AdjustStockData, ThrowOnError>): RequestResult<AdjustStockResponses, AdjustStockErrors, ThrowOnError> {
         return (options.client ?? this.client).post<AdjustStockResponses, AdjustStockErrors, ThrowOnError>({
@@ -886,7 +886,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Read an order
      *
-     * From the cache where it is there (`X-Cache-Status`); a change is seen at once all the same. With `as_of` as it was at that time, from the log: 404 before it was placed, as it is now for a time to come.
+     * From the cache where it is there (`X-Cache-Status`); a change is seen at once all the same. With `as_of` as it was at that time, from the log: 404 before its `created_at`, as it is now for a time to come.
      */
     public getOrder<ThrowOnError extends boolean = false>(options: Options<GetOrderData, ThrowOnError>): RequestResult<GetOrderResponses, GetOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetOrderResponses, GetOrderErrors, ThrowOnError>({
@@ -899,7 +899,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change an order
      *
-     * Status by the transition table (staff; owners may cancel while PENDING), note, metadata, and the address while PENDING. Fields that you leave out stay.
+     * Staff set its `status`: PENDING to PAID, PAID to PROCESSING, PROCESSING to SHIPPED, SHIPPED to DELIVERED; CANCELLED until it ships, REFUNDED once it is PAID. PAID and REFUNDED record money that came or went outside of any provider. Owners may set CANCELLED, note and metadata while it is PENDING, staff note and metadata always; the address changes only while it is PENDING. Fields that you leave out stay.
      */
     public changeOrder<ThrowOnError extends boolean = false>(options: Options<ChangeOrderData, ThrowOnError>): RequestResult<ChangeOrderResponses, ChangeOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeOrderResponses, ChangeOrderErrors, ThrowOnError>({
@@ -1172,7 +1172,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Capture what is reserved
      *
-     * All of it, or a part: more can follow where the provider can do that; where not, the rest is let go.
+     * All of it, or a part: at the sandbox more can follow; at Stripe, which captures once, the rest is let go.
      */
     public capturePayment<ThrowOnError extends boolean = false>(options: Options<CapturePaymentData, ThrowOnError>): RequestResult<CapturePaymentResponses, CapturePaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CapturePaymentResponses, CapturePaymentErrors, ThrowOnError>({
@@ -1189,7 +1189,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Let go of a payment
      *
-     * Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the payment says what has come of it. One that its provider has not heard of may be on its way for a minute (503); then it is `failed` with the code `voided`. Repeating it changes nothing.
+     * Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the payment says what has come of it. One that its provider has not heard of may be on its way for a minute, at Stripe for an hour (503); then it is `failed` with the code `voided`. Repeating it changes nothing.
      */
     public voidPayment<ThrowOnError extends boolean = false>(options: Options<VoidPaymentData, ThrowOnError>): RequestResult<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError>({
@@ -1523,7 +1523,7 @@ export class Waybill extends HeyApiClient {
      *
      * **At least once**: a message can come again, with the same `webhook-id`; keep that of those you have worked on. **In no order**: the event's `sequence` counts the events of one thing.
      *
-     * Any 2xx within 15 s is success. After anything else the message is sent again: after 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, 8 h, then each 12 h, until three days after the event, or as `Retry-After` of a 429 or 503 asks (a day at the most). 410 disables the endpoint, and so does a message that failed for three days in which no other succeeded. Redirects are not followed. Events that happen while an endpoint is disabled are not sent to it.
+     * Any 2xx within 15 s is success. After anything else the message is sent again: after 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, 8 h, then each 12 h, each up to a fifth more, for three days, or as `Retry-After` of a 429 or 503 asks (a day at the most). 410 disables the endpoint, and so does a message that failed for three days in which no other succeeded. Redirects are not followed. Events that happen while an endpoint is disabled are not sent to it.
      */
     public createWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<CreateWebhookEndpointData, ThrowOnError>): RequestResult<CreateWebhookEndpointResponses, CreateWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateWebhookEndpointResponses, CreateWebhookEndpointErrors, ThrowOnError>({

@@ -316,7 +316,7 @@ export type PriceExplanation = {
      */
     rule: string;
     /**
-     * A fraction, "1.50 EUR/kg" or "3.00 EUR/item"
+     * A fraction, "1.50 EUR/kg", "0.096 + 1.20 EUR/kg" or "3.00 EUR/item"
      */
     rate: string | null;
     /**
@@ -341,7 +341,7 @@ export type PriceExplanation = {
     } | null;
     rounding: 'exact' | 'half_even' | 'largest_remainder';
     /**
-     * Where the rule is written
+     * Where the rule is written; of shipping, the carrier
      */
     source: string | null;
 };
@@ -433,7 +433,7 @@ export type Order = {
     created_at: string;
     updated_at: string;
     /**
-     * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+     * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
      */
     expires_at: string | null;
     cancelled_at: string | null;
@@ -1041,7 +1041,7 @@ export type StockLevel = {
      */
     on_hand: number;
     /**
-     * Units promised to orders that have not left
+     * Units held for orders, until they leave, and for open quotes
      */
     reserved: number;
     /**
@@ -1769,7 +1769,7 @@ export type CartItem = {
     name: string | null;
     quantity: number;
     /**
-     * Today's; null: it cannot be bought as it is
+     * Today's; null: it is not sold, or has no price in this currency
      */
     unit_price: number | null;
     /**
@@ -1870,7 +1870,7 @@ export type Cart = {
      */
     subtotal: number;
     /**
-     * What stands between the cart and an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted.
+     * What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted.
      */
     problems: Array<CartProblem>;
 };
@@ -1889,6 +1889,9 @@ export type CreateCart = {
      */
     items?: Array<CreateCartItem>;
     note?: string;
+    /**
+     * Kept for the caller; it changes no price
+     */
     coupon_code?: string;
     /**
      * Up to 50 keys with text values, kept for the caller
@@ -1927,6 +1930,9 @@ export type ChangeCart = {
      */
     destination?: string | null;
     note?: string | null;
+    /**
+     * Kept for the caller; it changes no price
+     */
     coupon_code?: string | null;
     /**
      * Merged into what is there; null removes a key (RFC 7396)
@@ -2166,7 +2172,7 @@ export type CheckoutPayment = {
      */
     provider: string;
     /**
-     * The provider's own token of what to charge; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
+     * The provider's own token of what to charge, at Stripe `pm_…`; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
      */
     payment_method: string;
     /**
@@ -2174,7 +2180,7 @@ export type CheckoutPayment = {
      */
     capture_method?: 'automatic' | 'manual';
     /**
-     * Where the customer comes back to after a redirect
+     * Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure
      */
     return_url?: string;
 };
@@ -2263,7 +2269,7 @@ export type OrderPage = {
 
 export type ChangeOrder = {
     /**
-     * The next status, by the transition table
+     * The next status
      */
     status?: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
     note?: string | null;
@@ -2420,7 +2426,7 @@ export type AccountBalance = LedgerEntry & {
 
 export type LedgerEntry = {
     /**
-     * Of the books
+     * `receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; `revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was charged of them and not given back; `store_credit`: not used yet
      */
     account: 'receivable' | 'cash_at_provider' | 'revenue' | 'shipping' | 'tax' | 'duty' | 'refunds' | 'store_credit';
     /**
@@ -2491,7 +2497,7 @@ export type CreatePayment = {
      */
     provider: string;
     /**
-     * The provider's own token of what to charge; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
+     * The provider's own token of what to charge, at Stripe `pm_…`; never a card number. The sandbox does what the token says: `tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and `tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; `tok_error_500` is not charged, and each call fails; `tok_refund_fails`: each refund fails twice before it succeeds; `tok_refund_refused`: each refund is refused
      */
     payment_method: string;
     /**
@@ -2503,7 +2509,7 @@ export type CreatePayment = {
      */
     capture_method?: 'automatic' | 'manual';
     /**
-     * Where the customer comes back to after a redirect
+     * Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure
      */
     return_url?: string;
 };
@@ -3640,7 +3646,7 @@ export type CreateUserData = {
     body: CreateUser;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -4053,7 +4059,7 @@ export type CreateProductData = {
     body: CreateProduct;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -4521,7 +4527,7 @@ export type AdjustStockData = {
     body: StockAdjustment;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -4891,7 +4897,7 @@ export type ImportTradeScheduleData = {
     body: ImportTradeSchedule;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -5648,7 +5654,7 @@ export type CreateCartData = {
     body: CreateCart;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -6231,7 +6237,7 @@ export type QuoteCartData = {
     body: QuoteCart;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -6425,7 +6431,7 @@ export type CheckOutData = {
     body: Checkout;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -6502,11 +6508,11 @@ export type ListOrdersData = {
          */
         status?: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
         /**
-         * Only orders paid so far
+         * Only orders with this payment status
          */
         payment_status?: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
         /**
-         * Only orders fulfilled so far
+         * Only orders with this fulfilment status
          */
         fulfilment_status?: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
         /**
@@ -6602,7 +6608,7 @@ export type PlaceOrderData = {
     body: PlaceOrder;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -6658,7 +6664,7 @@ export type PlaceOrderError = PlaceOrderErrors[keyof PlaceOrderErrors];
 
 export type PlaceOrderResponses = {
     /**
-     * The order, PENDING.
+     * The order, PENDING; PAID where it costs nothing.
      */
     201: Order;
 };
@@ -6679,11 +6685,11 @@ export type ListUserOrdersData = {
          */
         status?: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
         /**
-         * Only orders paid so far
+         * Only orders with this payment status
          */
         payment_status?: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
         /**
-         * Only orders fulfilled so far
+         * Only orders with this fulfilment status
          */
         fulfilment_status?: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
         /**
@@ -7331,7 +7337,7 @@ export type ShipOrderData = {
     body: ShipOrder;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -7773,7 +7779,7 @@ export type CreatePaymentData = {
     body: CreatePayment;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -8032,7 +8038,7 @@ export type CapturePaymentData = {
     body?: CapturePayment;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -8211,7 +8217,7 @@ export type RefundOrderData = {
     body: RefundOrder;
     headers: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key': string;
     };
@@ -8656,7 +8662,7 @@ export type RequestReturnData = {
     body: RequestReturn;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -8926,7 +8932,7 @@ export type ReceiveReturnData = {
     body: ReturnReceipt;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -9005,7 +9011,7 @@ export type RefundReturnData = {
     body?: ReturnRefund;
     headers: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key': string;
     };
@@ -9544,7 +9550,7 @@ export type CreateWebhookEndpointData = {
     body: CreateWebhookEndpoint;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
     };
@@ -11508,7 +11514,7 @@ export type OrderUpdatedWebhookPayload = {
             created_at: string;
             updated_at: string;
             /**
-             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
              */
             expires_at: string | null;
             cancelled_at: string | null;
@@ -11667,7 +11673,7 @@ export type OrderCancelledWebhookPayload = {
             created_at: string;
             updated_at: string;
             /**
-             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
              */
             expires_at: string | null;
             cancelled_at: string | null;
@@ -11826,7 +11832,7 @@ export type OrderExpiredWebhookPayload = {
             created_at: string;
             updated_at: string;
             /**
-             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
              */
             expires_at: string | null;
             cancelled_at: string | null;

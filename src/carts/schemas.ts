@@ -6,7 +6,7 @@ import { CART_STATUSES, MAX_LINES, MAX_QUANTITY, PROBLEM_CODES } from "./cart.ts
 const Status = z.enum(CART_STATUSES);
 const Quantity = z.int().min(1).max(MAX_QUANTITY).openapi({ description: "Units", example: 2 });
 const Note = text(0, 2000);
-const CouponCode = text(1, 100);
+const CouponCode = text(1, 100).openapi({ description: "Kept for the caller; it changes no price" });
 
 const ItemSchema = z.object({
   sku: Sku,
@@ -40,7 +40,9 @@ const PricedItem = z.object({
   product_id: Id.nullable().openapi({ description: "Null for a product that is not to be seen any more" }),
   name: z.string().nullable(),
   quantity: z.int(),
-  unit_price: Amount.nullable().openapi({ description: "Today's; null: it cannot be bought as it is" }),
+  unit_price: Amount.nullable().openapi({
+    description: "Today's; null: it is not sold, or has no price in this currency",
+  }),
   line_total: Amount.nullable(),
   available: z.int().openapi({ description: "Units that can be sold now" }),
 }).openapi("CartItem");
@@ -65,7 +67,7 @@ export const PricedCartSchema = CartSchema.omit({ items: true }).extend({
   subtotal: Amount.openapi({ description: "The sum of the lines that have a price" }),
   problems: z.array(Problem).openapi({
     description:
-      "What stands between the cart and an order: `gone`, not sold any more; `short`, more than there is; " +
+      "What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; " +
       "`price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); " +
       "`not_shippable` to the destination; `amount_too_large` to be counted.",
   }),

@@ -34,7 +34,7 @@ export const HEADERS = {
     example: '"3"',
   },
   "Idempotency-Replayed": {
-    description: "This is the first answer to this `Idempotency-Key`, given again",
+    description: "The call was done before, under this `Idempotency-Key`, and was not done again",
     schema: { type: "string" as const, enum: ["true"] },
   },
   "Location": {

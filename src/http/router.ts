@@ -124,7 +124,8 @@ const IDEMPOTENCY_KEY = {
   in: "header" as const,
   schema: { type: "string" as const, minLength: 1, maxLength: 255 },
   description:
-    "Makes the call safe to repeat for 24 hours: the same key and request get the first answer again.",
+    "Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer " +
+    "again; payments, refunds and checked-out orders in it as they stand by then.",
 };
 
 const IF_MATCH = {

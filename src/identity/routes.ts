@@ -190,7 +190,8 @@ identityRoutes.openapi(
     operationId: "changePassword",
     tags,
     summary: "Change your own password",
-    description: "Ends all your sessions, this one too: log in again with the new password.",
+    description:
+      "Ends all your sessions, this one too: log in again with the new password. Access tokens are good until they expire.",
     request: {
       body: json(ChangePasswordBody, "The old one and the new one.", {
         current_password: "violet-harbour-42-lamp",
@@ -275,7 +276,8 @@ identityRoutes.openapi(
     summary: "Change an account",
     description:
       "Staff change customers; only admins change roles, and the accounts of staff and admins. There is " +
-      "always at least one active admin. A changed role or a disabled account ends all its sessions.",
+      "always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access " +
+      "token is good until it expires.",
     request: { params: UserParam, body: json(ChangeUserBody, "What to change.", { name: "Anna Jones" }) },
     responses: { 200: json(UserSchema, "The account as it is now.", CHANGED) },
   }),
@@ -326,7 +328,9 @@ identityRoutes.openapi(
     operationId: "setPassword",
     tags,
     summary: "Set a password with a token",
-    description: "Ends all sessions of the account. A password that is refused leaves the token good.",
+    description:
+      "Ends all sessions of the account; access tokens are good until they expire. A password that is refused leaves the " +
+      "password token good.",
     request: {
       body: json(SetPasswordBody, "The token and the new password.", {
         token: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",

@@ -101,7 +101,7 @@ inventoryRoutes.openapi(
     summary: "Change what is on hand",
     description:
       "By a `delta`, or to a counted `on_hand` provided that it still was `expected_on_hand` (else 409). Units that " +
-      "are reserved for orders cannot be taken away.",
+      "are reserved cannot be taken away.",
     request: {
       params: SkuParam,
       body: json(AdjustmentBody, "The change and its reason.", { delta: 100, reason: "Goods receipt" }),

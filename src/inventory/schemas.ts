@@ -10,7 +10,10 @@ export const LevelSchema = z.object({
   sku: Sku,
   location: z.string(),
   on_hand: z.int().openapi({ description: "Units that are there", example: 120 }),
-  reserved: z.int().openapi({ description: "Units promised to orders that have not left", example: 20 }),
+  reserved: z.int().openapi({
+    description: "Units held for orders, until they leave, and for open quotes",
+    example: 20,
+  }),
   available: z.int().openapi({ description: "on_hand − reserved: what can be sold", example: 100 }),
   low_stock_threshold: z.int().nullable().openapi({ example: 10 }),
   version: z.int(),

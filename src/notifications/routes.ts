@@ -13,9 +13,10 @@ const EXAMPLE: z.infer<typeof NotificationSchema> = {
   template: "order_confirmed",
   subject_id: null,
   recipient: "ada@example.com",
-  subject: "Order WB-100001 is confirmed",
+  subject: "We have your order WB-100001",
   body:
-    "Thank you for your order WB-100001. This is what you ordered:\n\n2 × Blue mug: €29.98\n\nTotal: €29.98",
+    "Thank you for your order WB-100001. This is what you ordered:\n\n2 × Blue mug: €29.98\n\nTotal: €29.98\n\nIt goes " +
+    "to:\nAda Lovelace\nHauptstr. 1\n10115 Berlin\nGermany",
   status: "sent",
   error: null,
   created_at: "2026-01-31T12:00:01.000Z",

@@ -56,7 +56,7 @@ orderRoutes.openapi(
         shipping_option: "parcel-de",
       }),
     },
-    responses: { 201: json(OrderSchema, "The order, PENDING.", EXAMPLE) },
+    responses: { 201: json(OrderSchema, "The order, PENDING; PAID where it costs nothing.", EXAMPLE) },
   }),
   async (c) => {
     const order = markReplay(c, await placeOrder(c.get("ctx"), c.req.valid("json"), c.get("idempotency")));
@@ -116,7 +116,7 @@ orderRoutes.openapi(
     summary: "Read an order",
     description:
       "From the cache where it is there (`X-Cache-Status`); a change is seen at once all the same. With `as_of` as it " +
-      "was at that time, from the log: 404 before it was placed, as it is now for a time to come.",
+      "was at that time, from the log: 404 before its `created_at`, as it is now for a time to come.",
     request: { params: IdParam, query: OrderQuery },
     responses: { 200: orderAnswer, 304: { description: "Unchanged since your ETag." } },
   }),
@@ -142,8 +142,10 @@ orderRoutes.openapi(
     tags,
     summary: "Change an order",
     description:
-      "Status by the transition table (staff; owners may cancel while PENDING), note, metadata, and the address while " +
-      "PENDING. Fields that you leave out stay.",
+      "Staff set its `status`: PENDING to PAID, PAID to PROCESSING, PROCESSING to SHIPPED, SHIPPED to DELIVERED; CANCELLED " +
+      "until it ships, REFUNDED once it is PAID. PAID and REFUNDED record money that came or went outside of any provider. " +
+      "Owners may set CANCELLED, note and metadata while it is PENDING, staff note and metadata always; the address changes " +
+      "only while it is PENDING. Fields that you leave out stay.",
     request: { params: IdParam, body: json(ChangeOrderBody, "What is to change.", { status: "PAID" }) },
     responses: { 200: orderAnswer },
   }),

@@ -114,7 +114,8 @@ export const OrderSchema = z.object({
   updated_at: Timestamp,
   expires_at: Timestamp.nullable().openapi({
     description:
-      "Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports",
+      "Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing " +
+      "is to be paid",
   }),
   cancelled_at: Timestamp.nullable(),
   cancel_reason: z.string().nullable(),
@@ -159,7 +160,7 @@ export const PlaceOrderBody = z.strictObject({
 }).openapi("PlaceOrder");
 
 export const ChangeOrderBody = z.strictObject({
-  status: Status.optional().openapi({ description: "The next status, by the transition table" }),
+  status: Status.optional().openapi({ description: "The next status" }),
   note: text(0, 2000).nullable().optional(),
   metadata: z.record(text(1, 40), text(0, 500).nullable()).optional()
     .openapi({ description: "Merged into what is there; null removes a key (RFC 7396)" }),
@@ -182,8 +183,10 @@ export const UserParam = z.object({ user_id: Id });
 
 export const ListQuery = z.strictObject({
   status: Status.optional().openapi({ description: "Only orders in this status" }),
-  payment_status: PaymentStatus.optional().openapi({ description: "Only orders paid so far" }),
-  fulfilment_status: FulfilmentStatus.optional().openapi({ description: "Only orders fulfilled so far" }),
+  payment_status: PaymentStatus.optional().openapi({ description: "Only orders with this payment status" }),
+  fulfilment_status: FulfilmentStatus.optional().openapi({
+    description: "Only orders with this fulfilment status",
+  }),
   user_id: Id.optional().openapi({ description: "Whose; customers only ever see their own" }),
   sku: Sku.optional().openapi({ description: "Orders with a line of this SKU" }),
   number: text(1, 40).optional().openapi({ description: "The order with this number", example: "WB-100001" }),

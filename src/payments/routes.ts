@@ -158,7 +158,7 @@ paymentRoutes.openapi(
     tags,
     summary: "Capture what is reserved",
     description:
-      "All of it, or a part: more can follow where the provider can do that; where not, the rest is let go.",
+      "All of it, or a part: at the sandbox more can follow; at Stripe, which captures once, the rest is let go.",
     request: {
       params: IdParam,
       body: { ...json(CaptureBody, "How much, if not all.", { amount: 1000 }), required: false },
@@ -183,8 +183,8 @@ paymentRoutes.openapi(
       "Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, " +
       "to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the " +
       "customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the " +
-      "payment says what has come of it. One that its provider has not heard of may be on its way for a minute (503); then " +
-      "it is `failed` with the code `voided`. Repeating it changes nothing.",
+      "payment says what has come of it. One that its provider has not heard of may be on its way for a minute, at Stripe " +
+      "for an hour (503); then it is `failed` with the code `voided`. Repeating it changes nothing.",
     request: { params: IdParam },
     responses: { 200: paymentAnswer },
   }),

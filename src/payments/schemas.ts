@@ -22,7 +22,8 @@ export const PaymentBody = z.strictObject({
   provider: Provider,
   payment_method: text(1, 255).openapi({
     description:
-      "The provider's own token of what to charge; never a card number. The sandbox does what the token says: " +
+      "The provider's own token of what to charge, at Stripe `pm_…`; never a card number. The sandbox does what the token " +
+      "says: " +
       "`tok_success` is captured, or authorised where `capture_method` is manual; `tok_decline` and " +
       "`tok_insufficient_funds` fail; `tok_3ds` sends the customer to `redirect_url`; `tok_late` is processing until " +
       "the sandbox is told to settle it; `tok_timeout_after_charge` is charged, and the first answer is lost; " +
@@ -36,7 +37,8 @@ export const PaymentBody = z.strictObject({
   }),
   return_url: z.url({ protocol: /^https?$/, error: "must be an http(s) address" }).max(2000).optional()
     .openapi({
-      description: "Where the customer comes back to after a redirect",
+      description:
+        "Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure",
     }),
 }).openapi("CreatePayment");
 

@@ -239,7 +239,9 @@ tradeRoutes.openapi(
         hs_code: "69120023",
         origin: "PT",
         rate: DUTY_RATE,
-        reason: "It is for goods whose code begins with 6912, of any origin.",
+        reason:
+          "It is for goods whose code begins with 6912, of any origin. Of the rates that fit, the longest prefix counts; of " +
+          "equal ones, that for the origin before that for any.",
         candidates: [DUTY_RATE],
       }),
     },

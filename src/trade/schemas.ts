@@ -326,10 +326,10 @@ export const ExplanationSchema = z.object({
   collected: z.boolean().openapi({ description: "Part of the total; otherwise due on delivery" }),
   rule: z.string().openapi({
     description: "Which rule said so, in words",
-    example: "VAT 19 % of goods, shipping and duty",
+    example: "VAT: 19 % of goods, shipping and duty",
   }),
   rate: z.string().nullable().openapi({
-    description: 'A fraction, "1.50 EUR/kg" or "3.00 EUR/item"',
+    description: 'A fraction, "1.50 EUR/kg", "0.096 + 1.20 EUR/kg" or "3.00 EUR/item"',
     example: "0.19",
   }),
   basis: Amount.nullable().openapi({ description: "What the rate was applied to" }),
@@ -341,5 +341,7 @@ export const ExplanationSchema = z.object({
     source: z.string().openapi({ example: "ECB" }),
   }).nullable(),
   rounding: z.enum(["exact", "half_even", "largest_remainder"]),
-  source: z.string().nullable().openapi({ description: "Where the rule is written" }),
+  source: z.string().nullable().openapi({
+    description: "Where the rule is written; of shipping, the carrier",
+  }),
 }).openapi("PriceExplanation");

@@ -2,7 +2,13 @@ import { z } from "@hono/zod-openapi";
 import { Amount, Currency, Id, Timestamp } from "../../http/schemas.ts";
 import { ACCOUNTS, LEDGER_KINDS } from "./entries.ts";
 
-const Account = z.enum(ACCOUNTS).openapi({ description: "Of the books", example: "receivable" });
+const Account = z.enum(ACCOUNTS).openapi({
+  description:
+    "`receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; " +
+    "`revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was " +
+    "charged of them and not given back; `store_credit`: not used yet",
+  example: "receivable",
+});
 const Debit = Amount.openapi({ description: "In minor units of the currency", example: 2998 });
 const Credit = Amount.openapi({ description: "In minor units of the currency", example: 0 });
 
