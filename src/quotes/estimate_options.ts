@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { AppError } from "../platform/errors.ts";
-import { landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
-import { type AskEstimate, destinationOf, type QuotedCart, quoteRefused, refuseCart } from "./quote.ts";
+import { landedCost, type LandedCostInput, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
+import { type AskEstimate, destinationOf, priceCart, type QuotedCart, quoteRefused } from "./quote.ts";
 import type { EstimateSchema } from "./schemas.ts";
 
 export type Estimate = z.output<typeof EstimateSchema>;
@@ -20,15 +20,21 @@ export function estimateOptions(
   trade: TradeFacts,
 ): Estimate[] {
   const destination = destinationOf(cart, ask);
-  refuseCart(now, cart, products);
-  const lines = cart.items.map(({ sku, quantity }) => ({ product: products.get(sku)!, quantity }));
+  return priceCart(now, cart, products, (lines) => {
+    const input = { destination, shipFrom, currency: cart.currency, incoterm: ask.incoterm, lines };
+    return estimatesOf(input, trade);
+  });
+}
+
+/** @throws quote_refused where no option takes these lines there */
+function estimatesOf(sent: Omit<LandedCostInput, "shippingOption">, trade: TradeFacts): Estimate[] {
+  const { destination, incoterm, currency } = sent;
   const estimates: Estimate[] = [];
   const refusals: AppError[] = [];
   for (const { code, min_days, max_days } of trade.shippingOptions) {
     try {
-      const { incoterm } = ask;
-      const input = { destination, shipFrom, currency: cart.currency, incoterm, shippingOption: code, lines };
-      const { lines: _, explanation: __, consignee_id: ___, shipping, ...totals } = landedCost(input, trade);
+      const cost = landedCost({ ...sent, shippingOption: code }, trade);
+      const { lines: _, explanation: __, consignee_id: ___, shipping, ...totals } = cost;
       estimates.push({
         shipping_option: code,
         shipping_name: shipping.name,
@@ -36,7 +42,7 @@ export function estimateOptions(
         max_days,
         destination,
         incoterm,
-        currency: cart.currency,
+        currency,
         weight_grams: shipping.weight_grams,
         ...totals,
       });

@@ -39,15 +39,15 @@ export function draftQuote(
   trade: TradeFacts,
 ): QuoteData {
   const destination = destinationOf(cart, ask);
-  refuseCart(now, cart, products);
-  const cost = landedCost({
-    destination,
-    shipFrom,
-    currency: cart.currency,
-    incoterm: ask.incoterm,
-    shippingOption: ask.shipping_option,
-    lines: cart.items.map(({ sku, quantity }) => ({ product: products.get(sku)!, quantity })),
-  }, trade);
+  const cost = priceCart(now, cart, products, (lines) =>
+    landedCost({
+      destination,
+      shipFrom,
+      currency: cart.currency,
+      incoterm: ask.incoterm,
+      shippingOption: ask.shipping_option,
+      lines,
+    }, trade));
   return {
     id: newId(),
     cart_id: cart.id,
@@ -75,40 +75,69 @@ export function destinationOf(cart: QuotedCart, ask: AskEstimate): string {
   }]);
 }
 
-/** @throws cart_closed, quote_refused, insufficient_stock */
-export function refuseCart(
+/** A line of a cart whose product is sold, and where it stands there. */
+interface SoldLine {
+  index: number;
+  product: ProductFacts;
+  quantity: number;
+}
+
+/**
+ * What `price` makes of a cart's lines. Pure, as far as that is.
+ *
+ * @throws cart_closed, quote_refused, insufficient_stock; with all that is in the way: of the goods, of their stock, and
+ *   what `price` refuses those for that are sold
+ */
+export function priceCart<T>(
   now: Date,
   cart: QuotedCart,
   products: ReadonlyMap<string, ProductFacts>,
-): void {
+  price: (lines: SoldLine[]) => T,
+): T {
   if (cart.status !== "open") throw cartClosed(cart);
   if (new Date(cart.expires_at) <= now) throw cartClosed({ ...cart, status: "expired" });
   if (cart.items.length === 0) {
     throw quoteRefused([{ pointer: "/items", code: "empty", message: "The cart is empty." }]);
   }
-  const gone: FieldError[] = [];
-  const short: FieldError[] = [];
-  cart.items.forEach(({ sku, quantity }, index) => {
+  const refusals: FieldError[] = [];
+  const sold = cart.items.flatMap(({ sku, quantity }, index): SoldLine[] => {
     const product = products.get(sku);
-    if (product?.status !== "active") {
-      gone.push({ pointer: `/items/${index}`, code: "gone", message: `${sku} is not sold any more.`, sku });
-      return;
-    }
-    const { available } = product;
-    if (available >= quantity) return;
-    short.push({
-      pointer: `/items/${index}/quantity`,
-      code: "insufficient_stock",
-      message: `${available} of ${sku} are available.`,
-      sku,
-      requested: quantity,
-      available,
-    });
+    if (product?.status === "active") return [{ index, product, quantity }];
+    refusals.push({ pointer: `/items/${index}`, code: "gone", message: `${sku} is not sold any more.`, sku });
+    return [];
   });
-  if (gone.length > 0) throw quoteRefused([...gone, ...short]);
+  let priced: T | undefined;
+  try {
+    if (sold.length > 0) priced = price(sold);
+  } catch (error) {
+    refusals.push(...refusedInCart(error, sold));
+  }
+  const short = sold.flatMap(shortageOf);
+  if (refusals.length > 0) throw quoteRefused([...refusals, ...short]);
   if (short.length > 0) {
     throw new AppError("insufficient_stock", `Not enough in stock: ${short[0]!.message}`, { errors: short });
   }
+  return priced!;
+}
+
+function shortageOf({ index, product: { sku, available }, quantity }: SoldLine): FieldError[] {
+  if (available >= quantity) return [];
+  return [{
+    pointer: `/items/${index}/quantity`,
+    code: "insufficient_stock",
+    message: `${available} of ${sku} are available.`,
+    sku,
+    requested: quantity,
+    available,
+  }];
+}
+
+/** What is refused of a line is said of its place in the cart. @throws what is no refusal */
+function refusedInCart(error: unknown, sold: SoldLine[]): FieldError[] {
+  if (!(error instanceof AppError) || error.code !== "quote_refused") throw error;
+  const inCart = (pointer: string) =>
+    pointer.replace(/^\/items\/(\d+)/, (_, line) => `/items/${sold[Number(line)]!.index}`);
+  return error.errors.map((each) => ({ ...each, pointer: inCart(each.pointer) }));
 }
 
 export function quoteRefused(errors: FieldError[]): AppError {

@@ -2,9 +2,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { exampleRates, exampleSchedule } from "../../tests/support/example_trade.ts";
 import { shippingOption, tradeProduct } from "../../tests/support/trade.ts";
 import { AppError } from "../platform/errors.ts";
-import { landedCost } from "../trade/mod.ts";
+import { landedCost, type ProductFacts } from "../trade/mod.ts";
 import { EXAMPLE_QUOTE } from "./example.ts";
-import { destinationOf, type QuotedCart } from "./quote.ts";
+import { estimateOptions } from "./estimate_options.ts";
+import { destinationOf, draftQuote, type QuotedCart } from "./quote.ts";
 
 const CART: QuotedCart = {
   id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
@@ -33,6 +34,48 @@ Deno.test("A quote is for the destination that it is asked for, else for the car
     code: "required",
     message: "the destination is needed, as the cart has none",
   }]);
+});
+
+Deno.test("A refusal names all that is in the way: goods that are gone, or short, and what trade has against the others", () => {
+  const known = { hs_code: "691200", country_of_origin: "DE", weight_grams: 100, prices: { EUR: 1000 } };
+  const product = (sku: string, available: number, more: Partial<ProductFacts> = {}): ProductFacts => (
+    { ...tradeProduct(sku, known), status: "active", available, ...more }
+  );
+  const products = new Map(
+    [
+      product("GONE", 5, { status: "archived" }),
+      product("SHORT", 1),
+      product("UNKNOWN", 5, { country_of_origin: null }),
+    ].map((each) => [each.sku, each]),
+  );
+  const cart = { ...CART, items: [...products.keys()].map((sku) => ({ sku, quantity: 2 })) };
+  const facts = {
+    schedule: exampleSchedule("CH"),
+    rates: exampleRates(),
+    hsCodes: {},
+    shippingOptions: [shippingOption("parcel-world", { countries: ["CH"] })],
+  };
+  const now = new Date("2026-01-31T12:00:00.000Z");
+  const refusal = (items: string[], refuse: (cart: QuotedCart) => unknown) => {
+    const some = { ...cart, items: cart.items.filter(({ sku }) => items.includes(sku)) };
+    const { code, errors }: AppError = assertThrows(() => refuse(some), AppError);
+    return [code, ...errors.map(({ pointer, code }) => `${pointer} ${code}`)];
+  };
+  for (
+    const refuse of [
+      (cart: QuotedCart) => draftQuote(now, 900_000, "DE", cart, ASK, products, facts),
+      (cart: QuotedCart) => estimateOptions(now, "DE", cart, ASK, products, facts),
+    ]
+  ) {
+    assertEquals(refusal(["GONE", "SHORT", "UNKNOWN"], refuse), [
+      "quote_refused",
+      "/items/0 gone",
+      "/items/2/country_of_origin country_of_origin_missing",
+      "/items/1/quantity insufficient_stock",
+    ]);
+    assertEquals(refusal(["SHORT"], refuse), ["insufficient_stock", "/items/0/quantity insufficient_stock"]);
+    assertEquals(refusal(["GONE"], refuse), ["quote_refused", "/items/0 gone"]);
+  }
 });
 
 Deno.test("The document's example of a quote is what the example schedule makes of its goods", () => {

@@ -27,7 +27,8 @@ quoteRoutes.openapi(
     description:
       "One binding offer: price, exchange rate, shipping, duty, tax and permission, with the stock held until " +
       "`expires_at`, and the working of every amount. A refusal names everything in the way: goods that may not go there, " +
-      "a missing HS code, a destination nobody knows the law of. A newer quote of the cart takes the place of this one.",
+      "a missing HS code, a destination nobody knows the law of, too little stock (which alone is 409). A newer quote of the " +
+      "cart takes the place of this one.",
     request: {
       params: IdParam,
       body: json(QuoteBody, "Where to, and who pays at the border.", {

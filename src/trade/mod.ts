@@ -5,7 +5,7 @@ export {
   shippingOptionUpdated,
   tradeScheduleCreated,
 } from "./events.ts";
-export type { ExplanationEntry, ProductFacts, TradeFacts } from "./facts.ts";
+export type { ExplanationEntry, LandedCostInput, ProductFacts, TradeFacts } from "./facts.ts";
 export { importRates } from "./import_rates.ts";
 export { importSchedule } from "./import_schedule.ts";
 export { landedCost } from "./landed_cost.ts";

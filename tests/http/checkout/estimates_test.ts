@@ -88,6 +88,8 @@ Deno.test("Where nothing delivers, or goods may not go there, the refusal says s
   await app.deps.sql`update products set weight_grams = 30000 where id = ${id}`;
   assertEquals(await codes(), [422, "quote_refused", "shipping_not_available"]);
   await app.deps.sql`update stock_levels set on_hand = 0 where sku = ${sku}`;
+  assertEquals(await codes(), [422, "quote_refused", "shipping_not_available", "insufficient_stock"]);
+  await app.deps.sql`update products set weight_grams = 300 where id = ${id}`;
   assertEquals(await codes(), [409, "insufficient_stock", "insufficient_stock"]);
 });
 
