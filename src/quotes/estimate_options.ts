@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { AppError } from "../platform/errors.ts";
 import { landedCost, type LandedCostInput, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
-import { type AskEstimate, destinationOf, priceCart, type QuotedCart, quoteRefused } from "./quote.ts";
+import { type AskEstimate, destinationOf, priceLines, type QuotedCart, quoteRefused } from "./quote.ts";
 import type { EstimateSchema } from "./schemas.ts";
 
 export type Estimate = z.output<typeof EstimateSchema>;
@@ -20,7 +20,7 @@ export function estimateOptions(
   trade: TradeFacts,
 ): Estimate[] {
   const destination = destinationOf(cart, ask);
-  return priceCart(now, cart, products, (lines) => {
+  return priceLines(now, cart, products, (lines) => {
     const input = { destination, shipFrom, currency: cart.currency, incoterm: ask.incoterm, lines };
     return estimatesOf(input, trade);
   });

@@ -39,7 +39,7 @@ export function draftQuote(
   trade: TradeFacts,
 ): QuoteData {
   const destination = destinationOf(cart, ask);
-  const cost = priceCart(now, cart, products, (lines) =>
+  const cost = priceLines(now, cart, products, (lines) =>
     landedCost({
       destination,
       shipFrom,
@@ -88,7 +88,7 @@ interface SoldLine {
  * @throws cart_closed, quote_refused, insufficient_stock; with all that is in the way: of the goods, of their stock, and
  *   what `price` refuses those for that are sold
  */
-export function priceCart<T>(
+export function priceLines<T>(
   now: Date,
   cart: QuotedCart,
   products: ReadonlyMap<string, ProductFacts>,
