@@ -9,7 +9,8 @@ type Topics = Pick<KafkaConfig, "layout" | "topics">;
 
 const DEFAULTS: Topics = { layout: "aggregate", topics: DEFAULT_TOPICS };
 
-const DESCRIPTION = `Every change in Waybill is an event, published in the transaction's order per aggregate.
+const DESCRIPTION =
+  `Every change of goods, stock, orders, money and accounts is an event, published in the transaction's order per aggregate.
 
 **Delivery** is at least once: tell repeats by \`ce_id\`. Messages of one key (the aggregate's id) stay in order;
 \`ce_sequence\` counts them 1, 2, 3 …

@@ -68,11 +68,11 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
 
 function explain(error: unknown, input: Adjustment): unknown {
   if (violates(error, "stock_levels_available_check") || violates(error, "stock_levels_on_hand_check")) {
-    return new AppError("insufficient_stock", "Fewer units would be left than are reserved for orders.", {
+    return new AppError("insufficient_stock", "Fewer units would be left than are reserved.", {
       errors: [{
         pointer: input.delta === undefined ? "/on_hand" : "/delta",
         code: "insufficient_stock",
-        message: "Cancel orders first, or take away fewer.",
+        message: "Cancel orders first, let quotes expire, or take away fewer.",
       }],
       cause: error,
     });
