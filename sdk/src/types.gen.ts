@@ -8003,7 +8003,7 @@ export type RefreshPaymentErrors = {
      */
     404: Problem;
     /**
-     * Unprocessable Content: `payment_refused`, `invalid_request`
+     * Unprocessable Content: `invalid_request`
      */
     422: Problem;
     /**

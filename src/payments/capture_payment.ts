@@ -6,7 +6,7 @@ import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { askAboutPayment, failedState } from "./charge.ts";
 import { getPayment, refreshPayment } from "./create_payment.ts";
-import { getProvider } from "./get_provider.ts";
+import { providerOf } from "./get_provider.ts";
 import {
   FIRST_CHECK_MS,
   isOver,
@@ -95,9 +95,8 @@ export async function sendCapture(
   payment: StoredPayment,
   capture: { id: string; amount: number },
 ): Promise<StoredPayment> {
-  const provider = getProvider(ctx, payment.provider);
   try {
-    const state = await provider.capture({
+    const state = await providerOf(ctx, payment).capture({
       id: capture.id,
       reference: payment.provider_reference!,
       amount: capture.amount,
@@ -132,7 +131,7 @@ export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> 
     if (isVoided(payment)) return payment;
     refuseVoid(ctx.actor, payment);
     const reference = payment.provider_reference!;
-    const state = await getProvider(ctx, payment.provider).void({ id: payment.id, reference });
+    const state = await providerOf(ctx, payment).void({ id: payment.id, reference });
     return await recordCharge(ctx, payment, state);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;

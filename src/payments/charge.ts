@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { bookForeignRefund } from "./foreign_refund.ts";
-import { getProvider } from "./get_provider.ts";
+import { providerOf } from "./get_provider.ts";
 import type { StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { recordCharge } from "./record_charge.ts";
@@ -11,9 +11,8 @@ import { countFailedRefunds } from "./refund_queries.ts";
  * and in doubt: the sweeper asks what became of it. Repeating it never charges twice.
  */
 export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<StoredPayment> {
-  const provider = getProvider(ctx, payment.provider);
   try {
-    const state = await provider.charge({
+    const state = await providerOf(ctx, payment).charge({
       id: payment.id,
       orderId: payment.order_id,
       amount: payment.amount,
@@ -41,7 +40,7 @@ export async function askAboutPayment(
   payment: StoredPayment,
   signal?: AbortSignal,
 ): Promise<StoredPayment | undefined> {
-  const provider = getProvider(ctx, payment.provider);
+  const provider = providerOf(ctx, payment);
   const { id, provider_reference: reference } = payment;
   // What was not captured yet had nothing to be refunded.
   const failedRefunds = payment.amount_captured > 0 ? await countFailedRefunds(ctx.sql, id) : 0;

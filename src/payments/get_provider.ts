@@ -1,8 +1,9 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
-import type { PaymentProvider } from "./providers/provider.ts";
+import type { StoredPayment } from "./payment.ts";
+import { type PaymentProvider, ProviderError } from "./providers/provider.ts";
 
-/** @throws payment_refused where there is no such provider */
+/** The provider to pay by. @throws payment_refused where there is no such provider */
 export function getProvider({ providers: { byName } }: Ctx, name: string): PaymentProvider {
   const provider = byName.get(name);
   if (provider) return provider;
@@ -15,4 +16,14 @@ export function getProvider({ providers: { byName } }: Ctx, name: string): Payme
       providers: known,
     }],
   });
+}
+
+/** The provider of a payment that there is. @throws ProviderError where it is not set up any more: it does not answer, either */
+export function providerOf(
+  { providers }: Ctx,
+  { provider }: Pick<StoredPayment, "provider">,
+): PaymentProvider {
+  const found = providers.byName.get(provider);
+  if (found) return found;
+  throw new ProviderError("unknown", "not_set_up", `The payment provider ${provider} is not set up here.`);
 }

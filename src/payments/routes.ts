@@ -127,7 +127,7 @@ paymentRoutes.openapi(
 );
 
 paymentRoutes.openapi(
-  endpoint({ policy: "user", errors: ["not_found", "payment_refused"] }, {
+  endpoint({ policy: "user", errors: ["not_found"] }, {
     method: "post",
     path: "/v1/payments/{id}/refresh",
     operationId: "refreshPayment",

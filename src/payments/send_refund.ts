@@ -11,7 +11,7 @@ import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
 import { paymentRefunded, refundFailed, refundSucceeded } from "./events.ts";
-import { getProvider } from "./get_provider.ts";
+import { providerOf } from "./get_provider.ts";
 import { settleOrder } from "./jobs.ts";
 import { noteWebhook } from "./note_webhook.ts";
 import { paymentView, type StoredPayment } from "./payment.ts";
@@ -91,9 +91,8 @@ async function askAgain(tx: Tx, ctx: Ctx, { id, provider }: StoredPayment, refun
 }
 
 async function askProvider(ctx: Ctx, payment: StoredPayment, refund: Refund): Promise<Said> {
-  const provider = getProvider(ctx, payment.provider);
   try {
-    return await provider.refund({
+    return await providerOf(ctx, payment).refund({
       id: refund.id,
       reference: payment.provider_reference!,
       amount: refund.amount,

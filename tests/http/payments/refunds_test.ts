@@ -53,6 +53,33 @@ Deno.test("A refund without an amount gives back all of it, once, and both refun
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("What is asked of a provider that is not set up any more waits, as if it did not answer, until it is again", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, pass, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  const { payment: reserved } = await checkOut("tok_success", { capture_method: "manual" });
+  const { providers } = app.deps;
+  app.deps.providers = { byName: new Map() };
+  const { status, body: refund } = await tryToRefund(app, staff, order.id);
+  assertEquals([status, refund.status, refund.failure_message], [
+    201,
+    "pending",
+    "The payment provider sandbox is not set up here.",
+  ]);
+  assertEquals((await capture(app, staff, reserved.id)).body.code, "provider_unavailable");
+  const refreshed = await app.request("POST", `/v1/payments/${payment.id}/refresh`, { token: user.token });
+  assertEquals([refreshed.status, refreshed.body.amount_refunding], [200, TOTAL]);
+  await pass(MINUTE_MS);
+  await sweep(app);
+  app.deps.providers = providers;
+  await pass(DAY_MS / 4);
+  await sweep(app);
+  const { body: after } = await app.request("GET", `/v1/refunds/${refund.id}`, { token: staff.token });
+  assertEquals([after.status, (await readPayment(app, user, reserved.id)).status], ["succeeded", "captured"]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("An amount is taken off goods, shipping, duty and tax in proportion, and no more can be had than was paid", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
