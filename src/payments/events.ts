@@ -26,11 +26,11 @@ const paymentCaptured = payment(
 );
 const paymentFailed = payment(
   "payment.failed",
-  "The payment was declined, or never reached its provider.",
+  "The payment was declined, never reached its provider, or was let go of before it had.",
 );
 const paymentVoided = payment(
   "payment.voided",
-  "What was reserved was let go: all of it, or what a capture of a part had left.",
+  "The payment was let go of: all of it, or what a capture of a part had left.",
 );
 export const paymentRefunded = payment("payment.refunded", "Money of this payment went back.");
 export const paymentStray = payment(
@@ -40,7 +40,10 @@ export const paymentStray = payment(
 
 export const refundCreated = refund("refund.created", "A refund was begun.");
 export const refundSucceeded = refund("refund.succeeded", "The money went back.");
-export const refundFailed = refund("refund.failed", "The provider refused a refund.");
+export const refundFailed = refund(
+  "refund.failed",
+  "The provider refused a refund, or the one that it follows.",
+);
 
 /** The event that tells what is new of a payment: money that came in, even if only a part of it, or else its new status. */
 export function eventOfChange(before: Payment, after: Payment): EventType<string, typeof PaymentSchema> {
