@@ -8,6 +8,7 @@ import { join } from "@std/path";
 import { loadConfig } from "../src/config.ts";
 import { closeDeps, openDeps, systemCtx } from "../src/deps.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
+import { orExit } from "../src/process.ts";
 import { loadDemoCatalogue } from "./demo_catalogue.ts";
 import { loadExampleTrade } from "./demo_trade.ts";
 import { prepareDatabase } from "./prepare_database.ts";
@@ -23,6 +24,9 @@ const DEMO_SELLER = {
 readEnvFile();
 const dataDir = Deno.env.get("DATA_DIR") || ".data";
 const port = Deno.env.get("PORT") || "8000";
+const settings: Record<string, string> = { ...localSettings(dataDir), ...ownSettings(), PORT: port };
+// Before anything is started; the database may be one that is still to be made.
+await orExit(() => loadConfig({ DATABASE_URL: "postgres://localhost", ...settings }));
 refuseTakenPort(Number(port));
 
 const stopping = new AbortController();
@@ -32,12 +36,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 const services = await startServices({ purpose: "dev", env: Deno.env.toObject() });
 try {
-  const env = {
-    ...localSettings(dataDir),
-    ...ownSettings(),
-    PORT: port,
-    DATABASE_URL: services.databaseUrl,
-  };
+  const env = { ...settings, DATABASE_URL: services.databaseUrl };
   await prepareDatabase(services.databaseUrl);
   const deps = await openDeps(loadConfig({ ...env, LOG_LEVEL: "warn" }));
   const products = await loadDemoCatalogue(systemCtx(deps, "demo"));

@@ -14,6 +14,27 @@ Deno.test("A mistake in the environment ends either process at once with 2, and 
   }
 });
 
+Deno.test("A flag that a worker does not know ends it at once with 2, and in words", async () => {
+  const env = { DATABASE_URL: "postgres://127.0.0.1/waybill", SECRET_KEY: crypto.randomUUID().repeat(2) };
+  for (const flag of ["--lane=orders", "--lanes"]) {
+    const { message } = await assertRejects(() => startProcess("workers/main.ts", env, flag), Error);
+    assertMatch(message, /^the process ended with 2: Cannot start:\n {2}.*'--lane.*\n$/);
+  }
+});
+
+Deno.test("`deno task dev` names what is wrong in its environment before it starts anything", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const { code, stderr, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "tools/dev.ts"],
+    env: { DATA_DIR: dataDir, DATABASE_URL: "", PORT: "80000", RATE_LIMIT_TIMES: "-1" },
+  }).output();
+  const said = new TextDecoder().decode(stderr);
+  const left = Array.from(Deno.readDirSync(dataDir), ({ name }) => name);
+  await Deno.remove(dataDir, { recursive: true });
+  assertMatch(said, /^Cannot start:\n {2}PORT: .*\n {2}RATE_LIMIT_TIMES: .*\n$/);
+  assertEquals([code, stdout.length, left], [2, 0, ["local.json"]]);
+});
+
 Deno.test("A first admin with a weak password ends the API with 2, and in words", async () => {
   await using database = await testDatabase();
   const env = {

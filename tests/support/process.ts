@@ -9,7 +9,11 @@ export interface Ending {
  *
  * @throws Error with its exit code and all that it wrote, if it ends before
  */
-export async function startProcess(script: "src/main.ts" | "workers/main.ts", env: Record<string, string>) {
+export async function startProcess(
+  script: "src/main.ts" | "workers/main.ts",
+  env: Record<string, string>,
+  ...flags: string[]
+) {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -20,6 +24,7 @@ export async function startProcess(script: "src/main.ts" | "workers/main.ts", en
       "--allow-sys",
       "--allow-ffi",
       script,
+      ...flags,
     ],
     clearEnv: true,
     env: {
