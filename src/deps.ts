@@ -39,6 +39,7 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
   const horizon = replace.horizon ?? new LogHorizon(sql);
   const clock = replace.clock ?? systemClock;
   const log = replace.log ?? openLog(config.logLevel, config.logFormat);
+  const providers = replace.providers ?? await openProviders(config, { sql, clock });
   return {
     config,
     sql,
@@ -49,9 +50,9 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
     clock,
     log,
     metrics: replace.metrics ?? new Metrics(cache),
-    vitals: replace.vitals ?? new Vitals(config, sql, cache),
+    vitals: replace.vitals ?? new Vitals(config, sql, cache, providers.breakers),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),
-    providers: replace.providers ?? await openProviders(config, { sql, clock }),
+    providers,
     streams: replace.streams ?? new LiveStreams({
       sql,
       bell,

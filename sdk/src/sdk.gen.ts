@@ -80,7 +80,9 @@ export class Waybill extends HeyApiClient {
      *
      * Status, latency and breaker state of each, and how far each reader of the event log is behind (about as
      * many events; the age of the oldest). Workers are `up` if one was seen in the last 30 seconds. `degraded`: requests are
-     * answered, but without the cache, or what follows from them has to wait.
+     * answered, but without the cache, or what follows from them has to wait. Of each payment provider, how this process'
+     * breakers stand, that of refunds and that of all other calls: one that is open tries again with the first call after half
+     * a minute.
      */
     public getDetailedHealth<ThrowOnError extends boolean = false>(options?: Options<GetDetailedHealthData, ThrowOnError>): RequestResult<GetDetailedHealthResponses, GetDetailedHealthErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<GetDetailedHealthResponses, GetDetailedHealthErrors, ThrowOnError>({ url: '/health/detailed', ...options });

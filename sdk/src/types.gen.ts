@@ -748,7 +748,14 @@ export type DetailedHealth = Health & {
             last_seen_at?: string;
         };
     };
+    payment_providers: Array<ProviderBreakers>;
     event_log: Array<EventLogLag>;
+};
+
+export type ProviderBreakers = {
+    provider: string;
+    breaker: 'closed' | 'open' | 'half_open';
+    refund_breaker: 'closed' | 'open' | 'half_open';
 };
 
 export type EventLogLag = {

@@ -1,10 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { json, router } from "./router.ts";
 
+const Breaker = z.enum(["closed", "open", "half_open"]);
 const Dependency = z.object({
   status: z.enum(["up", "down", "in_process"]),
   latency_ms: z.number().optional(),
-  breaker: z.enum(["closed", "open", "half_open"]).optional(),
+  breaker: Breaker.optional(),
 });
 const Kafka = z.object({
   status: z.enum(["up", "down", "not_used"]),
@@ -14,6 +15,11 @@ const Workers = z.object({
   status: z.enum(["up", "down", "unknown"]),
   last_seen_at: z.iso.datetime().optional(),
 });
+const ProviderBreakers = z.object({
+  provider: z.string(),
+  breaker: Breaker,
+  refund_breaker: Breaker,
+}).openapi("ProviderBreakers");
 const ReaderLag = z.object({
   reader: z.string(),
   lag_events: z.int(),
@@ -22,6 +28,7 @@ const ReaderLag = z.object({
 const Health = z.object({ status: z.enum(["ok", "degraded", "down"]) }).openapi("Health");
 const DetailedHealth = Health.extend({
   dependencies: z.object({ database: Dependency, redis: Dependency, kafka: Kafka, workers: Workers }),
+  payment_providers: z.array(ProviderBreakers),
   event_log: z.array(ReaderLag),
 }).openapi("DetailedHealth");
 
@@ -72,7 +79,9 @@ healthRoutes.openapi(
     description:
       `Status, latency and breaker state of each, and how far each reader of the event log is behind (about as
 many events; the age of the oldest). Workers are \`up\` if one was seen in the last 30 seconds. \`degraded\`: requests are
-answered, but without the cache, or what follows from them has to wait.`,
+answered, but without the cache, or what follows from them has to wait. Of each payment provider, how this process'
+breakers stand, that of refunds and that of all other calls: one that is open tries again with the first call after half
+a minute.`,
     responses: {
       200: json(DetailedHealth, "At least the database is up.", {
         status: "ok",
@@ -82,6 +91,7 @@ answered, but without the cache, or what follows from them has to wait.`,
           kafka: { status: "up", latency_ms: 4.2 },
           workers: { status: "up", last_seen_at: "2026-01-31T12:00:00.000Z" },
         },
+        payment_providers: [{ provider: "stripe", breaker: "closed", refund_breaker: "closed" }],
         event_log: [{ reader: "jobs", lag_events: 2, lag_seconds: 0.01 }],
       }),
       503: json(DetailedHealth, "The database is down.", {
@@ -92,6 +102,7 @@ answered, but without the cache, or what follows from them has to wait.`,
           kafka: { status: "not_used" },
           workers: { status: "unknown" },
         },
+        payment_providers: [{ provider: "stripe", breaker: "closed", refund_breaker: "closed" }],
         event_log: [],
       }),
     },

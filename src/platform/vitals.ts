@@ -1,5 +1,6 @@
 import type { Config } from "../config.ts";
 import { type Backlog, findBacklog, type ReaderLag } from "./backlog.ts";
+import type { BreakerState } from "./breaker.ts";
 import type { Cache, CacheHealth } from "./cache.ts";
 import type { Sql } from "./db.ts";
 import { Recent, within } from "./recent.ts";
@@ -15,6 +16,13 @@ const LAST_MIGRATION = Array.from(
   ({ name }) => name,
 ).filter((name) => name.endsWith(".sql")).sort().at(-1)!.replace(".sql", "");
 
+/** How the breakers before a payment provider stand in this process: that of its refunds, and that of all else. */
+export interface ProviderBreakers {
+  provider: string;
+  breaker: BreakerState;
+  refund_breaker: BreakerState;
+}
+
 /** How a process and what it depends on are doing. */
 export interface Health {
   /** `degraded`: it answers, but without its cache, or what follows has to wait. */
@@ -27,6 +35,8 @@ export interface Health {
     /** Up if any worker process was seen in the last 30 s; the database knows. */
     workers: { status: "up" | "down" | "unknown"; last_seen_at?: string };
   };
+  /** They say nothing of `status`: what is open stays so until somebody pays again. */
+  payment_providers: ProviderBreakers[];
   /** Empty while the database cannot be asked. */
   event_log: ReaderLag[];
 }
@@ -36,13 +46,15 @@ export class Vitals {
   readonly #config: Config;
   readonly #sql: Sql;
   readonly #cache: Cache;
+  readonly #breakers: () => ProviderBreakers[];
   readonly #backlog: Recent<Backlog>;
   readonly #kafka: Recent<Health["dependencies"]["kafka"]>;
 
-  constructor(config: Config, sql: Sql, cache: Cache) {
+  constructor(config: Config, sql: Sql, cache: Cache, breakers: () => ProviderBreakers[]) {
     this.#config = config;
     this.#sql = sql;
     this.#cache = cache;
+    this.#breakers = breakers;
     this.#backlog = new Recent(() => this.#findBacklog(), BACKLOG);
     const { kafka } = config;
     this.#kafka = new Recent(
@@ -91,6 +103,7 @@ export class Vitals {
     return {
       status: database.status === "down" ? "down" : isDegraded ? "degraded" : "ok",
       dependencies,
+      payment_providers: this.#breakers(),
       event_log: backlog?.readers ?? [],
     };
   }

@@ -1,4 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { newId } from "../../src/platform/id.ts";
+import { freePort } from "../../tools/supervise.ts";
 import { redisMissing } from "../support/database.ts";
 import { kafkaMissing, testKafka } from "../support/kafka.ts";
 import { startTestApp } from "../support/app.ts";
@@ -32,6 +34,25 @@ Deno.test("A Kafka that is away degrades health; where there is none, nothing co
   };
   assertEquals(await kafkaWith({}), ["ok", "not_used", false]);
   assertEquals(await kafkaWith({ KAFKA_BOOTSTRAP_SERVERS: "127.0.0.1:1" }), ["degraded", "down", true]);
+});
+
+Deno.test("Health tells how the breakers of each payment provider stand", async () => {
+  await using app = await startTestApp({
+    STRIPE_SECRET_KEY: "sk_test_only",
+    STRIPE_WEBHOOK_SECRET: "whsec_test_only",
+    STRIPE_API_BASE: `http://127.0.0.1:${freePort()}`,
+  });
+  const closed = { breaker: "closed", refund_breaker: "closed" };
+  const providers = async () => (await app.request("GET", "/health/detailed")).body.payment_providers;
+  assertEquals(await providers(), [{ provider: "sandbox", ...closed }, { provider: "stripe", ...closed }]);
+  const stripe = app.deps.providers.byName.get("stripe")!;
+  for (let call = 0; call < 5; call++) {
+    await assertRejects(() => stripe.find({ id: newId(), reference: "pi_1" }));
+  }
+  assertEquals(await providers(), [
+    { provider: "sandbox", ...closed },
+    { provider: "stripe", ...closed, breaker: "open" },
+  ]);
 });
 
 Deno.test("A Kafka that answers is up", { ignore: Boolean(kafkaMissing) }, async () => {

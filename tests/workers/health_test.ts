@@ -78,7 +78,7 @@ Deno.test("With PostgreSQL gone a worker's /health and /metrics answer with what
   const { config, cache, metrics } = app.deps;
   const sql = openDatabase({ ...config, databaseUrl: "postgres://waybill@127.0.0.1:1/waybill" });
   metrics.jobsEnded("orders.process", "done", 7, 0.1);
-  const server = serveHealth({ ...app.deps, vitals: new Vitals(config, sql, cache) }, NO_KAFKA);
+  const server = serveHealth({ ...app.deps, vitals: new Vitals(config, sql, cache, () => []) }, NO_KAFKA);
   try {
     const { port } = server.addr;
     assertEquals((await get(port, "/health")).status, 200);

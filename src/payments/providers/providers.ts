@@ -3,6 +3,7 @@ import type { Config } from "../../config.ts";
 import { Breaker, type BreakerOptions, DEFAULT_BREAKER } from "../../platform/breaker.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Sql } from "../../platform/db.ts";
+import type { ProviderBreakers } from "../../platform/vitals.ts";
 import { type PaymentProvider, ProviderError } from "./provider.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { sandboxSecret } from "./sandbox_webhook.ts";
@@ -23,6 +24,12 @@ export interface Providers {
   byName: ReadonlyMap<string, PaymentProvider>;
   /** Unguarded, for its bank's own verbs; undefined where there is no sandbox. */
   sandbox?: Sandbox;
+  /** How the breakers of each stand. */
+  breakers(): ProviderBreakers[];
+}
+
+interface GuardedProvider extends PaymentProvider {
+  breakers(): ProviderBreakers;
 }
 
 /** Opens the providers that are configured. Stripe's library costs nothing where it is not. */
@@ -34,8 +41,12 @@ export async function openProviders(
   const sandbox = sandboxConfig &&
     createSandbox(sql, sandboxConfig.webhookSecret ?? sandboxSecret(config.signingKeys[0]!));
   const stripe = stripeConfig && (await import("./stripe.ts")).createStripe(stripeConfig, clock);
-  const all = [sandbox, stripe].filter((provider) => provider !== undefined);
-  return { byName: new Map(all.map((provider) => [provider.name, guarded(provider)])), sandbox };
+  const all = [sandbox, stripe].filter((provider) => provider !== undefined).map((each) => guarded(each));
+  return {
+    byName: new Map(all.map((provider) => [provider.name, provider])),
+    sandbox,
+    breakers: () => all.map((provider) => provider.breakers()),
+  };
 }
 
 /** Limits for `guarded`, which only tests set otherwise. */
@@ -55,7 +66,9 @@ export interface GuardOptions {
 export function guarded(
   provider: PaymentProvider,
   { callLimitMs = CALL_LIMIT_MS, breaker: options = DEFAULT_BREAKER }: GuardOptions = {},
-): PaymentProvider {
+): GuardedProvider {
+  const breaker = new Breaker(options);
+  const refundBreaker = new Breaker(options);
   const guardBy =
     (breaker: Breaker) =>
     <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) =>
@@ -64,8 +77,8 @@ export function guarded(
         breaker,
         () => withinLimit((both) => call.call(provider, input, both), signal, callLimitMs),
       );
-  const guard = guardBy(new Breaker(options));
-  const guardRefund = guardBy(new Breaker(options));
+  const guard = guardBy(breaker);
+  const guardRefund = guardBy(refundBreaker);
   return {
     name: provider.name,
     charge: guard(provider.charge),
@@ -74,6 +87,11 @@ export function guarded(
     void: guard(provider.void),
     refund: guardRefund(provider.refund),
     verifyWebhook: provider.verifyWebhook,
+    breakers: () => ({
+      provider: provider.name,
+      breaker: breaker.state,
+      refund_breaker: refundBreaker.state,
+    }),
   };
 }
 
