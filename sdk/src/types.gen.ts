@@ -8942,6 +8942,10 @@ export type ReceiveReturnData = {
          * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
     };
     path: {
         /**
@@ -8974,6 +8978,10 @@ export type ReceiveReturnErrors = {
      * Conflict: `invalid_transition`, `idempotency_in_progress`
      */
     409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */
@@ -9021,6 +9029,10 @@ export type RefundReturnData = {
          * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key': string;
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
     };
     path: {
         /**
@@ -9053,6 +9065,10 @@ export type RefundReturnErrors = {
      * Conflict: `invalid_transition`, `idempotency_in_progress`
      */
     409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */
@@ -9622,6 +9638,12 @@ export type CreateWebhookEndpointResponse = CreateWebhookEndpointResponses[keyof
 
 export type DeleteWebhookEndpointData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -9645,6 +9667,10 @@ export type DeleteWebhookEndpointErrors = {
      * Not Found: `not_found`
      */
     404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Unprocessable Content: `invalid_request`
      */
@@ -9818,6 +9844,12 @@ export type RotateWebhookSecretData = {
      * How long both sign.
      */
     body?: WebhookSecretRotation;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -9845,6 +9877,10 @@ export type RotateWebhookSecretErrors = {
      * Not Found: `not_found`
      */
     404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */

@@ -85,6 +85,7 @@ function headersOf(options: EndpointOptions, route: Route, status: number): Name
  * no id is no resource, though it may answer with one: an adjustment of stock, say.
  */
 function isTagged({ conditional }: EndpointOptions, { method, responses }: Route, status: number): boolean {
+  if (conditional === "ends") return false;
   if (conditional || isRevalidated({ responses })) return true;
   const schema = (responses[status] as Json).content?.["application/json"]?.schema;
   if (!(schema instanceof z.ZodObject) || !("version" in schema.shape)) return false;

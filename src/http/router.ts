@@ -40,8 +40,8 @@ export interface EndpointOptions {
   errors?: ErrorCode[];
   /** Takes `Idempotency-Key`: for calls that create something; `required` where doing it twice would cost money. */
   idempotent?: boolean | "required";
-  /** Honours `If-Match`: for changes to one resource. */
-  conditional?: boolean;
+  /** Honours `If-Match`: for changes to one resource; `ends` where nothing is left of it then to have an `ETag`. */
+  conditional?: boolean | "ends";
   /** Counts on the tighter limit of logins, registrations and new passwords. */
   rateLimit?: "login";
   /**

@@ -2,6 +2,7 @@ import { lockLevels, moveStock } from "../inventory/mod.ts";
 import { booked, changingOrder, type Order, writeOrders } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
+import { requireVersion } from "../platform/errors.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { updateReceived } from "./queries.ts";
 import { sendReturnRefund } from "./refund_return.ts";
@@ -20,17 +21,19 @@ import { beginReturnRefund, lockReturnAndOrder, writeReturn } from "./steps.ts";
  * where that is asked for their refund begins. All of it or nothing; the order's row is locked first, then the return,
  * then stock in the order of SKUs.
  *
- * @throws not_found, invalid_transition, return_refused, refund_refused, idempotency_key_reused, idempotency_in_progress
+ * @throws not_found, version_mismatch, invalid_transition, return_refused, refund_refused, idempotency_key_reused,
+ *   idempotency_in_progress
  */
 export async function receiveReturn(
   ctx: Ctx,
-  input: { id: string; receipt: Receipt },
+  input: { id: string; receipt: Receipt; expectedVersion?: number },
   idempotency: Idempotency | undefined,
 ): Promise<Outcome<Return>> {
   const { refund } = input.receipt;
   const { value, replayed } = await changingOrder(ctx, (tx, written) =>
     once(tx, idempotency, async () => {
       const { order: before, before: asked } = await lockReturnAndOrder(tx, ctx, input.id);
+      requireVersion("return", asked.version, input.expectedVersion);
       const { order, received } = await receive(tx, ctx, before, asked, input.receipt);
       written(order);
       return refund

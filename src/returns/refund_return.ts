@@ -1,6 +1,7 @@
 import { changingOrder } from "../orders/mod.ts";
 import { findRefund, sendRefund } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
+import { requireVersion } from "../platform/errors.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import type { LineUnits, Return } from "./return.ts";
 import { findReturn } from "./queries.ts";
@@ -10,17 +11,25 @@ import { beginReturnRefund, lockReturnAndOrder } from "./steps.ts";
  * Refunds the units that came back, with their goods, duty and tax, as far as they were not refunded before. Once, however
  * many ask at once; again only where the provider refused the refund before.
  *
- * @throws not_found, invalid_transition, refund_refused, idempotency_key_reused, idempotency_in_progress
+ * @throws not_found, version_mismatch, invalid_transition, refund_refused, idempotency_key_reused,
+ *   idempotency_in_progress
  */
 export async function refundReturn(
   ctx: Ctx,
-  input: { id: string; items?: LineUnits[]; include_shipping?: boolean; reason?: string },
+  input: {
+    id: string;
+    items?: LineUnits[];
+    include_shipping?: boolean;
+    reason?: string;
+    expectedVersion?: number;
+  },
   idempotency: Idempotency,
 ): Promise<Outcome<Return>> {
-  const { id, ...ask } = input;
+  const { id, expectedVersion, ...ask } = input;
   const { value, replayed } = await changingOrder(ctx, (tx, written) =>
     once(tx, idempotency, async () => {
       const { order, before } = await lockReturnAndOrder(tx, ctx, id);
+      requireVersion("return", before.version, expectedVersion);
       return await beginReturnRefund(tx, ctx, { ...ask, order, before, pointer: "", written });
     }));
   return { value: await sendReturnRefund(ctx, value), replayed };

@@ -168,6 +168,7 @@ returnRoutes.openapi(
   endpoint({
     policy: "staff",
     idempotent: true,
+    conditional: true,
     errors: ["not_found", "invalid_transition", "return_refused", "refund_refused"],
   }, {
     method: "post",
@@ -189,7 +190,11 @@ returnRoutes.openapi(
     responses: { 201: json(ReturnSchema, "The return as it is then.", RECEIVED) },
   }),
   async (c) => {
-    const input = { id: c.req.valid("param").id, receipt: c.req.valid("json") };
+    const input = {
+      id: c.req.valid("param").id,
+      receipt: c.req.valid("json"),
+      expectedVersion: expectedVersion(c),
+    };
     const ret = markReplay(c, await receiveReturn(c.get("ctx"), input, c.get("idempotency")));
     setEtag(c, ret.version);
     return c.json(ret, 201);
@@ -200,6 +205,7 @@ returnRoutes.openapi(
   endpoint({
     policy: "staff",
     idempotent: "required",
+    conditional: true,
     errors: ["not_found", "invalid_transition", "refund_refused"],
   }, {
     method: "post",
@@ -220,7 +226,11 @@ returnRoutes.openapi(
     responses: { 201: json(ReturnSchema, "The return as it is then.", REFUNDED) },
   }),
   async (c) => {
-    const input = { id: c.req.valid("param").id, ...c.req.valid("json") };
+    const input = {
+      ...c.req.valid("json"),
+      id: c.req.valid("param").id,
+      expectedVersion: expectedVersion(c),
+    };
     const ret = markReplay(c, await refundReturn(c.get("ctx"), input, c.get("idempotency")!));
     setEtag(c, ret.version);
     return c.json(ret, 201);

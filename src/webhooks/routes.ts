@@ -170,7 +170,7 @@ webhookRoutes.openapi(
 );
 
 webhookRoutes.openapi(
-  endpoint({ policy: "staff", errors: ["not_found"] }, {
+  endpoint({ policy: "staff", conditional: "ends", errors: ["not_found"] }, {
     method: "delete",
     path: "/v1/webhook-endpoints/{id}",
     operationId: "deleteWebhookEndpoint",
@@ -181,13 +181,16 @@ webhookRoutes.openapi(
     responses: { 204: { description: "Removed." } },
   }),
   async (c) => {
-    await deleteEndpoint(c.get("ctx"), c.req.valid("param").id);
+    await deleteEndpoint(c.get("ctx"), {
+      id: c.req.valid("param").id,
+      expectedVersion: expectedVersion(c),
+    });
     return c.body(null, 204);
   },
 );
 
 webhookRoutes.openapi(
-  endpoint({ policy: "staff", errors: ["not_found"] }, {
+  endpoint({ policy: "staff", conditional: true, errors: ["not_found"] }, {
     method: "post",
     path: "/v1/webhook-endpoints/{id}/secret-rotation",
     operationId: "rotateWebhookSecret",
@@ -211,7 +214,11 @@ webhookRoutes.openapi(
   async (c) => {
     // A body that was left out is not parsed, and so has no defaults.
     const { overlap_hours } = RotationBody.parse(c.req.valid("json"));
-    const rotated = await rotateSecret(c.get("ctx"), c.req.valid("param").id, overlap_hours);
+    const rotated = await rotateSecret(c.get("ctx"), {
+      id: c.req.valid("param").id,
+      overlapHours: overlap_hours,
+      expectedVersion: expectedVersion(c),
+    });
     setEtag(c, rotated.version);
     return c.json(rotated, 200);
   },

@@ -67,7 +67,7 @@ Deno.test("Whoever lost a SECRET_KEY gives an endpoint a new secret, and its web
   const staff = await app.user("staff");
   const { id } = await createEndpoint(app, staff, receiver.url);
   const afterLoss = await open(NEW_SECRET);
-  const { secret } = await rotateSecret(systemCtx(afterLoss, "test"), id, 24);
+  const { secret } = await rotateSecret(systemCtx(afterLoss, "test"), { id, overlapHours: 24 });
   await assertPinged(afterLoss);
   const rotated = await open(NEXT_SECRET, NEW_SECRET);
   await HANDLERS["platform.sweep"].alone(systemCtx(rotated, "test"), {}, new AbortController().signal);

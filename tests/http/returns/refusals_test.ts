@@ -157,6 +157,30 @@ Deno.test("A return changes at the version that was meant, and what it says of s
   assertEquals([renoted.status, renoted.body.code], [409, "invalid_transition"], "it was told of already");
 });
 
+Deno.test("What came back is recorded and refunded at the version that was meant, and a repeat is answered whatever came since", async () => {
+  const shop = await startShop();
+  const { app, staff } = shop;
+  await using _ = app;
+  const { id, version } = await approved(shop, 1);
+  assertEquals(version, 2);
+  const send = (what: string, body: unknown, key: string, etag: string) =>
+    app.request("POST", `/v1/returns/${id}/${what}`, {
+      token: staff.token,
+      body,
+      headers: { "Idempotency-Key": key, "If-Match": etag },
+    });
+  const units = { items: [{ line: 1, restocked: 1 }] };
+  const late = await send("receipt", units, "late", '"1"');
+  assertEquals([late.status, late.body.code], [412, "version_mismatch"]);
+  const back = await send("receipt", units, "back", '"2"');
+  assertEquals([back.status, back.headers.get("ETag")], [201, '"3"']);
+  assertEquals((await send("receipt", units, "back", '"2"')).headers.get("Idempotency-Replayed"), "true");
+  const stale = await send("refund", {}, "stale", '"2"');
+  assertEquals([stale.status, stale.body.code], [412, "version_mismatch"]);
+  const repaid = await send("refund", {}, "repaid", '"3"');
+  assertEquals([repaid.status, repaid.body.status], [201, "refunded"]);
+});
+
 Deno.test("Owners see their returns; of another's nobody learns that there are any, and staff's work is staff's", async () => {
   const shop = await startShop();
   const { app, owner, staff, order } = shop;

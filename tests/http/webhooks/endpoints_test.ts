@@ -91,6 +91,21 @@ Deno.test("A change counts a version, one that changes nothing does not, and an 
   assertEquals([got.body, got.headers.get("ETag")], [changed.body, '"2"']);
 });
 
+Deno.test("An endpoint that somebody changed since is neither removed nor given a new secret by who knows its old version", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, URL);
+  const send = (method: string, path: string, version: string) =>
+    app.request(method, `${PATH}/${id}${path}`, { token: staff.token, headers: { "If-Match": version } });
+  const rotated = await send("POST", "/secret-rotation", '"1"');
+  assertEquals([rotated.status, rotated.headers.get("ETag")], [200, '"2"']);
+  for (const [method, path] of [["POST", "/secret-rotation"], ["DELETE", ""]] as const) {
+    const late = await send(method, path, '"1"');
+    assertEquals([late.status, late.body.code], [412, "version_mismatch"], method);
+  }
+  assertEquals((await send("DELETE", "", '"2"')).status, 204);
+});
+
 Deno.test("A deleted endpoint is gone with its deliveries", async () => {
   await using app = await startTestApp(LOCAL);
   const staff = await app.user("staff");
