@@ -11196,6 +11196,10 @@ export type CartUpdatedWebhookPayload = {
                     to?: unknown;
                 };
             };
+            /**
+             * SKUs of the new lines in their order, where several came at once, by a merge; left out else
+             */
+            added?: Array<string>;
         };
     };
 };

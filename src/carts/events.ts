@@ -1,3 +1,4 @@
+import { z } from "@hono/zod-openapi";
 import { ChangesSchema } from "../platform/changes.ts";
 import { defineEvent } from "../platform/events.ts";
 import { CartSchema } from "./schemas.ts";
@@ -7,7 +8,8 @@ export const cartCreated = defineEvent("cart.created", 1, "cart", "A cart was cr
 
 /**
  * The cart without its lines, and what changed; a line as `items/SKU`, null where it was not there or is not any
- * more. New lines stand at the end. Replaying these over the first gives the row.
+ * more. New lines stand at the end, several that came at once in the order of `added`: the keys of what changed have none
+ * in the log. Replaying these over the first gives the row.
  */
 export const cartUpdated = defineEvent(
   "cart.updated",
@@ -19,6 +21,10 @@ export const cartUpdated = defineEvent(
       description:
         "What changed, field by field; a line as `items/<sku>`, null where it was not there or is not any more. New lines " +
         "stand at the end",
+    }),
+    added: z.array(z.string()).optional().openapi({
+      description:
+        "SKUs of the new lines in their order, where several came at once, by a merge; left out else",
     }),
   }),
 );

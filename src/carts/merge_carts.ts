@@ -40,12 +40,20 @@ async function mergedCartId(tx: Tx, ctx: Ctx, { id, token, expectedVersion }: Ta
     ? nextVersion(now, lifetimeMs, before, merged(before, guest))
     : nextVersion(now, lifetimeMs, guest, { ...guest, user_id: userId });
   const { items: _, ...header } = cart;
+  const added = addedSkus(before ?? guest, cart);
   const end = before && closeCart(now, guest, { status: "merged", merged_into: before.id });
   await writeCarts(tx, ctx, [
     ...end ? [{ cart: end.cart, event: cartMerged, data: { ...end.cart, changes: end.changes } }] : [],
-    ...cart === before ? [] : [{ cart, event: cartUpdated, data: { ...header, changes } }],
+    ...cart === before ? [] : [{ cart, event: cartUpdated, data: { ...header, changes, ...added } }],
   ]);
   return cart.id;
+}
+
+/** The new lines in their order, for the event; nothing where there is no order to tell. */
+function addedSkus(before: Cart, after: Cart): { added?: string[] } {
+  const known = new Set(before.items.map(({ sku }) => sku));
+  const added = after.items.map(({ sku }) => sku).filter((sku) => !known.has(sku));
+  return added.length > 1 ? { added } : {};
 }
 
 /** It was merged before: into a cart of this user, or else it is closed to them. @throws cart_closed */

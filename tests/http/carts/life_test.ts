@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { startTestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { addProduct, eventsOf } from "../../support/orders.ts";
-import { Shopper, unitsOf } from "./shopper.ts";
+import { replayed, Shopper, unitsOf } from "./shopper.ts";
 
 Deno.test("A guest's cart is created, changed and given up with its token, and every change is in the log", async () => {
   await using app = await startTestApp();
@@ -82,22 +82,6 @@ Deno.test("A guest's cart is created, changed and given up with its token, and e
   assertEquals(replayed(log.map(({ data }) => data)), row);
   await assertEventsValid(app.deps.sql);
 });
-
-/** The cart that its events tell of: the first, with the changes of the others made to it. */
-// deno-lint-ignore no-explicit-any
-function replayed([first, ...others]: any[]): any {
-  const lines = new Map<string, object>(first.items.map(({ sku, ...line }: { sku: string }) => [sku, line]));
-  let header = first;
-  for (const { changes, items: _, ...next } of others) {
-    header = { ...header, ...next };
-    for (const [field, { to }] of Object.entries<{ to: object | null }>(changes)) {
-      const sku = /^items\/(.+)$/.exec(field)?.[1];
-      if (sku !== undefined && to === null) lines.delete(sku);
-      if (sku !== undefined && to !== null) lines.set(sku, to);
-    }
-  }
-  return { ...header, items: [...lines].map(([sku, line]) => ({ sku, ...line })) };
-}
 
 Deno.test("A user's cart is theirs without a token, and their list has it", async () => {
   await using app = await startTestApp();

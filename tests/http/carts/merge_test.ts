@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { addProduct, eventsOf } from "../../support/orders.ts";
-import { Shopper, unitsOf } from "./shopper.ts";
+import { replayed, Shopper, unitsOf } from "./shopper.ts";
 
 /** A guest with a cart of their own, and what they are once they have logged in. */
 async function guestOf(app: TestApp, user: { token: string }, quantities = {}, more = {}) {
@@ -78,6 +78,23 @@ Deno.test("The user's cart takes over the guest's lines: the larger quantity cou
     "cart.updated",
     ["coupon_code", "destination", `items/${b}`, `items/${d}`, "metadata"].sort(),
   ]);
+  await assertEventsValid(app.deps.sql);
+});
+
+Deno.test("The events of a cart that took over many lines at once tell the order in which they stand", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  // As keys of an object in the log they would be sorted by their length, and then by their letters.
+  const [longest, z, a, mine] = ["LONGEST-SKU", "SKU-Z", "SKU-A", "MINE"] as const;
+  for (const sku of [longest, z, a, mine]) await addProduct(app, { sku });
+  const own = await new Shopper(app, user).create({ [mine]: 1, [a]: 1 });
+  const { cart, known } = await guestOf(app, user, { [longest]: 1, [a]: 2, [z]: 3 });
+  const merged = await known.merge(cart.id);
+  assertEquals(unitsOf(merged.body), [[mine, 1], [a, 2], [longest, 1], [z, 3]]);
+  const log = await eventsOf(app, "cart", own.id);
+  const [stored] = await app.deps.sql`select * from carts where id = ${own.id}`;
+  const { token_hash: _, ...row } = stored!;
+  assertEquals(replayed(log.map(({ data }) => data)), row);
   await assertEventsValid(app.deps.sql);
 });
 

@@ -49,3 +49,20 @@ export class Shopper {
 export function unitsOf(cart: any): [string, number][] {
   return cart.items.map(({ sku, quantity }: { sku: string; quantity: number }) => [sku, quantity]);
 }
+
+/** The cart that its events tell of: the first, with the changes of the others made to it. */
+// deno-lint-ignore no-explicit-any
+export function replayed([first, ...others]: any[]): any {
+  const lines = new Map<string, object>(first.items.map(({ sku, ...line }: { sku: string }) => [sku, line]));
+  let header = first;
+  for (const { changes, added = [], items: _, ...next } of others) {
+    header = { ...header, ...next };
+    for (const sku of added) lines.set(sku, {});
+    for (const [field, { to }] of Object.entries<{ to: object | null }>(changes)) {
+      const sku = /^items\/(.+)$/.exec(field)?.[1];
+      if (sku !== undefined && to === null) lines.delete(sku);
+      if (sku !== undefined && to !== null) lines.set(sku, to);
+    }
+  }
+  return { ...header, items: [...lines].map(([sku, line]) => ({ sku, ...line })) };
+}
