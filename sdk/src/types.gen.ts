@@ -4002,7 +4002,7 @@ export type ListProductsData = {
          */
         hs_code?: string;
         /**
-         * Changed at this time or later
+         * Changed at this time or later. A change may be seen seconds after its time: to miss none, follow `product.*` in `GET /v1/events`
          */
         updated_since?: string;
         /**

@@ -191,7 +191,11 @@ export const ListQuery = z.strictObject({
       description: "The first digits of the HS code: chapter, heading …",
       example: "6912",
     }),
-  updated_since: Timestamp.optional().openapi({ description: "Changed at this time or later" }),
+  updated_since: Timestamp.optional().openapi({
+    description:
+      "Changed at this time or later. A change may be seen seconds after its time: to miss none, follow " +
+      "`product.*` in `GET /v1/events`",
+  }),
   sort: z.enum(PRODUCT_SORTS).default("-created_at")
     .openapi({ description: "A leading `-` means descending. `price` needs `currency`." }),
   limit: Limit,
