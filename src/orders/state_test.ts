@@ -91,6 +91,16 @@ const TABLE: [what: string, of: Partial<Order>, expected: string][] = [
     { ...refunded(100), status: "CANCELLED" },
     "CANCELLED REFUNDED UNFULFILLED",
   ],
+  [
+    "a part of what was paid in part went back, and the rest is due",
+    { amount_paid: 60, amount_refunded: 20, amount_due: 40 },
+    "PENDING PARTIALLY_PAID UNFULFILLED",
+  ],
+  [
+    "it was refunded and money comes all the same",
+    { status: "REFUNDED", amount_paid: 130, amount_refunded: 100, amount_due: -30 },
+    "REFUNDED PARTIALLY_REFUNDED UNFULFILLED",
+  ],
   ["it expired", { status: "EXPIRED", amount_due: 0 }, "EXPIRED UNPAID UNFULFILLED"],
   ["it was paid too late", { ...paid, status: "EXPIRED", amount_due: -100 }, "EXPIRED PAID UNFULFILLED"],
 ];

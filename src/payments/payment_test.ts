@@ -142,11 +142,13 @@ Deno.test("What became of a payment is told once, whatever else is learnt of it 
   );
 });
 
-Deno.test("What was given up as lost and was charged all the same is captured, and waits for nothing", () => {
+Deno.test("What was given up as lost and was charged all the same is captured or reserved, and waits for nothing", () => {
   const lost = afterState(NOW, begun(), state("failed", 0, { reference: "" }));
   assertEquals([lost.status, lost.failure_code, lost.check_at], ["failed", "card_declined", null]);
   const found = afterState(NOW, lost, state("captured", AMOUNT));
   assertEquals([found.status, found.failure_code, found.amount_captured], ["captured", null, AMOUNT]);
+  const reserved = afterState(NOW, lost, state("authorised"));
+  assertEquals([reserved.status, openAmount(reserved), reserved.check_at], ["authorised", AMOUNT, null]);
 });
 
 Deno.test("A payment in doubt is asked about; one that a capture is under way of stays so until that is answered", () => {
@@ -155,6 +157,8 @@ Deno.test("A payment in doubt is asked about; one that a capture is under way of
   const action = afterState(NOW, payment, state("requires_action"));
   assertEquals(action.check_at, later(15 * 60).toISOString());
   assertEquals(afterState(NOW, action, state("processing")).check_at, later(60).toISOString());
+  const elsewhere = state("requires_action", 0, { redirectUrl: "https://bank.example/again" });
+  assertEquals(afterState(NOW, action, elsewhere).redirect_url, "https://bank.example/again");
   const authorised = afterState(NOW, payment, state("authorised"));
   assertEquals(authorised.check_at, null);
   const capturing = nextCheck(NOW, authorised);
@@ -171,6 +175,7 @@ Deno.test("A payment is asked about less and less often, and at least every six 
     waits.push((new Date(payment.check_at!).getTime() - NOW.getTime()) / 60_000);
   }
   assertEquals(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]);
+  assertEquals(afterState(NOW, payment, state("processing")).checks, 0, "once more is known it begins anew");
 });
 
 Deno.test("What is let go after a part was captured is a payment of that part, and nothing of it is open", () => {

@@ -84,10 +84,10 @@ export function splitRefund(
     }]);
   }
   if (ask.items) return ofItems(facts, ask.items, ask.include_shipping ?? false);
-  const owed = Math.min(Math.max(0, -order.amount_due), money);
-  const sold = Math.min(PARTS.reduce((sum, part) => sum + left[part], 0), money - owed);
-  const amount = ask.amount ?? owed + sold;
-  if (amount > owed + sold) throw moreThan("/amount", owed + sold);
+  const amount = ask.amount ?? money;
+  if (amount > money) throw moreThan("/amount", money);
+  // The books balance: beyond what is owed no money was paid that is not for what is left of the sale.
+  const owed = Math.max(0, -order.amount_due);
   const taken = Math.max(0, amount - owed);
   const shares = taken === 0 ? [] : allocate(BigInt(taken), PARTS.map((part) => BigInt(left[part])));
   return { amount, parts: partsOf((part) => Number(shares[PARTS.indexOf(part)] ?? 0)), items: [] };

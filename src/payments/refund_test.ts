@@ -32,8 +32,8 @@ const lines = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-/** An order of these lines that was paid in full, and perhaps too much. */
-function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, overpaid = 0): Order {
+/** An order of these lines that was paid in full, or so much more or less. */
+function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, more = 0): Order {
   const items = of.map(({ quantity, price, shipping, duty, tax, shippingTax }, i): OrderItem => ({
     ...exampleOrder().items[0]!,
     line: i + 1,
@@ -53,13 +53,14 @@ function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, o
     tax_total: total((item) => item.tax_amount),
   };
   const total_price = parts.subtotal + parts.shipping_total + parts.duty_total + parts.tax_total;
+  const amount_paid = Math.max(0, total_price + more);
   return exampleOrder({
     ...parts,
     items,
     total_price,
-    amount_paid: total_price + overpaid,
-    amount_due: -overpaid,
-    status: "PAID",
+    amount_paid,
+    amount_due: total_price - amount_paid,
+    status: more < 0 ? "PENDING" : "PAID",
   });
 }
 
@@ -108,40 +109,55 @@ const asks: fc.Arbitrary<Ask> = fc.oneof(
 const refusalOf = (facts: RefundFacts, ask: Ask) =>
   assertThrows(() => splitRefund(facts, ask), AppError).errors[0]!;
 
+/** Units that are worth nothing are not refunded, and no others are refused. */
+function assertWorthless(error: unknown): void {
+  assert(error instanceof AppError, String(error));
+  assertEquals(error.errors.map(({ code, refundable }) => [code, refundable]), [["more_than_refundable", 0]]);
+}
+
 Deno.test("For all orders and refunds of them: a refund is the sum of its parts, and never more than is left", () => {
   let refunds = 0;
   fc.assert(
-    fc.property(lines, fc.nat(500), fc.array(asks, { maxLength: 8 }), (of, overpaid, wanted) => {
-      let facts = factsOf(paidOrder(of, overpaid));
-      for (const ask of wanted) {
-        let split: RefundSplit;
-        try {
-          split = splitRefund(facts, ask);
-        } catch (error) {
-          assert(error instanceof AppError && error.code === "refund_refused", String(error));
-          const { pointer, refundable } = (error as AppError).errors[0]!;
-          // What a refusal says is possible is possible.
-          if (pointer === "/amount") {
-            assertEquals(splitRefund(facts, { amount: Number(refundable) }).amount, refundable);
+    fc.property(
+      lines,
+      fc.integer({ min: -20_000, max: 500 }),
+      fc.array(asks, { maxLength: 8 }),
+      (of, more, wanted) => {
+        let facts = factsOf(paidOrder(of, more));
+        const unpaid = Math.max(0, facts.order.amount_due);
+        for (const ask of wanted) {
+          let split: RefundSplit;
+          try {
+            split = splitRefund(facts, ask);
+          } catch (error) {
+            assert(error instanceof AppError && error.code === "refund_refused", String(error));
+            const { pointer, refundable } = (error as AppError).errors[0]!;
+            // What a refusal says is possible is possible.
+            if (pointer === "/amount") {
+              assertEquals(splitRefund(facts, { amount: Number(refundable) }).amount, refundable);
+            }
+            continue;
           }
-          continue;
+          refunds++;
+          if (ask.amount !== undefined) assertEquals(split.amount, ask.amount);
+          for (const part of PARTS) {
+            assert(split.parts[part] >= 0 && split.parts[part] <= facts.left[part], part);
+          }
+          const owed = split.amount - sumOf(split.parts);
+          assert(
+            owed >= 0 && owed <= Math.max(0, -facts.order.amount_due),
+            "only what is owed is on no part",
+          );
+          assert(split.amount > 0 && split.amount <= facts.money);
+          facts = after(facts, split);
         }
-        refunds++;
-        if (ask.amount !== undefined) assertEquals(split.amount, ask.amount);
-        for (const part of PARTS) {
-          assert(split.parts[part] >= 0 && split.parts[part] <= facts.left[part], part);
-        }
-        const owed = split.amount - sumOf(split.parts);
-        assert(owed >= 0 && owed <= Math.max(0, -facts.order.amount_due), "only what is owed is on no part");
-        assert(split.amount > 0 && split.amount <= facts.money);
-        facts = after(facts, split);
-      }
-      if (facts.money === 0) return void refusalOf(facts, {});
-      const rest = splitRefund(facts, {});
-      facts = after(facts, rest);
-      assertEquals([facts.money, facts.order.amount_due + 0], [0, 0]);
-      assertEquals(facts.left, { goods: 0, shipping: 0, duty: 0, tax: 0 }, "no minor unit is lost");
-    }),
+        if (facts.money === 0) return void refusalOf(facts, {});
+        const rest = splitRefund(facts, {});
+        facts = after(facts, rest);
+        assertEquals([facts.money, facts.order.amount_due + 0], [0, unpaid]);
+        assertEquals(sumOf(facts.left), unpaid, "no minor unit is lost");
+      },
+    ),
     { numRuns: 4000 },
   );
   assert(refunds > 4000);
@@ -162,8 +178,9 @@ Deno.test("For all lines: the units of a line, refunded in whatever parts, give 
           let split: RefundSplit;
           try {
             split = splitRefund(facts, ask);
-          } catch {
-            // Units that are worth nothing are not refunded, but they were asked for.
+          } catch (error) {
+            assertWorthless(error);
+            // They were asked for all the same.
             split = { amount: 0, parts: { goods: 0, shipping: 0, duty: 0, tax: 0 }, items: ask.items };
           }
           for (const part of PARTS) sum[part] += split.parts[part];
@@ -204,8 +221,8 @@ Deno.test("For all lines: its units give back exactly the line, whichever refund
           try {
             const { parts, items } = splitRefund({ ...facts, refunds }, ask);
             refunds = [...refunds, { status: "pending", items, parts, began: ++position, ended: null }];
-          } catch {
-            // Units that are worth nothing are not refunded.
+          } catch (error) {
+            assertWorthless(error);
           }
         };
         for (const step of taken) {
@@ -251,6 +268,12 @@ Deno.test("Units go back with their share of duty and tax, and of shipping where
     include_shipping: true,
   });
   assertEquals([all.amount, all.items], [facts.money, [{ line: 1, quantity: 3 }]]);
+  // A law that does not tax shipping: none of the tax stays behind with it.
+  const untaxed = factsOf(paidOrder([{ ...LINE, shippingTax: 0 }]));
+  assertEquals(splitRefund(untaxed, { items: [{ line: 1, quantity: 3 }] }).parts.tax, 1099);
+  const gift = { quantity: 1, price: 0, shipping: 0, duty: 0, tax: 0, shippingTax: null };
+  const withGift = factsOf(paidOrder([LINE, gift]));
+  assertEquals(refusalOf(withGift, { items: [{ line: 2, quantity: 1 }] }).refundable, 0);
 });
 
 Deno.test("A refusal names each line that is at fault, and how much of it is left", () => {
