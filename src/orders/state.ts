@@ -38,7 +38,7 @@ function paymentStatusOf(order: Order): Order["payment_status"] {
   if (amount_refunded > 0 && amount_paid - amount_refunded < total_price && amount_due <= 0) {
     return "PARTIALLY_REFUNDED";
   }
-  return amount_due > 0 || amount_paid < total_price ? "PARTIALLY_PAID" : "PAID";
+  return amount_paid < total_price ? "PARTIALLY_PAID" : "PAID";
 }
 
 function fulfilmentStatusOf(order: Order): Order["fulfilment_status"] {

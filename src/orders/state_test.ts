@@ -101,6 +101,11 @@ const TABLE: [what: string, of: Partial<Order>, expected: string][] = [
     { status: "REFUNDED", amount_paid: 130, amount_refunded: 100, amount_due: -30 },
     "REFUNDED PARTIALLY_REFUNDED UNFULFILLED",
   ],
+  [
+    "it was cancelled after a part was paid",
+    { amount_paid: 60, status: "CANCELLED", amount_due: -60 },
+    "CANCELLED PARTIALLY_PAID UNFULFILLED",
+  ],
   ["it expired", { status: "EXPIRED", amount_due: 0 }, "EXPIRED UNPAID UNFULFILLED"],
   ["it was paid too late", { ...paid, status: "EXPIRED", amount_due: -100 }, "EXPIRED PAID UNFULFILLED"],
 ];

@@ -141,6 +141,20 @@ holds(
   },
 );
 
+holds(
+  "What of a collected tax is on the shipping is the share that shipping has in what is taxed",
+  (cost) => {
+    const taxes = cost.explanation.filter(({ kind }) => kind === "tax");
+    cost.lines.forEach(({ tax_amount, shipping_amount, shipping_tax_amount }, index) => {
+      const { basis, rate, rule, collected } = taxes[index]!;
+      const isShippingTaxed = rate !== null && rule.split(";")[0]!.includes("shipping");
+      const exact = { n: BigInt(tax_amount) * BigInt(shipping_amount), d: BigInt(basis ?? 1) };
+      if (collected && isShippingTaxed && basis) assertRounded(shipping_tax_amount, exact, rule);
+      else assertEquals(shipping_tax_amount, 0, rule);
+    });
+  },
+);
+
 holds("DAP and DDP cost the same together; DDP leaves nothing for the door", (cost, input, facts) => {
   const [ddp, dap] = (["DDP", "DAP"] as const).map((incoterm) => landedCost({ ...input, incoterm }, facts));
   assertEquals(chargesOf(ddp!), chargesOf(dap!));

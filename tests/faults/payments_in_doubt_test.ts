@@ -1,6 +1,17 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
+import { systemCtx } from "../../src/deps.ts";
 import { checkPayments } from "../../src/payments/jobs.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import {
+  beginCheck,
+  endCapture,
+  endCheck,
+  findPayment,
+  lockPayments,
+  postponeCheck,
+  updatePayments,
+} from "../../src/payments/queries.ts";
 import { transaction } from "../../src/platform/db.ts";
 import { serveLanes } from "../../workers/lanes.ts";
 import { guarded } from "../../src/payments/providers/providers.ts";
@@ -92,6 +103,45 @@ Deno.test("A capture whose answer was lost, asked for again under its key, is no
   payThrough(app, sandboxOf(app));
   const again = await ask();
   assertEquals([again.status, again.body.amount_captured], [201, TOTAL]);
+  // Another one that sent it, as the sweeper may, heard of no answer but that there is nothing left to capture.
+  const [{ id }] = await app.deps.sql<[{ id: string }]>`select id from captures`;
+  await endCapture(app.deps.sql, systemCtx(app.deps, "test"), id, "failed", "late");
+  assertEquals((await ask()).status, 201);
+});
+
+Deno.test("What began to be in doubt about a payment stays so, whatever was asked before or is recorded at that moment", async () => {
+  await using shop = await startPaidShop();
+  const { app: { deps: { sql } }, checkOut, clock } = shop;
+  const { payment: { id } } = await checkOut("tok_success", MANUAL);
+  const stored = async () => (await findPayment(sql, id))!;
+  const inMinutes = (minutes: number) => new Date(clock.at.getTime() + minutes * MINUTE_MS).toISOString();
+  const begin = async (minutes: number) =>
+    await beginCheck(sql, { ...await stored(), check_at: inMinutes(minutes) });
+  await begin(1);
+  const asked = await stored();
+  await begin(5);
+  await endCheck(sql, asked);
+  assertEquals((await stored()).check_at, inMinutes(1), "it is asked about as early as it was to be");
+
+  await endCheck(sql, await stored());
+  await postponeCheck(sql, { ...asked, check_at: inMinutes(3) });
+  assertEquals((await stored()).check_at, null);
+  await begin(9);
+  await endCheck(sql, asked);
+  assertEquals((await stored()).check_at, inMinutes(9));
+  await postponeCheck(sql, { ...asked, version: asked.version - 1, check_at: inMinutes(30) });
+  assertEquals((await stored()).check_at, inMinutes(9), "something else was learnt of it meanwhile");
+
+  await endCheck(sql, await stored());
+  let beginning: Promise<void> | undefined;
+  await transaction(sql, async (tx) => {
+    const locked = await lockPayments(tx, [id]);
+    beginning = begin(2);
+    await delay(200);
+    await updatePayments(tx, locked);
+  });
+  await beginning;
+  assertEquals((await stored()).check_at, inMinutes(2));
 });
 
 Deno.test("A capture that the bank refused is refused again under its key", async () => {
@@ -163,8 +213,12 @@ Deno.test("A cent that is reserved does not hold the stock of a whole order for 
   const order =
     await place(app, user, { [sku]: 1000 }, { shipping_option: "standard" }).catch(() => undefined) ??
       await place(app, user, { [sku]: 50 }, { shipping_option: "standard" });
+  // Nor does a check at the customer's bank that nobody may come back from.
+  const rest = { amount: order.total_price - 1 };
+  assertEquals((await tryToPay(app, user, order.id, "tok_3ds", rest)).body.status, "requires_action");
   assertEquals((await tryToPay(app, user, order.id, "tok_success", { ...MANUAL, amount: 1 })).status, 201);
   await shop.pass(31 * MINUTE_MS);
+  await sweep(app);
   await expire(app);
   assertEquals((await read(app, user, order.id)).body.status, "EXPIRED");
 });

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+
+import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
 import { newId } from "../../src/platform/id.ts";
 import { assertBooksBalance, deliver, levelOf, patch, read } from "../support/orders.ts";
 import {
@@ -85,6 +87,35 @@ Deno.test("A refund by two payments is given back once and all, and its units ar
   assertEquals((await tryToRefund(app, staff, order.id)).status, 201);
   await letItEnd(shop);
   assertEquals(await refundedOf(shop, order.id), TOTAL);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A share that follows a refund is given after that and never before, also where a process is killed between them", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, pass } = shop;
+  const { order, a, b } = await paidByTwo(shop, "tok_success", "tok_success");
+  const sandbox = sandboxOf(app);
+  const failFor = (reference: string, error: Error) => {
+    const refund: PaymentProvider["refund"] = (request, signal) =>
+      request.reference === reference ? Promise.reject(error) : sandbox.refund(request, signal);
+    payThrough(app, { ...sandbox, refund });
+  };
+  failFor(b.provider_reference, new ProviderError("unknown", "timeout", "late"));
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: TOTAL / 2 + 100 })).status, 201);
+  await pass(5 * MINUTE_MS);
+  await sweep(app);
+  assertEquals(await refundedOf(shop, order.id), 0);
+  // What is reserved of one payment is no longer its to give.
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 100 })).body.status, "succeeded");
+  failFor(a.provider_reference, new Error("The process is killed."));
+  await pass(5 * MINUTE_MS);
+  await sweep(app);
+  assertEquals(await refundedOf(shop, order.id), TOTAL / 2 + 100);
+  payThrough(app, sandbox);
+  await pass(5 * MINUTE_MS);
+  await sweep(app);
+  assertEquals(await refundedOf(shop, order.id), TOTAL / 2 + 200);
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });
