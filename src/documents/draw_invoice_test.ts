@@ -275,6 +275,9 @@ Deno.test("goods that cross a border are refused with everything that is missing
     "/items/2/country_of_origin",
     "/items/2/weight_grams",
   ]);
+  const intoTheUnion = orderOf({ items: order.items, ship_to: { ...order.ship_to, country: "DE" } });
+  const fromElsewhere = refusalOf(() => draftInvoice({ ...CONFIG, shipFromCountry: "CH" }, intoTheUnion));
+  assertEquals(fromElsewhere.errors.length, 4);
 });
 
 Deno.test("goods that stay in the country need none of that", async () => {

@@ -110,6 +110,13 @@ Deno.test("At home tax is on goods and shipping and is collected at once, whatev
   assertEquals([cost.tax_total, cost.tax_on_delivery, cost.total_price], [300, 0, 1800]);
 });
 
+Deno.test("What a law names twice among what it taxes is taxed once", () => {
+  const taxOn = (base: ("goods" | "shipping" | "duty")[]) =>
+    landedCost(askFor([tradeProduct("A")]), tradeFacts({ schedule: tradeSchedule({ tax: { base } }) }))
+      .tax_total;
+  assertEquals(taxOn(["goods", "duty", "goods"]), taxOn(["goods", "duty"]));
+});
+
 Deno.test("A threshold of goods and shipping counts both, and what it is compared with is not rounded", () => {
   const rates = [rate("JPY", "100")];
   const dutyAt = (amount: number, basis: "goods" | "goods_and_shipping") => {

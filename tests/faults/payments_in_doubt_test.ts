@@ -153,11 +153,13 @@ Deno.test("A capture that the bank refused is refused again under its key", asyn
       token: staff.token,
       headers: { "Idempotency-Key": "capture-1" },
     });
-  await sandboxOf(app).void(
-    { id: payment.id, reference: payment.provider_reference },
-    new AbortController().signal,
-  );
+  const sandbox = sandboxOf(app);
+  payThrough(app, {
+    ...sandbox,
+    capture: () => Promise.reject(new ProviderError("refused", "not_now", "Not now.")),
+  } as PaymentProvider);
   assertEquals((await ask()).status, 422);
+  payThrough(app, sandbox);
   assertEquals((await ask()).status, 422);
 });
 
@@ -228,6 +230,11 @@ Deno.test("A bank debit that is under way keeps its order's stock for a week, an
   const { app, user, clock, checkOut, pass } = shop;
   const expiryOf = async (id: string) => Date.parse((await read(app, user, id)).body.expires_at);
   const [waiting, failing] = [await checkOut("tok_late"), await checkOut("tok_late")];
+  const { order: shared } = await checkOut();
+  for (const amount of [2000, shared.amount_due - 2000]) {
+    assertEquals((await tryToPay(app, user, shared.id, "tok_late", { amount })).body.status, "processing");
+  }
+  assert(await expiryOf(shared.id) > clock.at.getTime() + 6 * DAY_MS, "two together pay for all of it");
   await pass(HOUR_MS);
   assertEquals(await expire(app), 0);
   await app.deps.sql`
@@ -240,7 +247,7 @@ Deno.test("A bank debit that is under way keeps its order's stock for a week, an
   assertEquals(await expire(app), 1);
   await pass(7 * DAY_MS);
   await sweep(app);
-  assertEquals(await expire(app), 1);
+  assertEquals(await expire(app), 2);
   await sandboxOf(app).settle(waiting.payment.provider_reference);
   await letHoursGoBy(shop);
   assertEquals((await read(app, user, waiting.order.id)).body.payment_status, "REFUNDED");

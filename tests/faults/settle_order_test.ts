@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { systemCtx } from "../../src/deps.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import { settleMoney } from "../../src/payments/settle_order.ts";
 import { assertBooksBalance, patch, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
@@ -149,6 +151,47 @@ Deno.test("What was paid beyond what was due goes back through another payment w
     TOTAL - 2000,
     2 * TOTAL - 2000,
   ]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Settling an order that still wants money lets go of nothing", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  await settleMoney(systemCtx(app.deps, "test"), order.id);
+  assertEquals((await readPayment(app, user, payment.id)).status, "authorised");
+});
+
+Deno.test("What is owed and on its way back is not given back again, by whoever settles the order again or refunds it meanwhile", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: late } = await tryToPay(app, user, order.id, "tok_late", { amount: 2000 });
+  assertEquals((await tryToPay(app, user, order.id)).body.amount_captured, TOTAL - 2000);
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  const sandbox = sandboxOf(app);
+  payThrough(app, {
+    ...sandbox,
+    refund: () => Promise.reject(new ProviderError("unknown", "timeout", "late")),
+  } as PaymentProvider);
+  await sandbox.settle(late.provider_reference);
+  await postWebhook(app, bankMessage(app, late.provider_reference));
+  await letWorkerCatchUp(app);
+  await settleMoney(systemCtx(app.deps, "test"), order.id);
+  const { body: { data } } = await app.request("GET", `/v1/orders/${order.id}/refunds`, {
+    token: user.token,
+  });
+  assertEquals(data.map(({ amount, goods_amount }: Record<string, number>) => [amount, goods_amount]), [[
+    2000,
+    0,
+  ]]);
+  const { body: more } = await tryToRefund(app, staff, order.id, { amount: 1000 });
+  assertEquals(more.goods_amount + more.shipping_amount + more.duty_amount + more.tax_amount, 1000);
+  payThrough(app, sandbox);
+  await letItEnd(shop);
+  const { body } = await read(app, user, order.id);
+  assertEquals([body.amount_due, body.amount_refunded, body.status], [0, 3000, "PAID"]);
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });

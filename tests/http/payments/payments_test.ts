@@ -4,6 +4,7 @@ import { quoted, tryCheckOut } from "../../support/checkout.ts";
 import { assertBooksBalance, levelOf, patch, place, read, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
+  capture,
   DAY_MS,
   expire,
   letWorkerCatchUp,
@@ -187,11 +188,17 @@ Deno.test("Stock that no money is reserved for any more is held no longer than f
   await using shop = await startPaidShop();
   const { app, clock, user, staff, checkOut, pass } = shop;
   const { order, payment } = await checkOut("tok_success", { capture_method: "manual" });
+  const { order: begun, payment: rest } = await checkOut("tok_success", { capture_method: "manual" });
   await pass(DAY_MS);
   await app.request("POST", `/v1/payments/${payment.id}/void`, { token: staff.token });
   const { body } = await read(app, user, order.id);
   assertEquals([body.status, body.payment_status], ["PENDING", "UNPAID"]);
   assertEquals(body.expires_at, new Date(clock.at.getTime() + 30 * MINUTE_MS).toISOString());
+  // Of one that a part was paid of the rest may be paid as late as it might have been captured.
+  const { expires_at } = (await read(app, user, begun.id)).body;
+  assertEquals((await capture(app, staff, rest.id, 2000)).status, 201);
+  await app.request("POST", `/v1/payments/${rest.id}/void`, { token: staff.token });
+  assertEquals((await read(app, user, begun.id)).body.expires_at, expires_at);
   await pass(31 * MINUTE_MS);
   assertEquals(await expire(app), 1);
 });

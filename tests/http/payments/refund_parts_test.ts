@@ -66,6 +66,8 @@ Deno.test("A provider that says it took more than it was asked for answers no 50
       };
     },
   } as PaymentProvider);
-  const { status } = await tryToPay(app, user, order.id);
+  const { status } = await tryToPay(app, user, order.id, "tok_success", { amount: 2000 });
   assertEquals(status, 201);
+  const reserved = await tryToPay(app, user, order.id, "tok_success", { capture_method: "manual" });
+  assertEquals([reserved.status, reserved.body.status], [201, "created"]);
 });
