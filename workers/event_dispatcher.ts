@@ -240,7 +240,8 @@ class Dispatcher implements EventDispatcher {
       await movePositions(tx, shards, to);
       return shards;
     });
-    for (const shard of owned) lease.positions?.set(shard, to);
+    // One that was ahead when they were taken stays there: it has been sent all of that.
+    for (const shard of owned) lease.positions!.set(shard, Math.max(to, lease.positions!.get(shard)!));
     if (owned.length < lease.shards.length) this.#lostSome(lease);
   }
 
