@@ -75,6 +75,22 @@ async function hold(
   };
 }
 
+/** A transaction that has an id, draws no position, and ends when it is told to. */
+async function begin(writers: postgres.Sql): Promise<() => Promise<void>> {
+  const hasId = Promise.withResolvers<void>();
+  const ending = Promise.withResolvers<void>();
+  const running = writers.begin(async (tx) => {
+    await tx`select pg_current_xact_id()`;
+    hasId.resolve();
+    await ending.promise;
+  });
+  await hasId.promise;
+  return async () => {
+    ending.resolve();
+    await running;
+  };
+}
+
 async function commitOne(writers: postgres.Sql, aggregate: string): Promise<number> {
   return await writers.begin((tx) => append(tx, aggregate)) as number;
 }
@@ -214,20 +230,12 @@ Deno.test("A transaction that holds no gap is not waited for, however long it ru
   await withLog(async ({ sql, writers }) => {
     const horizon = new LogHorizon(sql);
     await horizon.settled();
-    const end = Promise.withResolvers<void>();
-    const hasId = Promise.withResolvers<void>();
-    const running = writers.begin(async (tx) => {
-      await tx`select pg_current_xact_id()`;
-      hasId.resolve();
-      await end.promise;
-    });
-    await hasId.promise;
+    const end = await begin(writers);
     for (let n = 0; n < 5; n++) {
       const position = await commitOne(writers, "a");
       assertEquals(await horizon.settled(), position);
     }
-    end.resolve();
-    await running;
+    await end();
   });
 });
 
@@ -237,21 +245,23 @@ Deno.test("A gap that a rollback left is passed, even though new transactions ne
     const first = await commitOne(writers, "a");
     await settlesAt(horizon, first);
     let busy = true;
-    const load = Array.from({ length: 4 }, async (_, n) => {
-      // Always some transaction with an id is under way; none of them draws a position.
+    const load = (async () => {
+      // Always some transaction with an id is under way: one begins before the one before it ends.
+      let end = await begin(writers);
       while (busy) {
-        await writers.begin(async (tx) => {
-          await tx`select pg_current_xact_id(), pg_sleep(${0.01 + n * 0.003})`;
-        });
+        const next = await begin(writers);
+        await end();
+        end = next;
       }
-    });
+      await end();
+    })();
     const undone = await hold(writers, "b");
     const behind = await commitOne(writers, "c");
     await staysAt(horizon, first);
     await undone.end("rollback");
     await settlesAt(horizon, behind);
     busy = false;
-    await Promise.all(load);
+    await load;
   });
 });
 
@@ -293,7 +303,9 @@ Deno.test("A process that starts before any reader takes a long log in one call,
     await writers`
       insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
       select 'test.happened', 1, 'test', 'many', n, 'system:test', '{}', now() from generate_series(1, 25000) as n`;
+    const end = await begin(writers); // or what is seen would be settled without being counted
     assertEquals(await new LogHorizon(sql).settled(), 25_000);
+    await end();
     await rewriteLog(sql, (tx) => tx`delete from events where position in (5, 9999, 10001, 20000)`);
     await settlesAt(new LogHorizon(sql), 25_000);
   });
@@ -302,10 +314,13 @@ Deno.test("A process that starts before any reader takes a long log in one call,
 Deno.test("Calls at the same time share looks, and each sees what its caller committed before", async () => {
   await withLog(async ({ sql, writers }) => {
     let looks = 0;
+    let answer = Promise.resolve();
     const counting = new Proxy(sql, {
       apply(target, self, args) {
-        if (String(args[0]).includes("pg_current_snapshot")) looks++;
-        return Reflect.apply(target as never, self, args);
+        const query = Reflect.apply(target as never, self, args) as Promise<unknown>;
+        if (!String(args[0]).includes("pg_current_snapshot")) return query;
+        looks++;
+        return Promise.all([query, answer]).then(([rows]) => rows);
       },
     });
     const horizon = new LogHorizon(counting);
@@ -313,6 +328,14 @@ Deno.test("Calls at the same time share looks, and each sees what its caller com
     looks = 0;
     await Promise.all(Array.from({ length: 100 }, () => horizon.settled()));
     assert(looks <= 2, `${looks} looks for 100 calls`);
+    const held = Promise.withResolvers<void>();
+    answer = held.promise;
+    const early = horizon.settled();
+    await delay(0); // the look has begun
+    const committed = await commitOne(writers, "a");
+    const later = horizon.settled();
+    held.resolve();
+    assertEquals([await early < committed, await later], [true, committed]);
     for (let round = 0; round < 20; round++) {
       const settled: number[] = [];
       await Promise.all(Array.from({ length: 10 }, async (_, n) => {
