@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { expireDueCarts } from "../../../src/quotes/mod.ts";
 import { startTestApp } from "../../support/app.ts";
-import { addExport, askQuote, fillCart, openBorders, tryCheckOut } from "../../support/checkout.ts";
+import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("A quote binds until it expires, which is no later than its cart does, and an old cart gets none", async () => {
   const clock = { at: new Date(), now: () => clock.at };
@@ -22,4 +23,26 @@ Deno.test("A quote binds until it expires, which is no later than its cart does,
   clock.at = new Date(late.expires_at);
   const refused = await askQuote(app, shopper, late.id);
   assertEquals([refused.status, refused.body.code], [409, "cart_closed"]);
+});
+
+Deno.test("A checkout under which its quote expires is refused, and leaves the cart open", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app);
+  const { cart, quote } = await quoted(app, user, { [sku]: 1 });
+  const { checkout } = await app.deps.sql.begin(async (tx) => {
+    await tx`update quotes set status = 'expired' where id = ${quote.id}`;
+    const checkout = tryCheckOut(app, user, quote);
+    await until(async () => {
+      const waiting = await app.deps.sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      return waiting.length === 1;
+    }, "the checkout waits for its quote");
+    return { checkout };
+  });
+  const { status, body } = await checkout;
+  assertEquals([status, body.code, body.errors?.[0].code], [409, "quote_not_open", "expired"]);
+  const { body: left } = await app.request("GET", `/v1/carts/${cart.id}`, { token: user.token });
+  assertEquals([left.status, left.order_id, left.version], ["open", null, cart.version]);
 });
