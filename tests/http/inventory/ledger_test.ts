@@ -1,7 +1,18 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
+import { systemCtx } from "../../../src/deps.ts";
+import { moveStock } from "../../../src/inventory/mod.ts";
+import { transaction } from "../../../src/platform/db.ts";
 import { startTestApp } from "../../support/app.ts";
-import { addProduct, assertBooksBalance, levelOf, patch, place, tryToPlace } from "../../support/orders.ts";
+import {
+  addProduct,
+  assertBooksBalance,
+  eventsOf,
+  levelOf,
+  patch,
+  place,
+  tryToPlace,
+} from "../../support/orders.ts";
 
 const sku = fc.integer({ min: 0, max: 3 });
 const operation = fc.oneof(
@@ -73,6 +84,55 @@ Deno.test("After any operations, several at a time, levels are the sums of their
       },
     ),
     { numRuns: 25 },
+  );
+});
+
+Deno.test("Orders whose stock moves in one statement take their turns: each has a movement, a version and an event", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app, { stock: 9 });
+  const orders = [await place(app, user, { [sku]: 1 }), await place(app, user, { [sku]: 3 })];
+  const before = await levelOf(app, sku);
+  await transaction(app.deps.sql, (tx) =>
+    moveStock(
+      tx,
+      systemCtx(app.deps, "test"),
+      "shipment",
+      orders.map(({ id, items: [{ quantity }] }) => ({
+        order_id: id,
+        user_id: user.id,
+        items: [{ sku, quantity }],
+      })),
+    ));
+  const expected = [
+    { order_id: orders[0].id, version: 4, on_hand_delta: -1, on_hand: 8, reserved: 3 },
+    { order_id: orders[1].id, version: 5, on_hand_delta: -3, on_hand: 5, reserved: 0 },
+  ];
+  assertEquals(
+    [before, await levelOf(app, sku)],
+    [
+      { on_hand: 9, reserved: 4, available: 5, version: 3 },
+      { on_hand: 5, reserved: 0, available: 5, version: 5 },
+    ],
+  );
+  const told = (await eventsOf(app, "inventory", `${sku}@default`)).slice(-2);
+  assertEquals(
+    told.map(({ sequence: version, data: { order_id, on_hand_delta, on_hand, reserved } }) => ({
+      order_id,
+      version,
+      on_hand_delta,
+      on_hand,
+      reserved,
+    })),
+    expected,
+  );
+  const movements = await app.deps.sql`
+    select order_id, m.version, on_hand_delta, created_at = updated_at as now
+    from stock_movements m join stock_levels using (sku, location) where sku = ${sku} and kind = 'shipment'
+    order by m.version`;
+  assertEquals(
+    [...movements],
+    expected.map(({ order_id, version, on_hand_delta }) => ({ order_id, version, on_hand_delta, now: true })),
   );
 });
 

@@ -127,6 +127,15 @@ Deno.test("Another user's same key is another key", async () => {
   const ofB = await tryToPlace(app, b, { [sku]: 1 }, { key: "k" });
   assertEquals([ofB.status, ofB.headers.get("Idempotency-Replayed"), ofB.body.user_id], [201, null, b.id]);
   assert(ofA.body.id !== ofB.body.id);
+  // However many come at once, and are looked up together: each gets the answer to their own, or an order of their own.
+  const c = await app.user();
+  const together = [a, b, c, a, b, a];
+  const answers = await Promise.all(
+    together.map((user) => tryToPlace(app, user, { [sku]: 1 }, { key: "k" })),
+  );
+  assertEquals(answers.map(({ body }) => body.user_id), together.map(({ id }) => id));
+  const idOf = new Map([[a, ofA.body.id], [b, ofB.body.id], [c, answers[2]!.body.id]]);
+  assertEquals(answers.map(({ body }) => body.id), together.map((user) => idOf.get(user)));
 });
 
 Deno.test("A key is kept for 24 hours and can be used anew after that", async () => {
