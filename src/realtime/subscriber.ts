@@ -1,4 +1,6 @@
 import { eventView, mayReadEvent } from "../events/mod.ts";
+import { userUpdated } from "../identity/mod.ts";
+import type { Changes } from "../platform/changes.ts";
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import type { Follower } from "./log_tail.ts";
@@ -61,6 +63,13 @@ function show(actor: Actor, event: LoggedEvent): ShownEvent {
     event,
     JSON.stringify(eventView(actor, event)),
   );
+}
+
+/** Was their account disabled with this, or are they no staff any more? */
+function takesRights({ userId, role }: Subscription["actor"], event: LoggedEvent): boolean {
+  if (event.type !== userUpdated.type || event.aggregate_id !== userId) return false;
+  const changes = event.data.changes as Changes;
+  return changes.disabled?.to === true || (role !== "customer" && changes.role?.to === "customer");
 }
 
 /**
@@ -127,6 +136,8 @@ export abstract class Subscriber implements Follower {
       for (const event of events) {
         if (this.#ended) return;
         if (event.position <= this.#position) continue;
+        // What follows in the log they may not see. (What lies in the past may have been given back since.)
+        if (!isPast && takesRights(this.actor, event)) return this.end("unauthenticated");
         const isWanted = this.#types?.has(event.type) ?? true;
         if (isWanted && mayReadEvent(this.actor, event)) {
           if (isFull) return this.end("slow_consumer");

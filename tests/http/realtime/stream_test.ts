@@ -214,6 +214,36 @@ Deno.test("streams of who was disabled or demoted end by themselves; all others 
   assertEquals([promoted.isEnded, admin.isEnded], [false, false]);
 });
 
+Deno.test("a stream shows nothing that follows its user's demotion or end in the log", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const [clerk, customer, admin] = [await app.user("staff"), await app.user(), await app.user("admin")];
+  await using demoted = await SseClient.open(url, { token: clerk.token });
+  await using disabled = await SseClient.open(url, { token: customer.token });
+  await using staying = await SseClient.open(url, { token: admin.token });
+  const { sku } = await addProduct(app);
+  await place(app, customer, { [sku]: 1 });
+  const change = (id: string, body: object) =>
+    app.request("PATCH", `/v1/users/${id}`, { token: admin.token, body });
+  await change(clerk.id, { name: "Still here" });
+  // Both have caught up with the log.
+  await disabled.receive(1);
+  await until(() => demoted.events.some(({ type }) => type === "user.updated"), "the new name is told");
+  await change(clerk.id, { role: "customer" });
+  await change(customer.id, { disabled: true });
+  const last = await place(app, admin, { [sku]: 1 });
+  await until(() => staying.events.some(({ data }) => data.aggregate.id === last.id), "the admin is told");
+  for (const stream of [demoted, disabled]) {
+    await stream.end();
+    assertEquals(stream.comments.at(-1), "unauthenticated");
+    const changed = staying.events.find(({ type, data }) =>
+      type === "user.updated" && data.data.changes.role
+    );
+    assert(stream.ids.every((id) => id < changed!.id), JSON.stringify([stream.ids, changed]));
+  }
+  assertEquals(demoted.events.at(-1)!.data.data.name, "Still here");
+});
+
 Deno.test("a stream that is opened while others' rights are looked up goes on", async () => {
   await using server = await startLive({ heartbeatMs: 100 });
   const { app, url } = server;
