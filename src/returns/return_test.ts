@@ -1,8 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import type { PastRefund } from "../payments/mod.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import {
+  amountFailed,
   itemsToReturn,
   receivedItems,
   refuseTransition,
@@ -111,4 +113,56 @@ Deno.test("Fewer units than were asked for may come back, split as staff found t
     const error: AppError = assertThrows(() => receivedItems(RETURN.items, [receipt]), AppError);
     assertEquals([error.code, error.errors[0]!.code], ["return_refused", code]);
   }
+});
+
+/** A refund of 150 that succeeded after those of the return failed, all of it for what was sold; or as it is said. */
+const refund = ({ amount = 150, taken = amount, ...known }: Partial<PastRefund> & { taken?: number }) =>
+  ({
+    id: "other",
+    return_id: null,
+    follows: null,
+    amount,
+    goods_amount: taken,
+    shipping_amount: 0,
+    duty_amount: 0,
+    tax_amount: 0,
+    items: [],
+    status: "succeeded",
+    began: 7,
+    ended: 8,
+    ...known,
+  }) as unknown as PastRefund;
+
+Deno.test("What failed of a return's refund is asked for again, less the amounts that were given back otherwise since", () => {
+  const items = [{ line: 1, quantity: 2 }];
+  const ofReturn = { return_id: RETURN.id, status: "failed" as const };
+  const first = refund({ ...ofReturn, id: "first", amount: 600, items, began: 1, ended: 5 });
+  const share = refund({ ...ofReturn, id: "share", follows: "first", amount: 200, began: 2, ended: 6 });
+  const again = (...refunds: PastRefund[]) =>
+    amountFailed(
+      { status: "PAID" },
+      { refund: { id: "first", currency: "EUR", amount: 800, status: "failed" } },
+      refunds,
+    );
+  assertEquals(again(refund({})), undefined);
+  assertEquals(again(first, share), undefined, "the units themselves");
+  assertEquals(again({ ...first, status: "succeeded" }, share), 200);
+
+  const TABLE: [what: string, others: PastRefund[], amount: number | undefined][] = [
+    ["an amount", [refund({})], 650],
+    ["two of them", [refund({}), refund({ id: "another" })], 500],
+    ["more than had failed", [refund({ amount: 900 })], 0],
+    ["what began when the first had failed already", [refund({ began: 5.5 })], 650],
+    ["what began before", [refund({ began: 4 })], undefined],
+    ["what failed as well", [refund({ status: "failed" })], undefined],
+    ["what was owed anyway, in part", [refund({ taken: 100 })], 700],
+    ["what was owed anyway and is under way", [refund({ taken: 0, status: "pending" })], undefined],
+    ["another return's", [refund({ return_id: "another" })], undefined],
+    ["units", [refund({ items })], undefined],
+    ["a share of units", [refund({ items }), refund({ id: "its share", follows: "other" })], undefined],
+  ];
+  for (const [what, others, amount] of TABLE) assertEquals(again(first, share, ...others), amount, what);
+
+  const error = assertThrows(() => again(first, share, refund({ status: "pending" })), AppError);
+  assertEquals(error.errors[0]!.code, "refund_under_way");
 });

@@ -108,7 +108,11 @@ Deno.test("All units of a line give back all of it, also where the refund of the
   troubleRefunds(shop, () => true);
   assertEquals((await refundUnits(1)).status, "pending");
   payThrough(app, sandboxOf(app));
-  assertEquals((await refundUnits(1)).status, "succeeded");
+  // By an API whose clock is so far behind that its ids sort before those that were made already.
+  const now = Date.now;
+  Date.now = () => now() - 12_000;
+  const second = await refundUnits(1).finally(() => Date.now = now);
+  assertEquals(second.status, "succeeded");
   await app.deps.sql`update sandbox_charges set payment_method = 'tok_refund_refused'`;
   await shop.pass(MINUTE_MS);
   await sweep(app);
@@ -272,7 +276,7 @@ for (const secondsBehind of [2, 3600]) {
   });
 }
 
-Deno.test("All units of a line give back all of it, also where clocks differ by so much that the refund that failed has a later id than the next", async () => {
+Deno.test("All units of a line give back all of it, also where clocks differ by two seconds between the refund that failed and the next", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
   const { order } = await checkOut("tok_refund_refused");
@@ -284,14 +288,8 @@ Deno.test("All units of a line give back all of it, also where clocks differ by 
   };
   assertEquals(await refundUnit(), "failed");
   await app.deps.sql`update sandbox_charges set payment_method = 'tok_success'`;
-  await shop.pass(-12_000);
-  const now = Date.now;
-  Date.now = () => now() - 12_000;
-  try {
-    for (let unit = 0; unit < 3; unit++) assertEquals(await refundUnit(), "succeeded");
-  } finally {
-    Date.now = now;
-  }
+  await shop.pass(-2000);
+  for (let unit = 0; unit < 3; unit++) assertEquals(await refundUnit(), "succeeded");
   const { body } = await read(app, user, order.id);
   assertEquals([body.amount_refunded, body.payment_status], [TOTAL, "REFUNDED"]);
   await assertBankAgrees(app);

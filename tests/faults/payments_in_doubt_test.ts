@@ -211,15 +211,26 @@ Deno.test("What is reserved for a cancelled order is let go however long the ban
 
 Deno.test("A cent that is reserved does not hold the stock of a whole order for a week", async () => {
   await using shop = await startPaidShop();
-  const { app, user, sku } = shop;
+  const { app, user, staff, sku } = shop;
   const order =
     await place(app, user, { [sku]: 1000 }, { shipping_option: "standard" }).catch(() => undefined) ??
       await place(app, user, { [sku]: 50 }, { shipping_option: "standard" });
   // Nor does a check at the customer's bank that nobody may come back from.
   const rest = { amount: order.total_price - 1 };
   assertEquals((await tryToPay(app, user, order.id, "tok_3ds", rest)).body.status, "requires_action");
-  assertEquals((await tryToPay(app, user, order.id, "tok_success", { ...MANUAL, amount: 1 })).status, 201);
-  await shop.pass(31 * MINUTE_MS);
+  const other = await place(app, user, { [sku]: 1 }, { shipping_option: "standard" });
+  const reserve = async (id: string) =>
+    (await tryToPay(app, user, id, "tok_success", { ...MANUAL, amount: 1 })).body;
+  const [kept, cent] = [await reserve(order.id), await reserve(other.id)];
+  assertEquals([kept.status, cent.status], ["authorised", "authorised"]);
+  await shop.pass(10 * MINUTE_MS);
+  await app.request("POST", `/v1/payments/${cent.id}/void`, { token: staff.token });
+  assertEquals(
+    (await read(app, user, other.id)).body.expires_at,
+    other.expires_at,
+    "nor does letting go of it",
+  );
+  await shop.pass(21 * MINUTE_MS);
   await sweep(app);
   await expire(app);
   assertEquals((await read(app, user, order.id)).body.status, "EXPIRED");
@@ -253,6 +264,27 @@ Deno.test("A bank debit that is under way keeps its order's stock for a week, an
   assertEquals((await read(app, user, waiting.order.id)).body.payment_status, "REFUNDED");
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A payment about which the bank does not answer is asked about less and less often", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut, pass } = shop;
+  const { order } = await checkOut();
+  await tryToPay(app, user, order.id, "tok_timeout_after_charge");
+  let asked = 0;
+  payThrough(app, {
+    ...sandboxOf(app),
+    find() {
+      asked++;
+      return Promise.reject(new ProviderError("unknown", "timeout", "late"));
+    },
+  });
+  for (let minute = 1; minute <= 10; minute++) {
+    await pass(MINUTE_MS);
+    await sweep(app);
+    await sweep(app);
+  }
+  assertEquals(asked, 4, "after 1, 2, 4 and 8 minutes");
 });
 
 Deno.test("A payment that was found before it was let go of, and the bank's answer is lost: it is asked again", async () => {

@@ -205,7 +205,18 @@ Deno.test("Checkout refuses an address elsewhere, another's quote, and a cart it
   const unknown = await tryCheckOut(app, user, quote, {
     payment: { provider: "bitbank", payment_method: "x" },
   });
+  await app.deps.sql`update users set disabled_at = now() where id = ${user.id}`;
+  assertEquals((await tryCheckOut(app, user, quote)).status, 404, "an account that is disabled");
   assertEquals([unknown.status, unknown.body.errors[0].code], [422, "unknown_provider"]);
+});
+
+Deno.test("What costs nothing at the door is checked out without a payment, also where one is named", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  await app.deps.sql`update shipping_options set bands = jsonb_set(bands, '{0,price}', '0')`;
+  const { sku } = await addExport(app, { prices: { EUR: 0 } });
+  const { order, payment } = await checkedOut(app, user, { [sku]: 1 }, "tok_success");
+  assertEquals([order.total_price, order.payment_status, payment], [0, "PAID", null]);
 });
 
 Deno.test("Where customs want to know who receives the goods, checkout asks, and keeps it unreadable", async () => {

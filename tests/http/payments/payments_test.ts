@@ -1,4 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { systemCtx } from "../../../src/deps.ts";
+import { askAboutPayment } from "../../../src/payments/charge.ts";
+import type { StoredPayment } from "../../../src/payments/payment.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { quoted, tryCheckOut } from "../../support/checkout.ts";
 import { assertBooksBalance, levelOf, patch, place, read, typesOf } from "../../support/orders.ts";
@@ -380,6 +383,24 @@ Deno.test("Ledger and log name each customer's own request, however many pay at 
     }
     assert(written.length >= 4);
   }
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Two payments of one order that are told of at the same moment are both booked", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const payments: StoredPayment[] = [(await checkOut("tok_late")).payment];
+  const { order } = await checkOut();
+  for (const amount of [2000, TOTAL - 2000]) {
+    payments.push((await tryToPay(app, user, order.id, "tok_late", { amount })).body);
+  }
+  for (const { provider_reference } of payments) await sandboxOf(app).settle(provider_reference!);
+  const ctx = systemCtx(app.deps, "test");
+  // The first is recorded at once; the others wait for that, and then go together.
+  const after = await Promise.all(payments.map((payment) => askAboutPayment(ctx, payment)));
+  assertEquals(after.map((payment) => payment?.status), ["captured", "captured", "captured"]);
+  assertEquals((await read(app, user, order.id)).body.payment_status, "PAID");
+  await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });
 

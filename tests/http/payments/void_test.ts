@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { workOnWebhook } from "../../../src/payments/mod.ts";
+import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import { newId } from "../../../src/platform/id.ts";
 import type { TestApp, TestUser } from "../../support/app.ts";
 import { assertBooksBalance, eventsOf, place, read, startAnother, typesOf } from "../../support/orders.ts";
@@ -124,6 +125,22 @@ Deno.test("What the provider is processing it lets go of, or not: the provider d
   });
   assertEquals((await letGo(app, user, payment.id)).body.status, "voided");
   await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("What a bank refuses to let go of as it has let go of it already is voided", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", MANUAL);
+  const sandbox = sandboxOf(app);
+  payThrough(app, {
+    ...sandbox,
+    async void(request, signal) {
+      await sandbox.void(request, signal);
+      throw new ProviderError("refused", "unexpected_state", "It was let go of.");
+    },
+  });
+  const { status, body } = await letGo(app, staff, payment.id);
+  assertEquals([status, body.status], [200, "voided"]);
 });
 
 Deno.test("Owners let go of nothing that was reserved or captured, staff of what is reserved, others know of no payment", async () => {
