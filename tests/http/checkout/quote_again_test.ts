@@ -1,6 +1,10 @@
 import { systemCtx } from "../../../src/deps.ts";
 import { expireDueCarts } from "../../../src/quotes/mod.ts";
-import { assertEquals } from "@std/assert";
+import { insertQuotes } from "../../../src/quotes/queries.ts";
+import type { QuoteData } from "../../../src/quotes/quote.ts";
+import { isGuardBroken } from "../../../src/platform/db.ts";
+import { newId } from "../../../src/platform/id.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startTestApp } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
 import { assertBooksBalance, levelOf, place } from "../../support/orders.ts";
@@ -164,4 +168,20 @@ Deno.test("A cart whose quote holds the last units is not told that they are gon
   assertEquals([changed.body.items[0].available, changed.body.problems], [5, []]);
   assertEquals((await askQuote(app, user, cart.id)).status, 201);
   assertEquals((await read()).problems, []);
+});
+
+Deno.test("A cart that changed after it was read is not quoted as it was", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 3 });
+  const { quote } = await quoted(app, user, { [sku]: 1 });
+  const cart = await fillCart(app, user, { [sku]: 2 });
+  const { status: _, order_id: __, ...data } = { ...quote, id: newId(), cart_id: cart.id, cart_version: 1 };
+  const write = (quote: QuoteData) =>
+    insertQuotes(app.deps.sql, [{ quote, actor: `user:${user.id}`, requestId: "test" }]);
+  const error = await assertRejects(() => write({ ...data, cart_version: 2 }));
+  assert(isGuardBroken(error), String(error));
+  assertEquals((await levelOf(app, sku)).reserved, 1);
+  assertEquals(await write(data), [true]);
 });

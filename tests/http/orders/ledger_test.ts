@@ -259,6 +259,17 @@ Deno.test("A fault of the books shows in the report: balanced is computed", asyn
   assertEquals([balanced, debit - credit], [false, 1]);
 });
 
+Deno.test("On an order whose row says other amounts than its ledger nothing is booked", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, owner, { [sku]: 1 });
+  await app.deps.sql`update orders set amount_due = amount_due - 1 where id = ${id}`;
+  const before = (await ledgerOf(app, owner, id)).body;
+  assertEquals((await patch(app, staff, id, { status: "CANCELLED" })).status, 500);
+  assertEquals((await ledgerOf(app, owner, id)).body, before);
+});
+
 Deno.test("What is in the ledger can never be changed or deleted, by anybody", async () => {
   await using app = await startTestApp();
   const owner = await app.user();
