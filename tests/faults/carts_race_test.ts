@@ -124,29 +124,32 @@ Deno.test("Of expiry and changes that race for a cart one wins: a changed cart l
   await assertEventsValid(app.deps.sql);
 });
 
-Deno.test("A merge waits for a change of the guest's cart that is under way, and takes it along", async () => {
-  await using app = await startTestApp();
-  const user = await app.user();
-  const { sku } = await addProduct(app);
-  const own = await new Shopper(app, user).create({ [sku]: 1 });
-  const guest = new Shopper(app);
-  const { id } = await guest.create({ [sku]: 2 });
-  const known = new Shopper(app, { token: user.token, cartToken: guest.cartToken });
-  const merging = await withConnection(app.deps.config.databaseUrl, (holder) =>
-    holder.begin(async (tx) => {
-      await tx`update carts set items = jsonb_set(items, '{0,quantity}', '9'), version = 2 where id = ${id}`;
-      const answer = known.merge(id);
-      for (let waiting = 0; waiting < 1;) {
-        await tx`select pg_stat_clear_snapshot()`;
-        const [row] = await tx`
-          select count(*)::int from pg_stat_activity
-          where datname = current_database() and wait_event_type = 'Lock'`;
-        waiting = row!.count;
-      }
-      return { answer };
-    }));
-  const { status, body } = await merging.answer;
-  assertEquals([status, body.id, unitsOf(body)], [200, own.id, [[sku, 9]]]);
-  const ended = await guest.read(id);
-  assertEquals([ended.body.status, ended.body.version], ["merged", 3]);
-});
+for (const whose of ["the guest's", "the user's"]) {
+  Deno.test(`A merge waits for a change of ${whose} cart that is under way, and takes it along`, async () => {
+    await using app = await startTestApp();
+    const user = await app.user();
+    const [{ sku }, other] = [await addProduct(app), await addProduct(app)];
+    const own = await new Shopper(app, user).create({ [sku]: 1 });
+    const guest = new Shopper(app);
+    const { id } = await guest.create({ [sku]: 2, [other.sku]: 1 });
+    const known = new Shopper(app, { token: user.token, cartToken: guest.cartToken });
+    const changed = whose === "the guest's" ? id : own.id;
+    const merging = await withConnection(app.deps.config.databaseUrl, (holder) =>
+      holder.begin(async (tx) => {
+        await tx`update carts set items = jsonb_set(items, '{0,quantity}', '9'), version = 2 where id = ${changed}`;
+        const answer = known.merge(id);
+        for (let waiting = 0; waiting < 1;) {
+          await tx`select pg_stat_clear_snapshot()`;
+          const [row] = await tx`
+            select count(*)::int from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'`;
+          waiting = row!.count;
+        }
+        return { answer };
+      }));
+    const { status, body } = await merging.answer;
+    assertEquals([status, body.id, unitsOf(body)], [200, own.id, [[sku, 9], [other.sku, 1]]]);
+    const ended = await guest.read(id);
+    assertEquals([ended.body.status, ended.body.version], ["merged", changed === id ? 3 : 2]);
+  });
+}

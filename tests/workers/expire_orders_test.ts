@@ -3,7 +3,9 @@ import { addProduct, assertBooksBalance, eventsOf, levelOf, patch, place, read }
 import { startTestApp } from "../support/app.ts";
 import { systemCtx } from "../../src/deps.ts";
 import { expireDueOrders } from "../../src/orders/mod.ts";
+import { lockDueOrders } from "../../src/orders/queries.ts";
 import type { Clock } from "../../src/platform/clock.ts";
+import { transaction } from "../../src/platform/db.ts";
 
 /** A clock that the test moves on. */
 function movableClock(): Clock & { minutes: number } {
@@ -25,6 +27,9 @@ Deno.test("An order is expired at its time and not before; its stock is free, an
   const ctx = systemCtx(app.deps, "orders.expire");
   clock.minutes = 29;
   assertEquals((await expireDueOrders(ctx)).expired, 0);
+  const { sql } = app.deps;
+  const held = await transaction(sql, (tx) => lockDueOrders(tx, clock.now(), [id]));
+  assertEquals(held, [], "nor one that was due when it was listed and has got more time since");
   clock.minutes = 31;
   assertEquals((await expireDueOrders(ctx)).expired, 1);
   assertEquals((await expireDueOrders(ctx)).expired, 0);
