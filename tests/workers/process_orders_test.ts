@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { addProduct, assertBooksBalance, eventsOf, patch, place } from "../support/orders.ts";
 import { startTestApp } from "../support/app.ts";
+import { rewriteLog } from "../support/events.ts";
 import { until } from "../support/until.ts";
 import { doJobs, readLog } from "../support/worker.ts";
 import type { Tx } from "../../src/platform/db.ts";
@@ -58,20 +59,44 @@ Deno.test("An order that was changed before its job is processed after the chang
 Deno.test("An order that contradicts itself fails its own job, and holds up no other of its batch", async () => {
   await using app = await startTestApp();
   const user = await app.user();
-  const { sku } = await addProduct(app);
-  const [wrong, ...right] = await Promise.all(
-    Array.from({ length: 5 }, () => place(app, user, { [sku]: 1 })),
-  );
+  const { sku } = await addProduct(app, { prices: { EUR: 500 } });
   const { sql } = app.deps;
-  await sql`update stock_movements set order_id = null where order_id = ${wrong.id}`;
+  const damages: [RegExp, (tx: Tx, id: string) => Promise<unknown>][] = [
+    [
+      /PENDING with 1 units to send, and the ledger holds 0/,
+      (tx, id) => tx`update stock_movements set order_id = null where order_id = ${id}`,
+    ],
+    [
+      /its total is 500, its ledger has a sale of 501/,
+      (tx, id) => tx`update ledger set receivable = 501, revenue = -501 where order_id = ${id}`,
+    ],
+    [
+      /its lines sum to 501, its subtotal is 500/,
+      (tx, id) => tx`update order_items set unit_price = 501, line_total = 501 where order_id = ${id}`,
+    ],
+    [
+      /its lines with their charges sum to 501, its total is 500/,
+      (tx, id) => tx`update order_items set shipping_amount = 1 where order_id = ${id}`,
+    ],
+  ];
+  const orders = await Promise.all(
+    Array.from({ length: damages.length + 4 }, () => place(app, user, { [sku]: 1 })),
+  );
+  const [wrong, right] = [orders.slice(0, damages.length), orders.slice(damages.length)];
+  await rewriteLog(sql, async (tx) => {
+    for (const [n, [_, damage]] of damages.entries()) await damage(tx, wrong[n].id);
+  });
   await readLog(app.deps);
   await doJobs(app.deps, "orders.process");
   for (const { id } of right) assertEquals((await eventsOf(app, "order", id)).length, 2);
-  assertEquals((await eventsOf(app, "order", wrong.id)).length, 1);
-  const [job] = await sql`
-    select state::text, output from pgboss.job where name = 'orders.process' and data->>'order_id' = ${wrong.id}`;
-  assertEquals(job!.state, "retry");
-  assertMatch(job!.output.message, /PENDING with 1 units to send, and the ledger holds 0/);
+  for (const [n, [message]] of damages.entries()) {
+    const { id } = wrong[n];
+    assertEquals((await eventsOf(app, "order", id)).length, 1);
+    const [job] = await sql`
+      select state::text, output from pgboss.job where name = 'orders.process' and data->>'order_id' = ${id}`;
+    assertEquals(job!.state, "retry");
+    assertMatch(job!.output.message, message);
+  }
 });
 
 Deno.test("A job under way when its connection is lost is there for the next look, and the process lives on", async () => {
