@@ -99,6 +99,33 @@ Deno.test("An order that contradicts itself fails its own job, and holds up no o
   }
 });
 
+Deno.test("A job that fails leaves nothing of what it did, and waits for its next attempt", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const { sql } = app.deps;
+  const boss = await app.deps.jobs.boss();
+  const failures: ((tx: Tx) => Promise<unknown>)[] = [
+    () => Promise.reject(new Error("halfway")),
+    (tx) => tx`select 1 / 0`,
+  ];
+  for (const fail of failures) {
+    const { id } = await place(app, user, { [sku]: 1 });
+    await readLog(app.deps);
+    const handler = {
+      async together(tx: Tx) {
+        await tx`update users set name = 'half done'`;
+        await fail(tx);
+      },
+    };
+    assertEquals(await takeJobs(app.deps, boss, processOrder, handler, 1), 1);
+    const [job] = await sql`
+      select state::text from pgboss.job where name = 'orders.process' and data->>'order_id' = ${id}`;
+    assertEquals(job!.state, "retry");
+  }
+  assertEquals((await sql`select from users where name = 'half done'`).length, 0);
+});
+
 Deno.test("A job under way when its connection is lost is there for the next look, and the process lives on", async () => {
   await using app = await startTestApp();
   const user = await app.user();

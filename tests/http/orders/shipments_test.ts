@@ -316,7 +316,10 @@ Deno.test("Tracking changes at the version that was meant; what changes nothing 
     headers: { "If-None-Match": '"2"' },
   });
   assertEquals([known.status, known.body], [304, ""]);
-  const changes = Array.from({ length: 5 }, (_, n) => changeShipment(app, staff, id, { weight_grams: n + 1 }));
+  const changes = Array.from(
+    { length: 5 },
+    (_, n) => changeShipment(app, staff, id, { weight_grams: n + 1 }),
+  );
   const versions = (await Promise.all(changes)).map(({ body }) => body.version);
   assertEquals(versions.toSorted(), [3, 4, 5, 6, 7], "changes at once come one after the other");
 });
