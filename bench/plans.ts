@@ -33,7 +33,7 @@ export async function explainAll(databaseUrl: string, sql: postgres.Sql): Promis
     listOrderRows(explained, { sort: "-created_at", limit: 20, ...filter });
   const statements: Record<string, (explained: Sql) => Promise<unknown>> = {
     "get": (explained) => findOrder(explained, id),
-    "timeline": (explained) => listTimeline(explained, id),
+    "timeline": (explained) => listTimeline(explained, { orderId: id, after: 0, limit: 20 }),
     "facts for placing": (explained) =>
       findPlacingFacts(explained, {
         skus: ["BENCH-0001", "BENCH-0500"],

@@ -2302,6 +2302,10 @@ export type CancelOrder = {
 
 export type OrderTimeline = {
     data: Array<OrderTimelineEntry>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type OrderTimelineEntry = {
@@ -2619,10 +2623,6 @@ export type RequestReturnItem = {
      */
     line: number;
     quantity: number;
-};
-
-export type ReturnList = {
-    data: Array<Return>;
 };
 
 export type ReturnPage = {
@@ -7016,7 +7016,16 @@ export type GetOrderTimelineData = {
          */
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
     url: '/v1/orders/{id}/timeline';
 };
 
@@ -7051,7 +7060,7 @@ export type GetOrderTimelineError = GetOrderTimelineErrors[keyof GetOrderTimelin
 
 export type GetOrderTimelineResponses = {
     /**
-     * The timeline.
+     * One page.
      */
     200: OrderTimeline;
 };
@@ -8620,7 +8629,16 @@ export type ListOrderReturnsData = {
          */
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most
+         */
+        limit?: number;
+    };
     url: '/v1/orders/{id}/returns';
 };
 
@@ -8655,9 +8673,9 @@ export type ListOrderReturnsError = ListOrderReturnsErrors[keyof ListOrderReturn
 
 export type ListOrderReturnsResponses = {
     /**
-     * All of them.
+     * One page.
      */
-    200: ReturnList;
+    200: ReturnPage;
 };
 
 export type ListOrderReturnsResponse = ListOrderReturnsResponses[keyof ListOrderReturnsResponses];

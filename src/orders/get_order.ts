@@ -3,10 +3,11 @@ import { type Actor, actorRole, type Ctx, isOwn, isStaff } from "../platform/ctx
 import type { Tx } from "../platform/db.ts";
 import type { LoggedEvent } from "../platform/event_log.ts";
 import { notFound } from "../platform/errors.ts";
+import { type Page, toPage } from "../platform/page.ts";
 import { type Read, readThrough } from "../platform/read_through.ts";
 import type { Order } from "./order.ts";
 import { findOrder, listTimeline, lockOrder } from "./queries.ts";
-import type { TimelineSchema } from "./schemas.ts";
+import type { TimelineEntrySchema, TimelineQuery } from "./schemas.ts";
 import { orderView } from "./view.ts";
 
 /** How long an order may stay in the cache, in milliseconds; each change replaces it at once. */
@@ -88,12 +89,23 @@ export async function rememberOrder(ctx: Ctx, order: Order): Promise<void> {
   await ctx.cache.put(orderKey(order.id), order.version, JSON.stringify(orderView(order)), ORDER_TTL_MS);
 }
 
-export type TimelineEntry = z.infer<typeof TimelineSchema>["data"][number];
+export type TimelineEntry = z.infer<typeof TimelineEntrySchema>;
 
-/** What happened to an order, oldest first, from the log. @throws not_found */
-export async function getOrderTimeline(ctx: Ctx, id: string): Promise<TimelineEntry[]> {
+/**
+ * What happened to an order, oldest first, from the log: by pages, as its customer may change it as often as they like.
+ *
+ * @throws not_found
+ */
+export async function getOrderTimeline(
+  ctx: Ctx,
+  { id, cursor, limit }: { id: string } & z.output<typeof TimelineQuery>,
+): Promise<Page<TimelineEntry>> {
   const order = await getReadableOrder(ctx, id);
-  const timeline = await listTimeline(ctx.sql, order.id);
-  if (isStaff(ctx.actor)) return timeline;
-  return timeline.map((entry) => ({ ...entry, actor: actorRole(entry.actor, order.user_id) }));
+  const rows = await listTimeline(ctx.sql, { orderId: order.id, after: cursor?.[0] ?? 0, limit });
+  const page = toPage(rows, limit, ({ sequence }) => [sequence]);
+  if (isStaff(ctx.actor)) return page;
+  return {
+    ...page,
+    data: page.data.map((entry) => ({ ...entry, actor: actorRole(entry.actor, order.user_id) })),
+  };
 }

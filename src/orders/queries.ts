@@ -163,12 +163,15 @@ export async function updateCancelled(
 }
 
 /** What happened to an order, oldest first; `actor` as the log names who it was. */
-export async function listTimeline(sql: Sql, orderId: string): Promise<TimelineEntry[]> {
+export async function listTimeline(
+  sql: Sql,
+  filter: { orderId: string; after: number; limit: number },
+): Promise<TimelineEntry[]> {
   return await sql<TimelineEntry[]>`
     select sequence, type, occurred_at as at, actor, coalesce(data->'changes', '{}') as changes
     from events
-    where aggregate_type = 'order' and aggregate_id = ${orderId}
-    order by sequence`;
+    where aggregate_type = 'order' and aggregate_id = ${filter.orderId} and sequence > ${filter.after}
+    order by sequence limit ${filter.limit + 1}`;
 }
 
 /** How the price of an order came to be that was placed without a quote; undefined where trade had no say in it. */

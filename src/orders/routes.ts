@@ -18,7 +18,8 @@ import {
   OrderQuery,
   OrderSchema,
   PlaceOrderBody,
-  TimelineSchema,
+  TimelineEntrySchema,
+  TimelineQuery,
   UserOrdersQuery,
   UserParam,
 } from "./schemas.ts";
@@ -198,9 +199,9 @@ orderRoutes.openapi(
     tags,
     summary: "What happened to an order?",
     description: "Every change with its time, who made it and what it was, oldest first.",
-    request: { params: IdParam },
+    request: { params: IdParam, query: TimelineQuery },
     responses: {
-      200: json(TimelineSchema, "The timeline.", {
+      200: json(pageSchema(TimelineEntrySchema).openapi("OrderTimeline"), "One page.", {
         data: [
           { sequence: 1, type: "order.created", at: EXAMPLE.placed_at, actor: "customer", changes: {} },
           {
@@ -211,10 +212,14 @@ orderRoutes.openapi(
             changes: { status: { from: "PENDING", to: "PAID" } },
           },
         ],
+        next_cursor: null,
       }),
     },
   }),
-  async (c) => c.json({ data: await getOrderTimeline(c.get("ctx"), c.req.valid("param").id) }, 200),
+  async (c) => {
+    const page = await getOrderTimeline(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
+    return c.json(pageView(page), 200);
+  },
 );
 
 orderRoutes.openapi(

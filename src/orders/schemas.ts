@@ -217,18 +217,16 @@ export const OrderExplanationSchema = z.object({
   }),
 }).openapi("OrderExplanation");
 
-export const TimelineSchema = z.object({
-  data: z.array(
-    z.object({
-      sequence: z.int().openapi({ description: "1, 2, 3 … among the order's events" }),
-      type: z.string().openapi({ example: "order.updated" }),
-      at: Timestamp,
-      actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
-      changes: ChangesSchema
-        .openapi({
-          description: "What changed, field by field",
-          example: { status: { from: "PENDING", to: "PAID" } },
-        }),
-    }).openapi("OrderTimelineEntry"),
-  ),
-}).openapi("OrderTimeline");
+export const TimelineEntrySchema = z.object({
+  sequence: z.int().openapi({ description: "1, 2, 3 … among the order's events" }),
+  type: z.string().openapi({ example: "order.updated" }),
+  at: Timestamp,
+  actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
+  changes: ChangesSchema
+    .openapi({
+      description: "What changed, field by field",
+      example: { status: { from: "PENDING", to: "PAID" } },
+    }),
+}).openapi("OrderTimelineEntry");
+
+export const TimelineQuery = z.strictObject({ cursor: cursor(z.tuple([z.int32()])), limit: Limit });

@@ -5,7 +5,7 @@ import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { findReturn, listReturnRows, listReturnsOfOrder } from "./queries.ts";
 import type { Return } from "./return.ts";
-import type { ListQuery } from "./schemas.ts";
+import type { ListQuery, OrderReturnsQuery } from "./schemas.ts";
 
 /** @throws not_found, also for one of another's order */
 export async function getReturn(ctx: Ctx, id: string): Promise<Return> {
@@ -14,10 +14,18 @@ export async function getReturn(ctx: Ctx, id: string): Promise<Return> {
   return found;
 }
 
-/** An order's returns, oldest first. @throws not_found, also for another's order */
-export async function listOrderReturns(ctx: Ctx, orderId: string): Promise<Return[]> {
-  const order = await getReadableOrder(ctx, orderId);
-  return await listReturnsOfOrder(ctx.sql, order.id);
+/**
+ * An order's returns, oldest first: by pages, as its customer may ask and cancel as often as they like.
+ *
+ * @throws not_found, also for another's order
+ */
+export async function listOrderReturns(
+  ctx: Ctx,
+  { id, cursor, limit }: { id: string } & z.output<typeof OrderReturnsQuery>,
+): Promise<Page<Return>> {
+  const order = await getReadableOrder(ctx, id);
+  const rows = await listReturnsOfOrder(ctx.sql, { orderId: order.id, afterId: cursor?.[0], limit });
+  return toPage(rows, limit, (last) => [last.id]);
 }
 
 /** The returns of the caller's orders; staff see everyone's. @throws forbidden for another user's */

@@ -40,10 +40,15 @@ export async function lockReturn(tx: Tx, id: string): Promise<Return | undefined
   return found;
 }
 
-/** An order's returns, oldest first. */
-export async function listReturnsOfOrder(sql: Sql, orderId: string): Promise<Return[]> {
+/** An order's returns, oldest first, `limit + 1` of them after `afterId`. */
+export async function listReturnsOfOrder(
+  sql: Sql,
+  { orderId, afterId, limit }: { orderId: string; afterId?: string; limit: number },
+): Promise<Return[]> {
   return await sql<Return[]>`
-    select ${returnColumns(sql)} from returns r where r.order_id = ${orderId} order by r.id`;
+    select ${returnColumns(sql)} from returns r
+    where r.order_id = ${orderId} ${afterId === undefined ? sql`` : sql`and r.id > ${afterId}`}
+    order by r.id limit ${limit + 1}`;
 }
 
 /** Everybody's returns, or those of one user's orders, newest first, `limit + 1` of them before `beforeId`. */

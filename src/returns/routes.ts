@@ -11,10 +11,10 @@ import type { Return } from "./return.ts";
 import {
   ChangeReturnBody,
   ListQuery,
+  OrderReturnsQuery,
   ReceiptBody,
   RefundReturnBody,
   ReturnBody,
-  ReturnList,
   ReturnSchema,
 } from "./schemas.ts";
 
@@ -44,6 +44,11 @@ const REFUNDED: Return = {
   refund: { id: "0192f0e9-6d7e-7b32-9c43-7f8a0b1c2d3e", status: "succeeded", currency: "EUR", amount: 2998 },
   version: 4,
 };
+
+const returnPage = json(pageSchema(ReturnSchema).openapi("ReturnPage"), "One page.", {
+  data: [REQUESTED],
+  next_cursor: null,
+});
 
 export const returnRoutes = router();
 
@@ -83,10 +88,13 @@ returnRoutes.openapi(
     tags,
     summary: "List an order's returns",
     description: "Oldest first.",
-    request: { params: IdParam },
-    responses: { 200: json(ReturnList, "All of them.", { data: [REQUESTED] }) },
+    request: { params: IdParam, query: OrderReturnsQuery },
+    responses: { 200: returnPage },
   }),
-  async (c) => c.json({ data: await listOrderReturns(c.get("ctx"), c.req.valid("param").id) }, 200),
+  async (c) => {
+    const page = await listOrderReturns(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
+    return c.json(pageView(page), 200);
+  },
 );
 
 returnRoutes.openapi(
@@ -101,10 +109,7 @@ returnRoutes.openapi(
       "`status=approved` those on their way.",
     request: { query: ListQuery },
     responses: {
-      200: json(pageSchema(ReturnSchema).openapi("ReturnPage"), "One page.", {
-        data: [REQUESTED],
-        next_cursor: null,
-      }),
+      200: returnPage,
     },
   }),
   async (c) => {

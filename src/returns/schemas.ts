@@ -48,8 +48,6 @@ export const ReturnSchema = z.object({
   updated_at: Timestamp,
 }).openapi("Return");
 
-export const ReturnList = z.object({ data: z.array(ReturnSchema) }).openapi("ReturnList");
-
 export const ReturnBody = z.strictObject({
   items: z.array(
     z.strictObject({
@@ -93,6 +91,8 @@ export const RefundReturnBody = z.strictObject({
   }),
   reason: text(1, 500).optional().openapi({ description: "The return's own unless said" }),
 }).openapi("ReturnRefund");
+
+export const OrderReturnsQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
 
 export const ListQuery = z.strictObject({
   status: z.enum(RETURN_STATUSES).optional().openapi({ description: "Only returns in this status" }),

@@ -304,3 +304,23 @@ Deno.test("The timeline tells what happened and by whom: by name to staff, by ro
     toStaff.map((entry: object) => ({ ...entry, actor: "" })),
   );
 });
+
+Deno.test("A timeline comes by pages: its customer may change an order as often as they like", async () => {
+  await using app = await startTestApp();
+  const owner = await app.user();
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, owner, { [sku]: 1 });
+  for (let i = 0; i < 24; i++) await patch(app, owner, id, { note: String(i) });
+  const page = async (query: string) => {
+    const { body } = await app.request("GET", `/v1/orders/${id}/timeline?${query}`, { token: owner.token });
+    return {
+      sequences: body.data.map(({ sequence }: { sequence: number }) => sequence),
+      next: body.next_cursor,
+    };
+  };
+  const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const first = await page("");
+  assertEquals(first.sequences, numbers(1, 20));
+  assertEquals(await page(`cursor=${first.next}`), { sequences: numbers(21, 25), next: null });
+  assertEquals(await page("limit=25"), { sequences: numbers(1, 25), next: null });
+});

@@ -31,6 +31,12 @@ Deno.test("Customers list the returns of their own orders, newest first and page
   assertEquals(await list(owner, { user_id: owner.id }), of(owner.id));
   assertEquals(await list(other), of(other.id));
   assertEquals(await list(stranger), []);
+  // Of one order they are in the order in which they were asked for, and by pages as well: they may be cancelled, and more asked for.
+  const ofOrder = returns.filter((_, i) => i % 3 === 0).map(({ id }) => id);
+  assertEquals(await idsOf(app, owner, `/v1/orders/${order.id}/returns`, { limit: "2" }), [
+    ofOrder.slice(0, 2),
+    ofOrder.slice(2),
+  ]);
   assertEquals(await list(staff), newestFirst(returns));
   assertEquals(await list(staff, { user_id: other.id }), of(other.id));
 
