@@ -7022,7 +7022,7 @@ export type GetOrderTimelineData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };
@@ -8635,7 +8635,7 @@ export type ListOrderReturnsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };

@@ -111,7 +111,7 @@ const refusalOf = (facts: RefundFacts, ask: Ask) =>
 
 /** Units that are worth nothing are not refunded, and no others are refused. */
 function assertWorthless(error: unknown): void {
-  assert(error instanceof AppError, String(error));
+  if (!(error instanceof AppError)) throw error;
   assertEquals(error.errors.map(({ code, refundable }) => [code, refundable]), [["more_than_refundable", 0]]);
 }
 
