@@ -58,6 +58,7 @@ const OF_OPERATION: Record<string, Feed["existing"]> = {
   shipOrder: ({ books }) => books.paid.orderId,
   refundOrder: ({ books }) => books.paid.orderId,
   requestReturn: ({ books }) => books.paid.orderId,
+  listOrderReturns: ({ books }) => books.paid.orderId,
   receiveReturn: ({ books }) => books.returns.approved,
   refundReturn: ({ books }) => books.returns.received,
 };

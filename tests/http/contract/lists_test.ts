@@ -63,10 +63,12 @@ const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
   listCarts: again("createCart"),
   listOrders: again("placeOrder"),
   listUserOrders: again("placeOrder"),
+  getOrderTimeline: again("changeOrder"),
   listShipments: again("shipOrder"),
   listAllPayments: copy("payments"),
   listAllRefunds: copy("refunds"),
   listReturns: again("requestReturn"),
+  listOrderReturns: again("requestReturn"),
   listNotifications: copy("notifications"),
   listOutbox: ({ app: { deps: { sql } } }) =>
     sql`
