@@ -31,6 +31,9 @@ const WORDS: Record<OrderTemplate, Words> = {
   },
 };
 
+/** Of an order that goes DAP: its total is not all that the goods will cost (Incoterms 2020). */
+const DUE_AT_THE_DOOR = "Duty and tax of import that are not in this total are to be paid on delivery.";
+
 /** What a mail about an order says. Names keep to their line, whatever they hold. */
 export function renderMail(template: OrderTemplate, order: Order): Mail {
   const { number, items, currency, ship_to } = order;
@@ -47,6 +50,7 @@ export function renderMail(template: OrderTemplate, order: Order): Mail {
     [WORDS[template].opening(number)],
     lines,
     sums.map(([label, amount]) => `${label}: ${formatMoney(amount, currency)}`),
+    ...order.incoterm === "DAP" && template === "order_confirmed" ? [[DUE_AT_THE_DOOR]] : [],
     ...template === "order_confirmed" ? [["It goes to:", ...addressLines(ship_to)]] : [],
   ];
   return toMail(WORDS[template].subject(number), paragraphs);

@@ -53,6 +53,17 @@ Deno.test("What comes on top of the lines is told, so that they add up to the to
   assert(body.includes("\n\nShipping: €4.90\nDuty: €0.75\nTax: €3.92\nTotal: €24.57\n\n"), body);
 });
 
+Deno.test("Who has still to pay at the door is told so, behind the total, when the order is confirmed", () => {
+  const mailOf = (template: (typeof ORDER_TEMPLATES)[number], incoterm: Order["incoterm"]) =>
+    renderMail(template, exampleOrder({ incoterm })).body;
+  const said =
+    "Total: €15.00\n\nDuty and tax of import that are not in this total are to be paid on delivery.\n\n";
+  assert(mailOf("order_confirmed", "DAP").includes(said));
+  for (const body of [mailOf("order_confirmed", "DDP"), mailOf("order_expired", "DAP")]) {
+    assert(!body.includes("on delivery"), body);
+  }
+});
+
 Deno.test("A name that is written from right to left leaves the amount behind it where it is", () => {
   const order = exampleOrder();
   const bodyOf = (name: string) =>
