@@ -111,8 +111,9 @@ const refusalOf = (facts: RefundFacts, ask: Ask) =>
 
 /** Units that are worth nothing are not refunded, and no others are refused. */
 function assertWorthless(error: unknown): void {
-  if (!(error instanceof AppError)) throw error;
-  assertEquals(error.errors.map(({ code, refundable }) => [code, refundable]), [["more_than_refundable", 0]]);
+  assert(error instanceof AppError, String(error));
+  const { errors } = error as AppError;
+  assertEquals(errors.map(({ code, refundable }) => [code, refundable]), [["more_than_refundable", 0]]);
 }
 
 Deno.test("For all orders and refunds of them: a refund is the sum of its parts, and never more than is left", () => {

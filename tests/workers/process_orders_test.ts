@@ -4,8 +4,9 @@ import { startTestApp } from "../support/app.ts";
 import { rewriteLog } from "../support/events.ts";
 import { until } from "../support/until.ts";
 import { doJobs, readLog } from "../support/worker.ts";
-import type { Tx } from "../../src/platform/db.ts";
-import { processOrder } from "../../src/orders/mod.ts";
+import { systemCtx } from "../../src/deps.ts";
+import { transaction, type Tx } from "../../src/platform/db.ts";
+import { processOrder, processOrders } from "../../src/orders/mod.ts";
 import { takeJobs } from "../../workers/lanes.ts";
 
 Deno.test("Every order that is placed is processed once, however often the log and the queue are worked", async () => {
@@ -124,6 +125,35 @@ Deno.test("A job that fails leaves nothing of what it did, and waits for its nex
     assertEquals(job!.state, "retry");
   }
   assertEquals((await sql`select from users where name = 'half done'`).length, 0);
+});
+
+Deno.test("An order whose amounts, lines and ledger do not agree is not screened, and what contradicts what is said", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const { sku } = await addProduct(app);
+  const { sql } = app.deps;
+  await sql`alter table ledger disable trigger ledger_append_only`;
+  const damages: [(id: string) => Promise<unknown>, RegExp][] = [
+    [
+      (id) => sql`update orders set subtotal = subtotal + 1, total_price = total_price + 1 where id = ${id}`,
+      /its lines sum to/,
+    ],
+    [
+      (id) => sql`update orders set tax_total = 1, total_price = total_price + 1 where id = ${id}`,
+      /with their charges/,
+    ],
+    [
+      (id) =>
+        sql`update ledger set receivable = receivable - 1, revenue = revenue + 1 where order_id = ${id}`,
+      /a sale of/,
+    ],
+  ];
+  for (const [damage, said] of damages) {
+    const { id } = await place(app, user, { [sku]: 1 });
+    await damage(id);
+    const screening = transaction(sql, (tx) => processOrders(tx, systemCtx(app.deps, "test"), [id]));
+    assertMatch(await screening.then(() => "screened", (error: Error) => error.message), said);
+  }
 });
 
 Deno.test("A job under way when its connection is lost is there for the next look, and the process lives on", async () => {

@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
+import { transaction } from "../../../src/platform/db.ts";
 import { expireDueQuotes } from "../../../src/quotes/mod.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
@@ -14,6 +15,7 @@ import {
   tryCheckOut,
 } from "../../support/checkout.ts";
 import { assertBooksBalance, eventsOf, levelOf, read } from "../../support/orders.ts";
+import { until } from "../../support/until.ts";
 
 /** An app whose clock the test moves. */
 async function startShop() {
@@ -255,6 +257,33 @@ Deno.test("Goods that may not go there are refused with the reason, and hold not
     "No firearms",
   ]);
   assertEquals(await held(app, "GUN"), 0);
+
+  const { id, sku } = await addExport(app);
+  const late = await fillCart(app, user, { [sku]: 1 });
+  await app.deps.sql`update products set status = 'archived' where id = ${id}`;
+  const gone = await askQuote(app, user, late.id);
+  assertEquals([gone.status, gone.body.errors[0].code], [422, "gone"], "nor what is not sold any more");
+});
+
+Deno.test("A quote that is ended while its checkout waits for the cart is not used any more", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const { sku } = await addExport(app);
+  const { cart, quote } = await quoted(app, user, { [sku]: 1 });
+  let waiting: ReturnType<typeof tryCheckOut> | undefined;
+  await transaction(app.deps.sql, async (tx) => {
+    await tx`select id from carts where id = ${cart.id} for update`;
+    waiting = tryCheckOut(app, user, quote);
+    await until(async () => {
+      const [{ count }] = await app.deps.sql<[{ count: number }]>`
+        select count(*)::int as count from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`;
+      return count > 0;
+    }, "the checkout waits");
+    await tx`update quotes set status = 'superseded' where id = ${quote.id}`;
+  });
+  const { status, body } = await waiting!;
+  assertEquals([status, body.code, body.errors[0].code], [409, "quote_not_open", "superseded"]);
 });
 
 Deno.test("What is wrong with the payment of a checkout is said of its own field", async () => {
