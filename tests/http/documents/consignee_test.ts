@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
-import { addProduct, eventsOf, orderBody, place, takeThrough } from "../../support/orders.ts";
+import { addProduct, eventsOf, orderBody, patch, place, takeThrough } from "../../support/orders.ts";
 import { CONSIGNEE, consigneePath, invoicePath } from "./support.ts";
 
 const MASKED = { id_type: "PCCC", masked_name: "H*** G******", masked_id: "*********9012" };
@@ -90,6 +90,11 @@ Deno.test("once goods have left, only staff change who receives them", async () 
   assertEquals([byOwner.status, byOwner.body.code], [403, "forbidden"]);
   const byStaff = await app.request("PUT", consigneePath(order.id), { token: staff.token, body: CONSIGNEE });
   assertEquals(byStaff.status, 200);
+
+  const { id } = await place(app, owner, { MUG: 1 });
+  await patch(app, owner, id, { status: "CANCELLED" });
+  const late = await app.request("PUT", consigneePath(id), { token: owner.token, body: CONSIGNEE });
+  assertEquals([late.status, late.body.code], [403, "forbidden"], "nor of what is not sent");
 });
 
 Deno.test("a number that is too short, a missing name or an unknown field is refused, and not repeated in the answer", async () => {
