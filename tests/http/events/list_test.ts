@@ -247,10 +247,12 @@ Deno.test("Nothing is shown beyond what is settled, though it is committed", asy
   });
   await drawn.promise;
   try {
-    await place(app, user, { [sku]: 1 });
+    const { id } = await place(app, user, { [sku]: 1 });
     const { data, next_cursor } = await ask(app, staff, { limit: 100 });
     assertEquals([data.length, next_cursor], [before!.position, String(before!.position)]);
     assertEquals((await ask(app, user, { limit: 100 })).next_cursor, next_cursor);
+    const ofOne = await ask(app, staff, { aggregate_type: "order", aggregate_id: id });
+    assertEquals([ofOne.data, ofOne.next_cursor], [[], next_cursor]);
   } finally {
     end.resolve();
     await late;

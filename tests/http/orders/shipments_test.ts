@@ -284,6 +284,8 @@ Deno.test("A shipment that is asked for twice with one key leaves once", async (
   assertEquals(new Set(answers.map(({ body }) => body.id)).size, 1);
   assertEquals(answers.filter(({ headers }) => headers.get("Idempotency-Replayed") === "true").length, 7);
   assertEquals((await ship(app, staff, order.id, {}, "one")).body.code, "idempotency_key_reused");
+  const another = await placePaid(app, staff, owner, { [sku]: 2 });
+  assertEquals((await ship(app, staff, another.id, body, "one")).body.code, "idempotency_key_reused");
   assertEquals((await levelOf(app, sku)).on_hand, 8);
   assertEquals(standing((await read(app, owner, order.id)).body), "PROCESSING PARTIALLY_SHIPPED 2 0");
 });
