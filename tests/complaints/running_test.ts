@@ -1,6 +1,5 @@
 /** Complaints 10, 12, 14 and 15: lists, events, jobs, and who did what. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type postgres from "postgres";
 import { systemCtx } from "../../src/deps.ts";
 import { expireDueOrders } from "../../src/orders/mod.ts";
 import { listOrderRows } from "../../src/orders/list_queries.ts";
@@ -11,6 +10,7 @@ import { joining } from "../../src/platform/jobs.ts";
 import { sweep } from "../../src/platform/sweep_job.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import { addProduct, patch, place, read, tryToPlace } from "../support/orders.ts";
 import { letRetriesBeDue } from "../support/payments.ts";
 import { doJobs, doOutsideJobs, readLog } from "../support/worker.ts";
@@ -75,16 +75,6 @@ Deno.test("Complaint 10 (medusa #14095, #6607): of many orders those of one paym
   }
 });
 
-/** Waits until somebody else's statement waits for a lock, and gives its process. */
-async function whoWaits(tx: postgres.TransactionSql): Promise<number> {
-  for (;;) {
-    await tx`select pg_stat_clear_snapshot()`;
-    const [row] = await tx<{ pid: number }[]>`
-      select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    if (row) return row.pid;
-  }
-}
-
 Deno.test("Complaint 12 (medusa #6016, #14357; saleor #17086): what happened and its event are there together or not at all, and no reader of the log passes over what it could not do", async () => {
   await using app = await startTestApp();
   const { deps } = app;
@@ -103,9 +93,9 @@ Deno.test("Complaint 12 (medusa #6016, #14357; saleor #17086): what happened and
     holder.begin(async (tx) => {
       await tx`lock table events in exclusive mode`;
       const placing = tryToPlace(app, user, { [sku]: 2 }, { key: "killed" });
-      const pid = await whoWaits(tx);
+      const [pid] = await untilWaiting(tx);
       assertEquals(await stored(), [0, 0, 0], "nobody sees an order without its event");
-      await tx`select pg_terminate_backend(${pid})`;
+      await tx`select pg_terminate_backend(${pid!})`;
       return { placing };
     }));
   const first = await killed.placing;

@@ -5,6 +5,7 @@ import { withConnection } from "../../tools/database_admin.ts";
 import { Shopper, unitsOf } from "../http/carts/shopper.ts";
 import { startTestApp } from "../support/app.ts";
 import { assertEventsValid } from "../support/events.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import { addProduct, eventsOf, startAnother, tally } from "../support/orders.ts";
 
 Deno.test("Of fifty changes of one cart at once, by two processes, none is lost and none refused", async () => {
@@ -138,13 +139,7 @@ for (const whose of ["the guest's", "the user's"]) {
       holder.begin(async (tx) => {
         await tx`update carts set items = jsonb_set(items, '{0,quantity}', '9'), version = 2 where id = ${changed}`;
         const answer = known.merge(id);
-        for (let waiting = 0; waiting < 1;) {
-          await tx`select pg_stat_clear_snapshot()`;
-          const [row] = await tx`
-            select count(*)::int from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'`;
-          waiting = row!.count;
-        }
+        await untilWaiting(tx);
         return { answer };
       }));
     const { status, body } = await merging.answer;

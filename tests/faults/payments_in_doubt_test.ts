@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../src/deps.ts";
 import { checkPayments } from "../../src/payments/jobs.ts";
@@ -16,6 +15,7 @@ import { transaction } from "../../src/platform/db.ts";
 import { serveLanes } from "../../workers/lanes.ts";
 import { guarded } from "../../src/payments/providers/providers.ts";
 import type { TestApp } from "../support/app.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import { assertBooksBalance, patch, place, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
@@ -137,7 +137,7 @@ Deno.test("What began to be in doubt about a payment stays so, whatever was aske
   await transaction(sql, async (tx) => {
     const locked = await lockPayments(tx, [id]);
     beginning = begin(2);
-    await delay(200);
+    await untilWaiting(tx);
     await updatePayments(tx, locked);
   });
   await beginning;

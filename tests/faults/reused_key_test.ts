@@ -1,18 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp, type TestApp } from "../support/app.ts";
 import { addExport, fillCart, openBorders, quoted, tryCheckOut } from "../support/checkout.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import { assertBooksBalance, levelOf } from "../support/orders.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 
 /** Waits until so many commits of a group wait for a lock. */
-async function waiting({ deps: { sql } }: TestApp, count: number): Promise<void> {
-  for (let found = 0; found < count;) {
-    const [row] = await sql<{ count: number }[]>`
-      select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-        and query like '%with input as%'`;
-    found = row!.count;
-  }
-}
+const waiting = ({ deps: { sql } }: TestApp, count: number) =>
+  untilWaiting(sql, { count, text: "with input as" });
 
 Deno.test("A key that another checkout is just using refuses the second cart's checkout, and leaves that cart and its quote open", async () => {
   await using app = await startTestApp();

@@ -6,6 +6,7 @@ import type { Sql } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { assertEventsValid } from "./events.ts";
+import { untilWaiting } from "./lock_waits.ts";
 import type { Answer, RequestOptions, TestApp, TestUser } from "./app.ts";
 
 export const SHIP_TO = {
@@ -167,13 +168,7 @@ export async function atTheSameTime<T>(
     const answers = await holder.begin(async (tx) => {
       await tx`select from stock_levels where sku = ${sku} for update`;
       const pending = Promise.all(requests.map((request) => request()));
-      for (let waiting = 0; waiting < requests.length;) {
-        await tx`select pg_stat_clear_snapshot()`;
-        const [row] = await tx`
-          select count(*)::int from pg_stat_activity
-          where datname = current_database() and wait_event_type = 'Lock'`;
-        waiting = row!.count;
-      }
+      await untilWaiting(tx, { count: requests.length });
       return { pending };
     });
     return await answers.pending;

@@ -14,8 +14,8 @@ import {
   quoted,
   tryCheckOut,
 } from "../../support/checkout.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { assertBooksBalance, eventsOf, levelOf, read } from "../../support/orders.ts";
-import { until } from "../../support/until.ts";
 
 /** An app whose clock the test moves. */
 async function startShop() {
@@ -274,12 +274,7 @@ Deno.test("A quote that is ended while its checkout waits for the cart is not us
   await transaction(app.deps.sql, async (tx) => {
     await tx`select id from carts where id = ${cart.id} for update`;
     waiting = tryCheckOut(app, user, quote);
-    await until(async () => {
-      const [{ count }] = await app.deps.sql<[{ count: number }]>`
-        select count(*)::int as count from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`;
-      return count > 0;
-    }, "the checkout waits");
+    await untilWaiting(tx);
     await tx`update quotes set status = 'superseded' where id = ${quote.id}`;
   });
   const { status, body } = await waiting!;

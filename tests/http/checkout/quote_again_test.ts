@@ -7,6 +7,7 @@ import { newId } from "../../../src/platform/id.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startTestApp } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { assertBooksBalance, levelOf, place } from "../../support/orders.ts";
 
 Deno.test("The same request for a newer quote, several times at once, gives one quote, and it can be used", async () => {
@@ -136,11 +137,7 @@ Deno.test("A refused call for a newer quote leaves the cart's quote as it was, w
     body: { shipping_option: "standard" },
     headers: { "Idempotency-Key": "one" },
   });
-  const isWaiting = async () =>
-    (await app.deps.sql`
-      select 1 from pg_locks l join pg_stat_activity a using (pid)
-      where not l.granted and a.datname = current_database()`).length > 0;
-  while (!await isWaiting()) { /* each look is a round trip */ }
+  await untilWaiting(app.deps.sql);
   release();
   await other;
   const answer = await asked;

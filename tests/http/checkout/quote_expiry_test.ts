@@ -3,7 +3,7 @@ import { systemCtx } from "../../../src/deps.ts";
 import { expireDueCarts } from "../../../src/quotes/mod.ts";
 import { startTestApp } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
-import { until } from "../../support/until.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 
 Deno.test("A quote binds until it expires, which is no later than its cart does, and an old cart gets none", async () => {
   const clock = { at: new Date(), now: () => clock.at };
@@ -34,11 +34,7 @@ Deno.test("A checkout under which its quote expires is refused, and leaves the c
   const { checkout } = await app.deps.sql.begin(async (tx) => {
     await tx`update quotes set status = 'expired' where id = ${quote.id}`;
     const checkout = tryCheckOut(app, user, quote);
-    await until(async () => {
-      const waiting = await app.deps.sql`
-        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-      return waiting.length === 1;
-    }, "the checkout waits for its quote");
+    await untilWaiting(tx);
     return { checkout };
   });
   const { status, body } = await checkout;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { eventsOf } from "../../support/orders.ts";
 import { logIn, PASSWORD, refresh, registerUser, sameness, tryLogIn } from "./support.ts";
 
@@ -242,7 +243,7 @@ Deno.test("a login that is under way while the account is disabled does not outl
   await sql.begin(async (tx) => {
     await tx`update users set disabled_at = now() where id = ${id}`;
     login = tryLogIn(app, email, PASSWORD);
-    await loginWaitsForLock(app);
+    await untilWaiting(app.deps.sql, { text: "refresh_families" });
   });
   assertEquals((await login!).status, 401);
   assertEquals((await sql`select from refresh_families`).length, 0);
@@ -256,16 +257,7 @@ Deno.test("a login that is under way while the password changes does not outlive
   await sql.begin(async (tx) => {
     await tx`update users set password_hash = '$argon2id$other' where id = ${id}`;
     login = tryLogIn(app, email, PASSWORD);
-    await loginWaitsForLock(app);
+    await untilWaiting(app.deps.sql, { text: "refresh_families" });
   });
   assertEquals((await login!).status, 401);
 });
-
-async function loginWaitsForLock(app: TestApp): Promise<void> {
-  for (;;) {
-    const waiting = await app.deps.sql`
-      select from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock' and query like '%refresh_families%'`;
-    if (waiting.length > 0) return;
-  }
-}

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { startTestApp, type TestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import {
   addProduct,
   assertBooksBalance,
@@ -10,7 +11,6 @@ import {
   tally,
   tryToPlace,
 } from "../../support/orders.ts";
-import { until } from "../../support/until.ts";
 
 Deno.test("A hundred identical requests at once with one key are one order and a hundred equal answers", async () => {
   await using app = await startTestApp();
@@ -66,18 +66,12 @@ Deno.test("Two processes that get the same key at the same time place one order"
   const staff = await app.user("staff");
   const send = (process: TestApp) =>
     tryToPlace(process, staff, { [sku]: 1 }, { key: "both", more: { external_reference: "PO-1" } });
-  const waiting = (count: number) =>
-    until(async () => {
-      const rows = await app.deps.sql`
-        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-      return rows.length === count;
-    }, `${count} wait`);
   const { both } = await app.deps.sql.begin(async (tx) => {
     await tx`select from stock_levels where sku = ${sku} for update`;
     const first = send(app);
-    await waiting(1);
+    await untilWaiting(tx);
     const second = send(other);
-    await waiting(2);
+    await untilWaiting(tx, { count: 2 });
     return { both: Promise.all([first, second]) };
   });
   const answers = await both;

@@ -202,6 +202,21 @@ Deno.test("Money that staff recorded goes back by their own hands: the refund is
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("Money that a provider holds is not recorded as given back by hand, where it would be given twice", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_success");
+  const refused = await patch(app, staff, order.id, { status: "REFUNDED" });
+  assertEquals([refused.status, refused.body.code, refused.body.errors[0].pointer], [
+    409,
+    "invalid_transition",
+    "/status",
+  ]);
+  assertEquals((await tryToRefund(app, staff, order.id)).status, 201);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("What no single payment has enough for is given back by several, each by what it took", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;

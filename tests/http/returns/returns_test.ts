@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { withConnection } from "../../../tools/database_admin.ts";
 import { startTestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import {
   addProduct,
   assertBooksBalance,
@@ -288,13 +289,7 @@ Deno.test("A receipt that frees what had not left takes stock levels in the orde
         items: [{ line: 2, restocked: 1 }],
         refund: true,
       });
-      for (let isWaiting = false; !isWaiting;) {
-        await tx`select pg_stat_clear_snapshot()`;
-        const [row] = await tx`
-          select exists (select from pg_stat_activity
-                         where datname = current_database() and wait_event_type = 'Lock') as waits`;
-        isWaiting = row!.waits;
-      }
+      await untilWaiting(tx);
       await tx`select from stock_levels where sku = ${mug.sku} for update nowait`;
       return { pending };
     }));

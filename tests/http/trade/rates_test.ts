@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startTestApp, type TestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { eventsOf } from "../../support/orders.ts";
 import { withConnection } from "../../../tools/database_admin.ts";
 import { DayClock, faultsOf, sendRates } from "./support.ts";
@@ -206,13 +207,7 @@ async function whileEventsWait<T>(app: TestApp, times: number, request: () => Pr
         insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
         values ('exchange_rates.imported', 1, 'exchange_rates', 'ECB', 1, 'system:test', '{}', now())`;
       pending = Promise.all(Array.from({ length: times }, request));
-      for (let waiting = 0; waiting < times;) {
-        await tx`select pg_stat_clear_snapshot()`;
-        const [row] = await tx`
-          select count(*)::int from pg_stat_activity
-          where datname = current_database() and wait_event_type = 'Lock'`;
-        waiting = row!.count;
-      }
+      await untilWaiting(tx, { count: times });
       throw new Error("undone");
     }).catch((error: Error) => assertEquals(error.message, "undone")));
   return await pending!;
