@@ -119,6 +119,23 @@ Deno.test("a number that is too short, a missing name or an unknown field is ref
   }
 });
 
+Deno.test("who is recorded anew after the key was rotated is sealed by the new key, and is on the invoice", async () => {
+  const newKey = () => crypto.getRandomValues(new Uint8Array(32)).toBase64();
+  await using app = await startTestApp({ CONSIGNEE_KEY: newKey(), CONSIGNEE_KEY_PREVIOUS: newKey() });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  const { config } = app.deps;
+  const [anew, before] = config.consigneeKeys;
+  for (const consigneeKeys of [[before!], [anew!, before!]]) {
+    app.deps.config = { ...config, consigneeKeys };
+    const recording = { token: owner.token, body: CONSIGNEE };
+    assertEquals((await app.request("PUT", consigneePath(order.id), recording)).status, 200);
+  }
+  app.deps.config = { ...config, consigneeKeys: [anew!] };
+  assertEquals((await app.request("GET", invoicePath(order.id), { token: staff.token })).status, 200);
+});
+
 Deno.test("a server in production without CONSIGNEE_KEY says that it cannot keep a consignee", async () => {
   await using app = await startTestApp({ APP_ENV: "production" });
   const owner = await app.user();

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
-import { chargePayment, findPayment } from "../../../src/payments/mod.ts";
+import { chargePayment, findPayment, findRefund, sendRefund } from "../../../src/payments/mod.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { assertBooksBalance, patch, place, read, typesOf } from "../../support/orders.ts";
 import {
@@ -335,6 +335,22 @@ Deno.test("A refund that the bank refuses is told as failed, and its amount can 
   });
   assertEquals([again.body.status, again.body.amount], ["succeeded", TOTAL]);
   await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A refund that several processes ask about at once, and the bank refuses, fails once", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_refund_fails");
+  const { body: kept } = await tryToRefund(app, staff, order.id, { amount: 700 });
+  const { body: refused } = await tryToRefund(app, staff, order.id, { amount: 1000 });
+  await app.deps.sql`update sandbox_charges set payment_method = 'tok_refund_refused'`;
+  const pending = (await findRefund(app.deps.sql, refused.id))!;
+  const ctx = systemCtx(app.deps, "test");
+  const ended = await Promise.all(Array.from({ length: 3 }, () => sendRefund(ctx, pending)));
+  assertEquals(ended.map(({ status }) => status), ["failed", "failed", "failed"]);
+  assertEquals((await readPayment(app, user, payment.id)).amount_refunding, kept.amount);
+  assertEquals(await typesOf(app, "refund", refused.id), ["refund.created", "refund.failed"]);
   await assertBooksBalance(app.deps.sql);
 });
 
