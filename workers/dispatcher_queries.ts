@@ -85,17 +85,19 @@ export async function readShards(
     coalesce((
       select max(position) from ${leadingRows(sql, { condition, limit, bytes })} read
       having count(*) = ${limit} or max(stored_bytes) >= ${bytes}::bigint), ${upTo}::bigint)`;
-  const [events, [row]] = await Promise.all([
-    sql<ReadEvent[]>`
+  const rows = await sql<(ReadEvent & { to: number })[]>`
+    with till as materialized (select ${end} as position)
+    select till.position as to, e.*
+    from till left join lateral (
       select ${eventColumns(sql)}, shard_of(e.aggregate_id) as shard,
              exists (select from outbox o where o.status = 'held' and o.shard = shard_of(e.aggregate_id)
                      and o.message_key = e.aggregate_id) as behind
       from events e
-      where e.position > ${after} and e.position <= ${end} and shard_of(e.aggregate_id) = any(${shards}::smallint[])
-      order by e.position`,
-    sql<{ to: number }[]>`select ${end} as to`,
-  ]);
-  return { events, to: row!.to };
+      where e.position > ${after} and e.position <= till.position
+        and shard_of(e.aggregate_id) = any(${shards}::smallint[])
+    ) e on true
+    order by e.position`;
+  return { events: rows.filter(({ position }) => position !== null), to: rows[0]!.to };
 }
 
 /**
