@@ -59,8 +59,8 @@ function indexedStatus(sql: Sql, filter: ListOrders): Fragment | undefined {
 }
 
 /**
- * The rows of one page of orders, `limit + 1` or {@link withinLines}. A time of creation is a range of ids (UUIDv7), so every filter and the
- * usual sort run along one index.
+ * The rows of one page of orders, `limit + 1` or {@link withinLines}. A time of creation is a range of ids (UUIDv7), so
+ * every filter and the usual sort run along one index.
  */
 export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort }): Promise<Order[]> {
   const sort = SORT_SQL[filter.sort];
