@@ -573,9 +573,13 @@ export type Payment = {
      */
     amount_refunding: number;
     /**
-     * In minor units of the currency
+     * Refunds that succeeded
      */
     amount_refunded: number;
+    /**
+     * Of that, what staff gave back themselves: the provider knows nothing of it
+     */
+    amount_refunded_manually: number;
     /**
      * What the provider calls it
      */
@@ -638,6 +642,10 @@ export type Refund = {
     tax_amount: number;
     items: Array<RefundItem>;
     reason: string;
+    /**
+     * Staff gave the money back themselves: it was only recorded, and no provider asked
+     */
+    manual: boolean;
     /**
      * pending: the provider is asked until it answers
      */
@@ -2562,6 +2570,10 @@ export type RefundOrder = {
      * Which payment it goes back through, where there are several
      */
     payment_id?: string;
+    /**
+     * Staff gave the money back themselves, by bank transfer or in cash, as where the provider refuses to: it is only recorded, and no provider is asked
+     */
+    manual?: boolean;
 };
 
 export type RefundOrderItem = {
@@ -2687,6 +2699,10 @@ export type ReturnRefund = {
      * The return's own unless said
      */
     reason?: string;
+    /**
+     * Staff gave the money back themselves, by bank transfer or in cash, as where the provider refuses to: it is only recorded, and no provider is asked
+     */
+    manual?: boolean;
 };
 
 export type ReturnRefundItem = {

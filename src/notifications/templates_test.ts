@@ -116,6 +116,7 @@ const REFUND: Refund = {
   tax_amount: 0,
   items: [],
   reason: "Paid after the order had expired",
+  manual: false,
   status: "succeeded",
   provider_reference: null,
   failure_message: null,

@@ -67,7 +67,8 @@ async function refuseProviderMoney(tx: Tx, order: Order): Promise<void> {
     errors: [{
       pointer: "/status",
       code: "invalid_transition",
-      message: "Refund it through the provider: POST /v1/orders/{id}/refunds",
+      message:
+        "Refund it: POST /v1/orders/{id}/refunds, with `manual` where you gave the money back yourselves",
     }],
   });
 }

@@ -1,7 +1,7 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { bookForeignRefund } from "./foreign_refund.ts";
 import { providerOf } from "./get_provider.ts";
-import type { StoredPayment } from "./payment.ts";
+import { refundedByProvider, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { recordCharge } from "./record_charge.ts";
 import { countFailedRefunds } from "./refund_queries.ts";
@@ -47,14 +47,14 @@ export async function askAboutPayment(
   const state = await provider.find({ id, reference }, signal);
   if (!state) return undefined;
   // It was booked before the provider was asked: a refund to a closed account, say, comes back.
-  if (state.amountRefunded < payment.amount_refunded) {
+  if (state.amountRefunded < refundedByProvider(payment)) {
     ctx.log.error("a provider says that a refund came back", {
       payment_id: id,
       order_id: payment.order_id,
     });
   }
   const recorded = await recordCharge(ctx, payment, state);
-  const known = recorded.amount_refunded + recorded.amount_refunding;
+  const known = refundedByProvider(recorded) + recorded.amount_refunding;
   if (state.amountRefunded <= known) return recorded;
   return await bookForeignRefund(ctx, recorded, { amountRefunded: state.amountRefunded, failedRefunds });
 }

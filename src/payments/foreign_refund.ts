@@ -1,12 +1,11 @@
 import { changingOrder, lockOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { settleOrder } from "./jobs.ts";
-import type { StoredPayment } from "./payment.ts";
+import { refundedByProvider, type StoredPayment } from "./payment.ts";
 import { findPayment, lockPayments } from "./queries.ts";
 import { owedPart } from "./refund.ts";
-import { beginRefund } from "./refund_order.ts";
+import { beginRefund, recordRefund } from "./refund_order.ts";
 import { countFailedRefunds } from "./refund_queries.ts";
-import { settleRefund } from "./send_refund.ts";
 
 /**
  * Books what went back without us: refunded by somebody at the provider itself, in its dashboard. It is the difference of
@@ -31,8 +30,7 @@ export async function bookForeignRefund(
     if (amount === 0) return before;
     const ask = { amount, payment_id: payment.id, reason: "Refunded at the payment provider" };
     const refund = await beginRefund(tx, by, order, ask, written);
-    const [reserved] = await lockPayments(tx, [payment.id]);
-    await settleRefund(tx, by, order, reserved, refund, { status: "succeeded" }, written);
+    await recordRefund(tx, by, refund, written);
     if (order.amount_due + owedPart(order, refund) < 0) {
       await by.jobs.enqueue(tx, settleOrder, [{ order_id: order.id }]);
     }
@@ -43,13 +41,15 @@ export async function bookForeignRefund(
   return after;
 }
 
-/** How much more went back than we know of. A payment has no more to give than it took: then somebody is to look at it. */
+/**
+ * How much more went back than we know of. A payment has no more to give than it took, less what staff gave back in its
+ * place: then somebody is to look at it.
+ */
 function foreignAmount(ctx: Ctx, payment: StoredPayment, amountRefunded: number): number {
-  const known = payment.amount_refunded + payment.amount_refunding;
-  const foreign = Math.max(0, amountRefunded - known);
-  const left = payment.amount_captured - known;
+  const foreign = Math.max(0, amountRefunded - refundedByProvider(payment) - payment.amount_refunding);
+  const left = payment.amount_captured - payment.amount_refunded - payment.amount_refunding;
   if (foreign > left) {
-    ctx.log.error("a provider says that it gave back more of a payment than it took", {
+    ctx.log.error("a provider says that it gave back more of a payment than was left", {
       payment_id: payment.id,
       order_id: payment.order_id,
     });

@@ -8,7 +8,7 @@ export { deleteOldWebhooks, findPayment, insertPaymentsAlso, listPayments } from
 export { cancelledParts, owedPart, type PastRefund, type Refund } from "./refund.ts";
 export { beginRefund } from "./refund_order.ts";
 export { findRefund, listPastRefunds } from "./refund_queries.ts";
-export { PaymentBody, PaymentSchema, RefundSchema } from "./schemas.ts";
+export { PaymentBody, PaymentSchema, RefundBody, RefundSchema } from "./schemas.ts";
 export { sendRefund } from "./send_refund.ts";
 export { settleMoney } from "./settle_order.ts";
 export { workOnWebhook } from "./webhooks.ts";

@@ -80,6 +80,7 @@ export function newPayment(
     amount_captured: 0,
     amount_refunding: 0,
     amount_refunded: 0,
+    amount_refunded_manually: 0,
     failure_code: null,
     failure_message: null,
     check_at: new Date(now.getTime() + FIRST_CHECK_MS).toISOString(),
@@ -236,6 +237,11 @@ export function wantsNothing(order: Pick<Order, "status" | "amount_due">): boole
   return isOver(order) || order.amount_due <= 0;
 }
 
+/** What of a payment its provider gave back, as far as we know. */
+export function refundedByProvider(payment: Payment): number {
+  return payment.amount_refunded - payment.amount_refunded_manually;
+}
+
 export function paymentRefused(error: FieldError): AppError {
   return new AppError("payment_refused", `The payment is refused: ${error.message}`, { errors: [error] });
 }
@@ -254,6 +260,7 @@ export function paymentView(payment: Payment): Payment {
     amount_captured: payment.amount_captured,
     amount_refunding: payment.amount_refunding,
     amount_refunded: payment.amount_refunded,
+    amount_refunded_manually: payment.amount_refunded_manually,
     provider_reference: payment.provider_reference,
     redirect_url: payment.redirect_url,
     failure_code: payment.failure_code,

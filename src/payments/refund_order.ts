@@ -1,6 +1,7 @@
 import {
   changingOrder,
   findRefundable,
+  lockOrder,
   lockReadableOrder,
   type Order,
   type RefundParts,
@@ -52,7 +53,8 @@ export async function refundOrder(
 
 /**
  * Reserves a refund of an order whose row the caller holds, and tells the log. `sendRefund` comes after the commit. Where
- * no single payment has enough, the others give their shares in refunds that follow the first.
+ * no single payment has enough, the others give their shares in refunds that follow the first. What staff give back
+ * themselves is done with that.
  *
  * @returns the one that names the units
  */
@@ -76,20 +78,34 @@ export async function beginRefund(
   for (const [index, refund] of begun.entries()) {
     await reserveRefund(tx, ctx, order, refund, givers[index]!.payment);
   }
-  // Money that no provider holds is given back by staff themselves: recording it is all there is to do.
-  return first.payment_id === null
-    ? await settleRefund(tx, ctx, order, undefined, first, { status: "succeeded" }, written)
-    : first;
+  if (!first.manual) return first;
+  const done = [];
+  for (const refund of begun) done.push(await recordRefund(tx, ctx, refund, written));
+  return done[0]!;
+}
+
+/** Records a reserved refund whose money went back already. The caller holds its order's row. */
+export async function recordRefund(
+  tx: Tx,
+  ctx: Ctx,
+  refund: Refund,
+  written: (order: Order) => void,
+): Promise<Refund> {
+  const order = (await lockOrder(tx, refund.order_id))!;
+  const [payment] = refund.payment_id === null ? [] : await lockPayments(tx, [refund.payment_id]);
+  return await settleRefund(tx, ctx, order, payment, refund, { status: "succeeded" }, written);
 }
 
 function newRefund(
   ctx: Ctx,
   order: Order,
-  ask: { reason: string; return_id?: string; follows: string | null },
+  ask: { reason: string; manual?: boolean; return_id?: string; follows: string | null },
   split: RefundSplit,
   payment: StoredPayment | undefined,
 ): Refund {
   const now = ctx.clock.now();
+  // Money that no provider holds only staff can give back.
+  const isManual = ask.manual === true || payment === undefined;
   return {
     id: newId(),
     order_id: order.id,
@@ -104,11 +120,12 @@ function newRefund(
     tax_amount: split.parts.tax,
     items: split.items,
     reason: ask.reason,
+    manual: isManual,
     status: "pending",
     provider_reference: null,
     failure_message: null,
     attempts: 0,
-    next_attempt_at: payment && ask.follows === null ? nextAttempt(now, 0) : null,
+    next_attempt_at: isManual || ask.follows !== null ? null : nextAttempt(now, 0),
     version: 1,
     created_at: now.toISOString(),
     updated_at: now.toISOString(),

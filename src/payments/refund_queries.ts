@@ -6,7 +6,8 @@ import type { PastRefund, Refund } from "./refund.ts";
 export const refundColumns = (sql: Sql | Tx): Fragment =>
   sql`
     id, order_id, payment_id, return_id, follows, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount, items,
-    reason, status, provider_reference, failure_message, attempts, next_attempt_at, version, created_at, updated_at`;
+    reason, manual, status, provider_reference, failure_message, attempts, next_attempt_at, version, created_at,
+    updated_at`;
 
 export async function findRefund(sql: Sql | Tx, id: string): Promise<Refund | undefined> {
   const [refund] = await sql<Refund[]>`select ${refundColumns(sql)} from refunds where id = ${id}`;

@@ -60,7 +60,10 @@ export const PaymentSchema = z.object({
     description:
       "Refunds under way. The refunds' own events tell when it changes: the payment has neither an event nor a new version of it",
   }),
-  amount_refunded: Amount,
+  amount_refunded: Amount.openapi({ description: "Refunds that succeeded" }),
+  amount_refunded_manually: Amount.openapi({
+    description: "Of that, what staff gave back themselves: the provider knows nothing of it",
+  }),
   provider_reference: z.string().nullable().openapi({ description: "What the provider calls it" }),
   redirect_url: z.string().nullable().openapi({
     description:
@@ -98,6 +101,11 @@ export const RefundBody = z.strictObject({
   payment_id: Id.optional().openapi({
     description: "Which payment it goes back through, where there are several",
   }),
+  manual: z.boolean().optional().openapi({
+    description:
+      "Staff gave the money back themselves, by bank transfer or in cash, as where the provider refuses to: it is only " +
+      "recorded, and no provider is asked",
+  }),
 }).refine((body) => body.amount === undefined || body.items === undefined, {
   path: ["amount"],
   message: "give either amount or items, or neither for all that is left",
@@ -132,6 +140,9 @@ export const RefundSchema = z.object({
   tax_amount: Amount,
   items: z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("RefundItem")),
   reason: z.string(),
+  manual: z.boolean().openapi({
+    description: "Staff gave the money back themselves: it was only recorded, and no provider asked",
+  }),
   status: z.enum(REFUND_STATUSES).openapi({ description: "pending: the provider is asked until it answers" }),
   provider_reference: z.string().nullable(),
   failure_message: z.string().nullable().openapi({ description: "Of the last attempt" }),

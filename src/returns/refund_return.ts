@@ -21,6 +21,7 @@ export async function refundReturn(
     items?: LineUnits[];
     include_shipping?: boolean;
     reason?: string;
+    manual?: boolean;
     expectedVersion?: number;
   },
   idempotency: Idempotency,

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { cursor, Limit } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
-import { RefundSchema } from "../payments/mod.ts";
+import { RefundBody, RefundSchema } from "../payments/mod.ts";
 
 export const RETURN_STATUSES = [
   "requested",
@@ -90,6 +90,7 @@ export const RefundReturnBody = z.strictObject({
     description: "The units' share of the shipping goes back too, and its tax",
   }),
   reason: text(1, 500).optional().openapi({ description: "The return's own unless said" }),
+  manual: RefundBody.shape.manual,
 }).openapi("ReturnRefund");
 
 export const OrderReturnsQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });

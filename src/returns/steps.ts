@@ -56,6 +56,8 @@ interface AskReturnRefund {
   items?: LineUnits[];
   include_shipping?: boolean;
   reason?: string;
+  /** Staff gave it back themselves. */
+  manual?: boolean;
 }
 
 /**
@@ -95,12 +97,12 @@ async function refundAsked(
   ctx: Ctx,
   order: Order,
   ret: Return,
-  { items, include_shipping, reason = ret.reason }: Ask,
+  { items, include_shipping, reason = ret.reason, manual }: Ask,
   written: (order: Order) => void,
 ): Promise<Return["refund"]> {
   refuseNotReceived(ret, items);
   if (items.length === 0) return null;
-  const ask = { items, include_shipping, reason, return_id: ret.id };
+  const ask = { items, include_shipping, reason, manual, return_id: ret.id };
   const { id } = await beginRefund(tx, ctx, order, ask, written);
   return await getReturnRefund(tx, id);
 }
@@ -125,7 +127,7 @@ async function refundReceived(
   const amount = amountFailed(order, ret, refunds);
   if (amount === 0) return null;
   if (amount !== undefined) {
-    const rest = { amount, reason: ask.reason ?? ret.reason, return_id: ret.id };
+    const rest = { amount, reason: ask.reason ?? ret.reason, manual: ask.manual, return_id: ret.id };
     return await beginRefund(tx, ctx, order, rest, written)
       .then(({ id }) => getReturnRefund(tx, id), nullIfNothing);
   }

@@ -203,6 +203,7 @@ async function refund({ shop, dice, order, payment }: Turn): Promise<Deed> {
   const asked = {
     ...dice.pickByWeight(REFUND_BODIES).body(dice),
     ...payment && dice.chance(0.2) && { payment_id: payment.id },
+    ...dice.chance(0.15) && { manual: true },
   };
   return { asked, answer: await tryToRefund(shop.app, shop.staff, order.id, asked) };
 }

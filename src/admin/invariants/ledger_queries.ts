@@ -110,14 +110,17 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
     holds: "What a payment says is refunded, or being refunded, are its refunds.",
     broken: (sql) =>
       sql`
-      select p.id::text, format('%s done and %s under way, refunds %s and %s', p.amount_refunded, p.amount_refunding,
-                                coalesce(r.done, 0), coalesce(r.under_way, 0)) as what
+      select p.id::text, format('%s done, %s of it manually, and %s under way, refunds %s, %s and %s', p.amount_refunded,
+                                p.amount_refunded_manually, p.amount_refunding, coalesce(r.done, 0),
+                                coalesce(r.manually, 0), coalesce(r.under_way, 0)) as what
       from payments p left join (
         select payment_id, sum(case status when 'succeeded' then amount else 0 end) as done,
+               sum(case when status = 'succeeded' and manual then amount else 0 end) as manually,
                sum(case status when 'pending' then amount else 0 end) as under_way
         from refunds where payment_id is not null group by payment_id
       ) r on r.payment_id = p.id
-      where (p.amount_refunded, p.amount_refunding) <> (coalesce(r.done, 0), coalesce(r.under_way, 0))`,
+      where (p.amount_refunded, p.amount_refunded_manually, p.amount_refunding)
+        <> (coalesce(r.done, 0), coalesce(r.manually, 0), coalesce(r.under_way, 0))`,
   },
   {
     ...common,

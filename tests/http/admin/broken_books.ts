@@ -131,7 +131,10 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   ],
   captures_are_booked: payment(", amount_captured", ", 100"),
   refunds_are_booked: refund("succeeded"),
-  payments_know_their_refunds: `${payment()}; ${refund("pending")}`,
+  payments_know_their_refunds: [
+    `${payment()}; ${refund("pending")}`,
+    `${payment()}; update payments set amount_refunded_manually = 1`,
+  ],
   never_refunded_more_than_paid: [
     payment(", amount_refunded", ", 100"),
     `update orders set amount_refunded = 1 where id = ${order("pending")}`,

@@ -282,7 +282,7 @@ Deno.test("A provider that claims to have given back more than it took is booked
     });
     assertEquals([status, body.amount_refunded], [200, TOTAL]);
   }
-  const complaint = ["a provider says that it gave back more of a payment than it took", payment.id];
+  const complaint = ["a provider says that it gave back more of a payment than was left", payment.id];
   assertEquals(logged, [complaint, complaint]);
   assertEquals(toldOf(await refundsOf(app, order.id)), [[TOTAL, "succeeded", true]]);
   await assertBooksBalance(app.deps.sql);

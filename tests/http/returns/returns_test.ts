@@ -188,6 +188,24 @@ Deno.test("A refund that the bank refuses is shown as failed, and can be asked f
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("What the bank refuses to give back for a return staff give back themselves, and the return is refunded with that", async () => {
+  const shop = await startShop({ paymentMethod: "tok_refund_refused" });
+  const { app, staff } = shop;
+  await using _ = app;
+  const { id } = await received(shop, [1, 0]);
+  assertEquals((await refund(app, staff, id)).body.refund.status, "failed");
+  const { status, body } = await refund(app, staff, id, { manual: true });
+  assertEquals([status, body.status, body.refund.status], [201, "refunded", "succeeded"]);
+  assertEquals(
+    (await refundsOf(shop)).map((
+      each: Record<string, unknown>,
+    ) => [each.status, each.manual, each.return_id]),
+    [["failed", false, id], ["succeeded", true, id]],
+  );
+  assertEquals((await standing(shop)).at(-1), 1999);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("A refund that the bank did not answer to stays pending, and is seen when it is done", async () => {
   const shop = await startShop({ paymentMethod: "tok_refund_fails" });
   const { app, owner, staff } = shop;

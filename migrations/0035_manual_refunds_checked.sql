@@ -1,0 +1,2 @@
+-- no transaction
+alter table payments validate constraint payments_refunded_manually_check;
