@@ -497,7 +497,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Write down the law of a destination
      *
-     * All of it in one go, up to 16 MiB: duties, taxes, thresholds, restrictions. In force from its day on; of several the one with the latest day counts, of several for one day the last. What is written stays: to change something, write the whole schedule again.
+     * All of it in one go, up to 16 MiB and 400,000 values: duties, taxes, thresholds, restrictions. In force from its day on; of several the one with the latest day counts, of several for one day the last. What is written stays: to change something, write the whole schedule again.
      */
     public importTradeSchedule<ThrowOnError extends boolean = false>(options: Options<ImportTradeScheduleData, ThrowOnError>): RequestResult<ImportTradeScheduleResponses, ImportTradeScheduleErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ImportTradeScheduleResponses, ImportTradeScheduleErrors, ThrowOnError>({

@@ -6,9 +6,12 @@ import { type Actor, actorName, type Ctx, isStaff, type Role } from "../platform
 import { AppError } from "../platform/errors.ts";
 import { type Idempotency, requestHash } from "../platform/idempotency.ts";
 import { traceRoute } from "../platform/tracing.ts";
+import { hasMoreValues } from "./json_values.ts";
 import type { AppEnv, EndpointOptions, Policy } from "./router.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** An order of a thousand lines, or the receipt of as many that came back, has four thousand. */
+const MAX_BODY_VALUES = 10_000;
 const LOGIN_WINDOW_MS = 60_000;
 const ANONYMOUS: Actor = { kind: "anonymous" };
 /** A role may call the routes of its rank and below; who has none is nobody yet. */
@@ -63,7 +66,7 @@ export function gate(
   }
   if (contentTypes.includes("application/json") && !options.readsBytes) {
     handlers.push(async (c, next) => {
-      const text = await readUtf8(c);
+      const text = await readJson(c, options.maxBodyValues ?? MAX_BODY_VALUES);
       if (!bodyRequired && (text === "" || text.trim() === "null")) leaveBodyOut(c);
       await next();
     });
@@ -167,9 +170,20 @@ function leaveBodyOut(c: Context<AppEnv>): void {
   c.req.raw = new Request(c.req.raw.url, { method: c.req.raw.method, headers });
 }
 
-/** JSON is UTF-8: of anything else the letters that are none would be lost without a word. @throws malformed_json */
-async function readUtf8(c: Context<AppEnv>): Promise<string> {
+/**
+ * The text of a JSON body. JSON is UTF-8: of anything else the letters that are none would be lost without a word.
+ *
+ * @throws payload_too_large for too many values, malformed_json
+ */
+async function readJson(c: Context<AppEnv>, maxValues: number): Promise<string> {
   const bytes = await c.req.arrayBuffer();
+  if (hasMoreValues(new Uint8Array(bytes), maxValues)) {
+    const most = maxValues.toLocaleString("en");
+    throw new AppError(
+      "payload_too_large",
+      `The body has more than ${most} values in it, which is more than this call takes.`,
+    );
+  }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     // A promise, as Hono itself keeps it there, whatever its types say: else it would read the bytes again.

@@ -55,6 +55,8 @@ export interface EndpointOptions {
   cacheKey?: (c: Context<AppEnv>) => string | undefined;
   /** The largest body in bytes; null for a streamed body that its handler bounds. */
   maxBodyBytes?: number | null;
+  /** How many values there may be in a JSON body: members of objects, elements of arrays, at whatever depth. */
+  maxBodyValues?: number;
   /** For a body whose bytes are signed: nothing is made of them before its handler. */
   readsBytes?: boolean;
 }

@@ -34,6 +34,8 @@ import { shippingRoutes } from "./shipping_options/routes.ts";
 
 const MAX_RATE_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_SCHEDULE_BYTES = 16 * 1024 * 1024;
+/** One of as many duty rates, restrictions and rates of tax as there may be has 355,000, if nothing is left out of them. */
+const MAX_SCHEDULE_VALUES = 400_000;
 
 const tags = ["Trade"];
 
@@ -168,14 +170,19 @@ tradeRoutes.openapi(
 );
 
 tradeRoutes.openapi(
-  endpoint({ policy: "staff", idempotent: true, maxBodyBytes: MAX_SCHEDULE_BYTES }, {
+  endpoint({
+    policy: "staff",
+    idempotent: true,
+    maxBodyBytes: MAX_SCHEDULE_BYTES,
+    maxBodyValues: MAX_SCHEDULE_VALUES,
+  }, {
     method: "post",
     path: "/v1/trade/schedules",
     operationId: "importTradeSchedule",
     tags,
     summary: "Write down the law of a destination",
     description:
-      `All of it in one go, up to 16 MiB: duties, taxes, thresholds, restrictions. In force from its day on; of several \
+      `All of it in one go, up to 16 MiB and 400,000 values: duties, taxes, thresholds, restrictions. In force from its day on; of several \
 the one with the latest day counts, of several for one day the last. What is written stays: to change something, \
 write the whole schedule again.`,
     request: {

@@ -245,6 +245,48 @@ Deno.test("bodies made to exhaust are refused on every route, with an answer of 
   });
 });
 
+/** How many values JSON of a schema has at the most; what the schema does not bound, such as notes of the caller's own, 50. */
+// deno-lint-ignore no-explicit-any
+function mostValues(schema: any): number {
+  const { anyOf, oneOf, items, maxItems = 50, properties = {}, additionalProperties } = resolve(schema) ?? {};
+  const branches = anyOf ?? oneOf;
+  if (branches) return Math.max(...branches.map(mostValues));
+  if (items) return 1 + maxItems * mostValues(items);
+  return [...Object.values(properties), ...additionalProperties ? Array(50).fill({}) : []]
+    .reduce((sum: number, each) => sum + mostValues(each), 1);
+}
+
+Deno.test("a body may have as many values as its call knows what to do with, and not a hundred thousand of nothing", async () => {
+  await inWorld(async (world) => {
+    const valuesOf: Record<string, number> = {};
+    for (
+      const operation of bounded.filter(({ id, contentTypes }) =>
+        contentTypes.includes("application/json") && id !== "receivePaymentWebhook" // its bytes are signed
+      )
+    ) {
+      const token = leastToken(world, operation) && world.admin.token;
+      const send = async (values: number) => {
+        const body = `{"a":[${Array(values - 2).fill(0).join()}]}`;
+        const { status, body: { code } } = await world.app.request(
+          operation.method,
+          pathOf(world, operation),
+          { token, body },
+        );
+        return [status, code];
+      };
+      valuesOf[operation.id] = mostValues(operation.schema);
+      const [status] = await send(Math.max(10_000, valuesOf[operation.id]!));
+      assert(status !== 413, `${operation.name} refuses ${valuesOf[operation.id]} values`);
+      assertEquals(
+        await send(operation.id === "importTradeSchedule" ? 400_001 : 10_001),
+        [413, "payload_too_large"],
+        operation.name,
+      );
+    }
+    assert(valuesOf.placeOrder! > 4000 && valuesOf.importTradeSchedule! > 350_000, JSON.stringify(valuesOf));
+  });
+});
+
 Deno.test("page sizes, keys, SKUs, headers and addresses made to exhaust are refused", async () => {
   await inWorld(async (world) => {
     const { app, admin, product } = world;
