@@ -2390,10 +2390,6 @@ export type ShipOrder = {
     weight_grams?: number | null;
 };
 
-export type ShipmentList = {
-    data: Array<Shipment>;
-};
-
 export type ShipmentPage = {
     data: Array<Shipment>;
     /**
@@ -2533,10 +2529,6 @@ export type CreatePayment = {
     return_url?: string;
 };
 
-export type PaymentList = {
-    data: Array<Payment>;
-};
-
 export type PaymentPage = {
     data: Array<Payment>;
     /**
@@ -2579,10 +2571,6 @@ export type RefundOrder = {
 export type RefundOrderItem = {
     line: number;
     quantity: number;
-};
-
-export type RefundList = {
-    data: Array<Refund>;
 };
 
 export type RefundPage = {
@@ -7320,7 +7308,16 @@ export type ListOrderShipmentsData = {
          */
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
     url: '/v1/orders/{id}/shipments';
 };
 
@@ -7355,9 +7352,9 @@ export type ListOrderShipmentsError = ListOrderShipmentsErrors[keyof ListOrderSh
 
 export type ListOrderShipmentsResponses = {
     /**
-     * They all.
+     * One page.
      */
-    200: ShipmentList;
+    200: ShipmentPage;
 };
 
 export type ListOrderShipmentsResponse = ListOrderShipmentsResponses[keyof ListOrderShipmentsResponses];
@@ -7762,7 +7759,16 @@ export type ListPaymentsData = {
          */
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
     url: '/v1/orders/{id}/payments';
 };
 
@@ -7797,9 +7803,9 @@ export type ListPaymentsError = ListPaymentsErrors[keyof ListPaymentsErrors];
 
 export type ListPaymentsResponses = {
     /**
-     * All of them.
+     * One page.
      */
-    200: PaymentList;
+    200: PaymentPage;
 };
 
 export type ListPaymentsResponse = ListPaymentsResponses[keyof ListPaymentsResponses];
@@ -8200,7 +8206,16 @@ export type ListRefundsData = {
          */
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
     url: '/v1/orders/{id}/refunds';
 };
 
@@ -8235,9 +8250,9 @@ export type ListRefundsError = ListRefundsErrors[keyof ListRefundsErrors];
 
 export type ListRefundsResponses = {
     /**
-     * All of them.
+     * One page.
      */
-    200: RefundList;
+    200: RefundPage;
 };
 
 export type ListRefundsResponse = ListRefundsResponses[keyof ListRefundsResponses];

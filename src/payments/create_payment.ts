@@ -1,4 +1,4 @@
-import { findOrder, getReadableOrder, lockReadableOrder, mayReadOrder } from "../orders/mod.ts";
+import { findOrder, lockReadableOrder, mayReadOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { notFound } from "../platform/errors.ts";
@@ -7,7 +7,7 @@ import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts
 import { askAboutPayment, chargePayment } from "./charge.ts";
 import { paymentCreated } from "./events.ts";
 import { getProvider } from "./get_provider.ts";
-import { type AskPayment, newPayment, type Payment, paymentView, type StoredPayment } from "./payment.ts";
+import { type AskPayment, newPayment, paymentView, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { findPayment, insertPayment, listPayments } from "./queries.ts";
 
@@ -50,12 +50,6 @@ export async function getPayment(ctx: Ctx, id: string): Promise<StoredPayment> {
   const payment = await findPayment(ctx.sql, id);
   if (!payment || !await mayReadOrder(ctx, payment.order_id)) throw notFound("payment");
   return payment;
-}
-
-/** An order's payments, oldest first. @throws not_found */
-export async function listOrderPayments(ctx: Ctx, orderId: string): Promise<Payment[]> {
-  await getReadableOrder(ctx, orderId);
-  return (await listPayments(ctx.sql, orderId)).map(paymentView);
 }
 
 /**

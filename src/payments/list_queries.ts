@@ -33,6 +33,26 @@ export async function listRefundRows(sql: Sql, filter: ListRefunds): Promise<Ref
     limit ${filter.limit + 1}`;
 }
 
+/** A part of an order's payments or refunds, in the order of their ids: `limit + 1` of them after `afterId`. */
+interface PartOfOrder {
+  orderId: string;
+  afterId?: string;
+  limit: number;
+}
+
+export async function listPaymentsOfOrder(sql: Sql, part: PartOfOrder): Promise<StoredPayment[]> {
+  return await sql<StoredPayment[]>`select ${paymentColumns(sql)} from payments where ${isPart(sql, part)}`;
+}
+
+export async function listRefundsOfOrder(sql: Sql, part: PartOfOrder): Promise<Refund[]> {
+  return await sql<Refund[]>`select ${refundColumns(sql)} from refunds where ${isPart(sql, part)}`;
+}
+
+const isPart = (sql: Sql, { orderId, afterId, limit }: PartOfOrder): Fragment =>
+  sql`
+    order_id = ${orderId} ${afterId === undefined ? sql`` : sql`and id > ${afterId}`}
+    order by id limit ${limit + 1}`;
+
 /** The filters of both. */
 function common(sql: Sql, { order_id, cursor, ...span }: ListPayments | ListRefunds): Fragment {
   const conditions = [

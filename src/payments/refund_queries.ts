@@ -22,9 +22,9 @@ export async function lockRefund(tx: Tx, id: string): Promise<Refund | undefined
 }
 
 /** An order's refunds, oldest first. */
-export async function listRefunds(sql: Sql | Tx, orderId: string): Promise<Refund[]> {
-  return await sql<Refund[]>`
-    select ${refundColumns(sql)} from refunds where order_id = ${orderId} order by id`;
+export async function listRefunds(tx: Tx, orderId: string): Promise<Refund[]> {
+  return await tx<Refund[]>`
+    select ${refundColumns(tx)} from refunds where order_id = ${orderId} order by id`;
 }
 
 /** The refunds so far of an order whose row the caller holds, in the order in which they began. */

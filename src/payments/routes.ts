@@ -4,21 +4,20 @@ import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { capturePayment, voidPayment } from "./capture_payment.ts";
-import { createPayment, getPayment, listOrderPayments, refreshPayment } from "./create_payment.ts";
+import { createPayment, getPayment, refreshPayment } from "./create_payment.ts";
 import { EXAMPLE_PAYMENT, EXAMPLE_REFUND } from "./example.ts";
-import { getRefund, listOrderRefunds } from "./get_refund.ts";
-import { listAllPayments, listAllRefunds } from "./list_payments.ts";
+import { getRefund } from "./get_refund.ts";
+import { listAllPayments, listAllRefunds, listOrderPayments, listOrderRefunds } from "./list_payments.ts";
 import { paymentView } from "./payment.ts";
 import { refundOrder } from "./refund_order.ts";
 import {
   CaptureBody,
+  OfOrderQuery,
   PaymentBody,
-  PaymentList,
   PaymentSchema,
   PaymentsQuery,
   ProviderParam,
   RefundBody,
-  RefundList,
   RefundSchema,
   RefundsQuery,
   WebhookReceived,
@@ -27,6 +26,14 @@ import { receiveWebhook } from "./webhooks.ts";
 
 const tags = ["Payments"];
 const paymentAnswer = json(PaymentSchema, "The payment.", EXAMPLE_PAYMENT);
+const paymentPage = json(pageSchema(PaymentSchema).openapi("PaymentPage"), "One page.", {
+  data: [EXAMPLE_PAYMENT],
+  next_cursor: null,
+});
+const refundPage = json(pageSchema(RefundSchema).openapi("RefundPage"), "One page.", {
+  data: [EXAMPLE_REFUND],
+  next_cursor: null,
+});
 const UNCHANGED = { description: "Unchanged since your ETag." };
 
 /** Declared without zod, and so not parsed by the router: nothing reads what nobody has signed. */
@@ -79,10 +86,13 @@ paymentRoutes.openapi(
     tags,
     summary: "List an order's payments",
     description: "Oldest first.",
-    request: { params: IdParam },
-    responses: { 200: json(PaymentList, "All of them.", { data: [EXAMPLE_PAYMENT] }) },
+    request: { params: IdParam, query: OfOrderQuery },
+    responses: { 200: paymentPage },
   }),
-  async (c) => c.json({ data: await listOrderPayments(c.get("ctx"), c.req.valid("param").id) }, 200),
+  async (c) => {
+    const page = await listOrderPayments(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
+    return c.json(pageView(page, paymentView), 200);
+  },
 );
 
 paymentRoutes.openapi(
@@ -96,12 +106,7 @@ paymentRoutes.openapi(
       "Newest first; all filters must hold. `status=authorised` are those to be captured or voided, " +
       "`provider_reference` finds the one that a provider's report names.",
     request: { query: PaymentsQuery },
-    responses: {
-      200: json(pageSchema(PaymentSchema).openapi("PaymentPage"), "One page.", {
-        data: [EXAMPLE_PAYMENT],
-        next_cursor: null,
-      }),
-    },
+    responses: { 200: paymentPage },
   }),
   async (c) => {
     const page = await listAllPayments(c.get("ctx"), c.req.valid("query"));
@@ -233,10 +238,13 @@ paymentRoutes.openapi(
     tags,
     summary: "List an order's refunds",
     description: "Oldest first.",
-    request: { params: IdParam },
-    responses: { 200: json(RefundList, "All of them.", { data: [EXAMPLE_REFUND] }) },
+    request: { params: IdParam, query: OfOrderQuery },
+    responses: { 200: refundPage },
   }),
-  async (c) => c.json({ data: await listOrderRefunds(c.get("ctx"), c.req.valid("param").id) }, 200),
+  async (c) => {
+    const page = await listOrderRefunds(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
+    return c.json(pageView(page), 200);
+  },
 );
 
 paymentRoutes.openapi(
@@ -250,12 +258,7 @@ paymentRoutes.openapi(
       "Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those " +
       "that their provider has not answered to.",
     request: { query: RefundsQuery },
-    responses: {
-      200: json(pageSchema(RefundSchema).openapi("RefundPage"), "One page.", {
-        data: [EXAMPLE_REFUND],
-        next_cursor: null,
-      }),
-    },
+    responses: { 200: refundPage },
   }),
   async (c) => {
     const page = await listAllRefunds(c.get("ctx"), c.req.valid("query"));

@@ -76,8 +76,6 @@ export const PaymentSchema = z.object({
   updated_at: Timestamp,
 }).openapi("Payment");
 
-export const PaymentList = z.object({ data: z.array(PaymentSchema) }).openapi("PaymentList");
-
 export const CaptureBody = z.strictObject({
   amount: z.int().min(1).optional().openapi({ description: "All that is reserved unless said" }),
 }).openapi("CapturePayment");
@@ -155,14 +153,14 @@ export const RefundSchema = z.object({
   updated_at: Timestamp,
 }).openapi("Refund");
 
-export const RefundList = z.object({ data: z.array(RefundSchema) }).openapi("RefundList");
+/** For the payments of one order, and for its refunds. */
+export const OfOrderQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
 
 const Listing = {
   order_id: Id.optional().openapi({ description: "Only those of this order" }),
   created_from: Timestamp.optional().openapi({ description: "Created at this time or later" }),
   created_to: Timestamp.optional().openapi({ description: "Created before this time" }),
-  cursor: cursor(z.tuple([z.uuid()])),
-  limit: Limit,
+  ...OfOrderQuery.shape,
 };
 
 export const PaymentsQuery = z.strictObject({

@@ -19,10 +19,22 @@ export async function findShipment(sql: Sql | Tx, id: string): Promise<Shipment 
   return shipment;
 }
 
-/** An order's shipments, oldest first. */
-export async function listShipments(sql: Sql | Tx, orderId: string): Promise<Shipment[]> {
+/** An order's shipments that have not arrived, oldest first. */
+export async function listUnderWay(tx: Tx, orderId: string): Promise<Shipment[]> {
+  return await tx<Shipment[]>`
+    select ${shipmentColumns(tx)} from shipments s
+    where s.order_id = ${orderId} and s.status = 'shipped' order by s.id`;
+}
+
+/** An order's shipments, oldest first, `limit + 1` of them after `afterId`. */
+export async function listShipmentsOfOrder(
+  sql: Sql,
+  { orderId, afterId, limit }: { orderId: string; afterId?: string; limit: number },
+): Promise<Shipment[]> {
   return await sql<Shipment[]>`
-    select ${shipmentColumns(sql)} from shipments s where s.order_id = ${orderId} order by s.id`;
+    select ${shipmentColumns(sql)} from shipments s
+    where s.order_id = ${orderId} ${afterId === undefined ? sql`` : sql`and s.id > ${afterId}`}
+    order by s.id limit ${limit + 1}`;
 }
 
 /**

@@ -4,7 +4,13 @@ import { endpoint, json, markReplay, router } from "../../http/router.ts";
 import { IdParam } from "../../http/schemas.ts";
 import { patchShipment } from "./change_shipment.ts";
 import { getShipment, listAllShipments, listOrderShipments } from "./get_shipments.ts";
-import { ChangeShipmentBody, ShipBody, ShipmentList, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
+import {
+  ChangeShipmentBody,
+  OrderShipmentsQuery,
+  ShipBody,
+  ShipmentSchema,
+  ShipmentsQuery,
+} from "./schemas.ts";
 import { shipOrder } from "./ship_order.ts";
 import type { Shipment } from "./shipment.ts";
 
@@ -24,6 +30,11 @@ const EXAMPLE: Shipment = {
   updated_at: "2026-02-01T09:00:00.000Z",
 };
 const { carrier, tracking_number, tracking_url } = EXAMPLE;
+
+const shipmentPage = json(pageSchema(ShipmentSchema).openapi("ShipmentPage"), "One page.", {
+  data: [EXAMPLE],
+  next_cursor: null,
+});
 
 export const shipmentRoutes = router();
 
@@ -65,10 +76,13 @@ shipmentRoutes.openapi(
     tags,
     summary: "What of an order has left?",
     description: "All shipments of the order, oldest first.",
-    request: { params: IdParam },
-    responses: { 200: json(ShipmentList, "They all.", { data: [EXAMPLE] }) },
+    request: { params: IdParam, query: OrderShipmentsQuery },
+    responses: { 200: shipmentPage },
   }),
-  async (c) => c.json({ data: await listOrderShipments(c.get("ctx"), c.req.valid("param").id) }, 200),
+  async (c) => {
+    const page = await listOrderShipments(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
+    return c.json(pageView(page), 200);
+  },
 );
 
 shipmentRoutes.openapi(
@@ -82,12 +96,7 @@ shipmentRoutes.openapi(
       "Newest first; all filters must hold. `status=shipped` are those on their way, `tracking_number` finds the one that " +
       "a carrier speaks of.",
     request: { query: ShipmentsQuery },
-    responses: {
-      200: json(pageSchema(ShipmentSchema).openapi("ShipmentPage"), "One page.", {
-        data: [EXAMPLE],
-        next_cursor: null,
-      }),
-    },
+    responses: { 200: shipmentPage },
   }),
   async (c) => {
     const page = await listAllShipments(c.get("ctx"), c.req.valid("query"));

@@ -25,8 +25,6 @@ export const ShipmentSchema = z.object({
   updated_at: Timestamp,
 }).openapi("Shipment");
 
-export const ShipmentList = z.object({ data: z.array(ShipmentSchema) }).openapi("ShipmentList");
-
 const details = {
   carrier: text(1, 100).nullable(),
   tracking_number: text(1, 100).nullable(),
@@ -46,6 +44,8 @@ export const ChangeShipmentBody = z.strictObject({
   ...details,
 }).partial().openapi("ChangeShipment");
 
+export const OrderShipmentsQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
+
 export const ShipmentsQuery = z.strictObject({
   status: Status.optional().openapi({ description: "Only shipments in this status" }),
   order_id: Id.optional().openapi({ description: "Only those of this order" }),
@@ -55,6 +55,5 @@ export const ShipmentsQuery = z.strictObject({
   }),
   created_from: Timestamp.optional().openapi({ description: "`shipped_at` this time or later" }),
   created_to: Timestamp.optional().openapi({ description: "`shipped_at` before this time" }),
-  cursor: cursor(z.tuple([z.uuid()])),
-  limit: Limit,
+  ...OrderShipmentsQuery.shape,
 });

@@ -9,7 +9,7 @@ import { shipmentCreated, shipmentUpdated } from "./events.ts";
 import {
   findRefunding,
   insertShipment,
-  listShipments,
+  listUnderWay,
   listUnshippedLines,
   updateShipments,
 } from "./queries.ts";
@@ -69,7 +69,7 @@ export async function shipRest(tx: Tx, ctx: Ctx, order: Order): Promise<void> {
 /** All shipments of the order have arrived. */
 export async function deliverRest(tx: Tx, ctx: Ctx, order: Order): Promise<void> {
   const now = ctx.clock.now();
-  const underWay = (await listShipments(tx, order.id)).filter(({ status }) => status === "shipped");
+  const underWay = await listUnderWay(tx, order.id);
   const arrived = underWay.map((before) => ({ before, after: deliveredShipment(now, before) }));
   await writeShipments(tx, ctx, now, order, arrived);
 }

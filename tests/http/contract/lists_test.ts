@@ -40,6 +40,15 @@ const copy = (table: string) => async ({ app: { deps: { sql } } }: World) => {
     from ${sql(table)} t limit 1`;
 };
 
+/** The same of an order that has payments and refunds. */
+const copyOfPaid =
+  (table: string) => async ({ app: { deps: { sql } }, books: { paid: { orderId } } }: World) => {
+    await sql`
+    insert into ${sql(table)} select (jsonb_populate_record(t, jsonb_build_object(
+      'id', gen_random_uuid(), 'provider_reference', null))).*
+    from ${sql(table)} t where order_id = ${orderId} limit 1`;
+  };
+
 /** How to add the nth entry to a list, by its operationId. */
 const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
   listUsers: ({ app }) => app.user(),
@@ -65,6 +74,9 @@ const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
   listUserOrders: again("placeOrder"),
   getOrderTimeline: again("changeOrder"),
   listShipments: again("shipOrder"),
+  listOrderShipments: again("shipOrder"),
+  listPayments: copyOfPaid("payments"),
+  listRefunds: copyOfPaid("refunds"),
   listAllPayments: copy("payments"),
   listAllRefunds: copy("refunds"),
   listReturns: again("requestReturn"),

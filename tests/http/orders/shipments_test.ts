@@ -83,7 +83,10 @@ Deno.test("An order leaves in parts: stock, statuses and units follow each of th
   assertEquals([await level(a.sku), await level(b.sku)], [[7, 0], [8, 0]]);
 
   const all = await app.request("GET", `/v1/orders/${order.id}/shipments`, { token: owner.token });
-  assertEquals([all.status, all.body], [200, { data: [first.body, second.body, rest.body] }]);
+  assertEquals([all.status, all.body], [200, {
+    data: [first.body, second.body, rest.body],
+    next_cursor: null,
+  }]);
   const moves = await app.deps.sql`
     select sku, kind, on_hand_delta, reserved_delta from stock_movements
     where order_id = ${order.id} and kind = 'shipment' order by sku, version`;

@@ -250,7 +250,10 @@ Deno.test("Payments are read by the order's owner and by staff; to others they a
   const get = (path: string, token: string) => app.request("GET", path, { token });
   for (const { token } of [user, staff]) {
     assertEquals((await get(`/v1/payments/${payment.id}`, token)).body, payment);
-    assertEquals((await get(`/v1/orders/${order.id}/payments`, token)).body, { data: [payment] });
+    assertEquals((await get(`/v1/orders/${order.id}/payments`, token)).body, {
+      data: [payment],
+      next_cursor: null,
+    });
   }
   const others = [
     await get(`/v1/payments/${payment.id}`, stranger.token),

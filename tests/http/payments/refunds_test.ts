@@ -174,7 +174,10 @@ Deno.test("Only staff refund; owners read their refunds, and others learn nothin
   const get = (path: string, token: string) => app.request("GET", path, { token });
   for (const { token } of [user, staff]) {
     assertEquals((await get(`/v1/refunds/${refund.id}`, token)).body, refund);
-    assertEquals((await get(`/v1/orders/${order.id}/refunds`, token)).body, { data: [refund] });
+    assertEquals((await get(`/v1/orders/${order.id}/refunds`, token)).body, {
+      data: [refund],
+      next_cursor: null,
+    });
   }
   const hidden = await get(`/v1/refunds/${refund.id}`, stranger.token);
   const missing = await get(`/v1/refunds/${newId()}`, stranger.token);
