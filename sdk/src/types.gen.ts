@@ -4541,6 +4541,10 @@ export type AdjustStockData = {
          * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
     };
     path: {
         /**
@@ -4573,6 +4577,10 @@ export type AdjustStockErrors = {
      * Conflict: `stock_changed`, `insufficient_stock`, `reference_taken`, `idempotency_in_progress`
      */
     409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */
@@ -5148,6 +5156,12 @@ export type ListHsCodeOverridesResponse = ListHsCodeOverridesResponses[keyof Lis
 
 export type RemoveHsCodeOverrideData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * ISO 3166-1 alpha-2 code
@@ -5175,6 +5189,10 @@ export type RemoveHsCodeOverrideErrors = {
      * Not Found: `not_found`
      */
     404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Unprocessable Content: `invalid_request`
      */
@@ -5206,6 +5224,12 @@ export type RemoveHsCodeOverrideResponse = RemoveHsCodeOverrideResponses[keyof R
 
 export type GetHsCodeOverrideData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * ISO 3166-1 alpha-2 code
@@ -5267,6 +5291,12 @@ export type OverrideHsCodeData = {
      * The code.
      */
     body: OverrideHsCode;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * ISO 3166-1 alpha-2 code
@@ -5298,6 +5328,10 @@ export type OverrideHsCodeErrors = {
      * Not Found: `not_found`
      */
     404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */
@@ -7123,6 +7157,12 @@ export type ExplainOrderResponse = ExplainOrderResponses[keyof ExplainOrderRespo
 
 export type GetConsigneeData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -7176,6 +7216,12 @@ export type RecordConsigneeData = {
      * Name and number.
      */
     body: RecordConsignee;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -7203,6 +7249,10 @@ export type RecordConsigneeErrors = {
      * Not Found: `not_found`
      */
     404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */
@@ -8079,6 +8129,10 @@ export type CapturePaymentData = {
          * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
          */
         'Idempotency-Key'?: string;
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
     };
     path: {
         /**
@@ -8111,6 +8165,10 @@ export type CapturePaymentErrors = {
      * Conflict: `idempotency_in_progress`
      */
     409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */
@@ -8150,6 +8208,12 @@ export type CapturePaymentResponse = CapturePaymentResponses[keyof CapturePaymen
 
 export type VoidPaymentData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * UUID
@@ -8169,6 +8233,10 @@ export type VoidPaymentErrors = {
      * Not Found: `not_found`
      */
     404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
     /**
      * Unprocessable Content: `payment_refused`, `invalid_request`
      */

@@ -1,6 +1,8 @@
+import type { z } from "@hono/zod-openapi";
 import type { ConsigneeKey } from "../config.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Consignee, maskId, maskName } from "./consignee.ts";
+import type { ConsigneeSchema } from "./schemas.ts";
 
 /** NIST SP 800-38D, 8.2: 96 bits, at random for each message. */
 const NONCE_BYTES = 12;
@@ -21,6 +23,12 @@ export interface SealedConsignee {
 export interface StoredConsignee extends SealedConsignee {
   created_at: string;
   updated_at: string;
+}
+
+/** What may be shown of a consignee. */
+export function consigneeView(stored: StoredConsignee): z.infer<typeof ConsigneeSchema> {
+  const { order_id, id_type, masked_name, masked_id, created_at, updated_at } = stored;
+  return { order_id, id_type, masked_name, masked_id, created_at, updated_at };
 }
 
 /**

@@ -1,6 +1,8 @@
 import {
   type Consignee,
   consigneeRecorded,
+  consigneeView,
+  findConsignee,
   sealConsignee,
   type StoredConsignee,
   upsertConsignee,
@@ -8,22 +10,24 @@ import {
 import { lockReadableOrder, type Order } from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError } from "../platform/errors.ts";
+import { AppError, type RequireSame } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 
 /**
  * Adds or replaces who receives an order's goods. Its owner may until goods leave, staff always. The event says that
  * it was done, and nothing of who it is.
  *
- * @throws not_found, forbidden, unavailable (no CONSIGNEE_KEY)
+ * @throws not_found, version_mismatch, forbidden, unavailable (no CONSIGNEE_KEY)
  */
 export async function recordConsignee(
   ctx: Ctx,
-  input: { orderId: string; consignee: Consignee },
+  input: { orderId: string; consignee: Consignee; requireSame: RequireSame },
 ): Promise<StoredConsignee> {
   return await transaction(ctx.sql, async (tx) => {
     const order = await lockReadableOrder(tx, ctx, input.orderId);
     if (!isStaff(ctx.actor)) refuseTooLate(order);
+    const before = await findConsignee(tx, order.id);
+    input.requireSame(before && consigneeView(before));
     const sealed = await sealConsignee(ctx.config.consigneeKeys, order.id, input.consignee);
     const stored = await upsertConsignee(tx, sealed, ctx.clock.now());
     await appendEvents(tx, ctx, [{

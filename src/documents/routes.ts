@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { ConsigneeBody, ConsigneeSchema, type StoredConsignee } from "../consignees/mod.ts";
-import { isTagged } from "../http/etag.ts";
+import { ConsigneeBody, ConsigneeSchema, consigneeView } from "../consignees/mod.ts";
+import { expecting, isSame, isTagged } from "../http/etag.ts";
 import { endpoint, json, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { getConsignee } from "./get_consignee.ts";
@@ -17,6 +17,7 @@ const EXAMPLE: z.infer<typeof ConsigneeSchema> = {
   updated_at: "2026-01-31T12:00:00.000Z",
 };
 const Pdf = z.string().openapi({ format: "binary", description: "PDF 1.7, A4" });
+const UNCHANGED = { description: "Unchanged since your ETag." };
 /** Caches may keep it for whoever asked, and ask whether it still holds. */
 const PRIVATE = "private, no-cache";
 
@@ -32,13 +33,16 @@ documentRoutes.openapi(
     description:
       "Only masked, for the order's owner as for staff. In full it is printed on the commercial invoice that staff get.",
     request: { params: IdParam },
-    responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE) },
+    responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE), 304: UNCHANGED },
   }),
-  async (c) => c.json(consigneeView(await getConsignee(c.get("ctx"), c.req.valid("param").id)), 200),
+  async (c) => {
+    const consignee = consigneeView(await getConsignee(c.get("ctx"), c.req.valid("param").id));
+    return isSame(c, consignee) ? c.body(null, 304) : c.json(consignee, 200);
+  },
 );
 
 documentRoutes.openapi(
-  endpoint({ policy: "user", errors: ["not_found", "forbidden"] }, {
+  endpoint({ policy: "user", conditional: true, errors: ["not_found", "forbidden"] }, {
     method: "put",
     path: "/v1/orders/{id}/consignee",
     operationId: "recordConsignee",
@@ -59,8 +63,15 @@ documentRoutes.openapi(
     responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE) },
   }),
   async (c) => {
-    const input = { orderId: c.req.valid("param").id, consignee: c.req.valid("json") };
-    return c.json(consigneeView(await recordConsignee(c.get("ctx"), input)), 200);
+    const consignee = consigneeView(
+      await recordConsignee(c.get("ctx"), {
+        orderId: c.req.valid("param").id,
+        consignee: c.req.valid("json"),
+        requireSame: expecting(c, "consignee"),
+      }),
+    );
+    isSame(c, consignee);
+    return c.json(consignee, 200);
   },
 );
 
@@ -81,7 +92,7 @@ documentRoutes.openapi(
         description: "The invoice.",
         content: { "application/pdf": { schema: Pdf, example: "%PDF-1.7 …" } },
       },
-      304: { description: "Unchanged since your ETag." },
+      304: UNCHANGED,
     },
   }),
   async (c) => {
@@ -95,8 +106,3 @@ documentRoutes.openapi(
     });
   },
 );
-
-function consigneeView(stored: StoredConsignee): z.infer<typeof ConsigneeSchema> {
-  const { order_id, id_type, masked_name, masked_id, created_at, updated_at } = stored;
-  return { order_id, id_type, masked_name, masked_id, created_at, updated_at };
-}

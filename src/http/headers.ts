@@ -81,15 +81,13 @@ function headersOf(options: EndpointOptions, route: Route, status: number): Name
 }
 
 /**
- * What counts its changes has an `ETag`, and what can be revalidated or changed conditionally. What a POST made and gave
- * no id is no resource, though it may answer with one: an adjustment of stock, say.
+ * What counts its changes has an `ETag`, and what can be revalidated or changed conditionally.
  */
-function isTagged({ conditional }: EndpointOptions, { method, responses }: Route, status: number): boolean {
+function isTagged({ conditional }: EndpointOptions, { responses }: Route, status: number): boolean {
   if (conditional === "ends") return false;
   if (conditional || isRevalidated({ responses })) return true;
   const schema = (responses[status] as Json).content?.["application/json"]?.schema;
-  if (!(schema instanceof z.ZodObject) || !("version" in schema.shape)) return false;
-  return method !== "post" || status !== 201 || "id" in schema.shape;
+  return schema instanceof z.ZodObject && "version" in schema.shape;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction, type Tx, violates } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { AppError, notFound, requireVersion } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { rememberLevel } from "./get_level.ts";
@@ -19,12 +19,13 @@ export interface Adjustment {
   /** … or the count that is there now, provided that the count was still `expected_on_hand`. */
   on_hand?: number;
   expected_on_hand?: number;
+  expectedVersion?: number;
 }
 
 /**
  * Changes what is on hand, by a movement that says why.
  *
- * @throws not_found, stock_changed (the count is not what was expected), insufficient_stock (less than reserved),
+ * @throws not_found, version_mismatch, stock_changed (the count is not what was expected), insufficient_stock (less than reserved),
  *   reference_taken (this document was booked already)
  */
 export async function adjustStock(
@@ -43,6 +44,7 @@ export async function adjustStock(
 async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> {
   const before = await lockLevel(tx, input.sku, input.location);
   if (!before) throw notFound("SKU at this location");
+  requireVersion("level", before.version, input.expectedVersion);
   if (input.expected_on_hand !== undefined && input.expected_on_hand !== before.on_hand) {
     throw new AppError("stock_changed", `${before.on_hand} are on hand, not ${input.expected_on_hand}.`, {
       errors: [{

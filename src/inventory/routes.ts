@@ -92,6 +92,7 @@ inventoryRoutes.openapi(
   endpoint({
     policy: "staff",
     idempotent: true,
+    conditional: true,
     errors: ["not_found", "stock_changed", "insufficient_stock", "reference_taken"],
   }, {
     method: "post",
@@ -109,12 +110,10 @@ inventoryRoutes.openapi(
     responses: { 201: json(LevelSchema, "The level after it.", EXAMPLE) },
   }),
   async (c) => {
-    const outcome = await adjustStock(
-      c.get("ctx"),
-      { ...c.req.valid("param"), ...c.req.valid("json") },
-      c.get("idempotency"),
-    );
-    return c.json(markReplay(c, outcome), 201);
+    const input = { ...c.req.valid("param"), ...c.req.valid("json"), expectedVersion: expectedVersion(c) };
+    const level = markReplay(c, await adjustStock(c.get("ctx"), input, c.get("idempotency")));
+    setEtag(c, level.version);
+    return c.json(level, 201);
   },
 );
 

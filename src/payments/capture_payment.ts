@@ -1,7 +1,7 @@
 import { lockOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError } from "../platform/errors.ts";
+import { AppError, type RequireSame } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { askAboutPayment, failedState } from "./charge.ts";
@@ -13,6 +13,7 @@ import {
   nextCheck,
   openAmount,
   paymentRefused,
+  paymentView,
   refuseVoid,
   type StoredPayment,
 } from "./payment.ts";
@@ -36,11 +37,12 @@ const GIVEN_UP = "voided";
 /**
  * Captures what is reserved, all or a part of it.
  *
- * @throws not_found, payment_refused, provider_unavailable where nobody knows yet whether it was done: the sweeper asks
+ * @throws not_found, version_mismatch, payment_refused, provider_unavailable where nobody knows yet whether it was done:
+ *   the sweeper asks
  */
 export async function capturePayment(
   ctx: Ctx,
-  input: { id: string; amount?: number },
+  input: { id: string; amount?: number; requireSame: RequireSame },
   idempotency: Idempotency | undefined,
 ): Promise<Outcome<StoredPayment>> {
   const payment = await getPayment(ctx, input.id);
@@ -48,6 +50,7 @@ export async function capturePayment(
     once(tx, idempotency, async () => {
       const order = (await lockOrder(tx, payment.order_id))!;
       const [locked] = await lockPayments(tx, [payment.id]);
+      input.requireSame(paymentView(locked!));
       if (await findPendingCapture(tx, payment.id)) {
         throw captureRefused(
           "capture_under_way",
@@ -119,16 +122,21 @@ export async function sendCapture(
  * Lets go of a payment: of what it has reserved, or while it still waits for its customer or its provider. The provider
  * decides whether that is in time. Where it is not, what has come of the payment is recorded, and the refusal says it.
  *
- * @throws not_found, payment_refused, provider_unavailable
+ * @throws not_found, version_mismatch, payment_refused, provider_unavailable
  */
-export async function voidPayment(ctx: Ctx, id: string): Promise<StoredPayment> {
+export async function voidPayment(
+  ctx: Ctx,
+  { id, requireSame }: { id: string; requireSame?: RequireSame },
+): Promise<StoredPayment> {
   const known = await getPayment(ctx, id);
+  requireSame?.(paymentView(known));
   if (isVoided(known)) return known;
   refuseVoid(ctx.actor, known);
   let payment = known;
   try {
     if (known.provider_reference === null) payment = await findOrGiveUp(ctx, known);
     if (isVoided(payment)) return payment;
+    requireSame?.(paymentView(payment));
     refuseVoid(ctx.actor, payment);
     const reference = payment.provider_reference!;
     const state = await providerOf(ctx, payment).void({ id: payment.id, reference });

@@ -62,7 +62,7 @@ async function checkPayment(ctx: Ctx, payment: StoredPayment, signal: AbortSigna
 /** Nobody is to pay any more for an order that wants no money; else a customer who left would be waited for for ever. */
 async function giveUpUnlessWanted(ctx: Ctx, payment: StoredPayment): Promise<StoredPayment> {
   const order = await findOrder(ctx.sql, payment.order_id);
-  return order && wantsNothing(order) ? await voidPayment(ctx, payment.id) : payment;
+  return order && wantsNothing(order) ? await voidPayment(ctx, { id: payment.id }) : payment;
 }
 
 async function retryRefund(ctx: Ctx, refund: Refund): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { isSame } from "../http/etag.ts";
+import { expecting, isSame } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
@@ -155,6 +155,7 @@ paymentRoutes.openapi(
   endpoint({
     policy: "staff",
     idempotent: true,
+    conditional: true,
     errors: ["not_found", "payment_refused", "provider_unavailable"],
   }, {
     method: "post",
@@ -171,14 +172,22 @@ paymentRoutes.openapi(
     responses: { 201: paymentAnswer },
   }),
   async (c) => {
-    const input = { id: c.req.valid("param").id, amount: c.req.valid("json").amount };
+    const input = {
+      id: c.req.valid("param").id,
+      amount: c.req.valid("json").amount,
+      requireSame: expecting(c, "payment"),
+    };
     const payment = markReplay(c, await capturePayment(c.get("ctx"), input, c.get("idempotency")));
     return c.json(tagged(c, paymentView(payment)), 201);
   },
 );
 
 paymentRoutes.openapi(
-  endpoint({ policy: "user", errors: ["not_found", "payment_refused", "provider_unavailable"] }, {
+  endpoint({
+    policy: "user",
+    conditional: true,
+    errors: ["not_found", "payment_refused", "provider_unavailable"],
+  }, {
     method: "post",
     path: "/v1/payments/{id}/void",
     operationId: "voidPayment",
@@ -193,7 +202,10 @@ paymentRoutes.openapi(
     request: { params: IdParam },
     responses: { 200: paymentAnswer },
   }),
-  async (c) => c.json(tagged(c, paymentView(await voidPayment(c.get("ctx"), c.req.valid("param").id))), 200),
+  async (c) => {
+    const input = { id: c.req.valid("param").id, requireSame: expecting(c, "payment") };
+    return c.json(tagged(c, paymentView(await voidPayment(c.get("ctx"), input))), 200);
+  },
 );
 
 paymentRoutes.openapi(

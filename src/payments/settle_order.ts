@@ -51,7 +51,7 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
   if (!wantsNothing(order)) return;
   const errors: unknown[] = [];
   for (const { id, status } of payments) {
-    if (canBeVoided(status)) await voidPayment(ctx, id).catch((error) => errors.push(error));
+    if (canBeVoided(status)) await voidPayment(ctx, { id }).catch((error) => errors.push(error));
   }
   if (errors.length > 0) throw errors[0];
 }

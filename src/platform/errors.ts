@@ -86,6 +86,12 @@ export function requireVersion(thing: string, version: number, expected: number 
   throw new AppError("version_mismatch", `The ${thing} is at version ${version} by now.`);
 }
 
+/**
+ * Refuses a thing that is not, as it is answered now, what its caller means to change (`If-Match`), if they said; undefined
+ * where there is none. For what has no version, or also changes without a new one. @throws version_mismatch
+ */
+export type RequireSame = (now: object | undefined) => void;
+
 /** The identical answer for what does not exist and for what the caller may not know of. */
 export function notFound(what: string): AppError {
   return new AppError("not_found", `There is no such ${what}, or it is not yours to see.`);

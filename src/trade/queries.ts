@@ -211,6 +211,18 @@ export async function findHsCode(
   return found;
 }
 
+/** Holds a destination's code for a product until the transaction ends, where there is one. */
+export async function lockHsCode(
+  tx: Tx,
+  { destination, sku }: { destination: string; sku: string },
+): Promise<HsCodeOverride | undefined> {
+  const [locked] = await tx<HsCodeOverride[]>`
+    select ${overrideColumns(tx)} from products p
+    join hs_code_overrides o on o.product_id = p.id and o.destination = ${destination}
+    where p.sku = ${sku} for no key update of o`;
+  return locked;
+}
+
 /** A destination's codes in the order of their products' ids, `limit + 1` of them after `afterProduct`. */
 export async function listHsCodes(
   sql: Sql,

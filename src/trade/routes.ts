@@ -1,3 +1,4 @@
+import { expecting, isSame } from "../http/etag.ts";
 import { pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
@@ -282,13 +283,19 @@ tradeRoutes.openapi(
     summary: "Get a destination's HS code of a product",
     description: "404 where the product's own counts.",
     request: { params: HsCodeParam },
-    responses: { 200: json(HsCodeSchema, "The code.", HS_CODE) },
+    responses: {
+      200: json(HsCodeSchema, "The code.", HS_CODE),
+      304: { description: "Unchanged since your ETag." },
+    },
   }),
-  async (c) => c.json(await getHsCode(c.get("ctx"), c.req.valid("param")), 200),
+  async (c) => {
+    const found = await getHsCode(c.get("ctx"), c.req.valid("param"));
+    return isSame(c, found) ? c.body(null, 304) : c.json(found, 200);
+  },
 );
 
 tradeRoutes.openapi(
-  endpoint({ policy: "staff", errors: ["not_found"] }, {
+  endpoint({ policy: "staff", conditional: true, errors: ["not_found"] }, {
     method: "put",
     path: "/v1/trade/hs-codes/{destination}/{sku}",
     operationId: "overrideHsCode",
@@ -301,12 +308,19 @@ tradeRoutes.openapi(
     },
     responses: { 200: json(HsCodeSchema, "The code.", HS_CODE) },
   }),
-  async (c) =>
-    c.json(await overrideHsCode(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("json") }), 200),
+  async (c) => {
+    const written = await overrideHsCode(c.get("ctx"), {
+      ...c.req.valid("param"),
+      ...c.req.valid("json"),
+      requireSame: expecting(c, "HS code"),
+    });
+    isSame(c, written);
+    return c.json(written, 200);
+  },
 );
 
 tradeRoutes.openapi(
-  endpoint({ policy: "staff", errors: ["not_found"] }, {
+  endpoint({ policy: "staff", conditional: "ends", errors: ["not_found"] }, {
     method: "delete",
     path: "/v1/trade/hs-codes/{destination}/{sku}",
     operationId: "removeHsCodeOverride",
@@ -317,7 +331,7 @@ tradeRoutes.openapi(
     responses: { 204: { description: "Removed." } },
   }),
   async (c) => {
-    await removeHsCode(c.get("ctx"), c.req.valid("param"));
+    await removeHsCode(c.get("ctx"), { ...c.req.valid("param"), requireSame: expecting(c, "HS code") });
     return c.body(null, 204);
   },
 );

@@ -28,6 +28,17 @@ Deno.test("ETag and Location, where the contract promises them, always come: it 
   }
 });
 
+Deno.test("Whatever has an ETag is changed and deleted under If-Match", () => {
+  const changes = operations.filter(({ template, method }) =>
+    ["PATCH", "PUT", "DELETE"].includes(method) &&
+    "ETag" in (paths[template].get?.responses[200].headers ?? {})
+  );
+  assert(changes.length >= 10, "they were not found");
+  for (const { name, parameters } of changes) {
+    assert(parameters.some((parameter) => parameter.name === "If-Match"), name);
+  }
+});
+
 Deno.test("every call that can be done well gives the headers that its answer promises, and no ETag or Location else", async () => {
   await inWorld(async (world) => {
     for (const operation of inTurn) {

@@ -65,6 +65,33 @@ Deno.test("each time it is recorded the log says so, and nothing of who it is", 
   assertEquals((await eventsOf(app, "order", order.id)).length, 1, "the order itself did not change");
 });
 
+Deno.test("a consignee is replaced as it was seen: who saw the one before is told, and changes nothing", async () => {
+  await using app = await startTestApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  await addProduct(app, { sku: "MUG" });
+  const order = await place(app, owner, { MUG: 1 });
+  const put = (name: string, etag?: string) =>
+    app.request("PUT", consigneePath(order.id), {
+      token: staff.token,
+      body: { ...CONSIGNEE, name },
+      headers: etag === undefined ? {} : { "If-Match": etag },
+    });
+  assertEquals((await put("Ada", '"1"')).status, 412, "there is none yet");
+  const seen = (await put("Ada")).headers.get("ETag")!;
+  const got = await app.request("GET", consigneePath(order.id), {
+    token: owner.token,
+    headers: { "If-None-Match": seen },
+  });
+  assertEquals([got.status, got.headers.get("ETag")], [304, seen]);
+  const answers = await Promise.all(["Bob", "Cid"].map((name) => put(name, seen)));
+  assertEquals(answers.map(({ status }) => status).sort(), [200, 412]);
+  const [done] = answers.filter(({ status }) => status === 200);
+  assertEquals(answers.find(({ status }) => status === 412)!.body.code, "version_mismatch");
+  const { body } = await app.request("GET", consigneePath(order.id), { token: owner.token });
+  assertEquals(body, done!.body);
+  assertEquals((await eventsOf(app, "consignee", order.id)).length, 2);
+});
+
 Deno.test("another customer gets the answer of an order that is not there, and changes nothing", async () => {
   await using app = await startTestApp();
   const [owner, stranger] = [await app.user(), await app.user()];

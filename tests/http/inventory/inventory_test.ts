@@ -110,6 +110,27 @@ Deno.test("A count is taken only if it was made against what is there", async ()
   assertEquals((await levelOf(app, sku)).version, 3);
 });
 
+Deno.test("A level is adjusted at the version that was meant, and a repeat is answered whatever came since", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const { sku } = await addProduct(app, { stock: 10 });
+  const send = (delta: number, key: string, etag: string) =>
+    app.request("POST", `/v1/inventory/${sku}/adjustments`, {
+      token,
+      body: { delta, reason: "Stock count" },
+      headers: { "Idempotency-Key": key, "If-Match": etag },
+    });
+  const seen = (await app.request("GET", `/v1/inventory/${sku}`, { token })).headers.get("ETag")!;
+  const answers = await Promise.all([1, 2].map((delta) => send(delta, `${delta}`, seen)));
+  assertEquals(answers.map(({ status }) => status).sort(), [201, 412]);
+  const done = answers.findIndex(({ status }) => status === 201);
+  assertEquals((await levelOf(app, sku)).on_hand, 11 + done);
+  const again = await send(done + 1, `${done + 1}`, seen);
+  assertEquals([again.headers.get("Idempotency-Replayed"), again.body], ["true", answers[done]!.body]);
+  assertEquals((await send(3, "3", again.headers.get("ETag")!)).body.on_hand, 14 + done);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("A document is booked once per SKU, however often and at once it comes", async () => {
   await using app = await startTestApp();
   const staff = await app.user("staff");

@@ -93,6 +93,43 @@ Deno.test("A capture again under its key is the first one", async () => {
   await assertBankAgrees(app);
 });
 
+Deno.test("A payment is captured, and let go of, as it was seen: of two who act on one sight of it the second is told, and nothing is done", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success", MANUAL);
+  const path = `/v1/payments/${payment.id}`;
+  const look = async () => (await app.request("GET", path, { token: staff.token })).headers.get("ETag")!;
+  const send = (verb: string, etag: string, body?: object, key?: string) =>
+    app.request("POST", `${path}/${verb}`, {
+      token: staff.token,
+      body,
+      headers: { "If-Match": etag, ...key !== undefined && { "Idempotency-Key": key } },
+    });
+  const seen = await look();
+  const first = await send("captures", seen, { amount: 2000 }, "first");
+  assertEquals([first.status, first.body.amount_captured], [201, 2000]);
+  for (const verb of ["captures", "void"]) {
+    for (const etag of [seen, '"1"']) {
+      const { status, body } = await send(verb, etag);
+      assertEquals([status, body.code], [412, "version_mismatch"], verb);
+    }
+    assertEquals((await send(verb, "2")).status, 422, "that is no ETag");
+  }
+  const again = await send("captures", seen, { amount: 2000 }, "first");
+  assertEquals([again.status, again.headers.get("Idempotency-Replayed")], [201, "true"]);
+  assertEquals(await readPayment(app, user, payment.id), first.body, "what is refused does nothing");
+  assertEquals(first.headers.get("ETag"), await look());
+  const tag = await look();
+  const together = await Promise.all([1, 2].map(() => send("captures", tag, { amount: 1000 })));
+  assertEquals(together.filter(({ status }) => status === 201).length, 1, "whatever the other is told");
+  assertEquals((await readPayment(app, user, payment.id)).amount_captured, 3000);
+  const rest = await send("void", await look());
+  assertEquals([rest.status, rest.body.status, rest.body.amount_captured], [200, "captured", 3000]);
+  assertEquals((await send("void", tag)).status, 412);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("What is let go can be captured no more, and the order is due to be paid another way", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;

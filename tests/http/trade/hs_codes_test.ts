@@ -50,6 +50,30 @@ Deno.test("A destination classifies a product otherwise, until that is taken bac
   );
 });
 
+Deno.test("A code is changed, and taken back, as it was seen: who saw the one before is told, and changes nothing", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const { sku } = await addProduct(app);
+  const send = (method: string, etag: string, hs_code?: string) =>
+    app.request(method, at("US", sku), {
+      token,
+      body: hs_code === undefined ? undefined : { hs_code },
+      headers: { "If-Match": etag },
+    });
+  assertEquals((await send("PUT", '"1"', "691200")).status, 412, "there is none yet");
+  assertEquals((await send("DELETE", '"1"')).status, 404);
+  const seen = (await override(app, token, "US", sku, "691200")).headers.get("ETag")!;
+  const got = await app.request("GET", at("US", sku), { token, headers: { "If-None-Match": seen } });
+  assertEquals([got.status, got.headers.get("ETag")], [304, seen]);
+  const answers = await Promise.all(["691201", "691202"].map((code) => send("PUT", seen, code)));
+  assertEquals(answers.map(({ status }) => status).sort(), [200, 412]);
+  const done = answers.find(({ status }) => status === 200)!;
+  assertEquals((await send("DELETE", seen)).body.code, "version_mismatch");
+  assertEquals((await app.request("GET", at("US", sku), { token })).body, done.body);
+  assertEquals((await send("DELETE", done.headers.get("ETag")!)).status, 204);
+  assertEquals((await eventsOf(app, "hs_code", `${sku}@US`)).length, 3);
+});
+
 Deno.test("A destination's codes are listed page by page, and no other's", async () => {
   await using app = await startTestApp();
   const { token } = await app.user("staff");
