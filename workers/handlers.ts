@@ -70,7 +70,7 @@ export const HANDLERS = {
   },
   "payments.check": {
     async alone(ctx, _, signal) {
-      await inBatches(signal, () => checkDuePayments(ctx, signal));
+      await checkDuePayments(ctx, signal);
     },
   },
   "notifications.send": {

@@ -110,7 +110,7 @@ export async function sendCapture(
     return recorded;
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    if (error.kind === "unknown") throw notAnswered(error);
+    if (error.kind !== "refused") throw notAnswered(error);
     await endCapture(ctx.sql, ctx, capture.id, "failed", error.message);
     // What is refused is not as we know it: it has lapsed, or was captured at the provider itself.
     await refreshPayment(ctx, payment);
@@ -143,7 +143,7 @@ export async function voidPayment(
     return await recordCharge(ctx, payment, state);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    if (error.kind === "unknown") {
+    if (error.kind !== "refused") {
       await beginCheck(ctx.sql, nextCheck(ctx.clock.now(), payment));
       throw notAnswered(error);
     }

@@ -24,7 +24,7 @@ export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<S
     return await recordCharge(ctx, payment, state);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    if (error.kind === "unknown") return payment;
+    if (error.kind !== "refused") return payment;
     return await recordCharge(ctx, payment, failedState(payment, error.code, error.message));
   }
 }

@@ -53,10 +53,16 @@ export async function sumComing(
   return new Map(rows.map(({ order_id, coming }) => [order_id, coming]));
 }
 
-/** Payments that are in doubt, the longest first. */
-export async function listDuePayments(sql: Sql, now: Date, limit: number): Promise<StoredPayment[]> {
+/** Payments that are in doubt, the longest first, but for those by these providers. */
+export async function listDuePayments(
+  sql: Sql,
+  now: Date,
+  except: (string | null)[],
+  limit: number,
+): Promise<StoredPayment[]> {
   return await sql<StoredPayment[]>`
-    select ${paymentColumns(sql)} from payments where check_at <= ${now} order by check_at limit ${limit}`;
+    select ${paymentColumns(sql)} from payments
+    where check_at <= ${now} and provider <> all(${except}::text[]) order by check_at limit ${limit}`;
 }
 
 export async function insertPayment(tx: Tx, payment: StoredPayment): Promise<void> {
@@ -219,4 +225,15 @@ export async function postponeCheck(
   await sql`
     update payments set check_at = ${check_at}, checks = ${checks}
     where id = ${id} and version = ${version} and check_at is not null`;
+}
+
+/** Takes back that the next question was postponed, as nothing was asked; not what began to be in doubt since. */
+export async function takeBackPostponing(
+  sql: Sql,
+  before: StoredPayment,
+  postponed: StoredPayment,
+): Promise<void> {
+  await sql`
+    update payments set check_at = ${before.check_at}, checks = ${before.checks}
+    where id = ${before.id} and check_at = ${postponed.check_at} and checks = ${postponed.checks}`;
 }

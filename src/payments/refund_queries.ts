@@ -44,11 +44,22 @@ export async function lockFollowers(tx: Tx, id: string): Promise<Refund[]> {
     select ${refundColumns(tx)} from refunds where follows = ${id} order by id for no key update`;
 }
 
-/** Refunds that are to be tried again by now. */
-export async function listDueRefunds(sql: Sql, now: Date, limit: number): Promise<Refund[]> {
-  return await sql<Refund[]>`
-    select ${refundColumns(sql)} from refunds
-    where status = 'pending' and next_attempt_at <= ${now} order by next_attempt_at limit ${limit}`;
+/** A refund, and who is asked for it; null: nobody, as staff recorded the money. */
+export type DueRefund = Refund & { provider: string | null };
+
+/** Refunds that are to be tried again by now, but for those by these providers. */
+export async function listDueRefunds(
+  sql: Sql,
+  now: Date,
+  except: (string | null)[],
+  limit: number,
+): Promise<DueRefund[]> {
+  return await sql<DueRefund[]>`
+    select * from (
+      select ${refundColumns(sql)}, (select provider from payments where id = refunds.payment_id) as provider
+      from refunds where status = 'pending' and next_attempt_at <= ${now}
+    ) due
+    where coalesce(provider <> all(${except}::text[]), true) order by next_attempt_at limit ${limit}`;
 }
 
 /** How many refunds of a payment have failed for good: it only grows. */

@@ -25,12 +25,14 @@ interface Said {
   status: "pending" | "succeeded" | "failed";
   reference?: string;
   failure?: string;
+  /** It was not asked, as it is left alone for a while. */
+  isLeftAlone?: boolean;
 }
 
 /**
  * Asks the provider to give the money of a reserved refund back, and records what it says; those that follow it are next.
- * What it does not answer to is tried again later, with the same id, so that it is never given twice. What is done already is
- * left alone.
+ * What it does not answer to is tried again later, with the same id, so that it is never given twice; where it was not even
+ * asked that is soon, and counts as no attempt. What is done already is left alone.
  */
 export async function sendRefund(ctx: Ctx, refund: Refund): Promise<Refund> {
   if (refund.status !== "pending") return refund;
@@ -101,7 +103,11 @@ async function askProvider(ctx: Ctx, payment: StoredPayment, refund: Refund): Pr
     });
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    return { status: error.kind === "refused" ? "failed" : "pending", failure: error.message };
+    return {
+      status: error.kind === "refused" ? "failed" : "pending",
+      failure: error.message,
+      isLeftAlone: error.kind === "not_asked",
+    };
   }
 }
 
@@ -116,7 +122,7 @@ export async function settleRefund(
   written: (order: Order) => void,
 ): Promise<Refund> {
   const now = ctx.clock.now();
-  const attempts = before.attempts + 1;
+  const attempts = before.attempts + (said.isLeftAlone ? 0 : 1);
   const succeeded = said.status === "succeeded";
   const refund: Refund = {
     ...succeeded ? asTaken(order, before) : before,
@@ -124,7 +130,7 @@ export async function settleRefund(
     attempts,
     provider_reference: said.reference ?? before.provider_reference,
     failure_message: said.failure ?? null,
-    next_attempt_at: said.status === "pending" ? nextAttempt(now, attempts) : null,
+    next_attempt_at: said.status === "pending" ? nextAttempt(now, said.isLeftAlone ? 0 : attempts) : null,
     version: before.version + 1,
     updated_at: now.toISOString(),
   };

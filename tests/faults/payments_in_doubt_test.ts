@@ -33,6 +33,7 @@ import {
   sweep,
   TOTAL,
   tryToPay,
+  tryToRefund,
 } from "../support/payments.ts";
 import { until } from "../support/until.ts";
 
@@ -504,4 +505,102 @@ Deno.test("A worker that is told to stop in the middle of a pile stops, and leav
   await stop();
   assertEquals(await rounds(), [{ state: "completed", retry_count: 0 }]);
   assert(await inDoubt() > 4);
+});
+
+/** From now on the bank does not answer, and is left alone after so many calls; gives how often it was asked. */
+function beSilent(app: TestApp, failures: number): () => number {
+  let asked = 0;
+  const late = () => {
+    asked++;
+    return Promise.reject(new ProviderError("unknown", "timeout", "late"));
+  };
+  const silent: PaymentProvider = { ...sandboxOf(app), find: late, capture: late, void: late, refund: late };
+  payThrough(app, guarded(silent, { breaker: { failures, openMs: HOUR_MS, successes: 1 } }));
+  return () => asked;
+}
+
+Deno.test("What is due while a bank is left alone waits without an attempt, and is asked in the next round that its breaker lets through", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut, pass } = shop;
+  const { order } = await checkOut("tok_success");
+  const held: string[] = [];
+  for (let i = 0; i < 3; i++) held.push((await checkOut("tok_success", MANUAL)).payment.id);
+  const { order: unheard } = await checkOut();
+  const { body: { id: lost } } = await tryToPay(app, user, unheard.id, "tok_timeout_after_charge");
+
+  const asked = beSilent(app, 2);
+  for (const id of held) assertEquals((await capture(app, staff, id)).status, 503);
+  const refunds = [];
+  for (let i = 0; i < 4; i++) {
+    refunds.push((await tryToRefund(app, staff, order.id, { amount: 100 + i })).body);
+  }
+  assertEquals(refunds.map(({ status }) => status), Array(4).fill("pending"));
+  assert(refunds.every(({ failure_message }) => failure_message.length > 0));
+  assertEquals(asked(), 2 + 2);
+  const counted = async () => {
+    const { body } = await app.request("GET", `/v1/orders/${order.id}/refunds`, { token: user.token });
+    const payments = await app.deps.sql<{ checks: number }[]>`
+      select checks from payments where id = any(${[...held, lost]}::uuid[]) order by id`;
+    return [
+      body.data.map((refund: { attempts: number }) => refund.attempts),
+      payments.map(({ checks }) => checks),
+    ];
+  };
+  const before = await counted();
+  assertEquals(before, [[1, 1, 0, 0], [1, 1, 1, 0]]);
+  for (let hour = 0; hour < 12; hour++) {
+    await pass(HOUR_MS);
+    await sweep(app);
+  }
+  assertEquals(await counted(), before);
+  assertEquals(asked(), 2 + 2);
+
+  payThrough(app, sandboxOf(app));
+  await pass(MINUTE_MS / 2);
+  await sweep(app);
+  const statuses = [];
+  for (const id of [...held, lost]) statuses.push((await readPayment(app, user, id)).status);
+  assertEquals(statuses, Array(4).fill("captured"));
+  const { body: after } = await read(app, user, order.id);
+  assertEquals(after.amount_refunded, 100 + 101 + 102 + 103);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A pile that is due at a bank that is left alone holds up nothing that is due at another", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut, pass } = shop;
+  const { sql } = app.deps;
+  const { payment: captured } = await checkOut("tok_success");
+  const { payment: held } = await checkOut("tok_success", MANUAL);
+  const { order } = await checkOut();
+  const { body: lost } = await tryToPay(app, user, order.id, "tok_timeout_after_charge");
+  const { order: paid, payment: byOther } = await checkOut("tok_success");
+  const asked = beSilent(app, 1);
+  await capture(app, staff, held.id);
+  await tryToRefund(app, staff, captured.order_id, { amount: 100 });
+  assertEquals(asked(), 2);
+  await tryToRefund(app, staff, paid.id, { amount: 200 });
+  // More than a batch of each, and all of it due for longer.
+  for (let i = 0; i < 60; i++) {
+    await sql`
+      insert into payments select (jsonb_populate_record(p, jsonb_build_object(
+        'id', gen_random_uuid(), 'provider_reference', gen_random_uuid()::text, 'check_at', check_at - interval '1 hour'
+      ))).* from payments p where id = ${held.id}`;
+    await sql`
+      insert into refunds select (jsonb_populate_record(r, jsonb_build_object(
+        'id', gen_random_uuid(), 'next_attempt_at', next_attempt_at - interval '1 hour'
+      ))).* from refunds r where payment_id = ${captured.id} limit 1`;
+  }
+  await sql`update payments set provider = 'other' where id = any(${[lost.id, byOther.id]}::uuid[])`;
+  const left = app.deps.providers.byName.get("sandbox")!;
+  app.deps.providers = {
+    ...app.deps.providers,
+    byName: new Map([["sandbox", left], ["other", sandboxOf(app)]]),
+  };
+  await pass(HOUR_MS);
+  await sweep(app);
+  assertEquals(asked(), 2);
+  assertEquals((await readPayment(app, user, lost.id)).status, "captured");
+  assertEquals((await readPayment(app, user, byOther.id)).amount_refunded, 200);
 });

@@ -36,11 +36,14 @@ export interface ProviderEvent {
   paymentId?: string;
 }
 
-/** How a call to a provider failed. `unknown`: it may have been done all the same, so ask again with the same id. */
+/**
+ * How a call to a provider failed. `unknown`: it may have been done all the same, so ask again with the same id. `not_asked`:
+ * the provider is left alone for a while, so nothing was done.
+ */
 export class ProviderError extends Error {
   override readonly name = "ProviderError";
   constructor(
-    readonly kind: "refused" | "unknown",
+    readonly kind: "refused" | "unknown" | "not_asked",
     readonly code: string,
     message: string,
     options?: ErrorOptions,

@@ -57,7 +57,7 @@ export interface GuardOptions {
 
 /**
  * The same provider, where a call ends within ten seconds (`unknown`, `timeout`) and is not begun at all while the
- * provider keeps failing (`unknown`, `provider_unavailable`). What is about one payment does not count as failing, and
+ * provider keeps failing (`not_asked`, `provider_unavailable`). What is about one payment does not count as failing, and
  * neither does a caller that has had enough (`unknown`, `aborted`). Whatever else is thrown becomes a ProviderError.
  *
  * Refunds have a breaker of their own. They can fail alone (a key that may not refund, say) and are tried again by
@@ -122,7 +122,7 @@ function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof BrokenCircuitError) {
     return new ProviderError(
-      "unknown",
+      "not_asked",
       "provider_unavailable",
       "The provider has failed too often: it is left alone for a while.",
     );
