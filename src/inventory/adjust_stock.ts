@@ -57,14 +57,9 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
   }
   const delta = input.delta ?? input.on_hand! - before.on_hand;
   if (delta === 0) return before;
-  const kind = input.kind ?? "adjustment";
-  const level = await insertAdjustment(tx, ctx, {
-    ...input,
-    kind,
-    delta,
-    reference: input.reference ?? null,
-  });
-  await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta })]);
+  const { sku, location, kind = "adjustment", reason, reference = null } = input;
+  const level = await insertAdjustment(tx, ctx, { sku, location, kind, delta, reason, reference });
+  await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta, reason, reference })]);
   return level;
 }
 

@@ -26,13 +26,24 @@ export const inventoryUpdated = defineEvent(
       description:
         "The quote that it holds stock for, or frees it of; left out in events from before there were quotes",
     }),
+    reason: z.string().optional().openapi({
+      description: "Why staff changed what is on hand; left out where an order or a quote did",
+    }),
+    reference: z.string().nullable().optional().openapi({
+      description: "Their document's number, where they gave one",
+    }),
   }),
 );
 
 /** The event of a level that staff changed. Orders' own are made where their stock moves, in SQL. */
 export function levelChanged(
   level: StockLevel,
-  change: { kind: "receipt" | "adjustment" | "return" | "threshold"; on_hand_delta: number },
+  change:
+    & { on_hand_delta: number }
+    & (
+      | { kind: "receipt" | "adjustment" | "return"; reason: string; reference: string | null }
+      | { kind: "threshold" }
+    ),
 ): NewEvent<typeof inventoryUpdated.schema> {
   const { version, updated_at, ...data } = level;
   return {

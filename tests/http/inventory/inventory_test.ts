@@ -78,10 +78,10 @@ Deno.test("A delta changes what is on hand, and the ledger and the log say why a
   assertEquals(
     events.map((
       { sequence, user_id, data },
-    ) => [sequence, user_id, data.kind, data.on_hand_delta, data.on_hand]),
+    ) => [sequence, user_id, data.kind, data.on_hand_delta, data.on_hand, data.reason, data.reference]),
     [
-      [1, null, "receipt", 100, 100],
-      [2, null, "adjustment", -30, 70],
+      [1, null, "receipt", 100, 100, "Goods receipt", "GR-1"],
+      [2, null, "adjustment", -30, 70, "Stock count", null],
     ],
   );
   await assertBooksBalance(app.deps.sql);
