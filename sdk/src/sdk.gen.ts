@@ -1118,7 +1118,7 @@ export class Waybill extends HeyApiClient {
      *
      * The payment is stored, then charged. A declined card is an answer, not an error: `status` is `failed`. Where the provider does not answer, `status` stays `created` and the provider is asked again by itself.
      *
-     * What payments under way may bring in is not asked for twice: the refusal (422) says in `errors` what is `payable` beside them, and which `payments` they are. To pay in another way, as when the customer has closed the 3-D Secure page, void them first.
+     * What payments under way may bring in is not asked for twice: the refusal (422) says in `errors` what is `payable` beside them, and which `payments` they are. To pay in another way, as when the customer has closed the 3-D Secure page, void them first. An order takes up to 100 payments, declined ones included.
      */
     public createPayment<ThrowOnError extends boolean = false>(options: Options<CreatePaymentData, ThrowOnError>): RequestResult<CreatePaymentResponses, CreatePaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreatePaymentResponses, CreatePaymentErrors, ThrowOnError>({

@@ -30,6 +30,11 @@ export interface StoredPayment extends Payment {
   checks: number;
 }
 
+/**
+ * How many payments an order may have, the declined ones included: all are read whenever it is paid, cancelled or refunded, and
+ * who tries out stolen cards tries many.
+ */
+const MAX_PAYMENTS = 100;
 const SECOND_MS = 1000;
 /** A charge that was not answered is asked about after this long; a browser that went to its bank, after that. */
 export const FIRST_CHECK_MS = 60 * SECOND_MS;
@@ -62,6 +67,13 @@ export function newPayment(
   if (payable <= 0) throw refusedFor(underWay, { pointer: "", code: "nothing_due", payable: 0 });
   if (amount > payable) {
     throw refusedFor(underWay, { pointer: "/amount", code: "more_than_due", payable });
+  }
+  if (others.length >= MAX_PAYMENTS) {
+    throw paymentRefused({
+      pointer: "",
+      code: "too_many_payments",
+      message: `An order takes up to ${MAX_PAYMENTS} payments, and this one has had as many.`,
+    });
   }
   const now = ctx.clock.now();
   return {

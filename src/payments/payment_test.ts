@@ -210,6 +210,13 @@ Deno.test("A payment is of what is due beside others under way, and never of mor
   }
 });
 
+Deno.test("An order takes a hundred payments, however they ended, and not one more", () => {
+  const past = (count: number) => Array.from({ length: count }, () => other(400, "failed"));
+  assertEquals(newPayment(ctx, exampleOrder(), ask(), past(99)).amount, 1500);
+  assertEquals(refusal({}, {}, past(100)).code, "too_many_payments");
+  assertEquals(refusal({}, {}, [...past(99), other(1500)]).code, "nothing_due");
+});
+
 Deno.test("A refusal says what is payable, which payments are in the way, and how they get out of it", () => {
   const [one, two] = [other(1000), other(500, "processing")];
   const all = refusal({}, {}, [other(700, "failed"), one, two]);

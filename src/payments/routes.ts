@@ -60,7 +60,8 @@ paymentRoutes.openapi(
       "The payment is stored, then charged. A declined card is an answer, not an error: `status` is `failed`. Where the " +
       "provider does not answer, `status` stays `created` and the provider is asked again by itself.\n\nWhat payments under " +
       "way may bring in is not asked for twice: the refusal (422) says in `errors` what is `payable` beside them, and which " +
-      "`payments` they are. To pay in another way, as when the customer has closed the 3-D Secure page, void them first.",
+      "`payments` they are. To pay in another way, as when the customer has closed the 3-D Secure page, void them first. " +
+      "An order takes up to 100 payments, declined ones included.",
     request: {
       params: IdParam,
       body: json(PaymentBody, "By which provider, and what to charge.", {
