@@ -1175,6 +1175,8 @@ export class Waybill extends HeyApiClient {
      * Capture what is reserved
      *
      * All of it, or a part: at the sandbox more can follow; at Stripe, which captures once, the rest is let go.
+     *
+     * One at a time: while another has not been answered it is 409 `capture_under_way`. Look at the payment before you repeat it, as the other may have done the same. Where nothing is reserved any more, as somebody has voided or captured it, it is 409 `invalid_transition` with its `status` in `errors`.
      */
     public capturePayment<ThrowOnError extends boolean = false>(options: Options<CapturePaymentData, ThrowOnError>): RequestResult<CapturePaymentResponses, CapturePaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CapturePaymentResponses, CapturePaymentErrors, ThrowOnError>({
@@ -1191,7 +1193,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Let go of a payment
      *
-     * Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the payment says what has come of it. One that its provider has not heard of may be on its way for a minute, at Stripe for an hour (503); then it is `failed` with the code `voided`. Repeating it changes nothing.
+     * Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the customer was faster at the bank it is 409, and the payment says what has come of it; what the provider is `processing` and lets nobody stop is 422. One that its provider has not heard of may be on its way for a minute, at Stripe for an hour (503); then it is `failed` with the code `voided`. Repeating it changes nothing.
      */
     public voidPayment<ThrowOnError extends boolean = false>(options: Options<VoidPaymentData, ThrowOnError>): RequestResult<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<VoidPaymentResponses, VoidPaymentErrors, ThrowOnError>({

@@ -787,7 +787,7 @@ export type Problem = {
     /**
      * What went wrong, for a program to act on. New codes come without a new version of the API: take one that you do not know for what its `status` says.
      */
-    code: 'malformed_json' | 'invalid_signature' | 'unauthenticated' | 'invalid_credentials' | 'invalid_grant' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'email_taken' | 'sku_taken' | 'reference_taken' | 'insufficient_stock' | 'stock_changed' | 'invalid_transition' | 'quote_not_open' | 'cart_closed' | 'document_incomplete' | 'idempotency_in_progress' | 'last_admin' | 'version_mismatch' | 'payload_too_large' | 'unsupported_media_type' | 'invalid_request' | 'order_refused' | 'cart_refused' | 'shipment_refused' | 'refund_refused' | 'return_refused' | 'payment_refused' | 'quote_refused' | 'weak_password' | 'unsupported_grant_type' | 'idempotency_key_reused' | 'rate_limited' | 'internal' | 'unavailable' | 'provider_unavailable';
+    code: 'malformed_json' | 'invalid_signature' | 'unauthenticated' | 'invalid_credentials' | 'invalid_grant' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'email_taken' | 'sku_taken' | 'reference_taken' | 'insufficient_stock' | 'stock_changed' | 'invalid_transition' | 'capture_under_way' | 'quote_not_open' | 'cart_closed' | 'document_incomplete' | 'idempotency_in_progress' | 'last_admin' | 'version_mismatch' | 'payload_too_large' | 'unsupported_media_type' | 'invalid_request' | 'order_refused' | 'cart_refused' | 'shipment_refused' | 'refund_refused' | 'return_refused' | 'payment_refused' | 'quote_refused' | 'weak_password' | 'unsupported_grant_type' | 'idempotency_key_reused' | 'rate_limited' | 'internal' | 'unavailable' | 'provider_unavailable';
     /**
      * Each thing that is wrong, where there is more to say than `detail`.
      */
@@ -8162,7 +8162,7 @@ export type CapturePaymentErrors = {
      */
     404: Problem;
     /**
-     * Conflict: `idempotency_in_progress`
+     * Conflict: `capture_under_way`, `invalid_transition`, `idempotency_in_progress`
      */
     409: Problem;
     /**
@@ -8233,6 +8233,10 @@ export type VoidPaymentErrors = {
      * Not Found: `not_found`
      */
     404: Problem;
+    /**
+     * Conflict: `invalid_transition`, `capture_under_way`
+     */
+    409: Problem;
     /**
      * Precondition Failed: `version_mismatch`
      */

@@ -1,6 +1,6 @@
 import { lockOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
+import { type Sql, transaction, type Tx } from "../platform/db.ts";
 import { AppError, type RequireSame } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
@@ -14,8 +14,10 @@ import {
   openAmount,
   paymentRefused,
   paymentView,
+  refuseCapture,
   refuseVoid,
   type StoredPayment,
+  wrongState,
 } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import {
@@ -37,8 +39,8 @@ const GIVEN_UP = "voided";
 /**
  * Captures what is reserved, all or a part of it.
  *
- * @throws not_found, version_mismatch, payment_refused, provider_unavailable where nobody knows yet whether it was done:
- *   the sweeper asks
+ * @throws not_found, version_mismatch, capture_under_way, invalid_transition, payment_refused, provider_unavailable where
+ *   nobody knows yet whether it was done: the sweeper asks
  */
 export async function capturePayment(
   ctx: Ctx,
@@ -51,19 +53,15 @@ export async function capturePayment(
       const order = (await lockOrder(tx, payment.order_id))!;
       const [locked] = await lockPayments(tx, [payment.id]);
       input.requireSame(paymentView(locked!));
-      if (await findPendingCapture(tx, payment.id)) {
-        throw captureRefused(
-          "capture_under_way",
-          "Another capture of this payment has not been answered yet.",
-        );
-      }
+      await refuseWhileCapturing(tx, payment.id);
       if (isOver(order)) {
         const message = `The order is ${order.status}: what is reserved for it is let go.`;
-        throw captureRefused("order_is_over", message);
+        throw wrongState({ pointer: "path/id", code: "order_is_over", message });
       }
+      refuseCapture(locked!);
       const open = openAmount(locked!);
       const amount = input.amount ?? open;
-      if (open === 0 || amount > open) {
+      if (amount > open) {
         throw paymentRefused({
           pointer: "/amount",
           code: "more_than_authorised",
@@ -86,13 +84,14 @@ export async function capturePayment(
   // A replay goes on where the first call was cut off, and is refused as that was.
   const { status, failure_message } = replayed ? (await findCapture(ctx.sql, capture.id))! : capture;
   if (status === "failed") {
+    refuseCapture((await findPayment(ctx.sql, payment.id))!);
     throw captureRefused("capture_failed", failure_message ?? "The provider refused it.");
   }
   if (status === "succeeded") return { value: (await findPayment(ctx.sql, payment.id))!, replayed };
   return { value: await sendCapture(ctx, payment, capture), replayed };
 }
 
-/** Sends a stored capture to its provider, again if need be. @throws payment_refused, provider_unavailable */
+/** Sends a stored capture to its provider, again if need be. @throws as {@link capturePayment} */
 export async function sendCapture(
   ctx: Ctx,
   payment: StoredPayment,
@@ -112,8 +111,8 @@ export async function sendCapture(
     if (!(error instanceof ProviderError)) throw error;
     if (error.kind !== "refused") throw notAnswered(error);
     await endCapture(ctx.sql, ctx, capture.id, "failed", error.message);
-    // What is refused is not as we know it: it has lapsed, or was captured at the provider itself.
-    await refreshPayment(ctx, payment);
+    // What is refused is not as we know it: somebody has voided it, it has lapsed, or was captured at the provider itself.
+    refuseCapture(await refreshPayment(ctx, payment));
     throw captureRefused(error.code, error.message);
   }
 }
@@ -122,7 +121,7 @@ export async function sendCapture(
  * Lets go of a payment: of what it has reserved, or while it still waits for its customer or its provider. The provider
  * decides whether that is in time. Where it is not, what has come of the payment is recorded, and the refusal says it.
  *
- * @throws not_found, version_mismatch, payment_refused, provider_unavailable
+ * @throws not_found, version_mismatch, invalid_transition, capture_under_way, payment_refused, provider_unavailable
  */
 export async function voidPayment(
   ctx: Ctx,
@@ -150,6 +149,7 @@ export async function voidPayment(
     const after = await refreshPayment(ctx, payment);
     if (isVoided(after)) return after;
     refuseVoid(ctx.actor, after);
+    await refuseWhileCapturing(ctx.sql, after.id);
     throw paymentRefused({ pointer: "path/id", code: error.code, message: error.message });
   }
 }
@@ -168,6 +168,22 @@ async function findOrGiveUp(ctx: Ctx, payment: StoredPayment): Promise<StoredPay
   }
   const givenUp = failedState(payment, GIVEN_UP, "It was voided before it was charged.");
   return await recordCharge(ctx, payment, givenUp);
+}
+
+/**
+ * The capture before may have done what this caller is about to: there is no `Retry-After`, as they are to look first.
+ *
+ * @throws capture_under_way
+ */
+async function refuseWhileCapturing(sql: Sql | Tx, paymentId: string): Promise<void> {
+  const pending = await findPendingCapture(sql, paymentId);
+  if (!pending) return;
+  const { amount } = pending;
+  const message =
+    `A capture of ${amount} has not been answered yet. Read the payment again before you go on.`;
+  throw new AppError("capture_under_way", message, {
+    errors: [{ pointer: "path/id", code: "capture_under_way", message, amount }],
+  });
 }
 
 function captureRefused(code: string, message: string): AppError {

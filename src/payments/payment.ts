@@ -219,11 +219,11 @@ export function isFinal(status: Status): boolean {
  * May this caller let go of the payment? Staff of any that is open; its order's owner while nothing was reserved or
  * captured.
  *
- * @throws payment_refused
+ * @throws invalid_transition, payment_refused
  */
 export function refuseVoid(actor: Actor, { status, amount_authorised }: Payment): void {
   if (isFinal(status)) {
-    throw paymentRefused({
+    throw wrongState({
       pointer: "path/id",
       code: "not_open",
       message: `A payment that is ${status} cannot be voided.`,
@@ -237,6 +237,18 @@ export function refuseVoid(actor: Actor, { status, amount_authorised }: Payment)
     message: `Only staff let go of a payment that is ${status}; so does cancelling its order.`,
     status,
   });
+}
+
+/**
+ * May something of the payment still be captured?
+ *
+ * @throws invalid_transition
+ */
+export function refuseCapture(payment: Payment): void {
+  if (openAmount(payment) > 0) return;
+  const { status } = payment;
+  const message = `A payment that is ${status} has nothing reserved to be captured.`;
+  throw wrongState({ pointer: "path/id", code: "nothing_reserved", message, status });
 }
 
 /** Has the order ended without anything to be paid for? */
@@ -256,6 +268,11 @@ export function refundedByProvider(payment: Payment): number {
 
 export function paymentRefused(error: FieldError): AppError {
   return new AppError("payment_refused", `The payment is refused: ${error.message}`, { errors: [error] });
+}
+
+/** The refusal of what a payment, or its order, was ready for before, or will be. */
+export function wrongState(error: FieldError): AppError {
+  return new AppError("invalid_transition", error.message, { errors: [error] });
 }
 
 /** The payment as it is answered: always the same fields, and never what it was charged by. */

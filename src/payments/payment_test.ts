@@ -250,7 +250,8 @@ Deno.test("An owner lets go of a payment while nothing was reserved or captured,
       refuseVoid(actor, payment);
       return true;
     } catch (error) {
-      assert(error instanceof AppError && error.code === "payment_refused");
+      const code = isFinal(payment.status) ? "invalid_transition" : "payment_refused";
+      assert(error instanceof AppError && error.code === code);
       return false;
     }
   };

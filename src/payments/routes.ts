@@ -157,7 +157,13 @@ paymentRoutes.openapi(
     policy: "staff",
     idempotent: true,
     conditional: true,
-    errors: ["not_found", "payment_refused", "provider_unavailable"],
+    errors: [
+      "not_found",
+      "capture_under_way",
+      "invalid_transition",
+      "payment_refused",
+      "provider_unavailable",
+    ],
   }, {
     method: "post",
     path: "/v1/payments/{id}/captures",
@@ -165,7 +171,10 @@ paymentRoutes.openapi(
     tags,
     summary: "Capture what is reserved",
     description:
-      "All of it, or a part: at the sandbox more can follow; at Stripe, which captures once, the rest is let go.",
+      "All of it, or a part: at the sandbox more can follow; at Stripe, which captures once, the rest is let go.\n\nOne " +
+      "at a time: while another has not been answered it is 409 `capture_under_way`. Look at the payment before you " +
+      "repeat it, as the other may have done the same. Where nothing is reserved any more, as somebody has voided or " +
+      "captured it, it is 409 `invalid_transition` with its `status` in `errors`.",
     request: {
       params: IdParam,
       body: { ...json(CaptureBody, "How much, if not all.", { amount: 1000 }), required: false },
@@ -187,7 +196,13 @@ paymentRoutes.openapi(
   endpoint({
     policy: "user",
     conditional: true,
-    errors: ["not_found", "payment_refused", "provider_unavailable"],
+    errors: [
+      "not_found",
+      "invalid_transition",
+      "capture_under_way",
+      "payment_refused",
+      "provider_unavailable",
+    ],
   }, {
     method: "post",
     path: "/v1/payments/{id}/void",
@@ -197,9 +212,9 @@ paymentRoutes.openapi(
     description:
       "Its order's owner while nothing was reserved or captured: one that is `created`, `requires_action` or `processing`, " +
       "to pay in another way. Staff also of what is `authorised`. The provider decides whether that is in time: where the " +
-      "customer was faster at the bank, or the provider lets nobody stop what it is `processing`, it is 422, and the " +
-      "payment says what has come of it. One that its provider has not heard of may be on its way for a minute, at Stripe " +
-      "for an hour (503); then it is `failed` with the code `voided`. Repeating it changes nothing.",
+      "customer was faster at the bank it is 409, and the payment says what has come of it; what the provider is " +
+      "`processing` and lets nobody stop is 422. One that its provider has not heard of may be on its way for a minute, at " +
+      "Stripe for an hour (503); then it is `failed` with the code `voided`. Repeating it changes nothing.",
     request: { params: IdParam },
     responses: { 200: paymentAnswer },
   }),

@@ -47,6 +47,7 @@ export const ERROR_STATUS = {
   insufficient_stock: 409,
   stock_changed: 409,
   invalid_transition: 409,
+  capture_under_way: 409,
   quote_not_open: 409,
   cart_closed: 409,
   document_incomplete: 409,

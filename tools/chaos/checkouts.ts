@@ -235,7 +235,8 @@ async function capture(bought: Bought, amount?: number): Promise<boolean> {
     path: `/v1/payments/${payment.id}/captures`,
     body: { amount },
     key: `capture-${turn}-${amount ?? "rest"}`,
-    mayBeRefused: ["payment_refused"], // the one before has not been answered, or the order has expired
+    // The one before has not been answered, or the order has expired, or the bank cannot be asked why it refuses.
+    mayBeRefused: ["capture_under_way", "invalid_transition", "payment_refused"],
   });
   return body !== undefined;
 }

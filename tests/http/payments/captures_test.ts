@@ -65,7 +65,7 @@ Deno.test("What is reserved is captured in parts, and the order says at each ste
   const rest = await capture(app, staff, payment.id);
   assertEquals(amountsOf(rest.body), ["captured", TOTAL, TOTAL]);
   assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PAID", 0, 0]);
-  assertEquals((await capture(app, staff, payment.id, 1)).status, 422);
+  assertEquals((await capture(app, staff, payment.id, 1)).body.errors[0].code, "nothing_reserved");
   assertEquals(
     (await eventsOf(app, "payment", payment.id)).map(({ type, data }) => [type, data.amount_captured]),
     [
@@ -137,11 +137,11 @@ Deno.test("What is let go can be captured no more, and the order is due to be pa
   const letGo = () => app.request("POST", `/v1/payments/${payment.id}/void`, { token: staff.token });
   assertEquals([(await letGo()).body.status, (await letGo()).status], ["voided", 200]);
   assertEquals(standing((await read(app, user, order.id)).body), ["PENDING", "UNPAID", 0, TOTAL]);
-  assertEquals((await capture(app, staff, payment.id)).body.errors[0].code, "more_than_authorised");
+  assertEquals((await capture(app, staff, payment.id)).body.errors[0].code, "nothing_reserved");
   const other = await tryToPay(app, user, order.id);
   assertEquals(other.body.status, "captured");
   const captured = await app.request("POST", `/v1/payments/${other.body.id}/void`, { token: staff.token });
-  assertEquals([captured.status, captured.body.errors[0].code], [422, "not_open"]);
+  assertEquals([captured.status, captured.body.errors[0].code], [409, "not_open"]);
   await assertBooksBalance(app.deps.sql);
 });
 
@@ -210,7 +210,7 @@ Deno.test("A capture whose answer was lost holds up others, and is finished by t
     const lost = await capture(app, staff, payment.id, 2000);
     assertEquals([lost.status, lost.body.code], [503, "provider_unavailable"]);
     const second = await capture(app, staff, payment.id, 500);
-    assertEquals([second.status, second.body.errors[0].code], [422, "capture_under_way"]);
+    assertEquals([second.status, second.body.code], [409, "capture_under_way"]);
     if (webhookFirst) {
       await postWebhook(app, bankMessage(app, payment.provider_reference));
       assertEquals((await letWorkerCatchUp(app)).failures, []);
@@ -231,6 +231,56 @@ Deno.test("A capture whose answer was lost holds up others, and is finished by t
   }
 });
 
+Deno.test("Of two who capture or void at once the second is told what is under way, or what has come of the payment", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const sandbox = sandboxOf(app);
+  const letGo = (id: string) => app.request("POST", `/v1/payments/${id}/void`, { token: staff.token });
+  const { payment: taken } = await checkOut("tok_success", MANUAL);
+  const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  payThrough(app, {
+    ...sandbox,
+    capture: async (request, signal) => {
+      asked.resolve();
+      await answer.promise;
+      return await sandbox.capture(request, signal);
+    },
+    void: () => Promise.reject(new ProviderError("refused", "lock_timeout", "Something else is being done.")),
+  });
+  const first = capture(app, staff, taken.id, 2000);
+  await asked.promise;
+  for (const second of [await capture(app, staff, taken.id, 2000), await letGo(taken.id)]) {
+    assertEquals([second.status, second.body.code], [409, "capture_under_way"]);
+    assertEquals(second.body.errors[0].amount, 2000);
+    assertEquals(second.headers.has("Retry-After"), false, "clients would repeat it, and capture twice");
+  }
+  answer.resolve();
+  assertEquals((await first).body.amount_captured, 2000);
+
+  const { payment: voided } = await checkOut("tok_success", MANUAL);
+  const [done, told] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  payThrough(app, {
+    ...sandbox,
+    void: async (request, signal) => {
+      const state = await sandbox.void(request, signal);
+      done.resolve();
+      await told.promise;
+      return state;
+    },
+  });
+  const voiding = letGo(voided.id);
+  await done.promise;
+  const late = await capture(app, staff, voided.id);
+  assertEquals([late.status, late.body.code], [409, "invalid_transition"]);
+  assertEquals([late.body.errors[0].code, late.body.errors[0].status], ["nothing_reserved", "voided"]);
+  const again = await letGo(voided.id);
+  told.resolve();
+  assertEquals([(await voiding).body, (await voiding).status], [again.body, again.status]);
+  assertEquals([again.status, again.body.status], [200, "voided"]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("What the bank refuses to capture is refused, and leaves nothing in doubt", async () => {
   await using shop = await startPaidShop();
   const { app, staff, checkOut } = shop;
@@ -238,8 +288,15 @@ Deno.test("What the bank refuses to capture is refused, and leaves nothing in do
   const sandbox = sandboxOf(app);
   const { signal } = new AbortController();
   await sandbox.void({ id: payment.id, reference: payment.provider_reference }, signal);
-  const { status, body } = await capture(app, staff, payment.id);
-  assertEquals([status, body.errors[0].code], [422, "charge_unexpected_state"]);
+  const again = () =>
+    app.request("POST", `/v1/payments/${payment.id}/captures`, {
+      token: staff.token,
+      headers: { "Idempotency-Key": "once" },
+    });
+  for (const { status, body } of [await again(), await again()]) {
+    assertEquals([status, body.code], [409, "invalid_transition"]);
+    assertEquals([body.errors[0].code, body.errors[0].status], ["nothing_reserved", "voided"]);
+  }
   await assertAskedOnceMore(shop);
   assertEquals((await app.deps.sql`select status from captures`).map(({ status }) => status), ["failed"]);
 });
@@ -250,7 +307,7 @@ Deno.test("Nothing is captured for an order that was cancelled: what was reserve
   const { order, payment } = await checkOut("tok_success", MANUAL);
   assertEquals((await patch(app, user, order.id, { status: "CANCELLED" })).status, 200);
   const refused = await capture(app, staff, payment.id);
-  assertEquals([refused.status, refused.body.errors[0].code], [422, "order_is_over"]);
+  assertEquals([refused.status, refused.body.errors[0].code], [409, "order_is_over"]);
   assertEquals((await letWorkerCatchUp(app)).failures, []);
   assertEquals((await readPayment(app, user, payment.id)).status, "voided");
   assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "UNPAID", 0, 0]);

@@ -76,7 +76,7 @@ Deno.test("A payment that its provider never heard of is given up; one that it c
   assertEquals(unheard.payment.status, "created");
   const late = await letGo(app, user, unheard.payment.id);
   assertEquals([late.status, late.body.errors[0].code, late.body.errors[0].status], [
-    422,
+    409,
     "not_open",
     "captured",
   ]);
@@ -96,7 +96,7 @@ Deno.test("Who voids what they have just paid at their bank is told so, and the 
   const { order, payment } = await checkOut("tok_3ds");
   await sandboxOf(app).confirmAction(payment.provider_reference, "success");
   const { status, body } = await letGo(app, user, payment.id);
-  assertEquals([status, body.errors[0].code, body.errors[0].status], [422, "not_open", "captured"]);
+  assertEquals([status, body.errors[0].code, body.errors[0].status], [409, "not_open", "captured"]);
   assertEquals((await readPayment(app, user, payment.id)).status, "captured");
   assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PAID", 0, 0]);
 
@@ -160,7 +160,7 @@ Deno.test("Owners let go of nothing that was reserved or captured, staff of what
   const answers = [await letGo(app, user, reserved.id), await letGo(app, user, captured.id)];
   assertEquals(answers.map(({ status, body }) => [status, body.errors[0].pointer, body.errors[0].code]), [
     [422, "path/id", "staff_only"],
-    [422, "path/id", "not_open"],
+    [409, "path/id", "not_open"],
   ]);
   for (const each of [open, reserved, captured]) assertEquals(await readPayment(app, user, each.id), each);
   assertEquals((await letGo(app, staff, reserved.id)).body.status, "voided");
@@ -209,7 +209,7 @@ Deno.test(`In ${WAVES * AT_ONCE} races of a void with the customer's bank, the p
       assertEquals(told, [...new Set(told)], "what became of it is told once");
     }));
   }
-  const expected = ["200 voided", "422 authorised", "422 captured"];
+  const expected = ["200 voided", "409 captured", "422 authorised"];
   assertEquals(Object.keys(ends).sort(), expected, JSON.stringify(ends));
   assertEquals((await letWorkerCatchUp(app)).failures, []);
   const [charges] = await app.deps.sql`
