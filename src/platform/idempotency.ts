@@ -97,9 +97,14 @@ export function keyReused(): AppError {
   });
 }
 
-/** Turns a wait that ran into the lock timeout into "still running"; other errors pass. */
+/**
+ * Turns a wait for the key that ran into the lock timeout into "still running". Other errors pass, also waits for what else
+ * the statement locks: somebody else holds that, and the first call may never have been. PostgreSQL says in `where`, in
+ * whatever language, which table's row was waited for.
+ */
 export function inProgress(error: unknown): unknown {
-  if (sqlState(error) !== "55P03") return error;
+  const { where } = error as { where?: string };
+  if (sqlState(error) !== "55P03" || !where?.includes("idempotency_keys")) return error;
   return new AppError(
     "idempotency_in_progress",
     "The first request with this Idempotency-Key is still running.",

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { startTestApp, type TestApp } from "../../support/app.ts";
+import type { ISql } from "postgres";
+import { withConnection } from "../../../tools/database_admin.ts";
+import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { untilWaiting } from "../../support/lock_waits.ts";
 import {
   addProduct,
@@ -177,4 +179,46 @@ Deno.test("Keys that cannot be kept are refused", async () => {
     const { status, body } = await tryToPlace(app, user, { A: 1 }, { key });
     assertEquals([status, body.errors[0].pointer], [422, "header/idempotency-key"]);
   }
+});
+
+Deno.test("Only who waits for the key too long is told that its first call is still running: who waits for something else is told what calls without a key are", async () => {
+  await using app = await startTestApp();
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  const [free, held] = [(await addProduct(app)).sku, (await addProduct(app)).sku];
+  const adjust = (sku: string, key: string) =>
+    app.request("POST", `/v1/inventory/${sku}/adjustments`, {
+      token: staff.token,
+      body: { delta: 1, reason: "Receipt" },
+      headers: { "Idempotency-Key": key },
+    });
+  const insert = (sql: ISql, { id }: TestUser, key: string, route = "POST /v1/orders", days = 1) =>
+    sql`insert into idempotency_keys (actor, route, key, request_hash, response, expires_at)
+        values (${`user:${id}`}, ${route}, ${key}, ${
+      "0".repeat(64)
+    }, '', now() + make_interval(days => ${days}))`;
+  await insert(app.deps.sql, user, "over", undefined, -1);
+
+  const answers = await withConnection(app.deps.config.databaseUrl, (holder) =>
+    holder.begin(async (tx) => {
+      await insert(tx, user, "running");
+      await insert(tx, staff, "running", "POST /v1/inventory/{sku}/adjustments");
+      await tx`select from idempotency_keys where key = 'over' for update`;
+      await tx`select from stock_levels where sku = ${held} for update`;
+      return await Promise.all([
+        tryToPlace(app, user, { [free]: 1 }, { key: "running" }),
+        tryToPlace(app, user, { [free]: 1 }, { key: "over" }),
+        adjust(free, "running"),
+        tryToPlace(app, user, { [held]: 1 }, { key: "mine" }),
+        tryToPlace(app, user, { [held]: 1 }),
+        adjust(held, "mine"),
+      ]);
+    }));
+  const running = [409, "idempotency_in_progress", "1"];
+  const busy = [503, "unavailable", "1"];
+  assertEquals(
+    answers.map(({ status, body, headers }) => [status, body.code, headers.get("Retry-After")]),
+    [running, running, running, busy, busy, busy],
+  );
+  assertEquals((await tryToPlace(app, user, { [held]: 1 }, { key: "mine" })).status, 201);
+  await assertBooksBalance(app.deps.sql);
 });
