@@ -50,7 +50,7 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
     clock,
     log,
     metrics: replace.metrics ?? new Metrics(cache),
-    vitals: replace.vitals ?? new Vitals(config, sql, cache, providers.breakers),
+    vitals: replace.vitals ?? new Vitals(config, sql, cache, providers.breakers, () => checkMailer(config)),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),
     providers,
     streams: replace.streams ?? new LiveStreams({
@@ -62,6 +62,12 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
       first: (events) => forgetToldOrders({ cache, clock }, events),
     }),
   };
+}
+
+async function checkMailer({ smtpUrl }: Config) {
+  if (!smtpUrl) return { status: "not_used" as const };
+  const mailer = await import("./notifications/mod.ts"); // not loaded where there is none
+  return await mailer.checkMailer(smtpUrl);
 }
 
 export async function closeDeps(deps: Deps): Promise<void> {

@@ -751,6 +751,10 @@ export type DetailedHealth = Health & {
             status: 'up' | 'down' | 'not_used';
             latency_ms?: number;
         };
+        smtp: {
+            status: 'up' | 'down' | 'not_used';
+            latency_ms?: number;
+        };
         workers: {
             status: 'up' | 'down' | 'unknown';
             last_seen_at?: string;

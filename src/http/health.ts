@@ -7,7 +7,7 @@ const Dependency = z.object({
   latency_ms: z.number().optional(),
   breaker: Breaker.optional(),
 });
-const Kafka = z.object({
+const IfUsed = z.object({
   status: z.enum(["up", "down", "not_used"]),
   latency_ms: z.number().optional(),
 });
@@ -27,7 +27,13 @@ const ReaderLag = z.object({
 }).openapi("EventLogLag");
 const Health = z.object({ status: z.enum(["ok", "degraded", "down"]) }).openapi("Health");
 const DetailedHealth = Health.extend({
-  dependencies: z.object({ database: Dependency, redis: Dependency, kafka: Kafka, workers: Workers }),
+  dependencies: z.object({
+    database: Dependency,
+    redis: Dependency,
+    kafka: IfUsed,
+    smtp: IfUsed,
+    workers: Workers,
+  }),
   payment_providers: z.array(ProviderBreakers),
   event_log: z.array(ReaderLag),
 }).openapi("DetailedHealth");
@@ -89,6 +95,7 @@ a minute.`,
           database: { status: "up", latency_ms: 0.6 },
           redis: { status: "up", latency_ms: 0.3, breaker: "closed" },
           kafka: { status: "up", latency_ms: 4.2 },
+          smtp: { status: "up", latency_ms: 31.5 },
           workers: { status: "up", last_seen_at: "2026-01-31T12:00:00.000Z" },
         },
         payment_providers: [{ provider: "stripe", breaker: "closed", refund_breaker: "closed" }],
@@ -100,6 +107,7 @@ a minute.`,
           database: { status: "down" },
           redis: { status: "in_process" },
           kafka: { status: "not_used" },
+          smtp: { status: "not_used" },
           workers: { status: "unknown" },
         },
         payment_providers: [{ provider: "stripe", breaker: "closed", refund_breaker: "closed" }],

@@ -23,14 +23,7 @@ export async function sendMail(
   mail: OutgoingMail,
   signal: AbortSignal,
 ): Promise<void> {
-  const transport = createTransport({
-    url: smtpUrl,
-    connectionTimeout: CONNECT_TIMEOUT_MS,
-    greetingTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: SILENCE_TIMEOUT_MS,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  const transport = openTransport(smtpUrl);
   try {
     await transport.sendMail({
       ...mail,
@@ -46,4 +39,29 @@ export async function sendMail(
   } finally {
     transport.close();
   }
+}
+
+/** Does the mail server answer, and take our name and password? No mail is sent. */
+export async function checkMailer(smtpUrl: string): Promise<{ status: "up" | "down"; latency_ms?: number }> {
+  const start = performance.now();
+  const transport = openTransport(smtpUrl);
+  try {
+    await transport.verify();
+    return { status: "up", latency_ms: Math.round((performance.now() - start) * 10) / 10 };
+  } catch {
+    return { status: "down" };
+  } finally {
+    transport.close();
+  }
+}
+
+function openTransport(smtpUrl: string) {
+  return createTransport({
+    url: smtpUrl,
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    greetingTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SILENCE_TIMEOUT_MS,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
 }

@@ -1,3 +1,4 @@
 export { sendNotificationJob } from "./jobs.ts";
+export { checkMailer } from "./mailer.ts";
 export type { OrderTemplate, Template } from "./notification.ts";
 export { sendNotification } from "./send_notification.ts";

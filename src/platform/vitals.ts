@@ -7,6 +7,8 @@ import { Recent, within } from "./recent.ts";
 
 const DATABASE_TIMEOUT_MS = 1000;
 const KAFKA = { maxAgeMs: 10_000, timeoutMs: 3000 };
+/** Each look logs in, which a mail server may not like often. */
+const SMTP = { maxAgeMs: 60_000, timeoutMs: 3000 };
 const BACKLOG = { maxAgeMs: 5000, timeoutMs: 1500 };
 /** A worker looks after the queues every five seconds. */
 const WORKER_ALIVE_SECONDS = 30;
@@ -32,6 +34,8 @@ export interface Health {
     redis: CacheHealth;
     /** Requests never wait for it: events stay in the log until it takes them. */
     kafka: { status: "up" | "down" | "not_used"; latency_ms?: number };
+    /** Nor for it: mails are jobs. */
+    smtp: { status: "up" | "down" | "not_used"; latency_ms?: number };
     /** Up if any worker process was seen in the last 30 s; the database knows. */
     workers: { status: "up" | "down" | "unknown"; last_seen_at?: string };
   };
@@ -49,8 +53,15 @@ export class Vitals {
   readonly #breakers: () => ProviderBreakers[];
   readonly #backlog: Recent<Backlog>;
   readonly #kafka: Recent<Health["dependencies"]["kafka"]>;
+  readonly #smtp: Recent<Health["dependencies"]["smtp"]>;
 
-  constructor(config: Config, sql: Sql, cache: Cache, breakers: () => ProviderBreakers[]) {
+  constructor(
+    config: Config,
+    sql: Sql,
+    cache: Cache,
+    breakers: () => ProviderBreakers[],
+    checkMailer: () => Promise<Health["dependencies"]["smtp"]>,
+  ) {
     this.#config = config;
     this.#sql = sql;
     this.#cache = cache;
@@ -65,6 +76,7 @@ export class Vitals {
       },
       KAFKA,
     );
+    this.#smtp = new Recent(checkMailer, SMTP);
   }
 
   /** What waits to be done, as it was in the last five seconds; undefined if the database does not say. */
@@ -90,15 +102,21 @@ export class Vitals {
     return await this.#kafka.get() ?? { status: "down" };
   }
 
+  /** Did the mail server answer in the last minute? */
+  async smtp(): Promise<Health["dependencies"]["smtp"]> {
+    return await this.#smtp.get() ?? { status: "down" };
+  }
+
   /** Everything that the process depends on. Answers in three seconds at most. */
   async health(): Promise<Health> {
-    const [database, redis, kafka, backlog] = await Promise.all([
+    const [database, redis, kafka, smtp, backlog] = await Promise.all([
       this.database(),
       this.#cache.health(),
       this.kafka(),
+      this.smtp(),
       this.backlog(),
     ]);
-    const dependencies = { database, redis, kafka, workers: workersOf(backlog) };
+    const dependencies = { database, redis, kafka, smtp, workers: workersOf(backlog) };
     const isDegraded = Object.values(dependencies).some(({ status }) => status === "down");
     return {
       status: database.status === "down" ? "down" : isDegraded ? "degraded" : "ok",

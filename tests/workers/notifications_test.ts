@@ -301,3 +301,28 @@ Deno.test("Nobody is mailed about an order of years ago that was imported, whate
   assertEquals(await notificationsOf(app), []);
   assertEquals(server.mails, []);
 });
+
+Deno.test("Health tells whether the mail server is there and takes our password; without it requests are answered all the same", async () => {
+  const healthWith = async (env: Record<string, string>) => {
+    await using app = await startTestApp(env);
+    await app.deps.sql`update pgboss.queue set monitor_claim_on = now()`;
+    const { status, body } = await app.request("GET", "/health/detailed");
+    const ready = await app.request("GET", "/health/ready");
+    return [status, body.status, body.dependencies.smtp.status, ready.status, ready.body.status];
+  };
+  assertEquals(await healthWith({}), [200, "ok", "not_used", 200, "ok"]);
+  const gone = await startMailServer();
+  await gone[Symbol.asyncDispose]();
+  assertEquals(await healthWith({ SMTP_URL: `smtp://127.0.0.1:${gone.port}` }), [
+    200,
+    "degraded",
+    "down",
+    200,
+    "ok",
+  ]);
+  await using server = await startMailServer({ password: "right" });
+  const as = (password: string) => ({ SMTP_URL: `smtp://shop:${password}@127.0.0.1:${server.port}` });
+  assertEquals(await healthWith(as("wrong")), [200, "degraded", "down", 200, "ok"]);
+  assertEquals(await healthWith(as("right")), [200, "ok", "up", 200, "ok"]);
+  assertEquals(server.mails, []);
+});
