@@ -2785,7 +2785,7 @@ export type Notification = {
      */
     body: string;
     /**
-     * `kept`: there was no mail server to send it by; `queued`: waits for its next attempt; `failed`: every attempt was refused
+     * `kept`: there was no mail server to send it by; `queued`: waits for its next attempt; `failed`: every attempt was refused, or staff cancelled its job
      */
     status: 'kept' | 'queued' | 'sent' | 'failed';
     /**
@@ -9306,7 +9306,7 @@ export type ListNotificationsData = {
          */
         order_id?: string;
         /**
-         * `kept`: there was no mail server to send it by; `queued`: waits for its next attempt; `failed`: every attempt was refused
+         * `kept`: there was no mail server to send it by; `queued`: waits for its next attempt; `failed`: every attempt was refused, or staff cancelled its job
          */
         status?: 'kept' | 'queued' | 'sent' | 'failed';
         /**

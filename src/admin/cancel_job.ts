@@ -1,3 +1,4 @@
+import { giveUpNotification, sendNotificationJob } from "../notifications/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { notFound } from "../platform/errors.ts";
@@ -8,7 +9,7 @@ import { refused } from "./retry_job.ts";
 
 /**
  * Sees that a job is not begun, or not begun again: an attempt that is under way is not broken off. A dead letter is
- * dismissed by it. Repeating it changes nothing.
+ * dismissed by it, and a mail that waited for another attempt has failed. Repeating it changes nothing.
  *
  * @throws not_found, invalid_transition
  */
@@ -21,6 +22,7 @@ export async function cancelJob(ctx: Ctx, id: string): Promise<Job> {
     if (job.state === "cancelled") return job;
     if (job.state === "completed" || job.state === "failed") throw refused(job, "cancelled");
     await boss.cancel(job.queue, id, { db: joining(tx) });
+    if (job.queue === sendNotificationJob.name) await giveUpNotification(tx, job.data);
     return (await findJob(tx, id))!;
   });
 }

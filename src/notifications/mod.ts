@@ -1,3 +1,4 @@
+export { giveUpNotification } from "./give_up_notification.ts";
 export { sendNotificationJob } from "./jobs.ts";
 export { checkMailer } from "./mailer.ts";
 export type { OrderTemplate, Template } from "./notification.ts";

@@ -1,4 +1,4 @@
-import type { Sql } from "../platform/db.ts";
+import type { Sql, Tx } from "../platform/db.ts";
 import type { ListNotifications } from "./list_notifications.ts";
 import type { Notification } from "./notification.ts";
 
@@ -43,7 +43,20 @@ export async function markKept(sql: Sql, id: string): Promise<void> {
   await sql`update notifications set status = 'kept', error = null where id = ${id} and status <> 'sent'`;
 }
 
-/** Keeps why an attempt failed; never of one that was sent meanwhile. */
+const GIVEN_UP = "Staff cancelled its job.";
+
+/** Says of one that waits for its next attempt that there is none. */
+export async function markGivenUp(
+  tx: Tx,
+  { order_id, template, subject_id }: Pick<Notification, "order_id" | "template" | "subject_id">,
+): Promise<void> {
+  await tx`
+    update notifications set status = 'failed', error = ${GIVEN_UP}
+    where order_id = ${order_id} and template = ${template} and subject_id is not distinct from ${subject_id}
+      and status = 'queued'`;
+}
+
+/** Keeps why an attempt failed; never of one that was sent, or given up, meanwhile. */
 export async function markRefused(
   sql: Sql,
   id: string,
@@ -51,7 +64,8 @@ export async function markRefused(
   error: string,
 ): Promise<void> {
   await sql`
-    update notifications set status = ${status}, error = ${error} where id = ${id} and status <> 'sent'`;
+    update notifications set status = ${status}, error = ${error}
+    where id = ${id} and status <> 'sent' and error is distinct from ${GIVEN_UP}`;
 }
 
 /**

@@ -8,7 +8,7 @@ const Template = z.enum(TEMPLATES);
 const Status = z.enum(STATUSES).openapi({
   description:
     "`kept`: there was no mail server to send it by; `queued`: waits for its next attempt; `failed`: every attempt was " +
-    "refused",
+    "refused, or staff cancelled its job",
 });
 
 export const NotificationSchema = z.object({

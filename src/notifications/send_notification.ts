@@ -1,15 +1,12 @@
-import type { z } from "@hono/zod-openapi";
 import { findOrder, findShipment, type Order } from "../orders/mod.ts";
 import { findRefund } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { newId } from "../platform/id.ts";
-import type { sendNotificationJob } from "./jobs.ts";
+import { keyOf, type Told } from "./jobs.ts";
 import { MailError, sendMail } from "./mailer.ts";
 import type { Notification } from "./notification.ts";
 import { findNotificationOf, insertNotification, markKept, markRefused, markSent } from "./queries.ts";
 import { type Mail, renderHtml, renderMail, renderRefund, renderShipment } from "./templates.ts";
-
-type Told = z.output<typeof sendNotificationJob.schema>;
 
 /** The attempt that this is: when to break it off, and whether no other will follow. */
 export interface Attempt {
@@ -47,7 +44,7 @@ export async function sendNotification(
 
 async function writeNotification(ctx: Ctx, told: Told): Promise<Notification | undefined> {
   const { order_id, template } = told;
-  const key = { order_id, template, subject_id: subjectOf(told) };
+  const key = keyOf(told);
   const written = await findNotificationOf(ctx.sql, key);
   if (written) return written;
   const order = await findOrder(ctx.sql, order_id);
@@ -66,17 +63,6 @@ async function writeNotification(ctx: Ctx, told: Told): Promise<Notification | u
     created_at: ctx.clock.now(),
   });
   return await findNotificationOf(ctx.sql, key);
-}
-
-function subjectOf(told: Told): string | null {
-  switch (told.template) {
-    case "order_shipped":
-      return told.shipment_id;
-    case "refund_sent":
-      return told.refund_id;
-    default:
-      return null;
-  }
 }
 
 async function render(ctx: Ctx, told: Told, order: Order): Promise<Mail> {

@@ -326,3 +326,26 @@ Deno.test("Health tells whether the mail server is there and takes our password;
   assertEquals(await healthWith(as("right")), [200, "ok", "up", 200, "ok"]);
   assertEquals(server.mails, []);
 });
+
+Deno.test("A mail whose job staff cancelled has failed, and says so, also where an attempt was under way and is refused after that", async () => {
+  const gone = await startMailServer();
+  await gone[Symbol.asyncDispose]();
+  await using shop = await openShop({ SMTP_URL: `smtp://127.0.0.1:${gone.port}` });
+  const { app, user, sku } = shop;
+  const { id } = await place(app, user, { [sku]: 1 });
+  await shop.followUp();
+  await until(async () => await shop.jobs("retry") === 1, "the job waits for its next attempt");
+  const staff = await app.user("staff");
+  const [job] = await app.deps.sql`select id from pgboss.job where name = 'notifications.send'`;
+  const cancel = `/v1/admin/jobs/${job!.id}/cancellation`;
+  assertEquals((await app.request("POST", cancel, { token: staff.token })).status, 200);
+  const failed = { status: "failed", error: "Staff cancelled its job." };
+  assertEquals(await notificationsOf(app), [{ ...(await notificationsOf(app))[0]!, ...failed }]);
+  await assertRejects(() => send(app, id), Error, "The mail was not accepted");
+  assertEquals(await notificationsOf(app), [{ ...(await notificationsOf(app))[0]!, ...failed }]);
+  await using server = await startMailServer({ port: gone.port });
+  await send(app, id);
+  assertEquals(server.mails.length, 1);
+  const [sent] = await notificationsOf(app);
+  assertEquals([sent!.status, sent!.error], ["sent", null], "what the server took after all was sent");
+});
