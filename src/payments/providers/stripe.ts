@@ -147,7 +147,7 @@ async function cancel(
 ): Promise<ChargeState> {
   try {
     // Under no key of ours: cancelling twice cancels once, but under a key Stripe would repeat for a day that it was too early.
-    return stateOf(await stripe.paymentIntents.cancel(reference, EXPAND));
+    return stateOf(await stripe.paymentIntents.cancel(reference));
   } catch (error) {
     const intent = intentInTheWay(error);
     if (intent?.status === "canceled") return stateOf(intent);

@@ -89,6 +89,13 @@ test("amounts go out and come back as Stripe counts the currency", async (stripe
   const state = await stripe.charge(request({ amount: 5, currency: "ISK" }), signal);
   assertEquals(fake.requests[0]!.params.amount, "500");
   assertEquals([state.amountAuthorised, state.amountCaptured, state.amountRefunded], [5, 5, 2]);
+  fake.nextJson(paymentIntent({ amount: 500, amount_received: 400, currency: "isk" }));
+  await stripe.capture({ ...capture, amount: 4, currency: "ISK" }, signal);
+  assertEquals(fake.requests[1]!.params.amount_to_capture, "400");
+  fake.nextJson(noRefunds);
+  fake.nextJson({ id: "re_1", object: "refund", status: "succeeded", metadata: {} });
+  await stripe.refund({ ...refund, amount: 3, currency: "ISK" }, signal);
+  assertEquals(fake.requests[3]!.params.amount, "300");
 });
 
 test("an amount that Stripe cannot charge exactly is refused without asking", async (stripe, fake) => {
@@ -147,6 +154,11 @@ test("a declined card is a failed charge with the bank's reason, and not an erro
     code: "insufficient_funds",
     message: "Your card has insufficient funds.",
   });
+});
+
+test("a card error that made no intent is a refusal", async (stripe, fake) => {
+  fake.nextError(402, { type: "card_error", code: "card_declined", message: "No." });
+  await assertError(stripe.charge(request(), signal), "refused", "card_declined");
 });
 
 test("a payment that fails later says why when it is asked for", async (stripe, fake) => {
@@ -237,6 +249,9 @@ test(
     assertEquals(fake.requests[0]!.params["expand[0]"], "latest_charge");
     fake.nextError(404, { type: "invalid_request_error", code: "resource_missing" });
     assertEquals(await stripe.find({ id: newId(), reference: "pi_2" }, signal), undefined);
+    // Whose question is not answered may have been charged all the same.
+    fake.nextError(500, { type: "api_error" });
+    await assertError(stripe.find({ id: newId(), reference: "pi_1" }, signal), "unknown", "api_error");
   },
 );
 
@@ -345,17 +360,18 @@ test("a refund that is there is not made again, on whatever page it stands", asy
   assertEquals(fake.requests.map(({ method }) => method), ["GET", "GET"]);
 });
 
-test("a refund that the bank returned is failed and says why", async (stripe, fake) => {
-  fake.nextJson(noRefunds);
-  fake.nextJson({
-    id: "re_1",
-    object: "refund",
-    status: "failed",
-    failure_reason: "expired_or_canceled_card",
-  });
-  const { status, failure } = await stripe.refund(refund, signal);
-  assertEquals([status, failure], ["failed", "expired_or_canceled_card"]);
-});
+test(
+  "a refund that the bank returned, or that was called off, is failed and says why",
+  async (stripe, fake) => {
+    const answers = [["failed", "expired_or_canceled_card"], ["canceled", undefined]] as const;
+    for (const [said, failure_reason] of answers) {
+      fake.nextJson(noRefunds);
+      fake.nextJson({ id: "re_1", object: "refund", status: said, failure_reason });
+      const { status, failure } = await stripe.refund(refund, signal);
+      assertEquals([status, failure], ["failed", failure_reason ?? said]);
+    }
+  },
+);
 
 test("a refund of more than there is left is refused", async (stripe, fake) => {
   fake.nextJson(noRefunds);
