@@ -264,6 +264,17 @@ test("a request passes after the time it was told to wait, and not before", asyn
   assertEquals((await cache.admit([one])).verdict.allowed, true);
 });
 
+test("a bucket that was left alone for long holds its limit, and no more", async ({ cache }) => {
+  const [two, costMs] = [bucket(2, 200), 100];
+  await cache.admit([two]);
+  await delay(10 * costMs);
+  const start = performance.now();
+  const admissions = await Promise.all(Array.from({ length: 20 }, () => cache.admit([two])));
+  const earned = Math.ceil((performance.now() - start) / costMs);
+  const passed = admissions.filter(({ verdict }) => verdict.allowed).length;
+  assert(passed >= 2 && passed <= 2 + earned, `${passed} passed`);
+});
+
 test(
   "a bucket that is fuller than it can be (Redis' clock jumped back, its window was made shorter) is just full",
   async ({ cache, redis }) => {
