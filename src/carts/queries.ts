@@ -273,8 +273,8 @@ function bySku(products: ProductFacts[]): Products {
 
 /**
  * The CTEs `closed` and `cart_event`, for the statement that makes orders of carts. Before them stands a CTE `closing` with
- * a row for each: `cart_id, cart_version, order_id, actor, request_id, traceparent, at`. `closed` holds the carts that were
- * still open and as they were at that version; of several orders for one cart, one gets it.
+ * a row for each: `cart_id, cart_version, order_id, actor, request_id, traceparent, at`. `closed` holds the carts that are
+ * still at that version, at which they were open: ending one makes another. Of several orders for one cart, one gets it.
  */
 export function closeCarts(sql: Sql): Fragment {
   // PostgreSQL's own JSON has no Z, and no milliseconds where they are 0.
@@ -284,7 +284,7 @@ export function closeCarts(sql: Sql): Fragment {
     closed as (
       update carts c set status = 'checked_out', order_id = x.order_id, version = c.version + 1, updated_at = x.at
       from closing x
-      where c.id = x.cart_id and c.version = x.cart_version and (c.status = 'open') is true
+      where c.id = x.cart_id and c.version = x.cart_version
         and c.id = any(array(select cart_id from closing))
       returning c.*, x.actor, x.request_id, x.traceparent
     ), cart_event as (

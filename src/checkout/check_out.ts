@@ -54,9 +54,10 @@ export async function checkOut(
     const facts = await readFacts({ cartId, quoteId: checkout.quote_id, userId: actor.userId, idempotency });
     if (facts.answer && !facts.answer.same) throw keyReused();
     if (facts.answer) return { value: await resume(ctx, facts.answer.order), replayed: true };
-    const quote = await requireOpenQuote(ctx, cartId, facts);
+    const now = ctx.clock.now();
+    const quote = await requireOpenQuote(ctx, cartId, facts, now);
     refuseInput(quote, checkout);
-    const draft = orderOf(quote, ctx.clock.now(), ctx.config.orderExpirationMs, actor, checkout);
+    const draft = orderOf(quote, now, ctx.config.orderExpirationMs, actor, checkout);
     const payment = checkout.payment && draft.amount_due > 0
       ? inPayment(() => newPayment(ctx, draft, checkout.payment!))
       : undefined;
@@ -100,7 +101,12 @@ async function resume(ctx: Ctx, first: Order): Promise<{ order: Order; payment: 
 }
 
 /** @throws not_found, quote_not_open with the order that used it, or with what the cart would cost now */
-async function requireOpenQuote(ctx: Ctx, cartId: string, facts: CheckoutFacts): Promise<QuoteData> {
+async function requireOpenQuote(
+  ctx: Ctx,
+  cartId: string,
+  facts: CheckoutFacts,
+  now: Date,
+): Promise<QuoteData> {
   const { quote, cart, ownerActive } = facts;
   if (!quote || !cart || !isOwn(ctx.actor, quote.data.user_id) || !ownerActive) {
     throw notFound("quote of this cart");
@@ -115,7 +121,7 @@ async function requireOpenQuote(ctx: Ctx, cartId: string, facts: CheckoutFacts):
       }],
     });
   }
-  const isOver = quote.status === "expired" || new Date(quote.data.expires_at) <= ctx.clock.now();
+  const isOver = quote.status === "expired" || new Date(quote.data.expires_at) <= now;
   const why = isOver
     ? { code: "expired", message: "The quote has expired." }
     : quote.status === "superseded"

@@ -99,7 +99,7 @@ export type Origin = "basket" | {
  *
  * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after reference and
  * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, quotes and
- * their carts, then stock in the order of SKUs. A quote is used once, before it expires, for the cart as it was quoted.
+ * their carts, then stock in the order of SKUs. A quote is used once, while it is open, for the cart as it was quoted.
  */
 export async function insertOrders(
   sql: Sql,

@@ -107,7 +107,7 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
     ), unchanged as materialized (
       select c.id from (select cart_id, cart_version from claimed order by cart_id) x
       cross join lateral ( -- a look-up for each, whatever the planner thinks of the table's size
-        select id from carts where id = x.cart_id and status = 'open' and version = x.cart_version for no key update
+        select id from carts where id = x.cart_id and version = x.cart_version for no key update
       ) c
     ), demand as materialized (
       select null::uuid as order_id, c.id as quote_id, c.user_id, line.sku, line.quantity, c.actor, c.request_id,
@@ -133,8 +133,9 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
 
 /**
  * The CTEs `closing`, `closed`, `cart_event` and `quoted`, for the statement that makes orders of quotes: each takes its
- * quote once, before it expires, and closes the cart as it was quoted; one whose key is another's touches nothing. Before
- * them stand the CTEs `input` with a row for each order, `id, quote_id, key, created_at, actor, request_id, traceparent`, and
+ * quote once, while it is open, and closes the cart as it was quoted; one whose key is another's touches nothing. (That
+ * its time was not over by `created_at`, whoever decided on the order has seen: a quote's time never changes.) Before them
+ * stand the CTEs `input` with a row for each order, `id, quote_id, key, created_at, actor, request_id, traceparent`, and
  * `keys` with the `order_id` of those that had their keys. `quoted` holds the orders that have their quotes.
  */
 export function claimQuotes(sql: Sql): Fragment {
@@ -146,7 +147,7 @@ export function claimQuotes(sql: Sql): Fragment {
     ), ${closeCarts(sql)}, quoted as (
       update quotes q set status = 'used', order_id = i.id
       from input i join closed on closed.order_id = i.id
-      where q.id = i.quote_id and q.cart_id = closed.id and q.status = 'open' and q.expires_at > i.created_at
+      where q.id = i.quote_id and q.status = 'open'
       returning q.order_id
     )`;
 }
@@ -195,12 +196,11 @@ export async function listDueQuotes(sql: Sql, now: Date, except: string[]): Prom
   return await listDue(sql, "quotes", { isDue, lines }, except);
 }
 
-/** Those of these quotes that are still due, locked; without those that somebody else holds. */
-export async function lockDueQuotes(tx: Tx, now: Date, ids: string[]): Promise<HeldQuote[]> {
+/** Those of these quotes, whose time is over, that are still open, locked; without those that somebody else holds. */
+export async function lockDueQuotes(tx: Tx, ids: string[]): Promise<HeldQuote[]> {
   return await tx<HeldQuote[]>`
     select ${heldColumns(tx)} from quotes q
-    where id = any(${ids}::uuid[]) and status = 'open' and expires_at <= ${now}
-    order by id for no key update skip locked`;
+    where id = any(${ids}::uuid[]) and status = 'open' order by id for no key update skip locked`;
 }
 
 /** Ends quotes whose rows are locked. */

@@ -43,7 +43,7 @@ export async function expireDueQuotes(ctx: Ctx): Promise<{ expired: number; mayB
   const list = (except: string[]) => listDueQuotes(ctx.sql, ctx.clock.now(), except);
   return await endDue(ctx, "a quote whose time is over", list, (ids) =>
     transaction(ctx.sql, async (tx) => {
-      const quotes = await lockDueQuotes(tx, ctx.clock.now(), ids);
+      const quotes = await lockDueQuotes(tx, ids);
       await releaseQuotes(tx, ctx, quotes, "expired");
       return quotes.length;
     }));

@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
-import { expireDueCarts } from "../../../src/quotes/mod.ts";
+import { expireDueCarts, expireDueQuotes } from "../../../src/quotes/mod.ts";
+import { lockDueQuotes } from "../../../src/quotes/queries.ts";
+import { transaction } from "../../../src/platform/db.ts";
 import { startTestApp } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
 import { untilWaiting } from "../../support/lock_waits.ts";
+import { levelOf } from "../../support/orders.ts";
 
 Deno.test("A quote binds until it expires, which is no later than its cart does, and an old cart gets none", async () => {
   const clock = { at: new Date(), now: () => clock.at };
@@ -41,4 +44,46 @@ Deno.test("A checkout under which its quote expires is refused, and leaves the c
   assertEquals([status, body.code, body.errors?.[0].code], [409, "quote_not_open", "expired"]);
   const { body: left } = await app.request("GET", `/v1/carts/${cart.id}`, { token: user.token });
   assertEquals([left.status, left.order_id, left.version], ["open", null, cart.version]);
+});
+
+Deno.test("A checkout under which its cart changes is refused, and leaves the cart as it was changed", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app);
+  const { cart, quote } = await quoted(app, user, { [sku]: 1 });
+  const { checkout } = await app.deps.sql.begin(async (tx) => {
+    await tx`
+      update carts set items = jsonb_set(items, '{0,quantity}', '9'), version = version + 1 where id = ${cart.id}`;
+    const checkout = tryCheckOut(app, user, quote);
+    await untilWaiting(tx);
+    return { checkout };
+  });
+  const { status, body } = await checkout;
+  assertEquals([status, body.code, body.errors?.[0].code], [409, "quote_not_open", "cart_changed"]);
+  const { body: left } = await app.request("GET", `/v1/carts/${cart.id}`, { token: user.token });
+  assertEquals([left.status, left.order_id, left.version], ["open", null, cart.version + 1]);
+});
+
+Deno.test("A quote that somebody holds is passed over when its time is over, and one that was used frees nothing", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const [user, other] = [await app.user(), await app.user()];
+  const { sku } = await addExport(app, { stock: 10 });
+  const [{ quote: held }, { quote }] = [
+    await quoted(app, user, { [sku]: 2 }),
+    await quoted(app, other, { [sku]: 3 }),
+  ];
+  assertEquals((await tryCheckOut(app, other, quote)).status, 201);
+  const { quote: due } = await quoted(app, other, { [sku]: 1 });
+  await app.deps.sql`update quotes set expires_at = now() - interval '1 second'`;
+  const ctx = systemCtx(app.deps, "quotes.expire");
+  await app.deps.sql.begin(async (tx) => {
+    await tx`select id from quotes where id = ${held.id} for no key update`;
+    assertEquals((await expireDueQuotes(ctx)).expired, 1);
+  });
+  assertEquals((await levelOf(app, sku)).reserved, 5);
+  // Listed as due, they were used, or had expired, before they were locked.
+  const locked = await transaction(app.deps.sql, (tx) => lockDueQuotes(tx, [held.id, quote.id, due.id]));
+  assertEquals(locked.map(({ id }) => id), [held.id]);
 });
