@@ -1,7 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../src/deps.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
+import { beginRefund } from "../../src/payments/refund_order.ts";
 import { settleMoney } from "../../src/payments/settle_order.ts";
+import { lockOrder } from "../../src/orders/mod.ts";
+import { transaction } from "../../src/platform/db.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import { assertBooksBalance, patch, read } from "../support/orders.ts";
 import {
   assertBankAgrees,
@@ -216,6 +220,44 @@ Deno.test("A charge that comes late, and pays the order, lets go of what was res
   const { body: after } = await read(app, user, order.id);
   assertEquals([after.status, after.amount_authorised, after.amount_due], ["PAID", 0, 0]);
   assertEquals((await readPayment(app, user, reserved.id)).status, "voided");
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Of what was paid twice nothing goes back twice, however many settle the order at once", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, pass, checkOut } = shop;
+  const { order } = await checkOut();
+  const { paying, letItArrive } = await payLate(shop, order.id);
+  payThrough(app, sandboxOf(app));
+  await pass(2 * MINUTE_MS);
+  const { body: { data: [late] } } = await app.request("GET", `/v1/orders/${order.id}/payments`, {
+    token: user.token,
+  });
+  await app.request("POST", `/v1/payments/${late.id}/void`, { token: user.token });
+  assertEquals(
+    (await tryToPay(app, user, order.id, "tok_success", { amount: 2000 })).body.status,
+    "captured",
+  );
+  letItArrive();
+  await paying;
+  assertEquals((await read(app, user, order.id)).body.amount_due, -2000);
+
+  const ctx = systemCtx(app.deps, "payments.settle_order");
+  const { settling } = await transaction(app.deps.sql, async (tx) => {
+    const held = (await lockOrder(tx, order.id))!;
+    const settling = settleMoney(ctx, order.id);
+    await untilWaiting(tx);
+    const ask = { amount: 2000, payment_id: late.id, reason: "Paid more than was due" };
+    await beginRefund(tx, ctx, held, ask, () => {});
+    return { settling };
+  });
+  await settling;
+  await letItEnd(shop);
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.status, after.amount_refunded, after.amount_due], ["PAID", 2000, 0]);
+  const { body } = await app.request("GET", `/v1/orders/${order.id}/refunds`, { token: user.token });
+  assertEquals(body.data.length, 1);
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import type { TestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { assertBooksBalance, eventsOf, patch, read } from "../../support/orders.ts";
 import {
   assertBankAgrees,
@@ -343,4 +344,45 @@ Deno.test("A body without a Content-Type is refused, never passed over: a part i
     payment.id,
   );
   assertEquals([amount_authorised, amount_captured], [TOTAL, 0]);
+});
+
+Deno.test("A capture that is asked for while its order is cancelled waits for that, and takes nothing", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success", MANUAL);
+  const { cancelling, capturing } = await app.deps.sql.begin(async (tx) => {
+    await tx`select id from orders where id = ${order.id} for no key update`;
+    const cancelling = patch(app, user, order.id, { status: "CANCELLED" });
+    await untilWaiting(tx);
+    const capturing = capture(app, staff, payment.id);
+    await untilWaiting(tx, { count: 2 });
+    return { cancelling, capturing };
+  });
+  assertEquals((await cancelling).status, 200);
+  const refused = await capturing;
+  assertEquals([refused.status, refused.body.errors?.[0].code], [422, "order_is_over"]);
+  await letWorkerCatchUp(app);
+  assertEquals(amountsOf(await readPayment(app, user, payment.id)), ["voided", TOTAL, 0]);
+  await assertBankAgrees(app);
+});
+
+Deno.test("The database itself refuses a second capture under way, quote of a cart, or order of a quote", async () => {
+  await using shop = await startPaidShop();
+  const { app, checkOut } = shop;
+  const { sql } = app.deps;
+  const [{ payment }, { order }] = [await checkOut("tok_success", MANUAL), await checkOut()];
+  const refused = (work: () => Promise<unknown>, constraint: string) =>
+    assertRejects(work, Error, `unique constraint "${constraint}"`);
+  const insertCapture = () =>
+    sql`
+      insert into captures (id, payment_id, amount, status, created_at, updated_at)
+      values (gen_random_uuid(), ${payment.id}, 1, 'pending', now(), now())`;
+  await insertCapture();
+  await refused(insertCapture, "captures_pending_key");
+  await refused(() => sql`update orders set quote_id = ${order.quote_id}`, "orders_quote_key");
+  await refused(() =>
+    sql`
+      insert into quotes (id, cart_id, cart_version, user_id, created_at, expires_at)
+      select gen_random_uuid(), cart_id, cart_version, user_id, created_at, expires_at
+      from quotes, generate_series(1, 2) where id = ${order.quote_id}`, "quotes_open_key");
 });
