@@ -75,7 +75,10 @@ export async function listSealedSecrets(sql: Sql): Promise<SealedSecrets[]> {
   return await sql<SealedSecrets[]>`select id, secret, previous_secret from webhook_endpoints order by id`;
 }
 
-/** Puts other seals on the same secrets, unless the secrets were replaced meanwhile. */
+/**
+ * Puts other seals on the same secrets, unless these were replaced meanwhile: then `secret` differs, whatever became of the
+ * one before it.
+ */
 export async function replaceSeals(
   sql: Sql,
   before: SealedSecrets,
@@ -83,8 +86,7 @@ export async function replaceSeals(
 ): Promise<void> {
   await sql`
     update webhook_endpoints set secret = ${now.secret}, previous_secret = ${now.previous_secret}
-    where id = ${before.id} and secret = ${before.secret}
-      and previous_secret is not distinct from ${before.previous_secret}`;
+    where id = ${before.id} and secret = ${before.secret}`;
 }
 
 /**

@@ -8,6 +8,7 @@ import { transaction } from "../../src/platform/db.ts";
 import type { Sql, Tx } from "../../src/platform/db.ts";
 import { joining } from "../../src/platform/jobs.ts";
 import { sweep } from "../../src/platform/sweep_job.ts";
+import { seal } from "../../src/webhooks/secret.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
 import { untilWaiting } from "../support/lock_waits.ts";
@@ -175,6 +176,22 @@ Deno.test("Complaint 14 (vendure #5187, #5167; medusa #11175): a job whose worke
     values ('sandbox', 'old', '{}', now() - interval '31 days', now()),
            ('sandbox', 'undone', '{}', now() - interval '31 days', null),
            ('sandbox', 'new', '{}', now(), now())`;
+  await sql`
+    with endpoint as (
+      insert into webhook_endpoints (id, url, event_types, secret, created_at, updated_at)
+      values (gen_random_uuid(), 'https://example.com/', '{*}', ${await seal(
+    deps.config,
+    "whsec_",
+  )}, now(), now())
+      returning id
+    )
+    insert into webhook_deliveries (id, endpoint_id, event_type, status, created_at, finished_at)
+    select gen_random_uuid(), endpoint.id, type, status, now() - interval '40 days', now() - finished::interval
+    from endpoint, (values ('old', 'failed', '31 days'), ('waits', 'pending', null), ('new', 'succeeded', '29 days'))
+      as delivery (type, status, finished)`;
+  await sql`
+    insert into password_tokens (hash, user_id, expires_at)
+    select sha256(life::bytea), ${user.id}, now() + life::interval from unnest('{-1 second,1 hour}'::text[]) life`;
   await transaction(sql, (tx) => deps.jobs.enqueue(tx, sweep, [{}]));
   assertEquals(await doOutsideJobs(deps, "platform.sweep"), { done: 1, failures: [] });
   assertEquals((await sql`select key from idempotency_keys`).map(({ key }) => key), ["new"]);
@@ -182,6 +199,12 @@ Deno.test("Complaint 14 (vendure #5187, #5167; medusa #11175): a job whose worke
     (await sql`select event_id from payment_webhooks order by event_id`).map(({ event_id }) => event_id),
     ["new", "undone"],
   );
+  assertEquals(
+    (await sql`select event_type from webhook_deliveries order by event_type`).map((row) => row.event_type),
+    ["new", "waits"],
+  );
+  assertEquals((await sql`select from password_tokens where expires_at > now()`).length, 1);
+  assertEquals((await sql`select from password_tokens`).length, 1);
 });
 
 Deno.test("Complaint 15 (vendure #3199; saleor #10106): of each change it is on record who made it, in which request, and what it was before; and nothing that was booked can be rewritten unseen", async () => {

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Webhook } from "standardwebhooks";
 import { closeDeps, type Deps, openDeps, systemCtx } from "../../src/deps.ts";
 import { loadConfig } from "../../src/config.ts";
+import { listSealedSecrets, replaceSeals } from "../../src/webhooks/queries.ts";
 import { rotateSecret } from "../../src/webhooks/rotate_secret.ts";
 import { HANDLERS } from "../../workers/handlers.ts";
 import { ask, createEndpoint, deliverDue, LOCAL, startReceiver } from "../http/webhooks/receiver.ts";
@@ -80,5 +81,19 @@ Deno.test("Whoever lost a SECRET_KEY gives an endpoint a new secret, and its web
     assertEquals(receiver.received.length, before + 1);
     const { body, headers } = receiver.received.at(-1)!;
     new Webhook(secret).verify(body, headers);
+  }
+});
+
+Deno.test("A secret that staff replace while secrets are sealed anew stays, and so does the one before it", async () => {
+  await using app = await startTestApp(LOCAL);
+  const { sql } = app.deps;
+  const { id } = await createEndpoint(app, await app.user("staff"), "http://127.0.0.1:9/");
+  const ctx = systemCtx(app.deps, "test");
+  for (const overlapHours of [0, 24]) {
+    const [before] = await listSealedSecrets(sql);
+    await rotateSecret(ctx, { id, overlapHours });
+    const [after] = await listSealedSecrets(sql);
+    await replaceSeals(sql, before!, { secret: "sealed", previous_secret: "anew" });
+    assertEquals([...await listSealedSecrets(sql)], [after!]);
   }
 });

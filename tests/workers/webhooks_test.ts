@@ -3,6 +3,7 @@ import { Webhook } from "standardwebhooks";
 import { systemCtx } from "../../src/deps.ts";
 import { transaction } from "../../src/platform/db.ts";
 import { deliver, deliverWebhook } from "../../src/webhooks/mod.ts";
+import { listSubscribers } from "../../src/webhooks/queries.ts";
 import { startWorker } from "../../workers/worker.ts";
 import {
   ask,
@@ -20,6 +21,7 @@ import {
 } from "../http/webhooks/receiver.ts";
 import { startTestApp } from "../support/app.ts";
 import { TestClock } from "../support/clock.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import { addProduct, orderBody, patch, place } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 import { readLog } from "../support/worker.ts";
@@ -70,6 +72,7 @@ Deno.test("Every endpoint gets each event that it asked for once, signed, and no
   assertEquals(sent(all), [...events].sort(byId as never) as never);
   assertEquals(sent(some).map(({ type }) => type), ["order.cancelled"]);
   assertEquals(none.received, []);
+  assertEquals((await ask(app, staff, "GET", `/v1/webhook-endpoints/${off}/deliveries`, 200)).data, []);
   for (const { headers, body } of all.received) {
     assertEquals(headers["content-type"], "application/json");
     assertEquals(headers.host, `127.0.0.1:${all.port}`);
@@ -128,6 +131,13 @@ Deno.test("A refused message comes again by the schedule under the same id, and 
     const wait = (Date.parse(delivery.next_attempt_at) - clock.now().getTime()) / 1000;
     assert(wait >= seconds && wait <= seconds * 1.2, `${wait} s`);
     assertEquals(await nextJobAt(app.deps, delivery.id), delivery.next_attempt_at);
+    const groups = await app.deps
+      .sql`select distinct group_id from pgboss.job where name = ${deliverWebhook.name}`;
+    assertEquals(
+      groups.map(({ group_id }) => group_id),
+      [id],
+      "which has its places, whatever attempt it is",
+    );
     clock.set(delivery.next_attempt_at);
     await makeDue(app.deps);
   }
@@ -196,12 +206,49 @@ Deno.test("410 disables the endpoint, and what waited for it is not sent", async
   assertEquals(receiver.received.length, 2);
 });
 
+Deno.test("An endpoint that staff change while a 410 disables it is disabled, and keeps the change", async () => {
+  await using told = await startTold({ orders: 1 });
+  const { app, receiver, staff, id } = told;
+  receiver.answer = () => new Response(null, { status: 410 });
+  const { delivering } = await app.deps.sql.begin(async (tx) => {
+    await tx`update webhook_endpoints set description = 'moved', version = version + 1 where id = ${id}`;
+    const delivering = deliverDue(app.deps);
+    await untilWaiting(tx);
+    return { delivering };
+  });
+  assertEquals(await delivering, 1);
+  const { status, description, version } = await endpointOf(app, staff, id);
+  assertEquals([status, description, version], ["disabled", "moved", 3]);
+});
+
+Deno.test("An endpoint cannot be deleted between the look who gets events and the deliveries to it", async () => {
+  await using told = await startTold({ orders: 1 });
+  const { app, staff, id } = told;
+  await app.deps.sql`delete from webhook_deliveries`;
+  const { deleting } = await transaction(app.deps.sql, async (tx) => {
+    assertEquals((await listSubscribers(tx)).length, 1);
+    const deleting = ask(app, staff, "DELETE", `/v1/webhook-endpoints/${id}`, 204);
+    await untilWaiting(tx);
+    return { deleting };
+  });
+  await deleting;
+  assertEquals(await app.deps.sql`select from webhook_endpoints`.then(({ length }) => length), 0);
+});
+
 Deno.test("A message that fails for three days disables its endpoint, unless another succeeded meanwhile", async () => {
-  for (const succeeds of [false, true]) {
+  for (const success of ["never", "before", "meanwhile"]) {
     const clock = clockAhead();
-    await using told = await startTold({ orders: 1, clock });
+    await using told = await startTold({ orders: 0, clock });
     const { app, receiver, staff, id } = told;
-    const { id: deliveryId } = await onlyDelivery(app, staff, id);
+    if (success === "before") {
+      await ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
+      assertEquals(await deliverDue(app.deps), 1);
+      clock.pass(HOUR_MS);
+    }
+    await placeOne(app);
+    await readLog(app.deps);
+    const [{ id: deliveryId } = assert(false)] = await app.deps.sql`
+      select id from webhook_deliveries where status = 'pending'`;
     receiver.answer = () => new Response(null, { status: 502 });
     let delivery;
     for (;;) {
@@ -210,7 +257,7 @@ Deno.test("A message that fails for three days disables its endpoint, unless ano
       if (delivery.status !== "pending") break;
       clock.set(delivery.next_attempt_at);
       await makeDue(app.deps);
-      if (!succeeds || delivery.attempts !== 12) continue;
+      if (success !== "meanwhile" || delivery.attempts !== 12) continue;
       receiver.answer = ({ message }) =>
         new Response(null, { status: message.type === "webhook.ping" ? 204 : 502 });
       await ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
@@ -224,7 +271,7 @@ Deno.test("A message that fails for three days disables its endpoint, unless ano
     const endpoint = await endpointOf(app, staff, id);
     assertEquals(
       [endpoint.status, endpoint.disabled_reason],
-      succeeds ? ["enabled", null] : ["disabled", "No delivery succeeded for three days."],
+      success === "meanwhile" ? ["enabled", null] : ["disabled", "No delivery succeeded for three days."],
     );
   }
 });
@@ -235,7 +282,7 @@ Deno.test("One failed attempt to send an old delivery again disables no endpoint
   const { app, receiver, staff, id } = told;
   assertEquals(await deliverDue(app.deps), 1);
   const { id: deliveryId } = await onlyDelivery(app, staff, id);
-  clock.pass(96 * HOUR_MS);
+  clock.pass(72.5 * HOUR_MS);
   receiver.answer = () => new Response(null, { status: 503 });
   await ask(app, staff, "POST", `/v1/webhook-deliveries/${deliveryId}/redelivery`, 202);
   assertEquals(await deliverDue(app.deps), 1);
