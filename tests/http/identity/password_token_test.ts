@@ -93,6 +93,9 @@ Deno.test("a password token kept from before does not open the account of a new 
     const { body: { token } } = await createToken(app, customer.id, staff);
     await app.request("PATCH", `/v1/users/${customer.id}`, { token: admin.token, body });
     assertEquals((await setPassword(app, token, OTHER_PASSWORD)).status, 401);
+    if (!body.disabled) continue;
+    const { body: { token: made } } = await createToken(app, customer.id, admin);
+    assertEquals((await setPassword(app, made, OTHER_PASSWORD)).status, 401, "nor one made since");
   }
 });
 

@@ -1,5 +1,6 @@
 import { SHAPE } from "../../../src/platform/cache.ts";
 import { assert, assertEquals } from "@std/assert";
+import { forgetToldOrders } from "../../../src/orders/mod.ts";
 import type { Cache } from "../../../src/platform/cache.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { type Answer, losingCommitAnswers, startTestApp, type TestUser } from "../../support/app.ts";
@@ -323,4 +324,25 @@ Deno.test("A timeline comes by pages: its customer may change an order as often 
   assertEquals(first.sequences, numbers(1, 20));
   assertEquals(await page(`cursor=${first.next}`), { sequences: numbers(21, 25), next: null });
   assertEquals(await page("limit=25"), { sequences: numbers(1, 25), next: null });
+});
+
+Deno.test("Who is told of a change reads no order from before it, and of changes long ago the cache is not asked", async () => {
+  const now = new Date("2030-01-01T12:00:00.000Z");
+  const dropped: unknown[] = [];
+  const cache = { drop: (key: string, version: number) => Promise.resolve(dropped.push([key, version])) };
+  const told = (aggregate_type: string, aggregate_id: string, version: unknown, msAgo = 0) => ({
+    aggregate_type,
+    aggregate_id,
+    occurred_at: new Date(now.getTime() - msAgo).toISOString(),
+    data: { version },
+  });
+  await forgetToldOrders({ cache, clock: { now: () => now } } as never, [
+    told("order", "a", 2),
+    told("order", "b", 3, 10 * 60_000),
+    told("order", "c", 4, 10 * 60_000 + 1),
+    told("order", "d", 1),
+    told("order", "e", undefined),
+    told("cart", "f", 2),
+  ] as never);
+  assertEquals(dropped, [["orders:a", 2], ["orders:b", 3]]);
 });
