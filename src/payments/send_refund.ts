@@ -25,8 +25,8 @@ interface Said {
   status: "pending" | "succeeded" | "failed";
   reference?: string;
   failure?: string;
-  /** It was not asked, as it is left alone for a while. */
-  isLeftAlone?: boolean;
+  /** Was it the provider who said so? Else nobody was asked, or it is left alone for a while. */
+  isAsked?: boolean;
 }
 
 /**
@@ -94,19 +94,20 @@ async function askAgain(tx: Tx, ctx: Ctx, { id, provider }: StoredPayment, refun
 
 async function askProvider(ctx: Ctx, payment: StoredPayment, refund: Refund): Promise<Said> {
   try {
-    return await providerOf(ctx, payment).refund({
+    const said = await providerOf(ctx, payment).refund({
       id: refund.id,
       reference: payment.provider_reference!,
       amount: refund.amount,
       currency: refund.currency,
       reason: refund.reason,
     });
+    return { ...said, isAsked: true };
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     return {
       status: error.kind === "refused" ? "failed" : "pending",
       failure: error.message,
-      isLeftAlone: error.kind === "not_asked",
+      isAsked: error.kind !== "not_asked",
     };
   }
 }
@@ -122,7 +123,7 @@ export async function settleRefund(
   written: (order: Order) => void,
 ): Promise<Refund> {
   const now = ctx.clock.now();
-  const attempts = before.attempts + (said.isLeftAlone ? 0 : 1);
+  const attempts = before.attempts + (said.isAsked ? 1 : 0);
   const succeeded = said.status === "succeeded";
   const refund: Refund = {
     ...succeeded ? asTaken(order, before) : before,
@@ -130,7 +131,7 @@ export async function settleRefund(
     attempts,
     provider_reference: said.reference ?? before.provider_reference,
     failure_message: said.failure ?? null,
-    next_attempt_at: said.status === "pending" ? nextAttempt(now, said.isLeftAlone ? 0 : attempts) : null,
+    next_attempt_at: said.status === "pending" ? nextAttempt(now, said.isAsked ? attempts : 0) : null,
     version: before.version + 1,
     updated_at: now.toISOString(),
   };

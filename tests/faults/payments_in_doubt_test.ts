@@ -172,7 +172,7 @@ Deno.test("An authorisation that has lapsed, as a refused capture shows, does no
     { id: payment.id, reference: payment.provider_reference },
     new AbortController().signal,
   );
-  assertEquals((await capture(app, staff, payment.id)).status, 422);
+  assertEquals((await capture(app, staff, payment.id)).status, 409);
   await letWorkerCatchUp(app);
   assertEquals((await read(app, user, order.id)).body.payment_status, "UNPAID");
   assertEquals((await readPayment(app, user, payment.id)).status, "voided");

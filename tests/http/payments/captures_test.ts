@@ -360,7 +360,7 @@ Deno.test("A capture that is asked for while its order is cancelled waits for th
   });
   assertEquals((await cancelling).status, 200);
   const refused = await capturing;
-  assertEquals([refused.status, refused.body.errors?.[0].code], [422, "order_is_over"]);
+  assertEquals([refused.status, refused.body.errors?.[0].code], [409, "order_is_over"]);
   await letWorkerCatchUp(app);
   assertEquals(amountsOf(await readPayment(app, user, payment.id)), ["voided", TOTAL, 0]);
   await assertBankAgrees(app);
