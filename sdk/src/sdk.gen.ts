@@ -828,7 +828,9 @@ export class Waybill extends HeyApiClient {
     /**
      * Order a cart as it was quoted
      *
-     * Never for another price than the quote's: one that has expired, or whose cart has changed, answers 409 with what it would cost now. The order is stored before the payment provider is called; a declined card leaves it PENDING, to be paid by POST /v1/orders/{id}/payments until it expires.
+     * Never for another price than the quote's: one that has expired, or whose cart has changed, answers 409 with what it would cost now. Another note or other metadata of the cart are no such change.
+     *
+     * The order is stored before the payment provider is called; a declined card leaves it PENDING, to be paid by POST /v1/orders/{id}/payments until it expires.
      */
     public checkOut<ThrowOnError extends boolean = false>(options: Options<CheckOutData, ThrowOnError>): RequestResult<CheckOutResponses, CheckOutErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CheckOutResponses, CheckOutErrors, ThrowOnError>({

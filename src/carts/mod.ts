@@ -3,5 +3,5 @@ export { endCart, type Target as CartTarget } from "./change_cart.ts";
 export { cartCheckedOut, cartCreated, cartExpired, cartMerged, cartUpdated } from "./events.ts";
 export { endDueCarts } from "./end_due_carts.ts";
 export { expireCarts } from "./jobs.ts";
-export { closeCarts, findCart, listDueCarts } from "./queries.ts";
+export { closeCarts, findCart, isPricedAs, listDueCarts } from "./queries.ts";
 export { TokenHeader } from "./schemas.ts";

@@ -272,6 +272,17 @@ function bySku(products: ProductFacts[]): Products {
 }
 
 /**
+ * Does the cart `c` still say all that a price may depend on as it did at this version? Its note and metadata may be others
+ * by now. The log says which changes came since; most often none did.
+ */
+export function isPricedAs(sql: Sql, version: Fragment): Fragment {
+  return sql`not exists (
+    select from events e
+    where e.aggregate_type = ${cartCreated.aggregate} and e.aggregate_id = c.id::text and e.sequence > ${version}
+      and (e.data->'changes') - '{note,metadata}'::text[] is distinct from '{}')`;
+}
+
+/**
  * The CTEs `closed` and `cart_event`, for the statement that makes orders of carts. Before them stands a CTE `closing` with
  * a row for each: `cart_id, cart_version, order_id, actor, request_id, traceparent, at`. `closed` holds the carts that are
  * still at that version, at which they were open: ending one makes another. Of several orders for one cart, one gets it.

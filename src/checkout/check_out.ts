@@ -54,8 +54,7 @@ export async function checkOut(
     const facts = await readFacts({ cartId, quoteId: checkout.quote_id, userId: actor.userId, idempotency });
     if (facts.answer && !facts.answer.same) throw keyReused();
     if (facts.answer) return { value: await resume(ctx, facts.answer.order), replayed: true };
-    const now = ctx.clock.now();
-    const quote = await requireOpenQuote(ctx, cartId, facts, now);
+    const { quote, cartVersion } = await requireOpenQuote(ctx, cartId, facts);
     refuseInput(quote, checkout);
     const draft = orderOf(quote, now, ctx.config.orderExpirationMs, actor, checkout);
     const payment = checkout.payment && draft.amount_due > 0
@@ -66,6 +65,7 @@ export async function checkOut(
     try {
       const number = await commit({
         order: draft,
+        cartVersion,
         actor: actorName(actor),
         requestId: ctx.requestId,
         traceparent: ctx.traceparent,
@@ -105,8 +105,7 @@ async function requireOpenQuote(
   ctx: Ctx,
   cartId: string,
   facts: CheckoutFacts,
-  now: Date,
-): Promise<QuoteData> {
+): Promise<{ quote: QuoteData; cartVersion: number }> {
   const { quote, cart, ownerActive } = facts;
   if (!quote || !cart || !isOwn(ctx.actor, quote.data.user_id) || !ownerActive) {
     throw notFound("quote of this cart");
@@ -126,10 +125,10 @@ async function requireOpenQuote(
     ? { code: "expired", message: "The quote has expired." }
     : quote.status === "superseded"
     ? { code: "superseded", message: "The cart has a newer quote." }
-    : cart.status !== "open" || cart.version !== quote.data.cart_version
+    : cart.status !== "open" || !cart.isAsQuoted
     ? { code: "cart_changed", message: "The cart has changed since it was quoted." }
     : undefined;
-  if (!why) return quote.data;
+  if (!why) return { quote: quote.data, cartVersion: cart.version };
   throw new AppError("quote_not_open", `${why.message} Ask for a new one.`, {
     errors: [{ pointer: "/quote_id", ...why, ...await presentCost(ctx, cartId, quote.data) }],
   });

@@ -1,3 +1,4 @@
+import { isPricedAs } from "../carts/mod.ts";
 import type { Order } from "../orders/mod.ts";
 import { insertPaymentsAlso } from "../payments/mod.ts";
 import type { Sql } from "../platform/db.ts";
@@ -16,7 +17,8 @@ export interface CheckoutQuestion {
 export interface CheckoutFacts {
   /** Undefined where there is no such quote of this cart. */
   quote?: { data: QuoteData; status: Quote["status"]; order_id: string | null };
-  cart?: { status: string; version: number };
+  /** As it is now, and whether it still is, in all that is priced, as it was quoted. */
+  cart?: { status: string; version: number; isAsQuoted: boolean };
   /** May the customer order: an account that is not disabled? */
   ownerActive: boolean;
   /** The order of the first call with this key, and whether that was this very request. */
@@ -34,7 +36,9 @@ export async function findCheckoutFacts(
     quoteData(sql)
   }, 'status', q.status, 'order_id', q.order_id)
                 from quotes q where q.id = asked.quote_id and q.cart_id = asked.cart_id),
-      'cart', (select json_build_object('status', status, 'version', version) from carts where id = asked.cart_id),
+      'cart', (select json_build_object('status', c.status, 'version', c.version, 'isAsQuoted', ${
+    isPricedAs(sql, sql`(select cart_version from quotes where id = asked.quote_id)`)
+  }) from carts c where c.id = asked.cart_id),
       'ownerActive', coalesce((select disabled_at is null from users where id = asked.user_id), false),
       'answer', (select json_build_object('same', k.request_hash = asked.request_hash, 'order', (
           select e.data from events e

@@ -20,8 +20,9 @@ checkoutRoutes.openapi(
     summary: "Order a cart as it was quoted",
     description:
       "Never for another price than the quote's: one that has expired, or whose cart has changed, answers 409 with what " +
-      "it would cost now. The order is stored before the payment provider is called; a declined card leaves it PENDING, " +
-      "to be paid by POST /v1/orders/{id}/payments until it expires.",
+      "it would cost now. Another note or other metadata of the cart are no such change.\n\nThe order is stored before the " +
+      "payment provider is called; a declined card leaves it PENDING, to be paid by POST /v1/orders/{id}/payments until it " +
+      "expires.",
     request: {
       params: IdParam,
       body: json(CheckoutBody, "Which quote, where to, and how it is paid.", {

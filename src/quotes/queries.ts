@@ -133,16 +133,16 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
 
 /**
  * The CTEs `closing`, `closed`, `cart_event` and `quoted`, for the statement that makes orders of quotes: each takes its
- * quote once, while it is open, and closes the cart as it was quoted; one whose key is another's touches nothing. (That
- * its time was not over by `created_at`, whoever decided on the order has seen: a quote's time never changes.) Before them
- * stand the CTEs `input` with a row for each order, `id, quote_id, key, created_at, actor, request_id, traceparent`, and
- * `keys` with the `order_id` of those that had their keys. `quoted` holds the orders that have their quotes.
+ * quote once, before it expires, and closes the cart if it is still at the version at which it was found to be as quoted; one
+ * whose key is another's touches nothing. Before them stand the CTEs `input` with a row for each order, `id, quote_id,
+ * cart_version, key, created_at, actor, request_id, traceparent`, and `keys` with the `order_id` of those that had their
+ * keys. `quoted` holds the orders that have their quotes.
  */
 export function claimQuotes(sql: Sql): Fragment {
   return sql`
     closing as materialized (
-      select q.cart_id, q.cart_version, i.id as order_id, i.actor, i.request_id, i.traceparent, i.created_at as at
-      from input i cross join lateral (select cart_id, cart_version from quotes where id = i.quote_id limit 1) q
+      select q.cart_id, i.cart_version, i.id as order_id, i.actor, i.request_id, i.traceparent, i.created_at as at
+      from input i cross join lateral (select cart_id from quotes where id = i.quote_id limit 1) q
       where i.key is null or i.id in (select order_id from keys)
     ), ${closeCarts(sql)}, quoted as (
       update quotes q set status = 'used', order_id = i.id

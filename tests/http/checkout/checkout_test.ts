@@ -152,6 +152,42 @@ Deno.test("A cart that changed after it was quoted cannot be checked out at the 
   assertNotEquals(body.errors[0].new_total, quote.total_price);
 });
 
+Deno.test("What changes nothing that is priced leaves a quote as good as it was, also while it is being checked out", async () => {
+  const { app, user } = await startShop();
+  await using _ = app;
+  const { sku } = await addExport(app, { stock: 100 });
+  const change = async (cartId: string, body: Record<string, unknown>) => {
+    const { status } = await app.request("PATCH", `/v1/carts/${cartId}`, { token: user.token, body });
+    assertEquals(status, 200);
+  };
+  for (const priced of [{ destination: null }, { currency: "USD" }, { coupon_code: "SPRING" }]) {
+    const { cart, quote } = await quoted(app, user, { [sku]: 1 });
+    await change(cart.id, priced);
+    await change(cart.id, { note: "Ring twice" });
+    const { status, body } = await tryCheckOut(app, user, quote);
+    assertEquals([status, body.errors[0].code], [409, "cart_changed"], JSON.stringify(priced));
+  }
+  const { cart, quote } = await quoted(app, user, { [sku]: 1 });
+  await change(cart.id, { note: "Ring twice" });
+  await change(cart.id, { metadata: { gift: "yes" } });
+  // Somebody notes something more just then: the checkout has to wait for them, looks again and goes on.
+  let checkout!: ReturnType<typeof tryCheckOut>;
+  await transaction(app.deps.sql, async (tx) => {
+    await tx`update carts set note = 'Ring thrice', version = 4 where id = ${cart.id}`;
+    await tx`
+      insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, data, occurred_at)
+      select type, version, aggregate_type, aggregate_id, 4, user_id, actor, request_id, data, occurred_at
+      from events where aggregate_type = 'cart' and aggregate_id = ${cart.id} and sequence = 3`;
+    checkout = tryCheckOut(app, user, quote);
+    await untilWaiting(tx);
+  });
+  const { status, body } = await checkout;
+  assertEquals([status, body.order?.total_price], [201, quote.total_price]);
+  const [cartThen] = await app.deps.sql`select status, version, note from carts where id = ${cart.id}`;
+  assertEquals(cartThen, { status: "checked_out", version: 5, note: "Ring thrice" });
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("The same checkout again is answered with the same order and payment, and charged once", async () => {
   const { app, user } = await startShop();
   await using _ = app;
