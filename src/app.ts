@@ -28,7 +28,7 @@ import { tradeRoutes } from "./trade/routes.ts";
 import { describeMessages, webhookRoutes } from "./webhooks/routes.ts";
 import { AppError } from "./platform/errors.ts";
 import { clientAddress } from "./http/client_address.ts";
-import { sayRateLimit } from "./http/gate.ts";
+import { admitLost, sayRateLimit } from "./http/gate.ts";
 import { logRequest, normalisePath, sayLength } from "./http/request.ts";
 import { describeApi } from "./http/openapi.ts";
 import { onError } from "./http/problem.ts";
@@ -112,7 +112,8 @@ export function createApp(deps: Deps) {
   const document = openApiDocument();
   app.get("/openapi.json", (c) => c.json(document));
   const methodsAt = methodTable(app.routes);
-  app.notFound((c) => {
+  app.notFound(async (c) => {
+    await admitLost(c);
     const methods = methodsAt(c.req.path);
     if (methods.length === 0) {
       return onError(

@@ -135,6 +135,13 @@ function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): 
   return [{ key: `limit:${who}`, limit: isStaff(actor) ? staffTimes : times, windowMs: seconds * 1000 }];
 }
 
+/** Counts a call of what there is not, by its address: no token is looked at for that. @throws rate_limited */
+export async function admitLost(c: Context<AppEnv>): Promise<void> {
+  const { verdict } = await c.get("deps").cache.admit(bucketsOf(c, ANONYMOUS, { policy: "public" }));
+  c.set("verdict", verdict);
+  if (!verdict.allowed) throw rateLimited(verdict);
+}
+
 /** The fields of draft-ietf-httpapi-ratelimit-headers. */
 export function sayRateLimit(headers: Headers, verdict: Verdict): void {
   const seconds = Math.ceil(verdict.resetMs / 1000);
