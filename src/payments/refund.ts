@@ -28,6 +28,8 @@ export interface RefundFacts {
   left: RefundParts;
   /** What was paid and not given back. */
   money: number;
+  /** What refunds under way will give back, unless they fail. */
+  refunding: number;
   /** The order's other refunds, in the order in which they began. */
   refunds: readonly Pick<PastRefund, "status" | "items" | "began" | "ended">[];
 }
@@ -74,18 +76,19 @@ export function splitRefund(
   facts: RefundFacts,
   ask: Pick<AskRefund, "amount" | "items" | "include_shipping">,
 ): RefundSplit {
-  const { order, left, money } = facts;
+  const { order, left, money, refunding } = facts;
   if (money <= 0) {
     throw refundRefused([{
       pointer: "",
       code: "nothing_paid",
-      message: "Nothing is left to be refunded.",
+      message: `Nothing is left to be refunded${besides(refunding)}.`,
       refundable: 0,
+      ...refunding > 0 && { refunding },
     }]);
   }
   if (ask.items) return ofItems(facts, ask.items, ask.include_shipping ?? false);
   const amount = ask.amount ?? money;
-  if (amount > money) throw moreThan("/amount", money);
+  if (amount > money) throw moreThan("/amount", money, refunding);
   // The books balance: beyond what is owed no money was paid that is not for what is left of the sale.
   const owed = Math.max(0, -order.amount_due);
   const taken = Math.max(0, amount - owed);
@@ -114,7 +117,7 @@ export function shareOut({ amount, parts, items }: RefundSplit, amounts: number[
 }
 
 function ofItems(
-  { order, left, money, refunds }: RefundFacts,
+  { order, left, money, refunding, refunds }: RefundFacts,
   asked: { line: number; quantity: number }[],
   withShipping: boolean,
 ): RefundSplit {
@@ -147,7 +150,9 @@ function ofItems(
   // An earlier refund of an amount may have taken from these parts already.
   const parts = partsOf((part) => Math.min(left[part], shares.reduce((sum, share) => sum + share[part], 0)));
   const amount = PARTS.reduce((sum, part) => sum + parts[part], 0);
-  if (amount > money || amount === 0) throw moreThan("/items", Math.min(money, amount));
+  if (amount > money || amount === 0) {
+    throw moreThan("/items", Math.min(money, amount), refunding);
+  }
   return { amount, parts, items };
 }
 
@@ -213,13 +218,19 @@ function partsOf(of: (part: typeof PARTS[number]) => number): RefundParts {
   return { goods: of("goods"), shipping: of("shipping"), duty: of("duty"), tax: of("tax") };
 }
 
-function moreThan(pointer: string, refundable: number): AppError {
+function moreThan(pointer: string, refundable: number, refunding: number): AppError {
   return refundRefused([{
     pointer,
     code: "more_than_refundable",
-    message: `At most ${refundable} can be refunded.`,
+    message: `At most ${refundable} can be refunded${besides(refunding)}.`,
     refundable,
+    ...refunding > 0 && { refunding },
   }]);
+}
+
+/** Who comes second is told of the first, which may have asked for the same, and may fail yet. */
+function besides(refunding: number): string {
+  return refunding > 0 ? `, besides ${refunding} whose refund is under way` : "";
 }
 
 export function refundRefused(errors: FieldError[]): AppError {

@@ -165,6 +165,7 @@ async function factsOf(tx: Tx, order: Order, refunds: PastRefund[]): Promise<Ref
     order: { ...order, amount_due: order.amount_due + less((r) => owedPart(order, r)) },
     left: { goods: leftOf("goods"), shipping: leftOf("shipping"), duty: leftOf("duty"), tax: leftOf("tax") },
     money: order.amount_paid - order.amount_refunded - less((r) => r.amount),
+    refunding: less((r) => r.amount),
     refunds,
   };
 }

@@ -74,7 +74,7 @@ const EVER = {
 /** What is known before the first refund. */
 function factsOf(order: Order): RefundFacts {
   const { subtotal: goods, shipping_total: shipping, duty_total: duty, tax_total: tax } = order;
-  return { order, left: { goods, shipping, duty, tax }, money: order.amount_paid, refunds: [] };
+  return { order, left: { goods, shipping, duty, tax }, money: order.amount_paid, refunding: 0, refunds: [] };
 }
 
 /** What is known after a refund more. */
@@ -88,6 +88,7 @@ function after(facts: RefundFacts, { amount, parts, items }: RefundSplit): Refun
       tax: facts.left.tax - parts.tax,
     },
     money: facts.money - amount,
+    refunding: facts.refunding,
     refunds: [...facts.refunds, { ...EVER, items }],
   };
 }

@@ -290,7 +290,16 @@ Deno.test("A refund that the bank does not answer to stays visible, reserves its
   const paid = await readPayment(app, user, payment.id);
   assertEquals([paid.amount_refunding, paid.amount_refunded], [1000, 0]);
   const tooMuch = await tryToRefund(app, staff, order.id, { amount: TOTAL - 999 });
-  assertEquals(tooMuch.body.errors[0].refundable, TOTAL - 1000);
+  const [error] = tooMuch.body.errors;
+  assertEquals([error.refundable, error.refunding], [TOTAL - 1000, 1000]);
+  assertEquals(
+    error.message,
+    `At most ${TOTAL - 1000} can be refunded, besides 1000 whose refund is under way.`,
+  );
+  const other = (await checkOut("tok_refund_fails")).order;
+  assertEquals((await tryToRefund(app, staff, other.id)).body.status, "pending");
+  const [second] = (await tryToRefund(app, staff, other.id)).body.errors;
+  assertEquals([second.code, second.refundable, second.refunding], ["nothing_paid", 0, TOTAL]);
   await sweep(app);
   const readRefund = async () =>
     (await app.request("GET", `/v1/refunds/${refund.id}`, { token: user.token })).body;
