@@ -135,7 +135,7 @@ Deno.test("a name that answers public first and private second (DNS rebinding) l
   }
 });
 
-Deno.test("the connection goes to the checked address under the name of the URL", async () => {
+Deno.test("the connection goes to the checked address under the name of the URL, and to no other once it is there", async () => {
   await using trap = startTrap();
   await assertRejects(() =>
     post({
@@ -145,7 +145,7 @@ Deno.test("the connection goes to the checked address under the name of the URL"
       timeoutMs: 5000,
       signal: new AbortController().signal,
       allowPrivateAddresses: true,
-      resolve: () => Promise.resolve(["127.0.0.1"]),
+      resolve: () => Promise.resolve(["127.0.0.1", "127.0.0.1"]),
     })
   );
   assertEquals(trap.connections, 1);
@@ -212,4 +212,39 @@ Deno.test("a receiver that never ends its answer, or never begins, is not waited
   waiting.resolve(new Response());
   slow.abort();
   await server.shutdown();
+});
+
+Deno.test("a name whose addresses nobody tells is not waited for", async () => {
+  await assertRejects(
+    () =>
+      post({
+        url: "https://hooks.example.com/",
+        headers: {},
+        body: "{}",
+        timeoutMs: 100,
+        signal: new AbortController().signal,
+        allowPrivateAddresses: false,
+        resolve: () => new Promise(() => {}),
+      }),
+    Error,
+    "No complete answer within 0.1 s.",
+  );
+});
+
+Deno.test({
+  name: "where nothing listens at one address of a name the next is tried",
+  ignore: Deno.build.os === "darwin", // has no second address of its own
+  async fn() {
+    await using receiver = startReceiver();
+    const { status } = await post({
+      url: `http://hooks.example.com:${receiver.port}/`,
+      headers: {},
+      body: "{}",
+      timeoutMs: 5000,
+      signal: new AbortController().signal,
+      allowPrivateAddresses: true,
+      resolve: () => Promise.resolve(["127.0.0.2", "127.0.0.1"]),
+    });
+    assertEquals([status, receiver.received[0]!.headers.host], [200, `hooks.example.com:${receiver.port}`]);
+  },
 });
