@@ -7,8 +7,11 @@ import {
   sendNotificationJob,
   type Template,
 } from "../../src/notifications/mod.ts";
+import type { Notification } from "../../src/notifications/notification.ts";
+import { insertNotification, markKept, markRefused, markSent } from "../../src/notifications/queries.ts";
 import { expireDueOrders } from "../../src/orders/mod.ts";
 import { transaction } from "../../src/platform/db.ts";
+import { newId } from "../../src/platform/id.ts";
 import type { Log } from "../../src/platform/log.ts";
 import { serveLanes } from "../../workers/lanes.ts";
 import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
@@ -286,6 +289,21 @@ Deno.test("A job that is done again after a crash sends the same message under t
     assertEquals(header(second!, name), header(first!, name));
   }
   assert(!decoded(second!).includes("Elsewhere"), "it is the message that was written, not a new one");
+});
+
+Deno.test("What one worker has sent stays sent, whatever another learns that is late", async () => {
+  await using server = await startMailServer();
+  await using app = await startTestApp({ SMTP_URL: `smtp://127.0.0.1:${server.port}` });
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, await app.user(), { [sku]: 1 });
+  await send(app, id);
+  const { sql } = app.deps;
+  const [sent] = await sql<Notification[]>`select * from notifications`;
+  await insertNotification(sql, { ...sent!, id: newId(), status: "queued", created_at: new Date() });
+  await markRefused(sql, sent!.id, "failed", "late");
+  await markKept(sql, sent!.id);
+  await markSent(sql, sent!.id, new Date(0));
+  assertEquals([...await sql`select * from notifications`], [sent]);
 });
 
 Deno.test("Nobody is mailed about an order of years ago that was imported, whatever becomes of it", async () => {

@@ -249,6 +249,19 @@ Deno.test("a stream shows nothing that follows its user's demotion or end in the
   assertEquals(demoted.events.at(-1)!.data.data.name, "Still here");
 });
 
+Deno.test("rights that were taken once and given back end no stream that begins before that", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const [clerk, admin] = [await app.user("staff"), await app.user("admin")];
+  for (const body of [{ disabled: true }, { disabled: false }, { role: "customer" }, { role: "staff" }]) {
+    await app.request("PATCH", `/v1/users/${clerk.id}`, { token: admin.token, body });
+  }
+  await using stream = await SseClient.open(url, { token: clerk.token, query: { after: "0" } });
+  await stream.receive(4);
+  await app.request("PATCH", `/v1/users/${clerk.id}`, { token: admin.token, body: { name: "Back" } });
+  await stream.receive(5);
+});
+
 Deno.test("a stream that is opened while others' rights are looked up goes on", async () => {
   await using server = await startLive({ heartbeatMs: 100 });
   const { app, url } = server;
