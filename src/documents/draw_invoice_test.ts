@@ -280,13 +280,12 @@ Deno.test("goods that cross a border are refused with everything that is missing
   assertEquals(fromElsewhere.errors.length, 4);
 });
 
-Deno.test("goods that stay in the country need none of that", async () => {
+Deno.test("goods that stay in the country, or in the EU, need none of that", async () => {
   const bare = { hs_code: null, country_of_origin: null, weight_grams: null };
-  const [page] = await pagesOf(orderOf({
-    items: [item(1, bare)],
-    incoterm: null,
-    ship_to: { ...orderOf().ship_to, country: "DE" },
-  }));
+  const sentTo = (country: string) =>
+    orderOf({ items: [item(1, bare)], incoterm: null, ship_to: { ...orderOf().ship_to, country } });
+  assertEquals(draftInvoice(CONFIG, sentTo("FR")).destination, "France");
+  const [page] = await pagesOf(sentTo("DE"));
   assertHolds(page!, [
     "SKU-1 Product of line 1 – – 2 – 10.01 20.02",
     "None agreed",

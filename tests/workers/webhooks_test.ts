@@ -356,6 +356,24 @@ Deno.test("A finished delivery can be sent again under the same id, a pending on
   assertEquals(new Set(receiver.received.map(({ headers }) => headers["webhook-id"])).size, 1);
 });
 
+Deno.test("Of two who ask at once that a delivery is sent again one is told that it waits already", async () => {
+  await using told = await startTold({ orders: 1 });
+  const { app, receiver, staff, id } = told;
+  await deliverDue(app.deps);
+  const { id: deliveryId } = await onlyDelivery(app, staff, id);
+  const { asked } = await app.deps.sql.begin(async (tx) => {
+    await tx`select id from webhook_deliveries where id = ${deliveryId} for update`;
+    const path = `/v1/webhook-deliveries/${deliveryId}/redelivery`;
+    const again = () => app.request("POST", path, { token: staff.token });
+    const asked = Promise.all([again(), again()]);
+    await untilWaiting(tx, { count: 2 });
+    return { asked };
+  });
+  assertEquals((await asked).map(({ status }) => status).sort(), [202, 409]);
+  assertEquals(await deliverDue(app.deps), 1);
+  assertEquals(receiver.received.length, 2);
+});
+
 Deno.test("An attempt that is made twice, as after a kill, sends twice and is recorded once", async () => {
   await using told = await startTold({ orders: 1 });
   const { app, receiver, staff, id } = told;

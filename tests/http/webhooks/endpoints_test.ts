@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { newId } from "../../../src/platform/id.ts";
 import { listDeliveries } from "../../../src/webhooks/queries.ts";
 import { startTestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { ask, createEndpoint, LOCAL } from "./receiver.ts";
 import { newestFirst } from "../../support/pages.ts";
 import { countingRows } from "../../support/rows_read.ts";
@@ -89,6 +90,25 @@ Deno.test("A change counts a version, one that changes nothing does not, and an 
   assertEquals((await change({ status: "enabled" }, '"1"')).status, 412);
   const got = await app.request("GET", `${PATH}/${id}`, { token: staff.token });
   assertEquals([got.body, got.headers.get("ETag")], [changed.body, '"2"']);
+});
+
+Deno.test("Of two changes of an endpoint at once none is lost", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, URL);
+  const { changes } = await app.deps.sql.begin(async (tx) => {
+    await tx`select id from webhook_endpoints where id = ${id} for no key update`;
+    const changes = Promise.all(
+      [{ description: "Stock" }, { event_types: ["inventory.*"] }].map((body) =>
+        ask(app, staff, "PATCH", `${PATH}/${id}`, 200, body)
+      ),
+    );
+    await untilWaiting(tx, { count: 2 });
+    return { changes };
+  });
+  assertEquals((await changes).map(({ version }) => version).sort(), [2, 3]);
+  const { description, event_types } = await ask(app, staff, "GET", `${PATH}/${id}`, 200);
+  assertEquals([description, event_types], ["Stock", ["inventory.*"]]);
 });
 
 Deno.test("An endpoint that somebody changed since is neither removed nor given a new secret by who knows its old version", async () => {
