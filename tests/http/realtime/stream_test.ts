@@ -23,6 +23,11 @@ Deno.test("a customer's stream brings their own events and nobody else's; the st
   const everything = await logOf(app);
   await all.receive(everything.length);
   assertEquals(all.ids, everything);
+  // Each sees the same events in a way of their own.
+  for (const { data } of all.events) {
+    assertMatch(data.actor, /^user:/);
+    assertMatch(data.request_id, /./);
+  }
   for (const [stream, user] of [[annas, anna], [bens, ben]] as const) {
     const own = await logOf(app, user.id);
     assertEquals(own.length, 10);
