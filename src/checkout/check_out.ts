@@ -54,7 +54,8 @@ export async function checkOut(
     const facts = await readFacts({ cartId, quoteId: checkout.quote_id, userId: actor.userId, idempotency });
     if (facts.answer && !facts.answer.same) throw keyReused();
     if (facts.answer) return { value: await resume(ctx, facts.answer.order), replayed: true };
-    const { quote, cartVersion } = await requireOpenQuote(ctx, cartId, facts);
+    const now = ctx.clock.now();
+    const { quote, cartVersion } = await requireOpenQuote(ctx, cartId, facts, now);
     refuseInput(quote, checkout);
     const draft = orderOf(quote, now, ctx.config.orderExpirationMs, actor, checkout);
     const payment = checkout.payment && draft.amount_due > 0
@@ -105,6 +106,7 @@ async function requireOpenQuote(
   ctx: Ctx,
   cartId: string,
   facts: CheckoutFacts,
+  now: Date,
 ): Promise<{ quote: QuoteData; cartVersion: number }> {
   const { quote, cart, ownerActive } = facts;
   if (!quote || !cart || !isOwn(ctx.actor, quote.data.user_id) || !ownerActive) {

@@ -133,8 +133,9 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
 
 /**
  * The CTEs `closing`, `closed`, `cart_event` and `quoted`, for the statement that makes orders of quotes: each takes its
- * quote once, before it expires, and closes the cart if it is still at the version at which it was found to be as quoted; one
- * whose key is another's touches nothing. Before them stand the CTEs `input` with a row for each order, `id, quote_id,
+ * quote once, while it is open, and closes the cart if it is still at the version at which it was found to be as quoted; one
+ * whose key is another's touches nothing. (That its time was not over by `created_at`, whoever decided on the order has seen:
+ * a quote's time never changes.) Before them stand the CTEs `input` with a row for each order, `id, quote_id,
  * cart_version, key, created_at, actor, request_id, traceparent`, and `keys` with the `order_id` of those that had their
  * keys. `quoted` holds the orders that have their quotes.
  */
