@@ -1529,7 +1529,7 @@ export class Waybill extends HeyApiClient {
      *
      * **At least once**: a message can come again, with the same `webhook-id`; keep that of those you have worked on. **In no order**: the event's `sequence` counts the events of one thing.
      *
-     * Any 2xx within 15 s is success. After anything else the message is sent again: after 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, 8 h, then each 12 h, each up to a fifth more, for three days, or as `Retry-After` of a 429 or 503 asks (a day at the most). 410 disables the endpoint, and so does a message that failed for three days in which no other succeeded. Redirects are not followed. Events that happen while an endpoint is disabled are not sent to it.
+     * Any 2xx within 15 s is success. After anything else the message is sent again: after 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, 8 h, then each 12 h, each up to a fifth more, for three days, or as `Retry-After` of a 429 or 503 asks (a day at the most). 410 disables the endpoint, and so does a message that failed for three days in which no other succeeded. Redirects are not followed. Events that the worker comes to while an endpoint is disabled are not sent to it, not even once it is enabled again.
      */
     public createWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<CreateWebhookEndpointData, ThrowOnError>): RequestResult<CreateWebhookEndpointResponses, CreateWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateWebhookEndpointResponses, CreateWebhookEndpointErrors, ThrowOnError>({

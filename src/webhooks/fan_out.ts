@@ -15,16 +15,23 @@ export async function eventsAtOnce(sql: Sql, most: number): Promise<number> {
   return Math.min(most, Math.max(1, Math.floor(MAX_DELIVERIES / endpoints)));
 }
 
+/** Clocks differ, and an event's time is from before its commit: better one too many than one that never comes. */
+const TOLERANCE_MS = 60_000;
+
 /**
- * Makes a delivery, and its job, of each event for each enabled endpoint that asked for its type.
+ * Makes a delivery, and its job, of each event for each enabled endpoint that asked for its type and was there by then: where
+ * no worker came for a while, the log has events from before it was made.
  *
  * @returns whether there were any
  */
 export async function fanOut(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<boolean> {
   const endpoints = await listSubscribers(tx);
-  const wanted = events.flatMap(({ position, type, traceparent }) =>
+  const wanted = events.flatMap(({ position, type, traceparent, occurred_at }) =>
     endpoints
-      .filter(({ event_types }) => event_types.some((pattern) => wants(pattern, type)))
+      .filter(({ event_types, created_at }) =>
+        event_types.some((pattern) => wants(pattern, type)) &&
+        Date.parse(occurred_at) >= Date.parse(created_at) - TOLERANCE_MS
+      )
       .map(({ id }) => ({
         id: newId(),
         endpoint_id: id,

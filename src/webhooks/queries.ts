@@ -103,9 +103,11 @@ export async function deleteEndpoint(sql: Sql, id: string): Promise<boolean> {
  * Who gets events now. They are held against deletion until the transaction ends: a delivery to one that is gone would
  * fail, and with it the whole batch that it is made in.
  */
-export async function listSubscribers(tx: Tx): Promise<Pick<Endpoint, "id" | "event_types">[]> {
-  return await tx<Pick<Endpoint, "id" | "event_types">[]>`
-    select id, to_json(event_types) as event_types from webhook_endpoints
+export async function listSubscribers(
+  tx: Tx,
+): Promise<Pick<Endpoint, "id" | "event_types" | "created_at">[]> {
+  return await tx<Pick<Endpoint, "id" | "event_types" | "created_at">[]>`
+    select id, to_json(event_types) as event_types, created_at from webhook_endpoints
     where status = 'enabled' order by id for key share`;
 }
 

@@ -87,7 +87,8 @@ webhookRoutes.openapi(
 Any 2xx within 15 s is success. After anything else the message is sent again: after 5 s, 30 s, 2 min, 10 min, 30 min, \
 1 h, 2 h, 4 h, 8 h, then each 12 h, each up to a fifth more, for three days, or as \`Retry-After\` of a 429 or 503 asks (a \
 day at the most). 410 disables the endpoint, and so does a message that failed for three days in which no other succeeded. \
-Redirects are not followed. Events that happen while an endpoint is disabled are not sent to it.`,
+Redirects are not followed. Events that the worker comes to while an endpoint is disabled are not sent to it, not even \
+once it is enabled again.`,
     request: {
       body: json(NewEndpointBody, "The endpoint.", {
         url: EXAMPLE.url,

@@ -81,6 +81,21 @@ Deno.test("Every endpoint gets each event that it asked for once, signed, and no
   }
 });
 
+Deno.test("An endpoint is sent what happens from its creation on, and nothing of a pile that no worker had read by then", async () => {
+  const clock = clockAhead();
+  await using app = await startTestApp(LOCAL, { clock });
+  await using receiver = startReceiver();
+  await placeOne(app);
+  clock.pass(HOUR_MS);
+  const staff = await app.user("staff");
+  await createEndpoint(app, staff, receiver.url, ["order.created"]);
+  clock.pass(-2000); // by the clock of another API
+  const order = await placeOne(app);
+  await readLog(app.deps);
+  await deliverDue(app.deps);
+  assertEquals(receiver.received.map(({ message }) => message.data.data.id), [order.id]);
+});
+
 Deno.test("During an overlap the old and the new secret verify, after it only the new one", async () => {
   const clock = new TestClock(new Date(Date.now() - HOUR_MS + 30_000));
   await using app = await startTestApp(LOCAL, { clock });
