@@ -13,6 +13,7 @@ import { loadDemoCatalogue } from "./demo_catalogue.ts";
 import { loadExampleTrade } from "./demo_trade.ts";
 import { prepareDatabase } from "./prepare_database.ts";
 import { startServices } from "./services.ts";
+import { supervise } from "./supervise.ts";
 
 const READY_POLL_MS = 50;
 /** Commercial invoices name one. */
@@ -53,9 +54,10 @@ try {
   await services.stop();
 }
 
-/** A process as production runs it, restarted when a file of it changes; until Ctrl-C. */
+/** A process as production runs it, restarted when a file of it changes; until Ctrl-C, or until we are killed. */
 function run(script: string, env: Record<string, string>): Promise<unknown> {
-  const child = new Deno.Command(Deno.execPath(), {
+  const child = supervise({
+    command: Deno.execPath(),
     args: [
       "run",
       "--watch",
@@ -69,13 +71,11 @@ function run(script: string, env: Record<string, string>): Promise<unknown> {
       script,
     ],
     env,
-  }).spawn();
-  stopping.signal.addEventListener("abort", () => {
-    try {
-      child.kill("SIGINT"); // after SIGTERM the watcher would wait for a file to change
-    } catch { /* it has ended already */ }
+    directory: Deno.cwd(),
+    stopSignal: "INT", // after SIGTERM the watcher would wait for a file to change
   });
-  return child.status;
+  stopping.signal.addEventListener("abort", () => child.stop());
+  return child.exited;
 }
 
 async function runApi(env: Record<string, string>): Promise<void> {

@@ -6,8 +6,11 @@ export interface SuperviseOptions {
   args: string[];
   /** What the server takes as "stop now, cleanly". */
   stopSignal: "INT" | "TERM" | "QUIT";
-  /** Receives standard output and standard error; written anew at each start. */
-  logFile: string;
+  env?: Record<string, string>;
+  /** Where it runs; `/` unless said. */
+  directory?: string;
+  /** Receives standard output and standard error, written anew at each start; without one they are ours. */
+  logFile?: string;
   /** Another account than ours (as root only). */
   account?: Account;
   /** Removed once the server was stopped: for data that no one wants again. */
@@ -35,7 +38,8 @@ export interface Supervised {
  */
 const SUPERVISOR = `
 stop_signal=$1 log=$2 remove=$3; shift 3
-exec 3<&0 </dev/null >"$log" 2>&1
+exec 3<&0 </dev/null
+if [ -n "$log" ]; then exec >"$log" 2>&1; fi
 "$@" 3<&- &
 server=$!
 ( read -r _ <&3; trap "" TERM; while kill -s "$stop_signal" "$server"; do sleep 0.05; done; exit 0 ) 2>/dev/null &
@@ -48,14 +52,17 @@ exit "$code"
 
 /** Starts a server in a session of its own, so that Ctrl-C in the terminal reaches us and not the server. */
 export function supervise(options: SuperviseOptions): Supervised {
-  const { command, args, stopSignal, logFile, account, removeAfter = "" } = options;
+  const { command, args, stopSignal, env, directory = "/", logFile = "", account, removeAfter = "" } =
+    options;
+  const output = logFile ? "null" : "inherit";
   const child = new Deno.Command("sh", {
     args: ["-c", SUPERVISOR, "sh", stopSignal, logFile, removeAfter, command, ...args],
-    cwd: "/",
+    cwd: directory,
+    env,
     detached: true,
     stdin: "piped",
-    stdout: "null",
-    stderr: "null",
+    stdout: output,
+    stderr: output,
     ...account,
   }).spawn();
   const exited = child.status.then(({ code }) => code);

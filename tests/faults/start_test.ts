@@ -35,6 +35,32 @@ Deno.test("`deno task dev` names what is wrong in its environment before it star
   assertEquals([code, stdout.length, left], [2, 0, ["local.json"]]);
 });
 
+Deno.test("What `deno task dev` runs ends with it, also where it is killed", async () => {
+  await using database = await testDatabase();
+  const dataDir = await Deno.makeTempDir();
+  const ports = { PORT: String(freePort()), WORKER_PORT: String(freePort()) };
+  const dev = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "tools/dev.ts"],
+    env: { DATA_DIR: dataDir, DATABASE_URL: database.url, ...ports },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const answering = async () => {
+    const asked = Object.values(ports).map((port) =>
+      fetch(`http://127.0.0.1:${port}/health`).then((r) => r.text().then(() => port), () => undefined)
+    );
+    return (await Promise.all(asked)).filter((port) => port !== undefined).length;
+  };
+  try {
+    await until(async () => await answering() === 2, "API and worker are up", 60_000);
+  } finally {
+    dev.kill("SIGKILL");
+    await dev.status;
+  }
+  await until(async () => await answering() === 0, "both have ended");
+  await Deno.remove(dataDir, { recursive: true });
+});
+
 Deno.test("A first admin with a weak password ends the API with 2, and in words", async () => {
   await using database = await testDatabase();
   const env = {
