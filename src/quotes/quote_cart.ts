@@ -119,7 +119,9 @@ async function replaceQuote(ctx: Ctx, decided: DecidedQuote): Promise<boolean> {
     if (before) {
       // What it lets go of and what it takes, in one order with everybody else.
       await lockLevels(tx, [...before.items, ...decided.quote.lines].map(({ sku }) => sku));
-      await releaseQuotes(tx, ctx, [before], "superseded");
+      // At the time of the new one, or the stock would be freed after it was taken again, by the times in its events.
+      const at = new Date(decided.quote.created_at);
+      await releaseQuotes(tx, { ...ctx, clock: { now: () => at } }, [before], "superseded");
     }
     const [written] = await insertQuotes(tx, [decided]);
     if (!written) throw new KeyTaken();
