@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { extractText, getDocumentProxy } from "unpdf";
+// @ts-types="@types/pdfkit"
+import PDFDocument from "pdfkit";
 import { loadConfig } from "../config.ts";
 import type { Order } from "../orders/mod.ts";
 import { AppError } from "../platform/errors.ts";
@@ -298,4 +300,24 @@ Deno.test("an order that was cancelled or expired has no invoice", () => {
     const refusal = refusalOf(() => draftInvoice(CONFIG, orderOf({ status })));
     assertEquals(refusal.errors.map(({ pointer }) => pointer), ["/status"]);
   }
+});
+
+Deno.test("What PDFKit keeps of the words that it drew is a page's, however many lines there are", async () => {
+  let kept = 0;
+  // deno-lint-ignore no-explicit-any -- what it keeps is nobody's to see
+  const document: any = PDFDocument.prototype;
+  const { end } = document;
+  document.end = function () {
+    const fonts: { layoutCache: object }[] = Object.values(this._fontFamilies);
+    kept = fonts.reduce((sum, { layoutCache }) => sum + Object.keys(layoutCache).length, 0);
+    return end.call(this);
+  };
+  try {
+    const name = (line: number) => Array.from({ length: 20 }, (_, i) => `word${line}x${i}`).join(" ");
+    const items = Array.from({ length: 100 }, (_, i) => item(i + 1, { name: name(i + 1) }));
+    await drawInvoice(draftInvoice(CONFIG, orderOf({ items })));
+  } finally {
+    document.end = end;
+  }
+  assert(kept > 0 && kept < 1000, `${kept} words`);
 });

@@ -77,6 +77,7 @@ export class Paper {
   addPage(): void {
     this.#document.addPage();
     this.y = MARGIN;
+    this.#forgetLayouts();
   }
 
   /** The lines that a text takes in a column. */
@@ -158,6 +159,17 @@ export class Paper {
       this.#setFace(run.face, style);
       return width + this.#document.widthOfString(run.text);
     }, 0);
+  }
+
+  /**
+   * PDFKit keeps how each word is drawn that it ever met, glyph by glyph: of a thousand lines of long names that was more than
+   * a process of 128 MB has. Without keeping any it takes ten times as long; so it keeps those of a page.
+   */
+  #forgetLayouts(): void {
+    const { _fontFamilies } = this.#document as unknown as {
+      _fontFamilies: Record<string, { layoutCache: object }>;
+    };
+    for (const font of Object.values(_fontFamilies)) font.layoutCache = Object.create(null);
   }
 
   #setFace(face: Face, { size = DEFAULT_SIZE }: TextStyle): void {
