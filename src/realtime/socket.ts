@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { type Ending, ENDINGS, type ShownEvent, Subscriber } from "./subscriber.ts";
 
+/** Deno has taken in up to 64 MiB before anybody is asked, and hangs up beyond that (denoland/deno#15809). */
 const MAX_FRAME_BYTES = 64 * 1024;
 const MAX_FRAMES = 100;
 const FRAMES_WINDOW_MS = 10_000;
