@@ -14,8 +14,8 @@ const DESCRIPTION = `The order backend for shops that sell across borders.
 **Lists** answer \`{ data, next_cursor }\`; pass \`next_cursor\` as \`cursor\` for the next page.
 **Changes** honour \`If-Match\` with the resource's \`ETag\`; reads with \`If-None-Match\` answer 304 if nothing is new.
 **Errors** are \`application/problem+json\` (RFC 9457) with a \`code\` for programs and \`errors\` that point at each field.
-**Bodies** have up to 1 MiB, and as JSON up to 10,000 values (members of objects, elements of arrays), where a call does
-not say otherwise: 413 beyond that.
+**Bodies** have up to 1 MiB, forms 32 KiB, and JSON up to 10,000 values (members of objects, elements of arrays), where a
+call does not say otherwise: 413 beyond that.
 The \`/v1\` prefix is optional.`;
 
 /** Registers what the routes share, and makes the document of them all. */

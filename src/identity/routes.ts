@@ -37,6 +37,9 @@ import type { Session } from "./session.ts";
 import { setPassword } from "./set_password.ts";
 import type { User } from "./user.ts";
 
+/** Of a form: a megabyte of `a&a&…` takes a third of a second and 50 MB to be read, and anybody may send it. */
+const MAX_FORM_BYTES = 32 * 1024;
+
 const tags = ["Identity"];
 const EXAMPLE: z.infer<typeof UserSchema> = {
   id: "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
@@ -84,6 +87,7 @@ identityRoutes.openapi(
     policy: "public",
     ignoreAuthorization: true,
     rateLimit: "login",
+    maxBodyBytes: MAX_FORM_BYTES,
     errors: ["invalid_credentials", "invalid_grant", "unsupported_grant_type"],
   }, {
     method: "post",
@@ -122,7 +126,7 @@ identityRoutes.openapi(
 );
 
 identityRoutes.openapi(
-  endpoint({ policy: "public", ignoreAuthorization: true }, {
+  endpoint({ policy: "public", ignoreAuthorization: true, maxBodyBytes: MAX_FORM_BYTES }, {
     method: "post",
     path: "/v1/token/revocation",
     operationId: "revokeToken",

@@ -301,6 +301,18 @@ Deno.test("a body may have as many values as its call knows what to do with, and
   });
 });
 
+Deno.test("a form of a hundred thousand fields is refused before it is read", async () => {
+  await inWorld(async ({ app }) => {
+    for (const path of ["/v1/token", "/v1/token/revocation"]) {
+      const answer = await app.request("POST", path, {
+        body: "a&".repeat(100_000),
+        headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      });
+      assertEquals([answer.status, answer.body.code], [413, "payload_too_large"], path);
+    }
+  });
+});
+
 Deno.test("page sizes, keys, SKUs, headers and addresses made to exhaust are refused", async () => {
   await inWorld(async (world) => {
     const { app, admin, product } = world;
