@@ -91,6 +91,17 @@ Deno.test("1,000 made-up client addresses still meet 429 on an open route, and g
   assertEquals(tokens, 0);
 });
 
+Deno.test("users are counted each by themselves, also behind one address, and staff have a limit of their own", async () => {
+  const limits = { RATE_LIMIT_TIMES: "2", RATE_LIMIT_STAFF_TIMES: "4" };
+  await using app = await startTestApp({ ...NARROW, ...limits });
+  const users = [await app.user(), await app.user(), await app.user("staff"), await app.user("admin")];
+  const passed: number[] = [];
+  for (const token of [undefined, ...users.map(({ token }) => token)]) {
+    passed.push(await admitted(app, 6, () => ["GET", "/v1/products", { token }]));
+  }
+  assertEquals(passed, [2, 2, 2, 4, 4]);
+});
+
 Deno.test("Calls of what there is not are counted too, and say how many are left", async () => {
   await using app = await startTestApp(NARROW);
   for (let left = LIMIT - 1; left >= 0; left--) {

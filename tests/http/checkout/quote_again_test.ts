@@ -184,6 +184,107 @@ Deno.test("A cart that changed after it was read is not quoted as it was", async
   assertEquals(await write(data), [true]);
 });
 
+Deno.test("Of two first quotes of a cart that two processes write at once one is open, and its units are held once", async () => {
+  await using app = await startTestApp();
+  await using other = await startAnother(app);
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 10 });
+  const cart = await fillCart(app, user, { [sku]: 2 });
+  const { asked } = await app.deps.sql.begin(async (tx) => {
+    await tx`select id from carts where id = ${cart.id} for no key update`;
+    const asked = Promise.all([askQuote(app, user, cart.id), askQuote(other, user, cart.id)]);
+    await untilWaiting(tx, { count: 2 });
+    return { asked };
+  });
+  assertEquals((await asked).map(({ status }) => status), [201, 201]);
+  assertEquals((await levelOf(app, sku)).reserved, 2);
+  const rows = await app.deps.sql`select status from quotes order by status`;
+  assertEquals(rows.map(({ status }) => status), ["open", "superseded"]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Who quotes a cart again waits for the cart first, and holds nothing that its checkout needs", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 10 });
+  const { cart, quote } = await quoted(app, user, { [sku]: 2 });
+  const { asked } = await app.deps.sql.begin(async (tx) => {
+    await tx`set local lock_timeout = '1s'`;
+    await tx`select id from carts where id = ${cart.id} for no key update`;
+    const asked = askQuote(app, user, cart.id);
+    await untilWaiting(tx);
+    await tx`select id from quotes where id = ${quote.id} for no key update`;
+    return { asked };
+  });
+  assertEquals((await asked).status, 201);
+});
+
+/** What may end a cart's quote, how that should go, and what is held then. */
+const ENDS: [string, (app: TestApp, user: TestUser, id: string) => Promise<unknown>, unknown, number][] = [
+  ["is quoted again", async (app, user, id) => (await askQuote(app, user, id)).status, 201, 2],
+  [
+    "is given up",
+    async (app, { token }, id) => (await app.request("DELETE", `/v1/carts/${id}`, { token })).status,
+    204,
+    0,
+  ],
+  [
+    "expires",
+    async (app, _, id) => {
+      await app.deps.sql`update carts set expires_at = now() - interval '1 minute' where id = ${id}`;
+      return (await expireDueCarts(systemCtx(app.deps, "carts.expire"))).expired;
+    },
+    1,
+    0,
+  ],
+];
+for (const [what, end, expected, reserved] of ENDS) {
+  Deno.test(`A quote that expires while its cart ${what} is released once`, async () => {
+    await using app = await startTestApp();
+    await openBorders(app);
+    const user = await app.user();
+    const { sku } = await addExport(app, { stock: 10 });
+    const { cart, quote } = await quoted(app, user, { [sku]: 2 });
+    await app.deps.sql`update quotes set expires_at = now() - interval '1 second' where id = ${quote.id}`;
+    const { ending } = await transaction(app.deps.sql, async (tx) => {
+      const due = await lockDueQuotes(tx, [quote.id]);
+      const ending = end(app, user, cart.id);
+      await untilWaiting(tx);
+      await releaseQuotes(tx, systemCtx(app.deps, "quotes.expire"), due, "expired");
+      return { ending };
+    });
+    assertEquals(await ending, expected);
+    assertEquals((await levelOf(app, sku)).reserved, reserved);
+    const events = await eventsOf(app, "quote", quote.id);
+    assertEquals(events.map(({ type, data }) => [type, data.status]).at(-1), ["quote.released", "expired"]);
+    assertEquals(events.length, 2);
+    await assertBooksBalance(app.deps.sql);
+  });
+}
+
+Deno.test("A cart that is given up while it is quoted waits for the quote, and takes it along", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 3 });
+  const { quote } = await quoted(app, user, { [sku]: 1 });
+  const cart = await fillCart(app, user, { [sku]: 1 });
+  const { status: _, order_id: __, ...known } = quote;
+  const data: QuoteData = { ...known, id: newId(), cart_id: cart.id, cart_version: cart.version };
+  const { ending } = await transaction(app.deps.sql, async (tx) => {
+    await insertQuotes(tx, [{ quote: data, actor: `user:${user.id}`, requestId: "test" }]);
+    const ending = app.request("DELETE", `/v1/carts/${cart.id}`, { token: user.token });
+    await untilWaiting(tx);
+    return { ending };
+  });
+  assertEquals((await ending).status, 204);
+  assertEquals((await levelOf(app, sku)).reserved, 1);
+  const { body } = await app.request("GET", `/v1/quotes/${data.id}`, { token: user.token });
+  assertEquals(body.status, "expired");
+});
+
 Deno.test("A newer quote frees the stock of the older one before it holds its own, also by the times of the events", async () => {
   const start = Date.now();
   let looks = 0;
