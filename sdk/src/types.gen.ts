@@ -848,21 +848,20 @@ export type Token = {
     refresh_token: string;
 };
 
-export type PasswordGrant = {
-    grant_type: 'password';
+export type TokenRequest = {
+    grant_type: 'password' | 'refresh_token';
     /**
-     * The e-mail address
+     * With `password`: the e-mail address
      */
-    username: string;
-    password: string;
-};
-
-export type RefreshTokenGrant = {
-    grant_type: 'refresh_token';
+    username?: string;
     /**
-     * The latest one; each can be used once
+     * With `password`
      */
-    refresh_token: string;
+    password?: string;
+    /**
+     * With `refresh_token`: the latest one; each can be used once
+     */
+    refresh_token?: string;
 };
 
 export type Revocation = {
@@ -971,7 +970,7 @@ export type CreateProduct = {
      * Facts of your own, up to 50; merged into what is there, null removes one
      */
     attributes?: {
-        [key: string]: string | number | boolean | null;
+        [key: string]: string | null | number | boolean;
     } | null;
 };
 
@@ -1011,7 +1010,7 @@ export type ChangeProduct = {
      * Facts of your own, up to 50; merged into what is there, null removes one
      */
     attributes?: {
-        [key: string]: string | number | boolean | null;
+        [key: string]: string | null | number | boolean;
     } | null;
 };
 
@@ -3325,11 +3324,7 @@ export type CreateTokenData = {
     /**
      * The grant.
      */
-    body: ({
-        grant_type: 'password';
-    } & PasswordGrant) | ({
-        grant_type: 'refresh_token';
-    } & RefreshTokenGrant);
+    body: TokenRequest;
     path?: never;
     query?: never;
     url: '/v1/token';

@@ -5,7 +5,8 @@ type Json = any;
  * Says in the document what those who generate clients must be told, and what its own generator does not say: integers
  * are of 64 bits, where Java, Go, C# and Rust take 32 unless told, too few for money in minor units; what a field is for
  * stands beside the reference to its schema, as `allOf` with it is another type in some languages; and a value is of one
- * of several types, as none of ours is of two: of `anyOf` Rust makes one type with the fields of all.
+ * of several types, as none of ours is of two: of `anyOf` Rust makes one type with the fields of all. Where it may be null
+ * besides, the first of them says so: Java has no class for a type that is null alone.
  */
 export function forGenerators<Document>(document: Document): Document {
   return told(document);
@@ -21,5 +22,11 @@ function told(node: Json): Json {
   const fields = Object.fromEntries(
     Object.entries(node).map(([key, value]) => [key === "anyOf" ? "oneOf" : key, told(value)]),
   );
+  if (fields.oneOf?.length > 2) fields.oneOf = withoutNull(fields.oneOf);
   return [node.type].flat().includes("integer") ? { ...fields, format: "int64" } : fields;
+}
+
+function withoutNull(types: Json[]): Json[] {
+  const [first, ...others] = types.filter(({ type }) => type !== "null");
+  return others.length === types.length - 1 ? types : [{ ...first, type: [first.type, "null"] }, ...others];
 }

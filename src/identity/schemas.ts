@@ -46,17 +46,41 @@ export const RegisterBody = z.strictObject({ email: Email, password: NewPassword
   .openapi("Registration");
 export type RegisterBody = z.infer<typeof RegisterBody>;
 
+/**
+ * Described as one object, as generators make no form of one that may be of two shapes: Go's client sent it empty, and
+ * Kotlin's and TypeScript's knew one `grant_type`.
+ */
 export const TokenForm = z.discriminatedUnion("grant_type", [
-  z.object({
-    grant_type: z.literal("password"),
-    username: text(1, 254).openapi({ description: "The e-mail address", example: "anna@example.com" }),
-    password: Password,
-  }).openapi("PasswordGrant"),
-  z.object({
-    grant_type: z.literal("refresh_token"),
-    refresh_token: Secret.openapi({ description: "The latest one; each can be used once" }),
-  }).openapi("RefreshTokenGrant"),
-]);
+  z.object({ grant_type: z.literal("password"), username: text(1, 254), password: Password }),
+  z.object({ grant_type: z.literal("refresh_token"), refresh_token: Secret }),
+]).openapi("TokenRequest", {
+  type: "object",
+  properties: {
+    grant_type: { type: "string", enum: ["password", "refresh_token"] },
+    username: {
+      type: "string",
+      minLength: 1,
+      maxLength: 254,
+      description: "With `password`: the e-mail address",
+      example: "anna@example.com",
+    },
+    password: {
+      type: "string",
+      minLength: 1,
+      maxLength: MAX_PASSWORD_LENGTH,
+      format: "password",
+      description: "With `password`",
+      example: "violet-harbour-42-lamp",
+    },
+    refresh_token: {
+      type: "string",
+      minLength: 1,
+      maxLength: 1000,
+      description: "With `refresh_token`: the latest one; each can be used once",
+    },
+  },
+  required: ["grant_type"],
+});
 
 export const TokenSchema = z.object({
   access_token: z.string().openapi({ description: "Send it as `Authorization: Bearer …`" }),

@@ -70,6 +70,23 @@ Deno.test("where the contract has several types for a value, it is of one of the
   assertEquals(fits.length, 1);
 });
 
+Deno.test("a form is one object: clients send nothing of one that may be of several shapes", () => {
+  const forms = operations.map(({ requestBody }) =>
+    requestBody?.content?.["application/x-www-form-urlencoded"]?.schema
+  ).filter((schema) => schema);
+  const named = forms.map(({ $ref }) => components.schemas[$ref.split("/").pop()]);
+  assertEquals(named.map(({ type, oneOf }) => ({ type, oneOf })), [
+    { type: "object", oneOf: undefined },
+    { type: "object", oneOf: undefined },
+  ]);
+  assertEquals(components.schemas.TokenRequest.properties.grant_type.enum, ["password", "refresh_token"]);
+});
+
+Deno.test("null is one of three types or more only with another: alone it is a class that Java does not have", () => {
+  const choices = nodes([paths, webhooks, components]).filter(({ oneOf }) => oneOf?.length > 2);
+  assertEquals(choices.filter(({ oneOf }) => oneOf.some(({ type }: Json) => type === "null")), []);
+});
+
 /** Every object that the document holds, at whatever depth. */
 function nodes(node: Json): Json[] {
   if (typeof node !== "object" || node === null) return [];
