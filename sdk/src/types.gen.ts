@@ -735,7 +735,8 @@ export type Health = {
     status: 'ok' | 'degraded' | 'down';
 };
 
-export type DetailedHealth = Health & {
+export type DetailedHealth = {
+    status: 'ok' | 'degraded' | 'down';
     dependencies: {
         database: {
             status: 'up' | 'down' | 'in_process';
@@ -1768,7 +1769,56 @@ export type PutShippingOption = {
     countries: Array<string>;
 };
 
-export type CreatedCart = Cart & {
+export type CreatedCart = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Whose it is; null: a guest's
+     */
+    user_id: string | null;
+    status: 'open' | 'checked_out' | 'merged' | 'expired';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    destination: string | null;
+    note: string | null;
+    coupon_code: string | null;
+    metadata: {
+        [key: string]: string;
+    };
+    /**
+     * The order that it became
+     */
+    order_id: string | null;
+    /**
+     * The cart that took over its lines
+     */
+    merged_into: string | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * Left alone until then, it expires; each change moves it
+     */
+    expires_at: string;
+    items: Array<CartItem>;
+    /**
+     * The sum of the lines that have a price
+     */
+    subtotal: number;
+    /**
+     * What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted.
+     */
+    problems: Array<CartProblem>;
     /**
      * A guest's key to the cart, said only this once: send it as `Cart-Token`
      */
@@ -2435,7 +2485,19 @@ export type OrderLedger = {
     transactions: Array<LedgerTransaction>;
 };
 
-export type AccountBalance = LedgerEntry & {
+export type AccountBalance = {
+    /**
+     * `receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; `revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was charged of them and not given back; `store_credit`: not used yet
+     */
+    account: 'receivable' | 'cash_at_provider' | 'revenue' | 'shipping' | 'tax' | 'duty' | 'refunds' | 'store_credit';
+    /**
+     * In minor units of the currency
+     */
+    debit: number;
+    /**
+     * In minor units of the currency
+     */
+    credit: number;
     /**
      * debit − credit
      */
@@ -2873,7 +2935,29 @@ export type EventSeal = {
     sealed_at: string;
 };
 
-export type WebhookEndpointWithSecret = WebhookEndpoint & {
+export type WebhookEndpointWithSecret = {
+    /**
+     * UUID
+     */
+    id: string;
+    url: string;
+    description: string | null;
+    event_types: Array<string>;
+    status: 'enabled' | 'disabled';
+    /**
+     * Why Waybill disabled it; null where staff did, or nobody
+     */
+    disabled_reason: string | null;
+    /**
+     * Until when the secret before the last rotation signs along
+     */
+    previous_secret_until: string | null;
+    /**
+     * Also the `ETag`
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
     /**
      * What its messages are signed with. It is shown only here: keep it.
      */
@@ -2977,7 +3061,28 @@ export type WebhookDeliveryPage = {
     next_cursor: string | null;
 };
 
-export type WebhookDeliveryWithAttempts = WebhookDelivery & {
+export type WebhookDeliveryWithAttempts = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    endpoint_id: string;
+    /**
+     * The event, and the `webhook-id` of its message; null for a ping, whose `webhook-id` is `id`
+     */
+    event_id: string | null;
+    event_type: string;
+    status: 'pending' | 'succeeded' | 'failed';
+    /**
+     * How many there were
+     */
+    attempts: number;
+    next_attempt_at: string | null;
+    created_at: string;
+    finished_at: string | null;
     /**
      * Oldest first
      */
@@ -10783,7 +10888,24 @@ export type UserUpdatedWebhookPayload = {
          * Staff only
          */
         request_id?: string | null;
-        data: User & {
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            email: string;
+            name: string | null;
+            role: 'customer' | 'staff' | 'admin';
+            /**
+             * True: it cannot log in
+             */
+            disabled: boolean;
+            /**
+             * Also the `ETag`
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
             /**
              * What changed, field by field
              */
@@ -10890,7 +11012,47 @@ export type ProductUpdatedWebhookPayload = {
          * Staff only
          */
         request_id?: string | null;
-        data: Product & {
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Stock keeping unit
+             */
+            sku: string;
+            name: string;
+            description: string;
+            category: string | null;
+            /**
+             * In the order of their currencies
+             */
+            prices: Array<Price>;
+            /**
+             * Of one unit, in grams
+             */
+            weight_grams: number | null;
+            /**
+             * Harmonized System code, digits only
+             */
+            hs_code: string | null;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            country_of_origin: string | null;
+            /**
+             * `draft`: only staff see it; `active`: for sale; `archived`: not for sale or in lists any more, still found by id or SKU
+             */
+            status: 'draft' | 'active' | 'archived';
+            attributes: {
+                [key: string]: string | number | boolean;
+            };
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
             /**
              * What changed, field by field
              */
@@ -11376,7 +11538,51 @@ export type CartMergedWebhookPayload = {
          * Staff only
          */
         request_id?: string | null;
-        data: StoredCart & {
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            /**
+             * Each SKU once, in the order in which they were added
+             */
+            items: Array<StoredCartItem>;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
             /**
              * What changed, field by field
              */
@@ -11434,7 +11640,51 @@ export type CartExpiredWebhookPayload = {
          * Staff only
          */
         request_id?: string | null;
-        data: StoredCart & {
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            /**
+             * Each SKU once, in the order in which they were added
+             */
+            items: Array<StoredCartItem>;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
             /**
              * What changed, field by field
              */
@@ -11492,7 +11742,51 @@ export type CartCheckedOutWebhookPayload = {
          * Staff only
          */
         request_id?: string | null;
-        data: StoredCart & {
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            /**
+             * Each SKU once, in the order in which they were added
+             */
+            items: Array<StoredCartItem>;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
             /**
              * What changed, field by field
              */
@@ -11550,7 +11844,102 @@ export type OrderCreatedWebhookPayload = {
          * Staff only
          */
         request_id?: string | null;
-        data: Order & {
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            items: Array<OrderItem>;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
             /**
              * How each amount came to be, where shipping, duty and tax are a part of the price and no quote explains it
              */
@@ -12183,7 +12572,31 @@ export type ShipmentUpdatedWebhookPayload = {
          * Staff only
          */
         request_id?: string | null;
-        data: Shipment & {
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * UUID
+             */
+            order_id: string;
+            status: 'shipped' | 'delivered';
+            items: Array<ShipmentItem>;
+            carrier: string | null;
+            tracking_number: string | null;
+            tracking_url: string | null;
+            /**
+             * Gross, of the whole shipment
+             */
+            weight_grams: number | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            shipped_at: string;
+            delivered_at: string | null;
+            updated_at: string;
             /**
              * What changed, field by field
              */

@@ -29,7 +29,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
   for (const [name, header] of Object.entries(HEADERS)) {
     app.openAPIRegistry.registerComponent("headers", name, header);
   }
-  const document = forGenerators(app.getOpenAPI31Document({
+  const raw = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
       title: "Waybill",
@@ -59,8 +59,9 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       { name: "Administration", description: "Queues and jobs, for staff" },
       { name: "Operations", description: "Is it up?" },
     ],
-  }));
-  addLocations(document);
+  });
+  addLocations(raw);
+  const document = forGenerators(raw);
   leaveOptionalEmpty(document);
   return document;
 }

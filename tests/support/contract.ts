@@ -71,8 +71,6 @@ function closed(node: Document): Document {
   if (Array.isArray(node)) return node.map(closed);
   if (typeof node !== "object" || node === null) return node;
   if (node.$ref) return { $ref: node.$ref.replace("#/components/schemas/", "#/closed/") };
-  // Its parts each name some of what it may hold, so they stay as they are.
-  if (node.allOf) return { ...node, unevaluatedProperties: false };
   const inside = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, closed(value)]));
   return node.properties ? { unevaluatedProperties: false, ...inside } : inside;
 }
