@@ -6,6 +6,47 @@ export type ClientOptions = {
 
 export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest;
 
+export type UserRegisteredMessage = {
+    type: 'user.registered';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'user.registered';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: User;
+    };
+};
+
 export type User = {
     /**
      * UUID
@@ -24,6 +65,116 @@ export type User = {
     version: number;
     created_at: string;
     updated_at: string;
+};
+
+export type UserUpdatedMessage = {
+    type: 'user.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'user.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            email: string;
+            name: string | null;
+            role: 'customer' | 'staff' | 'admin';
+            /**
+             * True: it cannot log in
+             */
+            disabled: boolean;
+            /**
+             * Also the `ETag`
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+            password_changed: boolean;
+        };
+    };
+};
+
+export type ProductCreatedMessage = {
+    type: 'product.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'product.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Product;
+    };
 };
 
 export type Product = {
@@ -80,6 +231,197 @@ export type Price = {
     amount: number;
 };
 
+export type ProductUpdatedMessage = {
+    type: 'product.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'product.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Stock keeping unit
+             */
+            sku: string;
+            name: string;
+            description: string;
+            category: string | null;
+            /**
+             * In the order of their currencies
+             */
+            prices: Array<Price>;
+            /**
+             * Of one unit, in grams
+             */
+            weight_grams: number | null;
+            /**
+             * Harmonized System code, digits only
+             */
+            hs_code: string | null;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            country_of_origin: string | null;
+            /**
+             * `draft`: only staff see it; `active`: for sale; `archived`: not for sale or in lists any more, still found by id or SKU
+             */
+            status: 'draft' | 'active' | 'archived';
+            attributes: {
+                [key: string]: string | number | boolean;
+            };
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type InventoryUpdatedMessage = {
+    type: 'inventory.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'inventory.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            sku: string;
+            location: string;
+            on_hand: number;
+            reserved: number;
+            available: number;
+            low_stock_threshold: number | null;
+            /**
+             * Of movement, or `threshold` where only that changed
+             */
+            kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment' | 'threshold';
+            on_hand_delta: number;
+            reserved_delta: number;
+            order_id: string | null;
+            /**
+             * The quote that it holds stock for, or frees it of; left out in events from before there were quotes
+             */
+            quote_id?: string | null;
+        };
+    };
+};
+
+export type ExchangeRatesImportedMessage = {
+    type: 'exchange_rates.imported';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'exchange_rates.imported';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: ExchangeRateImport;
+    };
+};
+
 export type ExchangeRateImport = {
     /**
      * Who says so
@@ -106,6 +448,141 @@ export type ExchangeRateImport = {
      * Calendar day (ISO 8601)
      */
     last_day: string | null;
+};
+
+export type TradeScheduleCreatedMessage = {
+    type: 'trade_schedule.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'trade_schedule.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            id: string;
+            destination: string;
+            effective_from: string;
+            source: string;
+            duty_rate_count: number;
+            created_at: string;
+        };
+    };
+};
+
+export type HsCodeOverriddenMessage = {
+    type: 'hs_code.overridden';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'hs_code.overridden';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            product_id: string;
+            sku: string;
+            destination: string;
+            hs_code: string | null;
+        };
+    };
+};
+
+export type ShippingOptionUpdatedMessage = {
+    type: 'shipping_option.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'shipping_option.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: ShippingOption;
+    };
 };
 
 export type ShippingOption = {
@@ -153,6 +630,47 @@ export type ShippingBand = {
      * In minor units of the option's currency
      */
     price: number;
+};
+
+export type CartCreatedMessage = {
+    type: 'cart.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: StoredCart;
+    };
 };
 
 export type StoredCart = {
@@ -212,6 +730,527 @@ export type StoredCartItem = {
      * The list price when the line was last set; null: there was none in the cart's currency
      */
     added_price: number | null;
+};
+
+export type CartUpdatedMessage = {
+    type: 'cart.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
+            /**
+             * What changed, field by field; a line as `items/<sku>`, null where it was not there or is not any more. New lines stand at the end
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+            /**
+             * SKUs of the new lines in their order, where several came at once, by a merge; left out else
+             */
+            added?: Array<string>;
+        };
+    };
+};
+
+export type CartMergedMessage = {
+    type: 'cart.merged';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.merged';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            /**
+             * Each SKU once, in the order in which they were added
+             */
+            items: Array<StoredCartItem>;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type CartExpiredMessage = {
+    type: 'cart.expired';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.expired';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            /**
+             * Each SKU once, in the order in which they were added
+             */
+            items: Array<StoredCartItem>;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type CartCheckedOutMessage = {
+    type: 'cart.checked_out';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'cart.checked_out';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * Whose it is; null: a guest's
+             */
+            user_id: string | null;
+            status: 'open' | 'checked_out' | 'merged' | 'expired';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string | null;
+            /**
+             * Each SKU once, in the order in which they were added
+             */
+            items: Array<StoredCartItem>;
+            note: string | null;
+            coupon_code: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * The order that it became
+             */
+            order_id: string | null;
+            /**
+             * The cart that took over its lines
+             */
+            merged_into: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Left alone until then, it expires; each change moves it
+             */
+            expires_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type OrderCreatedMessage = {
+    type: 'order.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            items: Array<OrderItem>;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            /**
+             * How each amount came to be, where shipping, duty and tax are a part of the price and no quote explains it
+             */
+            explanation?: Array<PriceExplanation>;
+        };
+    };
 };
 
 export type OrderItem = {
@@ -444,6 +1483,547 @@ export type Order = {
     version: number;
 };
 
+export type OrderUpdatedMessage = {
+    type: 'order.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            /**
+             * All units that were refunded before they were shipped, by line; left out where there are none
+             */
+            cancelled_units?: Array<CancelledUnits>;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type CancelledUnits = {
+    line: number;
+    quantity: number;
+};
+
+export type OrderCancelledMessage = {
+    type: 'order.cancelled';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.cancelled';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            /**
+             * All units that were refunded before they were shipped, by line; left out where there are none
+             */
+            cancelled_units?: Array<CancelledUnits>;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type OrderExpiredMessage = {
+    type: 'order.expired';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.expired';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people
+             */
+            number: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            /**
+             * The sum of the lines
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * Duty that was collected
+             */
+            duty_total: number;
+            /**
+             * Tax that was collected
+             */
+            tax_total: number;
+            /**
+             * subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * Reserved on the customer's account and not captured yet
+             */
+            amount_authorised: number;
+            /**
+             * What was captured, refunds not taken off
+             */
+            amount_paid: number;
+            /**
+             * In minor units of the currency
+             */
+            amount_refunded: number;
+            /**
+             * What is still to be paid, by the ledger; negative: what is owed to the customer
+             */
+            amount_due: number;
+            /**
+             * Of all lines, without those that were cancelled
+             */
+            units: number;
+            units_shipped: number;
+            units_delivered: number;
+            units_returned: number;
+            /**
+             * The quote that it took at its word: there is the working
+             */
+            quote_id: string | null;
+            /**
+             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+             */
+            incoterm: 'DAP' | 'DDP' | null;
+            shipping_option: string | null;
+            ship_to: Address;
+            note: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            external_reference: string | null;
+            /**
+             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+             */
+            placed_by: string;
+            placed_at: string;
+            created_at: string;
+            updated_at: string;
+            /**
+             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
+             */
+            expires_at: string | null;
+            cancelled_at: string | null;
+            cancel_reason: string | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            /**
+             * All units that were refunded before they were shipped, by line; left out where there are none
+             */
+            cancelled_units?: Array<CancelledUnits>;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type OrderProcessedMessage = {
+    type: 'order.processed';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'order.processed';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            order_id: string;
+            number: string;
+            user_id: string;
+            total_price: number;
+            currency: string;
+            units: number;
+        };
+    };
+};
+
+export type ShipmentCreatedMessage = {
+    type: 'shipment.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'shipment.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Shipment;
+    };
+};
+
 export type Shipment = {
     /**
      * UUID
@@ -477,6 +2057,202 @@ export type ShipmentItem = {
      */
     line: number;
     quantity: number;
+};
+
+export type ShipmentUpdatedMessage = {
+    type: 'shipment.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'shipment.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * UUID
+             */
+            order_id: string;
+            status: 'shipped' | 'delivered';
+            items: Array<ShipmentItem>;
+            carrier: string | null;
+            tracking_number: string | null;
+            tracking_url: string | null;
+            /**
+             * Gross, of the whole shipment
+             */
+            weight_grams: number | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            shipped_at: string;
+            delivered_at: string | null;
+            updated_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type QuoteCreatedMessage = {
+    type: 'quote.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'quote.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * UUID
+             */
+            cart_id: string;
+            cart_version: number;
+            /**
+             * UUID
+             */
+            user_id: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            ship_from: string;
+            /**
+             * ISO 3166-1 alpha-2 code
+             */
+            destination: string;
+            /**
+             * Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery
+             */
+            incoterm: 'DAP' | 'DDP';
+            /**
+             * ISO 4217 code
+             */
+            currency: string;
+            lines: Array<QuoteLine>;
+            shipping: {
+                code: string;
+                name: string;
+                weight_grams: number;
+            };
+            /**
+             * In minor units of the currency
+             */
+            subtotal: number;
+            /**
+             * In minor units of the currency
+             */
+            shipping_total: number;
+            /**
+             * In minor units of the currency
+             */
+            duty_total: number;
+            /**
+             * In minor units of the currency
+             */
+            tax_total: number;
+            /**
+             * What checkout charges: subtotal + shipping_total + duty_total + tax_total
+             */
+            total_price: number;
+            /**
+             * In minor units of the currency
+             */
+            duty_on_delivery: number;
+            /**
+             * In minor units of the currency
+             */
+            tax_on_delivery: number;
+            /**
+             * How each amount came to be. Those that are `collected` sum to total_price, the others to what is due on delivery
+             */
+            explanation: Array<PriceExplanation>;
+            /**
+             * The number that customs there want to know of whoever receives the goods
+             */
+            consignee_id: {
+                required: boolean;
+                name: string;
+            } | null;
+            created_at: string;
+            /**
+             * Until then price and stock are held
+             */
+            expires_at: string;
+        };
+    };
 };
 
 export type QuoteLine = {
@@ -532,6 +2308,138 @@ export type QuoteLine = {
      * Paid by whoever receives it
      */
     tax_on_delivery: number;
+};
+
+export type QuoteReleasedMessage = {
+    type: 'quote.released';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'quote.released';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            id: string;
+            cart_id: string;
+            user_id: string;
+            status: 'expired' | 'superseded';
+        };
+    };
+};
+
+export type ConsigneeRecordedMessage = {
+    type: 'consignee.recorded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'consignee.recorded';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            order_id: string;
+            id_type: string;
+            user_id: string;
+        };
+    };
+};
+
+export type PaymentCreatedMessage = {
+    type: 'payment.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
 };
 
 export type Payment = {
@@ -593,6 +2501,334 @@ export type Payment = {
     version: number;
     created_at: string;
     updated_at: string;
+};
+
+export type PaymentUpdatedMessage = {
+    type: 'payment.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentAuthorisedMessage = {
+    type: 'payment.authorised';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.authorised';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentCapturedMessage = {
+    type: 'payment.captured';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.captured';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentFailedMessage = {
+    type: 'payment.failed';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.failed';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentVoidedMessage = {
+    type: 'payment.voided';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.voided';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentRefundedMessage = {
+    type: 'payment.refunded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.refunded';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type PaymentStrayMessage = {
+    type: 'payment.stray';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'payment.stray';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Payment;
+    };
+};
+
+export type RefundCreatedMessage = {
+    type: 'refund.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'refund.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Refund;
+    };
 };
 
 export type Refund = {
@@ -670,6 +2906,129 @@ export type RefundItem = {
     quantity: number;
 };
 
+export type RefundSucceededMessage = {
+    type: 'refund.succeeded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'refund.succeeded';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Refund;
+    };
+};
+
+export type RefundFailedMessage = {
+    type: 'refund.failed';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'refund.failed';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Refund;
+    };
+};
+
+export type ReturnRequestedMessage = {
+    type: 'return.requested';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.requested';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
 export type Return = {
     /**
      * UUID
@@ -729,6 +3088,211 @@ export type ReturnItem = {
      * Units that came back and are not fit for sale
      */
     written_off: number;
+};
+
+export type ReturnApprovedMessage = {
+    type: 'return.approved';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.approved';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnRejectedMessage = {
+    type: 'return.rejected';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.rejected';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnCancelledMessage = {
+    type: 'return.cancelled';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.cancelled';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnReceivedMessage = {
+    type: 'return.received';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.received';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
+};
+
+export type ReturnRefundedMessage = {
+    type: 'return.refunded';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'return.refunded';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Return;
+    };
 };
 
 export type Health = {
@@ -10806,43 +13370,7 @@ export type GetInvariantsResponse = GetInvariantsResponses[keyof GetInvariantsRe
 /**
  * Signed, as Standard Webhooks says.
  */
-export type UserRegisteredWebhookPayload = {
-    type: 'user.registered';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'user.registered';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: User;
-    };
-};
+export type UserRegisteredWebhookPayload = UserRegisteredMessage;
 
 export type UserRegisteredWebhookRequest = {
     body: UserRegisteredWebhookPayload;
@@ -10854,71 +13382,7 @@ export type UserRegisteredWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type UserUpdatedWebhookPayload = {
-    type: 'user.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'user.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            email: string;
-            name: string | null;
-            role: 'customer' | 'staff' | 'admin';
-            /**
-             * True: it cannot log in
-             */
-            disabled: boolean;
-            /**
-             * Also the `ETag`
-             */
-            version: number;
-            created_at: string;
-            updated_at: string;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-            password_changed: boolean;
-        };
-    };
-};
+export type UserUpdatedWebhookPayload = UserUpdatedMessage;
 
 export type UserUpdatedWebhookRequest = {
     body: UserUpdatedWebhookPayload;
@@ -10930,43 +13394,7 @@ export type UserUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ProductCreatedWebhookPayload = {
-    type: 'product.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'product.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Product;
-    };
-};
+export type ProductCreatedWebhookPayload = ProductCreatedMessage;
 
 export type ProductCreatedWebhookRequest = {
     body: ProductCreatedWebhookPayload;
@@ -10978,93 +13406,7 @@ export type ProductCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ProductUpdatedWebhookPayload = {
-    type: 'product.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'product.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * Stock keeping unit
-             */
-            sku: string;
-            name: string;
-            description: string;
-            category: string | null;
-            /**
-             * In the order of their currencies
-             */
-            prices: Array<Price>;
-            /**
-             * Of one unit, in grams
-             */
-            weight_grams: number | null;
-            /**
-             * Harmonized System code, digits only
-             */
-            hs_code: string | null;
-            /**
-             * ISO 3166-1 alpha-2 code
-             */
-            country_of_origin: string | null;
-            /**
-             * `draft`: only staff see it; `active`: for sale; `archived`: not for sale or in lists any more, still found by id or SKU
-             */
-            status: 'draft' | 'active' | 'archived';
-            attributes: {
-                [key: string]: string | number | boolean;
-            };
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            created_at: string;
-            updated_at: string;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type ProductUpdatedWebhookPayload = ProductUpdatedMessage;
 
 export type ProductUpdatedWebhookRequest = {
     body: ProductUpdatedWebhookPayload;
@@ -11076,69 +13418,7 @@ export type ProductUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type InventoryUpdatedWebhookPayload = {
-    type: 'inventory.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'inventory.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            sku: string;
-            location: string;
-            on_hand: number;
-            reserved: number;
-            available: number;
-            low_stock_threshold: number | null;
-            /**
-             * Of movement, or `threshold` where only that changed
-             */
-            kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment' | 'threshold';
-            on_hand_delta: number;
-            reserved_delta: number;
-            order_id: string | null;
-            /**
-             * The quote that it holds stock for, or frees it of; left out in events from before there were quotes
-             */
-            quote_id?: string | null;
-            /**
-             * Why staff changed what is on hand; left out where an order or a quote did
-             */
-            reason?: string;
-            /**
-             * Their document's number, where they gave one
-             */
-            reference?: string | null;
-        };
-    };
-};
+export type InventoryUpdatedWebhookPayload = InventoryUpdatedMessage;
 
 export type InventoryUpdatedWebhookRequest = {
     body: InventoryUpdatedWebhookPayload;
@@ -11150,43 +13430,7 @@ export type InventoryUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ExchangeRatesImportedWebhookPayload = {
-    type: 'exchange_rates.imported';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'exchange_rates.imported';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: ExchangeRateImport;
-    };
-};
+export type ExchangeRatesImportedWebhookPayload = ExchangeRatesImportedMessage;
 
 export type ExchangeRatesImportedWebhookRequest = {
     body: ExchangeRatesImportedWebhookPayload;
@@ -11198,50 +13442,7 @@ export type ExchangeRatesImportedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type TradeScheduleCreatedWebhookPayload = {
-    type: 'trade_schedule.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'trade_schedule.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            id: string;
-            destination: string;
-            effective_from: string;
-            source: string;
-            duty_rate_count: number;
-            created_at: string;
-        };
-    };
-};
+export type TradeScheduleCreatedWebhookPayload = TradeScheduleCreatedMessage;
 
 export type TradeScheduleCreatedWebhookRequest = {
     body: TradeScheduleCreatedWebhookPayload;
@@ -11253,48 +13454,7 @@ export type TradeScheduleCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type HsCodeOverriddenWebhookPayload = {
-    type: 'hs_code.overridden';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'hs_code.overridden';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            product_id: string;
-            sku: string;
-            destination: string;
-            hs_code: string | null;
-        };
-    };
-};
+export type HsCodeOverriddenWebhookPayload = HsCodeOverriddenMessage;
 
 export type HsCodeOverriddenWebhookRequest = {
     body: HsCodeOverriddenWebhookPayload;
@@ -11306,43 +13466,7 @@ export type HsCodeOverriddenWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ShippingOptionUpdatedWebhookPayload = {
-    type: 'shipping_option.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'shipping_option.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: ShippingOption;
-    };
-};
+export type ShippingOptionUpdatedWebhookPayload = ShippingOptionUpdatedMessage;
 
 export type ShippingOptionUpdatedWebhookRequest = {
     body: ShippingOptionUpdatedWebhookPayload;
@@ -11354,43 +13478,7 @@ export type ShippingOptionUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type CartCreatedWebhookPayload = {
-    type: 'cart.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'cart.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: StoredCart;
-    };
-};
+export type CartCreatedWebhookPayload = CartCreatedMessage;
 
 export type CartCreatedWebhookRequest = {
     body: CartCreatedWebhookPayload;
@@ -11402,97 +13490,7 @@ export type CartCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type CartUpdatedWebhookPayload = {
-    type: 'cart.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'cart.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * Whose it is; null: a guest's
-             */
-            user_id: string | null;
-            status: 'open' | 'checked_out' | 'merged' | 'expired';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            /**
-             * ISO 3166-1 alpha-2 code
-             */
-            destination: string | null;
-            note: string | null;
-            coupon_code: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            /**
-             * The order that it became
-             */
-            order_id: string | null;
-            /**
-             * The cart that took over its lines
-             */
-            merged_into: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Left alone until then, it expires; each change moves it
-             */
-            expires_at: string;
-            /**
-             * What changed, field by field; a line as `items/<sku>`, null where it was not there or is not any more. New lines stand at the end
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-            /**
-             * SKUs of the new lines in their order, where several came at once, by a merge; left out else
-             */
-            added?: Array<string>;
-        };
-    };
-};
+export type CartUpdatedWebhookPayload = CartUpdatedMessage;
 
 export type CartUpdatedWebhookRequest = {
     body: CartUpdatedWebhookPayload;
@@ -11504,97 +13502,7 @@ export type CartUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type CartMergedWebhookPayload = {
-    type: 'cart.merged';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'cart.merged';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * Whose it is; null: a guest's
-             */
-            user_id: string | null;
-            status: 'open' | 'checked_out' | 'merged' | 'expired';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            /**
-             * ISO 3166-1 alpha-2 code
-             */
-            destination: string | null;
-            /**
-             * Each SKU once, in the order in which they were added
-             */
-            items: Array<StoredCartItem>;
-            note: string | null;
-            coupon_code: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            /**
-             * The order that it became
-             */
-            order_id: string | null;
-            /**
-             * The cart that took over its lines
-             */
-            merged_into: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Left alone until then, it expires; each change moves it
-             */
-            expires_at: string;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type CartMergedWebhookPayload = CartMergedMessage;
 
 export type CartMergedWebhookRequest = {
     body: CartMergedWebhookPayload;
@@ -11606,97 +13514,7 @@ export type CartMergedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type CartExpiredWebhookPayload = {
-    type: 'cart.expired';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'cart.expired';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * Whose it is; null: a guest's
-             */
-            user_id: string | null;
-            status: 'open' | 'checked_out' | 'merged' | 'expired';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            /**
-             * ISO 3166-1 alpha-2 code
-             */
-            destination: string | null;
-            /**
-             * Each SKU once, in the order in which they were added
-             */
-            items: Array<StoredCartItem>;
-            note: string | null;
-            coupon_code: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            /**
-             * The order that it became
-             */
-            order_id: string | null;
-            /**
-             * The cart that took over its lines
-             */
-            merged_into: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Left alone until then, it expires; each change moves it
-             */
-            expires_at: string;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type CartExpiredWebhookPayload = CartExpiredMessage;
 
 export type CartExpiredWebhookRequest = {
     body: CartExpiredWebhookPayload;
@@ -11708,97 +13526,7 @@ export type CartExpiredWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type CartCheckedOutWebhookPayload = {
-    type: 'cart.checked_out';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'cart.checked_out';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * Whose it is; null: a guest's
-             */
-            user_id: string | null;
-            status: 'open' | 'checked_out' | 'merged' | 'expired';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            /**
-             * ISO 3166-1 alpha-2 code
-             */
-            destination: string | null;
-            /**
-             * Each SKU once, in the order in which they were added
-             */
-            items: Array<StoredCartItem>;
-            note: string | null;
-            coupon_code: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            /**
-             * The order that it became
-             */
-            order_id: string | null;
-            /**
-             * The cart that took over its lines
-             */
-            merged_into: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Left alone until then, it expires; each change moves it
-             */
-            expires_at: string;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type CartCheckedOutWebhookPayload = CartCheckedOutMessage;
 
 export type CartCheckedOutWebhookRequest = {
     body: CartCheckedOutWebhookPayload;
@@ -11810,143 +13538,7 @@ export type CartCheckedOutWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type OrderCreatedWebhookPayload = {
-    type: 'order.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'order.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * For people
-             */
-            number: string;
-            /**
-             * UUID
-             */
-            user_id: string;
-            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
-            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
-            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            items: Array<OrderItem>;
-            /**
-             * The sum of the lines
-             */
-            subtotal: number;
-            /**
-             * In minor units of the currency
-             */
-            shipping_total: number;
-            /**
-             * Duty that was collected
-             */
-            duty_total: number;
-            /**
-             * Tax that was collected
-             */
-            tax_total: number;
-            /**
-             * subtotal + shipping_total + duty_total + tax_total
-             */
-            total_price: number;
-            /**
-             * Reserved on the customer's account and not captured yet
-             */
-            amount_authorised: number;
-            /**
-             * What was captured, refunds not taken off
-             */
-            amount_paid: number;
-            /**
-             * In minor units of the currency
-             */
-            amount_refunded: number;
-            /**
-             * What is still to be paid, by the ledger; negative: what is owed to the customer
-             */
-            amount_due: number;
-            /**
-             * Of all lines, without those that were cancelled
-             */
-            units: number;
-            units_shipped: number;
-            units_delivered: number;
-            units_returned: number;
-            /**
-             * The quote that it took at its word: there is the working
-             */
-            quote_id: string | null;
-            /**
-             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
-             */
-            incoterm: 'DAP' | 'DDP' | null;
-            shipping_option: string | null;
-            ship_to: Address;
-            note: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            external_reference: string | null;
-            /**
-             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
-             */
-            placed_by: string;
-            placed_at: string;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
-             */
-            expires_at: string | null;
-            cancelled_at: string | null;
-            cancel_reason: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            /**
-             * How each amount came to be, where shipping, duty and tax are a part of the price and no quote explains it
-             */
-            explanation?: Array<PriceExplanation>;
-        };
-    };
-};
+export type OrderCreatedWebhookPayload = OrderCreatedMessage;
 
 export type OrderCreatedWebhookRequest = {
     body: OrderCreatedWebhookPayload;
@@ -11958,154 +13550,7 @@ export type OrderCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type OrderUpdatedWebhookPayload = {
-    type: 'order.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'order.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * For people
-             */
-            number: string;
-            /**
-             * UUID
-             */
-            user_id: string;
-            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
-            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
-            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            /**
-             * The sum of the lines
-             */
-            subtotal: number;
-            /**
-             * In minor units of the currency
-             */
-            shipping_total: number;
-            /**
-             * Duty that was collected
-             */
-            duty_total: number;
-            /**
-             * Tax that was collected
-             */
-            tax_total: number;
-            /**
-             * subtotal + shipping_total + duty_total + tax_total
-             */
-            total_price: number;
-            /**
-             * Reserved on the customer's account and not captured yet
-             */
-            amount_authorised: number;
-            /**
-             * What was captured, refunds not taken off
-             */
-            amount_paid: number;
-            /**
-             * In minor units of the currency
-             */
-            amount_refunded: number;
-            /**
-             * What is still to be paid, by the ledger; negative: what is owed to the customer
-             */
-            amount_due: number;
-            /**
-             * Of all lines, without those that were cancelled
-             */
-            units: number;
-            units_shipped: number;
-            units_delivered: number;
-            units_returned: number;
-            /**
-             * The quote that it took at its word: there is the working
-             */
-            quote_id: string | null;
-            /**
-             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
-             */
-            incoterm: 'DAP' | 'DDP' | null;
-            shipping_option: string | null;
-            ship_to: Address;
-            note: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            external_reference: string | null;
-            /**
-             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
-             */
-            placed_by: string;
-            placed_at: string;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
-             */
-            expires_at: string | null;
-            cancelled_at: string | null;
-            cancel_reason: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            /**
-             * All units that were refunded before they were shipped, by line; left out where there are none
-             */
-            cancelled_units?: Array<{
-                line: number;
-                quantity: number;
-            }>;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type OrderUpdatedWebhookPayload = OrderUpdatedMessage;
 
 export type OrderUpdatedWebhookRequest = {
     body: OrderUpdatedWebhookPayload;
@@ -12117,154 +13562,7 @@ export type OrderUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type OrderCancelledWebhookPayload = {
-    type: 'order.cancelled';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'order.cancelled';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * For people
-             */
-            number: string;
-            /**
-             * UUID
-             */
-            user_id: string;
-            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
-            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
-            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            /**
-             * The sum of the lines
-             */
-            subtotal: number;
-            /**
-             * In minor units of the currency
-             */
-            shipping_total: number;
-            /**
-             * Duty that was collected
-             */
-            duty_total: number;
-            /**
-             * Tax that was collected
-             */
-            tax_total: number;
-            /**
-             * subtotal + shipping_total + duty_total + tax_total
-             */
-            total_price: number;
-            /**
-             * Reserved on the customer's account and not captured yet
-             */
-            amount_authorised: number;
-            /**
-             * What was captured, refunds not taken off
-             */
-            amount_paid: number;
-            /**
-             * In minor units of the currency
-             */
-            amount_refunded: number;
-            /**
-             * What is still to be paid, by the ledger; negative: what is owed to the customer
-             */
-            amount_due: number;
-            /**
-             * Of all lines, without those that were cancelled
-             */
-            units: number;
-            units_shipped: number;
-            units_delivered: number;
-            units_returned: number;
-            /**
-             * The quote that it took at its word: there is the working
-             */
-            quote_id: string | null;
-            /**
-             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
-             */
-            incoterm: 'DAP' | 'DDP' | null;
-            shipping_option: string | null;
-            ship_to: Address;
-            note: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            external_reference: string | null;
-            /**
-             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
-             */
-            placed_by: string;
-            placed_at: string;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
-             */
-            expires_at: string | null;
-            cancelled_at: string | null;
-            cancel_reason: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            /**
-             * All units that were refunded before they were shipped, by line; left out where there are none
-             */
-            cancelled_units?: Array<{
-                line: number;
-                quantity: number;
-            }>;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type OrderCancelledWebhookPayload = OrderCancelledMessage;
 
 export type OrderCancelledWebhookRequest = {
     body: OrderCancelledWebhookPayload;
@@ -12276,154 +13574,7 @@ export type OrderCancelledWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type OrderExpiredWebhookPayload = {
-    type: 'order.expired';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'order.expired';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * For people
-             */
-            number: string;
-            /**
-             * UUID
-             */
-            user_id: string;
-            status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
-            payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
-            fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            /**
-             * The sum of the lines
-             */
-            subtotal: number;
-            /**
-             * In minor units of the currency
-             */
-            shipping_total: number;
-            /**
-             * Duty that was collected
-             */
-            duty_total: number;
-            /**
-             * Tax that was collected
-             */
-            tax_total: number;
-            /**
-             * subtotal + shipping_total + duty_total + tax_total
-             */
-            total_price: number;
-            /**
-             * Reserved on the customer's account and not captured yet
-             */
-            amount_authorised: number;
-            /**
-             * What was captured, refunds not taken off
-             */
-            amount_paid: number;
-            /**
-             * In minor units of the currency
-             */
-            amount_refunded: number;
-            /**
-             * What is still to be paid, by the ledger; negative: what is owed to the customer
-             */
-            amount_due: number;
-            /**
-             * Of all lines, without those that were cancelled
-             */
-            units: number;
-            units_shipped: number;
-            units_delivered: number;
-            units_returned: number;
-            /**
-             * The quote that it took at its word: there is the working
-             */
-            quote_id: string | null;
-            /**
-             * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
-             */
-            incoterm: 'DAP' | 'DDP' | null;
-            shipping_option: string | null;
-            ship_to: Address;
-            note: string | null;
-            metadata: {
-                [key: string]: string;
-            };
-            external_reference: string | null;
-            /**
-             * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
-             */
-            placed_by: string;
-            placed_at: string;
-            created_at: string;
-            updated_at: string;
-            /**
-             * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
-             */
-            expires_at: string | null;
-            cancelled_at: string | null;
-            cancel_reason: string | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            /**
-             * All units that were refunded before they were shipped, by line; left out where there are none
-             */
-            cancelled_units?: Array<{
-                line: number;
-                quantity: number;
-            }>;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type OrderExpiredWebhookPayload = OrderExpiredMessage;
 
 export type OrderExpiredWebhookRequest = {
     body: OrderExpiredWebhookPayload;
@@ -12435,50 +13586,7 @@ export type OrderExpiredWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type OrderProcessedWebhookPayload = {
-    type: 'order.processed';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'order.processed';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            order_id: string;
-            number: string;
-            user_id: string;
-            total_price: number;
-            currency: string;
-            units: number;
-        };
-    };
-};
+export type OrderProcessedWebhookPayload = OrderProcessedMessage;
 
 export type OrderProcessedWebhookRequest = {
     body: OrderProcessedWebhookPayload;
@@ -12490,43 +13598,7 @@ export type OrderProcessedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ShipmentCreatedWebhookPayload = {
-    type: 'shipment.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'shipment.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Shipment;
-    };
-};
+export type ShipmentCreatedWebhookPayload = ShipmentCreatedMessage;
 
 export type ShipmentCreatedWebhookRequest = {
     body: ShipmentCreatedWebhookPayload;
@@ -12538,77 +13610,7 @@ export type ShipmentCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ShipmentUpdatedWebhookPayload = {
-    type: 'shipment.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'shipment.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * UUID
-             */
-            order_id: string;
-            status: 'shipped' | 'delivered';
-            items: Array<ShipmentItem>;
-            carrier: string | null;
-            tracking_number: string | null;
-            tracking_url: string | null;
-            /**
-             * Gross, of the whole shipment
-             */
-            weight_grams: number | null;
-            /**
-             * Counts the changes; also the ETag
-             */
-            version: number;
-            shipped_at: string;
-            delivered_at: string | null;
-            updated_at: string;
-            /**
-             * What changed, field by field
-             */
-            changes: {
-                [key: string]: {
-                    from?: unknown;
-                    to?: unknown;
-                };
-            };
-        };
-    };
-};
+export type ShipmentUpdatedWebhookPayload = ShipmentUpdatedMessage;
 
 export type ShipmentUpdatedWebhookRequest = {
     body: ShipmentUpdatedWebhookPayload;
@@ -12620,123 +13622,7 @@ export type ShipmentUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type QuoteCreatedWebhookPayload = {
-    type: 'quote.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'quote.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            /**
-             * UUID
-             */
-            id: string;
-            /**
-             * UUID
-             */
-            cart_id: string;
-            cart_version: number;
-            /**
-             * UUID
-             */
-            user_id: string;
-            /**
-             * ISO 3166-1 alpha-2 code
-             */
-            ship_from: string;
-            /**
-             * ISO 3166-1 alpha-2 code
-             */
-            destination: string;
-            /**
-             * Incoterms 2020. DDP: duty and taxes are in the total. DAP: whoever receives the goods pays them on delivery
-             */
-            incoterm: 'DAP' | 'DDP';
-            /**
-             * ISO 4217 code
-             */
-            currency: string;
-            lines: Array<QuoteLine>;
-            shipping: {
-                code: string;
-                name: string;
-                weight_grams: number;
-            };
-            /**
-             * In minor units of the currency
-             */
-            subtotal: number;
-            /**
-             * In minor units of the currency
-             */
-            shipping_total: number;
-            /**
-             * In minor units of the currency
-             */
-            duty_total: number;
-            /**
-             * In minor units of the currency
-             */
-            tax_total: number;
-            /**
-             * What checkout charges: subtotal + shipping_total + duty_total + tax_total
-             */
-            total_price: number;
-            /**
-             * In minor units of the currency
-             */
-            duty_on_delivery: number;
-            /**
-             * In minor units of the currency
-             */
-            tax_on_delivery: number;
-            /**
-             * How each amount came to be. Those that are `collected` sum to total_price, the others to what is due on delivery
-             */
-            explanation: Array<PriceExplanation>;
-            /**
-             * The number that customs there want to know of whoever receives the goods
-             */
-            consignee_id: {
-                required: boolean;
-                name: string;
-            } | null;
-            created_at: string;
-            /**
-             * Until then price and stock are held
-             */
-            expires_at: string;
-        };
-    };
-};
+export type QuoteCreatedWebhookPayload = QuoteCreatedMessage;
 
 export type QuoteCreatedWebhookRequest = {
     body: QuoteCreatedWebhookPayload;
@@ -12748,48 +13634,7 @@ export type QuoteCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type QuoteReleasedWebhookPayload = {
-    type: 'quote.released';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'quote.released';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            id: string;
-            cart_id: string;
-            user_id: string;
-            status: 'expired' | 'superseded';
-        };
-    };
-};
+export type QuoteReleasedWebhookPayload = QuoteReleasedMessage;
 
 export type QuoteReleasedWebhookRequest = {
     body: QuoteReleasedWebhookPayload;
@@ -12801,47 +13646,7 @@ export type QuoteReleasedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ConsigneeRecordedWebhookPayload = {
-    type: 'consignee.recorded';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'consignee.recorded';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: {
-            order_id: string;
-            id_type: string;
-            user_id: string;
-        };
-    };
-};
+export type ConsigneeRecordedWebhookPayload = ConsigneeRecordedMessage;
 
 export type ConsigneeRecordedWebhookRequest = {
     body: ConsigneeRecordedWebhookPayload;
@@ -12853,43 +13658,7 @@ export type ConsigneeRecordedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentCreatedWebhookPayload = {
-    type: 'payment.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentCreatedWebhookPayload = PaymentCreatedMessage;
 
 export type PaymentCreatedWebhookRequest = {
     body: PaymentCreatedWebhookPayload;
@@ -12901,43 +13670,7 @@ export type PaymentCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentUpdatedWebhookPayload = {
-    type: 'payment.updated';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.updated';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentUpdatedWebhookPayload = PaymentUpdatedMessage;
 
 export type PaymentUpdatedWebhookRequest = {
     body: PaymentUpdatedWebhookPayload;
@@ -12949,43 +13682,7 @@ export type PaymentUpdatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentAuthorisedWebhookPayload = {
-    type: 'payment.authorised';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.authorised';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentAuthorisedWebhookPayload = PaymentAuthorisedMessage;
 
 export type PaymentAuthorisedWebhookRequest = {
     body: PaymentAuthorisedWebhookPayload;
@@ -12997,43 +13694,7 @@ export type PaymentAuthorisedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentCapturedWebhookPayload = {
-    type: 'payment.captured';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.captured';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentCapturedWebhookPayload = PaymentCapturedMessage;
 
 export type PaymentCapturedWebhookRequest = {
     body: PaymentCapturedWebhookPayload;
@@ -13045,43 +13706,7 @@ export type PaymentCapturedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentFailedWebhookPayload = {
-    type: 'payment.failed';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.failed';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentFailedWebhookPayload = PaymentFailedMessage;
 
 export type PaymentFailedWebhookRequest = {
     body: PaymentFailedWebhookPayload;
@@ -13093,43 +13718,7 @@ export type PaymentFailedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentVoidedWebhookPayload = {
-    type: 'payment.voided';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.voided';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentVoidedWebhookPayload = PaymentVoidedMessage;
 
 export type PaymentVoidedWebhookRequest = {
     body: PaymentVoidedWebhookPayload;
@@ -13141,43 +13730,7 @@ export type PaymentVoidedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentRefundedWebhookPayload = {
-    type: 'payment.refunded';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.refunded';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentRefundedWebhookPayload = PaymentRefundedMessage;
 
 export type PaymentRefundedWebhookRequest = {
     body: PaymentRefundedWebhookPayload;
@@ -13189,43 +13742,7 @@ export type PaymentRefundedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type PaymentStrayWebhookPayload = {
-    type: 'payment.stray';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'payment.stray';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Payment;
-    };
-};
+export type PaymentStrayWebhookPayload = PaymentStrayMessage;
 
 export type PaymentStrayWebhookRequest = {
     body: PaymentStrayWebhookPayload;
@@ -13237,43 +13754,7 @@ export type PaymentStrayWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type RefundCreatedWebhookPayload = {
-    type: 'refund.created';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'refund.created';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Refund;
-    };
-};
+export type RefundCreatedWebhookPayload = RefundCreatedMessage;
 
 export type RefundCreatedWebhookRequest = {
     body: RefundCreatedWebhookPayload;
@@ -13285,43 +13766,7 @@ export type RefundCreatedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type RefundSucceededWebhookPayload = {
-    type: 'refund.succeeded';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'refund.succeeded';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Refund;
-    };
-};
+export type RefundSucceededWebhookPayload = RefundSucceededMessage;
 
 export type RefundSucceededWebhookRequest = {
     body: RefundSucceededWebhookPayload;
@@ -13333,43 +13778,7 @@ export type RefundSucceededWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type RefundFailedWebhookPayload = {
-    type: 'refund.failed';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'refund.failed';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Refund;
-    };
-};
+export type RefundFailedWebhookPayload = RefundFailedMessage;
 
 export type RefundFailedWebhookRequest = {
     body: RefundFailedWebhookPayload;
@@ -13381,43 +13790,7 @@ export type RefundFailedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ReturnRequestedWebhookPayload = {
-    type: 'return.requested';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'return.requested';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Return;
-    };
-};
+export type ReturnRequestedWebhookPayload = ReturnRequestedMessage;
 
 export type ReturnRequestedWebhookRequest = {
     body: ReturnRequestedWebhookPayload;
@@ -13429,43 +13802,7 @@ export type ReturnRequestedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ReturnApprovedWebhookPayload = {
-    type: 'return.approved';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'return.approved';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Return;
-    };
-};
+export type ReturnApprovedWebhookPayload = ReturnApprovedMessage;
 
 export type ReturnApprovedWebhookRequest = {
     body: ReturnApprovedWebhookPayload;
@@ -13477,43 +13814,7 @@ export type ReturnApprovedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ReturnRejectedWebhookPayload = {
-    type: 'return.rejected';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'return.rejected';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Return;
-    };
-};
+export type ReturnRejectedWebhookPayload = ReturnRejectedMessage;
 
 export type ReturnRejectedWebhookRequest = {
     body: ReturnRejectedWebhookPayload;
@@ -13525,43 +13826,7 @@ export type ReturnRejectedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ReturnCancelledWebhookPayload = {
-    type: 'return.cancelled';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'return.cancelled';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Return;
-    };
-};
+export type ReturnCancelledWebhookPayload = ReturnCancelledMessage;
 
 export type ReturnCancelledWebhookRequest = {
     body: ReturnCancelledWebhookPayload;
@@ -13573,43 +13838,7 @@ export type ReturnCancelledWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ReturnReceivedWebhookPayload = {
-    type: 'return.received';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'return.received';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Return;
-    };
-};
+export type ReturnReceivedWebhookPayload = ReturnReceivedMessage;
 
 export type ReturnReceivedWebhookRequest = {
     body: ReturnReceivedWebhookPayload;
@@ -13621,43 +13850,7 @@ export type ReturnReceivedWebhookRequest = {
 /**
  * Signed, as Standard Webhooks says.
  */
-export type ReturnRefundedWebhookPayload = {
-    type: 'return.refunded';
-    timestamp: string;
-    data: {
-        /**
-         * The same wherever the event is told: in Kafka, webhooks, streams
-         */
-        id: string;
-        /**
-         * Where it stands in the log: grows, with gaps
-         */
-        position: number;
-        type: 'return.refunded';
-        version: 1;
-        /**
-         * What it tells of
-         */
-        aggregate: {
-            type: string;
-            id: string;
-        };
-        /**
-         * 1, 2, 3 … among the events of its aggregate
-         */
-        sequence: number;
-        occurred_at: string;
-        /**
-         * `customer`, `staff` or `system`; staff see who exactly
-         */
-        actor: string;
-        /**
-         * Staff only
-         */
-        request_id?: string | null;
-        data: Return;
-    };
-};
+export type ReturnRefundedWebhookPayload = ReturnRefundedMessage;
 
 export type ReturnRefundedWebhookRequest = {
     body: ReturnRefundedWebhookPayload;

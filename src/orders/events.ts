@@ -24,10 +24,11 @@ export const orderCreated = defineEvent(
  * first gives the row.
  */
 const Changed = OrderSchema.omit({ items: true }).extend({
-  cancelled_units: z.array(z.object({ line: z.int(), quantity: z.int() })).optional().openapi({
-    description:
-      "All units that were refunded before they were shipped, by line; left out where there are none",
-  }),
+  cancelled_units: z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("CancelledUnits"))
+    .optional().openapi({
+      description:
+        "All units that were refunded before they were shipped, by line; left out where there are none",
+    }),
   changes: ChangesSchema,
 });
 

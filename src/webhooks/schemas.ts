@@ -126,16 +126,18 @@ export const DeliveryQuery = z.strictObject({
   limit: Limit,
 });
 
-/** What an endpoint gets of an event of this type. */
+/** What an endpoint gets of an event of this type, by a name: what has none is of other types in Java and Kotlin, or none. */
 export function messageSchema({ type, version, schema }: EventType) {
+  const name = type.replaceAll(/(?:^|[._])(\w)/g, (_, letter) => letter.toUpperCase());
   return z.object({
     type: z.literal(type),
     timestamp: Timestamp,
     data: z.object({
       ...EventSchema.shape,
       type: z.literal(type),
-      version: z.literal(version).openapi({ type: "integer", enum: [version] }),
+      // Not this number alone: an enumeration of numbers is one that Kotlin's client refuses to read.
+      version: EventSchema.shape.version.openapi({ example: version }),
       data: schema,
     }),
-  });
+  }).openapi(`${name}Message`);
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { openApiDocument } from "../../../src/app.ts";
 
 // deno-lint-ignore no-explicit-any -- the document is JSON
@@ -28,10 +28,10 @@ Deno.test("every integer of the contract is of 64 bits, money too", () => {
   assertEquals(components.schemas.Order.properties.total_price.format, "int64");
 });
 
-Deno.test("only text is enumerated as such: Java has no constants of numbers that may be fractions, or of booleans", () => {
+Deno.test("only text is enumerated as such: Java has no constants of fractions or booleans, and Kotlin reads none of integers", () => {
   const enumerations = nodes([paths, webhooks, components]).filter((node) => Array.isArray(node.enum));
   assertEquals(
-    enumerations.filter(({ type }) => [type].flat().some((each) => /number|boolean/.test(each))),
+    enumerations.filter(({ type }) => [type].flat().some((each) => /number|boolean|integer/.test(each))),
     [],
   );
 });
@@ -68,6 +68,15 @@ Deno.test("where the contract has several types for a value, it is of one of the
     additionalProperties === false && required.every((field: string) => field in example)
   );
   assertEquals(fits.length, 1);
+});
+
+Deno.test("every message of a webhook has a name that its event gave it", () => {
+  const messages = Object.values<Json>(webhooks).map(({ post }) =>
+    post.requestBody.content["application/json"].schema.$ref.replace("#/components/schemas/", "")
+  );
+  const types = messages.map((name) => components.schemas[name].properties.type.enum[0]);
+  assertEquals(types, Object.keys(webhooks));
+  assert(messages.includes("ExchangeRatesImportedMessage"));
 });
 
 Deno.test("a form is one object: clients send nothing of one that may be of several shapes", () => {
