@@ -377,6 +377,14 @@ export type InventoryUpdatedMessage = {
              * The quote that it holds stock for, or frees it of; left out in events from before there were quotes
              */
             quote_id?: string | null;
+            /**
+             * Why staff changed what is on hand; left out where an order or a quote did
+             */
+            reason?: string;
+            /**
+             * Their document's number, where they gave one
+             */
+            reference?: string | null;
         };
     };
 };
