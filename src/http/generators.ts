@@ -5,9 +5,9 @@ type Json = any;
  * Says in the document what those who generate clients must be told, and what its own generator does not say: integers
  * are of 64 bits, where Java, Go, C# and Rust take 32 unless told, too few for money in minor units; what a field is for
  * stands beside the reference to its schema, as `allOf` with it is another type in some languages; what holds all of
- * another and more is one object, as in `allOf` Java, Kotlin, PHP and TypeScript take for text what may be null; and a value is of one
- * of several types, as none of ours is of two: of `anyOf` Rust makes one type with the fields of all. Where it may be null
- * besides, the first of them says so: Java has no class for a type that is null alone.
+ * another and more is one object, as in `allOf` Java, Kotlin, PHP and TypeScript take for text what may be null; and a
+ * value is of one of several types, as none of ours is of two: of `anyOf` Rust makes one type with the fields of all.
+ * Where it may be null besides, the first of them says so: Java has no class for a type that is null alone.
  */
 export function forGenerators<Document extends { components?: Json }>(document: Document): Document {
   return told(document, document.components.schemas);

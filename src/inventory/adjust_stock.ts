@@ -25,8 +25,8 @@ export interface Adjustment {
 /**
  * Changes what is on hand, by a movement that says why.
  *
- * @throws not_found, version_mismatch, stock_changed (the count is not what was expected), insufficient_stock (less than reserved),
- *   reference_taken (this document was booked already)
+ * @throws not_found, version_mismatch, stock_changed (the count is not what was expected), insufficient_stock (less than
+ *   reserved), reference_taken (this document was booked already)
  */
 export async function adjustStock(
   ctx: Ctx,

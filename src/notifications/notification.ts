@@ -8,7 +8,10 @@ export type OrderTemplate = typeof ORDER_TEMPLATES[number];
 export const TEMPLATES = [...ORDER_TEMPLATES, "order_shipped", "refund_sent"] as const;
 export type Template = typeof TEMPLATES[number];
 
-/** `kept`: no mail server was configured when it was written; `queued`: to be sent; `failed`: every attempt was refused, or staff cancelled its job. */
+/**
+ * `kept`: no mail server was configured when it was written; `queued`: to be sent; `failed`: every attempt was refused, or
+ * staff cancelled its job.
+ */
 export const STATUSES = ["kept", "queued", "sent", "failed"] as const;
 
 /** An e-mail to a user about an order: written once for each thing and template, to the address that the user had then. */

@@ -101,7 +101,7 @@ export type Origin = "basket" | {
  *
  * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after reference and
  * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, quotes and
- * their carts, then stock in the order of SKUs. A quote is used once, before it expires, for the cart at the version at which
+ * their carts, then stock in the order of SKUs. A quote is used once, while it is open, for the cart at the version at which
  * it was found to be as quoted.
  */
 export async function insertOrders(
@@ -133,10 +133,11 @@ export async function insertOrders(
   }));
   const rows = await sql<{ id: string; number: string }[]>`
     with input as materialized (
-      select i.data, i.consignee, i.cart_version, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key, i.request_hash, o.*
+      select i.data, i.consignee, i.cart_version, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key,
+             i.request_hash, o.*
       from jsonb_to_recordset(${sql.json(input as never)}) as i (
-        data jsonb, consignee jsonb, cart_version int, also jsonb, actor text, request_id text, traceparent text, key_actor text, route text,
-        key text, request_hash text
+        data jsonb, consignee jsonb, cart_version int, also jsonb, actor text, request_id text, traceparent text,
+        key_actor text, route text, key text, request_hash text
       ), jsonb_to_record(i.data) as o (
         id uuid, user_id uuid, status text, payment_status text, currency text, items jsonb, subtotal bigint,
         shipping_total bigint, duty_total bigint, tax_total bigint, total_price bigint, amount_due bigint, units int,

@@ -31,8 +31,8 @@ export interface StoredPayment extends Payment {
 }
 
 /**
- * How many payments an order may have, the declined ones included: all are read whenever it is paid, cancelled or refunded, and
- * who tries out stolen cards tries many.
+ * How many payments an order may have, the declined ones included: all are read whenever it is paid, cancelled or
+ * refunded, and who tries out stolen cards tries many.
  */
 const MAX_PAYMENTS = 100;
 const SECOND_MS = 1000;

@@ -183,9 +183,9 @@ tradeRoutes.openapi(
     tags,
     summary: "Write down the law of a destination",
     description:
-      `All of it in one go, up to 16 MiB and 400,000 values: duties, taxes, thresholds, restrictions. In force from its day on; of several \
-the one with the latest day counts, of several for one day the last. What is written stays: to change something, \
-write the whole schedule again.`,
+      `All of it in one go, up to 16 MiB and 400,000 values: duties, taxes, thresholds, restrictions. In force from its \
+day on; of several the one with the latest day counts, of several for one day the last. What is written stays: to \
+change something, write the whole schedule again.`,
     request: {
       body: json(ScheduleBody, "The schedule.", { ...HEAD, ...RULES, duty_rates: [DUTY_RATE] }),
     },
