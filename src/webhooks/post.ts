@@ -5,7 +5,7 @@ import { checkedAddresses, hostOf, type TargetRules } from "./target.ts";
 const MAX_RESPONSE_BYTES = 64 * 1024;
 /** How much of a response is kept. */
 const KEPT_BYTES = 1024;
-const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"]);
+const UNREACHABLE = new Set(["EADDRNOTAVAIL", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"]);
 
 export interface Post extends TargetRules {
   url: string;

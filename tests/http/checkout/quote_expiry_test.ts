@@ -52,13 +52,16 @@ Deno.test("A checkout under which its cart changes is refused, and leaves the ca
   const user = await app.user();
   const { sku } = await addExport(app);
   const { cart, quote } = await quoted(app, user, { [sku]: 1 });
-  const { checkout } = await app.deps.sql.begin(async (tx) => {
-    await tx`
-      update carts set items = jsonb_set(items, '{0,quantity}', '9'), version = version + 1 where id = ${cart.id}`;
-    const checkout = tryCheckOut(app, user, quote);
+  const { change, checkout } = await app.deps.sql.begin(async (tx) => {
+    await tx`select id from carts where id = ${cart.id} for no key update`;
+    const path = `/v1/carts/${cart.id}/items/${sku}`;
+    const change = app.request("PUT", path, { token: user.token, body: { quantity: 9 } });
     await untilWaiting(tx);
-    return { checkout };
+    const checkout = tryCheckOut(app, user, quote);
+    await untilWaiting(tx, { count: 2 });
+    return { change, checkout };
   });
+  assertEquals((await change).status, 200);
   const { status, body } = await checkout;
   assertEquals([status, body.code, body.errors?.[0].code], [409, "quote_not_open", "cart_changed"]);
   const { body: left } = await app.request("GET", `/v1/carts/${cart.id}`, { token: user.token });
