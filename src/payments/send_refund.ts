@@ -141,7 +141,8 @@ export async function settleRefund(
     ...payment,
     amount_refunding: payment.amount_refunding - refund.amount,
     amount_refunded: payment.amount_refunded + (succeeded ? refund.amount : 0),
-    amount_refunded_manually: payment.amount_refunded_manually + (refund.manual ? refund.amount : 0),
+    amount_refunded_manually: payment.amount_refunded_manually +
+      (succeeded && refund.manual ? refund.amount : 0),
     ...succeeded && { version: payment.version + 1, updated_at: refund.updated_at },
   };
   if (after) await updatePayments(tx, [after]);

@@ -15,6 +15,7 @@ import {
   letRetriesBeDue,
   letWorkerCatchUp,
   MINUTE_MS,
+  type PaidShop,
   payLate,
   payThrough,
   postWebhook,
@@ -200,18 +201,25 @@ Deno.test("What is owed and on its way back is not given back again, by whoever 
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("A charge that comes late, and pays the order, lets go of what was reserved for it meanwhile", async () => {
-  await using shop = await startPaidShop();
+/** An order whose payment was given up before its bank had heard of it, which will charge it all the same. */
+async function givenUpTooEarly(shop: PaidShop) {
   const { app, user, pass, checkOut } = shop;
   const { order } = await checkOut();
-  const { paying, letItArrive } = await payLate(shop, order.id);
+  const late = await payLate(shop, order.id);
   payThrough(app, sandboxOf(app));
   await pass(2 * MINUTE_MS);
-  const { body: { data: [{ id }] } } = await app.request("GET", `/v1/orders/${order.id}/payments`, {
+  const { body: { data: [payment] } } = await app.request("GET", `/v1/orders/${order.id}/payments`, {
     token: user.token,
   });
-  const givenUp = await app.request("POST", `/v1/payments/${id}/void`, { token: user.token });
+  const givenUp = await app.request("POST", `/v1/payments/${payment.id}/void`, { token: user.token });
   assertEquals([givenUp.status, givenUp.body.status], [200, "failed"]);
+  return { order, payment, ...late };
+}
+
+Deno.test("A charge that comes late, and pays the order, lets go of what was reserved for it meanwhile", async () => {
+  await using shop = await startPaidShop();
+  const { app, user } = shop;
+  const { order, paying, letItArrive } = await givenUpTooEarly(shop);
   const { body: reserved } = await tryToPay(app, user, order.id, "tok_success", MANUAL);
   assertEquals(reserved.status, "authorised");
   letItArrive();
@@ -226,15 +234,8 @@ Deno.test("A charge that comes late, and pays the order, lets go of what was res
 
 Deno.test("Of what was paid twice nothing goes back twice, however many settle the order at once", async () => {
   await using shop = await startPaidShop();
-  const { app, user, pass, checkOut } = shop;
-  const { order } = await checkOut();
-  const { paying, letItArrive } = await payLate(shop, order.id);
-  payThrough(app, sandboxOf(app));
-  await pass(2 * MINUTE_MS);
-  const { body: { data: [late] } } = await app.request("GET", `/v1/orders/${order.id}/payments`, {
-    token: user.token,
-  });
-  await app.request("POST", `/v1/payments/${late.id}/void`, { token: user.token });
+  const { app, user } = shop;
+  const { order, payment: late, paying, letItArrive } = await givenUpTooEarly(shop);
   assertEquals(
     (await tryToPay(app, user, order.id, "tok_success", { amount: 2000 })).body.status,
     "captured",
