@@ -2504,6 +2504,9 @@ export type Payment = {
      * Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages
      */
     redirect_url: string | null;
+    /**
+     * The provider's own code. Ours are `never_received` (it never heard of the payment), `provider_unavailable` (it was not asked, as it keeps failing) and `voided` (given up before it heard of it): nothing was charged then
+     */
     failure_code: string | null;
     failure_message: string | null;
     version: number;

@@ -77,7 +77,7 @@ export async function checkOut(
       if (number === undefined) continue; // another call with this key was first: its answer is there now
       const order = { ...draft, number };
       return {
-        value: payment ? await pay(ctx, payment) : { order, payment: null },
+        value: payment ? await pay(ctx, payment, { isFirst: true }) : { order, payment: null },
         replayed: false,
       };
     } catch (error) {
@@ -88,8 +88,12 @@ export async function checkOut(
   throw new AppError("unavailable", "This cart is changing too fast. Try again.", { retryAfterSeconds: 1 });
 }
 
-async function pay(ctx: Ctx, payment: StoredPayment): Promise<{ order: Order; payment: Payment }> {
-  const charged = await chargePayment(ctx, payment);
+async function pay(
+  ctx: Ctx,
+  payment: StoredPayment,
+  by: { isFirst: boolean },
+): Promise<{ order: Order; payment: Payment }> {
+  const charged = await chargePayment(ctx, payment, by);
   return { order: await getReadableOrder(ctx, payment.order_id), payment: charged };
 }
 
@@ -97,7 +101,9 @@ async function pay(ctx: Ctx, payment: StoredPayment): Promise<{ order: Order; pa
 async function resume(ctx: Ctx, first: Order): Promise<{ order: Order; payment: Payment | null }> {
   const [payment] = await listPayments(ctx.sql, first.id);
   const order = await getReadableOrder(ctx, first.id);
-  if (payment?.status === "created" && order.status === "PENDING") return await pay(ctx, payment);
+  if (payment?.status === "created" && order.status === "PENDING") {
+    return await pay(ctx, payment, { isFirst: false });
+  }
   return { order, payment: payment ?? null };
 }
 

@@ -8,9 +8,16 @@ import { countFailedRefunds } from "./refund_queries.ts";
 
 /**
  * Asks the provider to charge a stored payment, and records what it says. A charge that was not answered stays `created`
- * and in doubt: the sweeper asks what became of it. Repeating it never charges twice.
+ * and in doubt: the sweeper asks what became of it. One that was not even sent, as the provider is left alone, has failed,
+ * and the customer may pay in another way at once. Repeating it never charges twice.
+ *
+ * @param isFirst whether nobody can have sent this charge before
  */
-export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<StoredPayment> {
+export async function chargePayment(
+  ctx: Ctx,
+  payment: StoredPayment,
+  { isFirst }: { isFirst: boolean },
+): Promise<StoredPayment> {
   try {
     const state = await providerOf(ctx, payment).charge({
       id: payment.id,
@@ -24,7 +31,8 @@ export async function chargePayment(ctx: Ctx, payment: StoredPayment): Promise<S
     return await recordCharge(ctx, payment, state);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    if (error.kind !== "refused") return payment;
+    const isKnown = error.kind === "refused" || (error.kind === "not_asked" && isFirst);
+    if (!isKnown) return payment;
     return await recordCharge(ctx, payment, failedState(payment, error.code, error.message));
   }
 }

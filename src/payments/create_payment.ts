@@ -42,7 +42,7 @@ export async function createPayment(
   const payment = (await findPayment(ctx.sql, id))!;
   const isCutOff = payment.status === "created" &&
     (!replayed || (await findOrder(ctx.sql, payment.order_id))!.status === "PENDING");
-  return { value: isCutOff ? await chargePayment(ctx, payment) : payment, replayed };
+  return { value: isCutOff ? await chargePayment(ctx, payment, { isFirst: !replayed }) : payment, replayed };
 }
 
 /** @throws not_found, also for another's */

@@ -128,6 +128,9 @@ function refusedFor(
   });
 }
 
+/** The `failure_code` of a payment whose charge was never sent, as its provider is left alone for a while. */
+const NOT_SENT = "provider_unavailable";
+
 /**
  * The payment after its provider said how it stands. What is said may be older than what is known, so amounts never
  * shrink and no status goes back: however often and in whatever order it is told, a payment ends the same. Pure; the
@@ -152,9 +155,10 @@ export function afterState(now: Date, payment: StoredPayment, state: ChargeState
     next.provider_reference !== payment.provider_reference || next.redirect_url !== payment.redirect_url;
   if (!isNew) return payment;
   // What is asked about an authorised payment is a capture of it, which ends with the capture's own answer, or a void, of
-  // which this answer may be older.
+  // which this answer may be older. A charge that we did not send may have been, by a call with the same key.
   const isInDoubt = payment.check_at !== null &&
-    (payment.status === "authorised" || (payment.status !== "created" && status === "authorised"));
+    (payment.status === "authorised" || (payment.status !== "created" && status === "authorised") ||
+      next.failure_code === NOT_SENT);
   return {
     ...next,
     ...isInDoubt ? {} : { check_at: firstCheck(now, status), checks: 0 },

@@ -69,7 +69,12 @@ export const PaymentSchema = z.object({
     description:
       "Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages",
   }),
-  failure_code: z.string().nullable().openapi({ example: "card_declined" }),
+  failure_code: z.string().nullable().openapi({
+    description:
+      "The provider's own code. Ours are `never_received` (it never heard of the payment), `provider_unavailable` (it was " +
+      "not asked, as it keeps failing) and `voided` (given up before it heard of it): nothing was charged then",
+    example: "card_declined",
+  }),
   failure_message: z.string().nullable(),
   version: z.int(),
   created_at: Timestamp,

@@ -567,6 +567,72 @@ Deno.test("What is due while a bank is left alone waits without an attempt, and 
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("A charge that was not sent, as its bank is left alone, has failed at once: the customer pays another way, and a repeat sends nothing", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut, pass } = shop;
+  const charge = () => Promise.reject(new ProviderError("unknown", "timeout", "late"));
+  const silent = { ...sandboxOf(app), charge };
+  payThrough(app, guarded(silent, { breaker: { failures: 1, openMs: HOUR_MS, successes: 1 } }));
+  const { payment: unheard } = await checkOut("tok_success");
+  assertEquals(unheard.status, "created");
+  const { order, payment } = await checkOut("tok_success");
+  assertEquals([order.status, payment.status, payment.failure_code], [
+    "PENDING",
+    "failed",
+    "provider_unavailable",
+  ]);
+  const pay = (key: string) => tryToPay(app, user, order.id, "tok_success", {}, { "Idempotency-Key": key });
+  assertEquals((await pay("first")).body.status, "failed");
+  // One that may have been sent is still in the way of another.
+  const again = await tryToPay(app, user, unheard.order_id);
+  assertEquals(again.body.errors[0].payments[0].payment_id, unheard.id);
+
+  payThrough(app, sandboxOf(app));
+  assertEquals((await pay("first")).body.status, "failed");
+  assertEquals((await pay("second")).body.status, "captured");
+  await pass(MINUTE_MS);
+  await sweep(app);
+  const { status, failure_code } = await readPayment(app, user, payment.id);
+  assertEquals([status, failure_code], ["failed", "provider_unavailable"]);
+  const [{ asked }] = await app.deps.sql<[{ asked: number }]>`
+    select count(*) as asked from payments where check_at is not null and status = 'failed'`;
+  assertEquals(asked, 0);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A repeat of a charge that may have been sent does not say that it failed, though its bank is left alone by now", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut, pass } = shop;
+  const sandbox = sandboxOf(app);
+  const lost: PaymentProvider["charge"] = async (input, signal) => {
+    await sandbox.charge(input, signal);
+    throw new ProviderError("unknown", "timeout", "late");
+  };
+  const options = { breaker: { failures: 1, openMs: HOUR_MS, successes: 1 } };
+  payThrough(app, guarded({ ...sandbox, charge: lost }, options));
+  const { order } = await checkOut();
+  const pay = () => tryToPay(app, user, order.id, "tok_success", {}, { "Idempotency-Key": "once" });
+  assertEquals((await pay()).body.status, "created");
+  assertEquals((await pay()).body.status, "created");
+
+  // Nor is it forgotten where the call that came first found its bank left alone, and one with the same key did not.
+  const twin: PaymentProvider["charge"] = async (input, signal) => {
+    await sandbox.charge(input, signal);
+    throw new ProviderError("not_asked", "provider_unavailable", "left alone");
+  };
+  payThrough(app, { ...sandbox, charge: twin });
+  const { payment } = await checkOut("tok_success");
+  assertEquals(payment.status, "failed");
+  await pass(MINUTE_MS);
+  payThrough(app, sandbox);
+  await sweep(app);
+  assertEquals((await readPayment(app, user, payment.id)).status, "captured");
+  assertEquals((await read(app, user, order.id)).body.payment_status, "PAID");
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("A pile that is due at a bank that is left alone holds up nothing that is due at another", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut, pass } = shop;

@@ -477,7 +477,8 @@ Deno.test("An order that was paid twice gives one payment back, and what is refu
   assertEquals(part.body.status, "pending");
   // The first one had come through after all.
   await app.deps.sql`update payments set payment_method = 'tok_success' where id = ${first.id}`;
-  await chargePayment(systemCtx(app.deps, "test"), (await findPayment(app.deps.sql, first.id))!);
+  const payment = (await findPayment(app.deps.sql, first.id))!;
+  await chargePayment(systemCtx(app.deps, "test"), payment, { isFirst: false });
   assertEquals((await read(app, user, order.id)).body.amount_due, -TOTAL);
   assertEquals((await letWorkerCatchUp(app)).failures, []);
   for (let i = 0; i < 4; i++) {
