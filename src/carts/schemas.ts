@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit } from "../http/pagination.ts";
+import { PageQuery } from "../http/pagination.ts";
 import { Amount, Country, Currency, Id, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
 import { CART_STATUSES, MAX_LINES, MAX_QUANTITY, PROBLEM_CODES } from "./cart.ts";
 
@@ -114,6 +114,5 @@ export const TokenHeader = z.object({
 export const ListQuery = z.strictObject({
   status: Status.default("open").openapi({ description: "Only carts in this status" }),
   user_id: Id.optional().openapi({ description: "Whose; customers only ever see their own" }),
-  cursor: cursor(z.tuple([z.uuid()])),
-  limit: Limit,
+  ...PageQuery.shape,
 });

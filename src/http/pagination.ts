@@ -28,6 +28,9 @@ export function cursor<T extends Position>(position: z.ZodType<T>) {
   }).optional().openapi({ type: "string", maxLength: 2000, description: "`next_cursor` of the page before" });
 }
 
+/** The pages of a list whose position is an entry's id. */
+export const PageQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
+
 /** `{ data, next_cursor }` as a list answers it: the entries as they are, or what `view` makes of them. */
 export function pageView<T>(page: Page<T>): { data: T[]; next_cursor: string | null };
 export function pageView<T, V>(

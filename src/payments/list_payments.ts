@@ -1,11 +1,11 @@
 import type { z } from "@hono/zod-openapi";
 import { getReadableOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { type Page, toPage } from "../platform/page.ts";
+import { type AskedPage, type Page, toPage } from "../platform/page.ts";
 import { listPaymentRows, listPaymentsOfOrder, listRefundRows, listRefundsOfOrder } from "./list_queries.ts";
 import type { Payment } from "./payment.ts";
 import type { Refund } from "./refund.ts";
-import type { OfOrderQuery, PaymentsQuery, RefundsQuery } from "./schemas.ts";
+import type { PaymentsQuery, RefundsQuery } from "./schemas.ts";
 
 /** Which payments or refunds, newest first. All filters must hold; times are half-open, `from` ≤ t < `to`. */
 export type ListPayments = z.output<typeof PaymentsQuery>;
@@ -22,7 +22,7 @@ export async function listAllRefunds(ctx: Ctx, filter: ListRefunds): Promise<Pag
 }
 
 /** A page of what an order has several of. */
-type OfOrder = { id: string } & z.output<typeof OfOrderQuery>;
+type OfOrder = { id: string } & AskedPage;
 
 /** An order's payments, oldest first. @throws not_found, also for another's order */
 export async function listOrderPayments(ctx: Ctx, { id, cursor, limit }: OfOrder): Promise<Page<Payment>> {

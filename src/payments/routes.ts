@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { expecting, isSame } from "../http/etag.ts";
-import { pageSchema, pageView } from "../http/pagination.ts";
+import { PageQuery, pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { capturePayment, voidPayment } from "./capture_payment.ts";
@@ -12,7 +12,6 @@ import { paymentView } from "./payment.ts";
 import { refundOrder } from "./refund_order.ts";
 import {
   CaptureBody,
-  OfOrderQuery,
   PaymentBody,
   PaymentSchema,
   PaymentsQuery,
@@ -87,7 +86,7 @@ paymentRoutes.openapi(
     tags,
     summary: "List an order's payments",
     description: "Oldest first.",
-    request: { params: IdParam, query: OfOrderQuery },
+    request: { params: IdParam, query: PageQuery },
     responses: { 200: paymentPage },
   }),
   async (c) => {
@@ -266,7 +265,7 @@ paymentRoutes.openapi(
     tags,
     summary: "List an order's refunds",
     description: "Oldest first.",
-    request: { params: IdParam, query: OfOrderQuery },
+    request: { params: IdParam, query: PageQuery },
     responses: { 200: refundPage },
   }),
   async (c) => {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit } from "../http/pagination.ts";
+import { PageQuery } from "../http/pagination.ts";
 import { Amount, Currency, Id, text, Timestamp } from "../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
 import { PAYMENT_STATUSES } from "./payment.ts";
@@ -158,14 +158,11 @@ export const RefundSchema = z.object({
   updated_at: Timestamp,
 }).openapi("Refund");
 
-/** For the payments of one order, and for its refunds. */
-export const OfOrderQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
-
 const Listing = {
   order_id: Id.optional().openapi({ description: "Only those of this order" }),
   created_from: Timestamp.optional().openapi({ description: "Created at this time or later" }),
   created_to: Timestamp.optional().openapi({ description: "Created before this time" }),
-  ...OfOrderQuery.shape,
+  ...PageQuery.shape,
 };
 
 export const PaymentsQuery = z.strictObject({

@@ -3,6 +3,12 @@ import type { Fragment, Sql } from "./db.ts";
 /** Where a page ended: the sort key of its last row. */
 export type Position = (string | number)[];
 
+/** Which page is asked for of a list whose position is an entry's id. */
+export interface AskedPage {
+  cursor?: [id: string];
+  limit: number;
+}
+
 /** One page of a list, and where the next one begins; no `next` on the last page. */
 export interface Page<T> {
   data: T[];

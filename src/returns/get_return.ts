@@ -2,10 +2,10 @@ import type { z } from "@hono/zod-openapi";
 import { getReadableOrder, mayReadOrder } from "../orders/mod.ts";
 import { type Ctx, whoseToList } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
-import { type Page, toPage } from "../platform/page.ts";
+import { type AskedPage, type Page, toPage } from "../platform/page.ts";
 import { findReturn, listReturnRows, listReturnsOfOrder } from "./queries.ts";
 import type { Return } from "./return.ts";
-import type { ListQuery, OrderReturnsQuery } from "./schemas.ts";
+import type { ListQuery } from "./schemas.ts";
 
 /** @throws not_found, also for one of another's order */
 export async function getReturn(ctx: Ctx, id: string): Promise<Return> {
@@ -21,7 +21,7 @@ export async function getReturn(ctx: Ctx, id: string): Promise<Return> {
  */
 export async function listOrderReturns(
   ctx: Ctx,
-  { id, cursor, limit }: { id: string } & z.output<typeof OrderReturnsQuery>,
+  { id, cursor, limit }: { id: string } & AskedPage,
 ): Promise<Page<Return>> {
   const order = await getReadableOrder(ctx, id);
   const rows = await listReturnsOfOrder(ctx.sql, { orderId: order.id, afterId: cursor?.[0], limit });

@@ -1,5 +1,5 @@
 import { expectedVersion, setEtag } from "../http/etag.ts";
-import { pageSchema, pageView } from "../http/pagination.ts";
+import { PageQuery, pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { patchReturn } from "./change_return.ts";
@@ -11,7 +11,6 @@ import type { Return } from "./return.ts";
 import {
   ChangeReturnBody,
   ListQuery,
-  OrderReturnsQuery,
   ReceiptBody,
   RefundReturnBody,
   ReturnBody,
@@ -88,7 +87,7 @@ returnRoutes.openapi(
     tags,
     summary: "List an order's returns",
     description: "Oldest first.",
-    request: { params: IdParam, query: OrderReturnsQuery },
+    request: { params: IdParam, query: PageQuery },
     responses: { 200: returnPage },
   }),
   async (c) => {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit } from "../http/pagination.ts";
+import { PageQuery } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
 import { RefundBody, RefundSchema } from "../payments/mod.ts";
@@ -93,11 +93,8 @@ export const RefundReturnBody = z.strictObject({
   manual: RefundBody.shape.manual,
 }).openapi("ReturnRefund");
 
-export const OrderReturnsQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
-
 export const ListQuery = z.strictObject({
   status: z.enum(RETURN_STATUSES).optional().openapi({ description: "Only returns in this status" }),
   user_id: Id.optional().openapi({ description: "Of whose orders; customers only ever see their own" }),
-  cursor: cursor(z.tuple([z.uuid()])),
-  limit: Limit,
+  ...PageQuery.shape,
 });

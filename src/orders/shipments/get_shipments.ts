@@ -1,10 +1,10 @@
 import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
-import { type Page, toPage } from "../../platform/page.ts";
+import { type AskedPage, type Page, toPage } from "../../platform/page.ts";
 import { getReadableOrder, mayReadOrder } from "../get_order.ts";
 import { findShipment, listShipmentRows, listShipmentsOfOrder } from "./queries.ts";
-import type { OrderShipmentsQuery, ShipmentsQuery } from "./schemas.ts";
+import type { ShipmentsQuery } from "./schemas.ts";
 import type { Shipment } from "./shipment.ts";
 
 /** @throws not_found, also for one of another's order */
@@ -17,7 +17,7 @@ export async function getShipment(ctx: Ctx, id: string): Promise<Shipment> {
 /** What left of an order so far, oldest first. @throws not_found, also for another's order */
 export async function listOrderShipments(
   ctx: Ctx,
-  { id, cursor, limit }: { id: string } & z.output<typeof OrderShipmentsQuery>,
+  { id, cursor, limit }: { id: string } & AskedPage,
 ): Promise<Page<Shipment>> {
   const order = await getReadableOrder(ctx, id);
   const rows = await listShipmentsOfOrder(ctx.sql, { orderId: order.id, afterId: cursor?.[0], limit });

@@ -1,16 +1,10 @@
 import { expectedVersion, isUnchanged, setEtag } from "../../http/etag.ts";
-import { pageSchema, pageView } from "../../http/pagination.ts";
+import { PageQuery, pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../../http/router.ts";
 import { IdParam } from "../../http/schemas.ts";
 import { patchShipment } from "./change_shipment.ts";
 import { getShipment, listAllShipments, listOrderShipments } from "./get_shipments.ts";
-import {
-  ChangeShipmentBody,
-  OrderShipmentsQuery,
-  ShipBody,
-  ShipmentSchema,
-  ShipmentsQuery,
-} from "./schemas.ts";
+import { ChangeShipmentBody, ShipBody, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
 import { shipOrder } from "./ship_order.ts";
 import type { Shipment } from "./shipment.ts";
 
@@ -76,7 +70,7 @@ shipmentRoutes.openapi(
     tags,
     summary: "What of an order has left?",
     description: "All shipments of the order, oldest first.",
-    request: { params: IdParam, query: OrderShipmentsQuery },
+    request: { params: IdParam, query: PageQuery },
     responses: { 200: shipmentPage },
   }),
   async (c) => {

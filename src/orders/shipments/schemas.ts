@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit } from "../../http/pagination.ts";
+import { PageQuery } from "../../http/pagination.ts";
 import { Id, text, Timestamp } from "../../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../order.ts";
 
@@ -44,8 +44,6 @@ export const ChangeShipmentBody = z.strictObject({
   ...details,
 }).partial().openapi("ChangeShipment");
 
-export const OrderShipmentsQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
-
 export const ShipmentsQuery = z.strictObject({
   status: Status.optional().openapi({ description: "Only shipments in this status" }),
   order_id: Id.optional().openapi({ description: "Only those of this order" }),
@@ -55,5 +53,5 @@ export const ShipmentsQuery = z.strictObject({
   }),
   created_from: Timestamp.optional().openapi({ description: "`shipped_at` this time or later" }),
   created_to: Timestamp.optional().openapi({ description: "`shipped_at` before this time" }),
-  ...OrderShipmentsQuery.shape,
+  ...PageQuery.shape,
 });
