@@ -80,7 +80,7 @@ Deno.test("In one group each call gets its own cart, and a user who is not there
         body: { currency: "EUR", items: [{ sku, quantity: i + 1 }], note: `${i}` },
       })),
   );
-  assertEquals(tally(answers), { 201: 40, "500 internal": 20 });
+  assertEquals(tally(answers), { 201: 40, "401 unauthenticated": 20 });
   for (const [i, { status, body }] of answers.entries()) {
     if (status === 201) assertEquals([body.note, body.items[0].quantity], [`${i}`, i + 1]);
   }

@@ -33,6 +33,14 @@ Deno.test("a ticket opens one stream as its user, over either protocol", async (
   assertEquals([stream.ids, socket.events.map(({ position }) => position)], [own, own]);
 });
 
+Deno.test("nobody gets a ticket whom a restored database does not know, and is told to log in again", async () => {
+  await using server = await startLive();
+  const { accessTokens, clock } = server.app.deps;
+  const token = await accessTokens.sign({ userId: crypto.randomUUID(), role: "customer" }, clock.now());
+  const { status, body } = await server.app.request("POST", "/v1/events/tickets", { token });
+  assertEquals([status, body.code], [401, "unauthenticated"]);
+});
+
 Deno.test("of twenty who come with one ticket at the same time one gets in", async () => {
   await using server = await startLive();
   const { app, url } = server;
