@@ -249,10 +249,10 @@ const UNAVAILABLE = new Set([
 const UNAVAILABLE_TO_PG =
   /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/;
 
-/** Is this a passing state of the database (gone, restarting, full, read-only), rather than a mistake of ours? */
+/** Is this a passing state of the database (gone, restarting, full, read-only, with another password), rather than a mistake of ours? */
 export function isUnavailable(error: unknown): boolean {
   const code = sqlState(error);
   // `pg`, by which jobs are sent, has no code for it.
   if (code === undefined) return error instanceof Error && UNAVAILABLE_TO_PG.test(error.message);
-  return UNAVAILABLE.has(code) || /^(08|53)[0-9A-Z]{3}$/.test(code);
+  return UNAVAILABLE.has(code) || /^(08|28|53)[0-9A-Z]{3}$/.test(code);
 }

@@ -3,7 +3,7 @@ import net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import tls from "node:tls";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { openDatabase, transaction } from "../../src/platform/db.ts";
+import { isUnavailable, openDatabase, transaction } from "../../src/platform/db.ts";
 import { within } from "../../src/platform/recent.ts";
 import pg from "pg";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
@@ -33,6 +33,16 @@ Deno.test("Arrays arrive whole over connections that were never used before, wha
       assertEquals(row!.none, []);
     }
   }
+});
+
+Deno.test("A database that does not let us in, as our password was changed, say, is one to try again", async () => {
+  await using database = await testDatabase();
+  const url = new URL(database.url);
+  url.username = "somebody-else";
+  const sql = openDatabase({ databaseUrl: url.href, databasePoolSize: 1 });
+  const error = await assertRejects(() => Promise.resolve(sql`select 1`));
+  await sql.end();
+  assertEquals(isUnavailable(error), true);
 });
 
 Deno.test("A statement that ends halfway leaves no holes in the next one's rows", async () => {
