@@ -50,7 +50,8 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
     clock,
     log,
     metrics: replace.metrics ?? new Metrics(cache),
-    vitals: replace.vitals ?? new Vitals(config, sql, cache, providers.breakers, () => checkMailer(config)),
+    vitals: replace.vitals ??
+      new Vitals(config, sql, cache, providers.breakers, () => checkMailer(config), log),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),
     providers,
     streams: replace.streams ?? new LiveStreams({

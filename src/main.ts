@@ -26,7 +26,7 @@ if (!config.redis) {
     "Redis cannot be used now: it does not answer, refuses who or what REDIS_URL names, or keeps nothing.",
   );
 }
-await orExit(() => createFirstAdmin(systemCtx(deps, "start")));
+await orExit(() => createFirstAdmin(systemCtx(deps, "start")), log);
 
 const server = await orExit(() =>
   listen("HOST and PORT", {

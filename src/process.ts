@@ -1,14 +1,21 @@
 import { ConfigError } from "./settings.ts";
 import { errorFields, type Log } from "./platform/log.ts";
 
-/** Gives what `start` gives. What it finds wrong in the environment is told in words, and ends the process with 2. */
-export async function orExit<T>(start: () => T | Promise<T>): Promise<T> {
+/**
+ * Gives what `start` gives. What it finds wrong in the environment is told in words, and ends the process with 2; all else,
+ * such as a database that is away, is a line of the log, if there is one yet, and ends it with 1.
+ */
+export async function orExit<T>(start: () => T | Promise<T>, log?: Log): Promise<T> {
   try {
     return await start();
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
-    Deno.exit(2);
+    if (error instanceof ConfigError) {
+      console.error(error.message);
+      Deno.exit(2);
+    }
+    if (!log) throw error;
+    log.error("cannot start", errorFields(error));
+    Deno.exit(1);
   }
 }
 
@@ -30,7 +37,8 @@ export function listen(
 
 /**
  * Lets the process go on until SIGTERM or SIGINT, then drains it and exits with 0, or with 1 if that takes longer than
- * `deadlineMs`. A rejection that nobody handles is logged and ends nothing.
+ * `deadlineMs`. A rejection that nobody handles is logged and ends nothing; an exception that nobody catches is logged, and
+ * ends it with 1.
  */
 export function runUntilTold(log: Log, deadlineMs: number, drain: () => Promise<void>): void {
   let draining = false;
@@ -47,5 +55,11 @@ export function runUntilTold(log: Log, deadlineMs: number, drain: () => Promise<
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     log.error("unhandled rejection", errorFields(event.reason));
+  });
+  // Left to itself Deno writes it as lines of its own, with the message, which can quote what people typed.
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("uncaught exception", errorFields(event.error));
+    Deno.exit(1);
   });
 }

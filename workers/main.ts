@@ -15,7 +15,7 @@ const config = await orExit(() => {
   return loadConfig({ ...Deno.env.toObject(), ...lanes !== undefined && { WORKER_LANES: lanes } });
 });
 const deps = await openDeps(config);
-const worker = await orExit(() => startWorker(deps));
+const worker = await orExit(() => startWorker(deps), deps.log);
 deps.log.info("working", {
   url: `http://localhost:${worker.port}`,
   lanes: config.worker.lanes.join(","),

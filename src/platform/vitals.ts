@@ -3,6 +3,7 @@ import { type Backlog, findBacklog, type ReaderLag } from "./backlog.ts";
 import type { BreakerState } from "./breaker.ts";
 import type { Cache, CacheHealth } from "./cache.ts";
 import type { Sql } from "./db.ts";
+import { errorFields, type Log } from "./log.ts";
 import { Recent, within } from "./recent.ts";
 
 const DATABASE_TIMEOUT_MS = 1000;
@@ -54,6 +55,8 @@ export class Vitals {
   readonly #backlog: Recent<Backlog>;
   readonly #kafka: Recent<Health["dependencies"]["kafka"]>;
   readonly #smtp: Recent<Health["dependencies"]["smtp"]>;
+  readonly #log: Log;
+  #databaseWasDown = false;
 
   constructor(
     config: Config,
@@ -61,7 +64,9 @@ export class Vitals {
     cache: Cache,
     breakers: () => ProviderBreakers[],
     checkMailer: () => Promise<Health["dependencies"]["smtp"]>,
+    log: Log,
   ) {
+    this.#log = log;
     this.#config = config;
     this.#sql = sql;
     this.#cache = cache;
@@ -84,17 +89,30 @@ export class Vitals {
     return this.#backlog.get();
   }
 
-  /** Does the database answer within a second, and how fast? To us it is down until it is migrated. */
+  /**
+   * Does the database answer within a second, and how fast? To us it is down until it is migrated. Why it is down is
+   * logged once: where nobody is sent requests, nothing else would tell.
+   */
   async database(): Promise<Health["dependencies"]["database"]> {
     const start = performance.now();
     try {
       const look = this.#sql`select from schema_migrations where name = ${LAST_MIGRATION}`;
       const [migrated] = await within(look, DATABASE_TIMEOUT_MS);
-      if (!migrated) return { status: "down" };
+      if (!migrated) return this.#databaseIsDown("the database lacks migrations that this release needs");
+      if (this.#databaseWasDown) this.#log.info("the database can be used again", { dependency: "database" });
+      this.#databaseWasDown = false;
       return { status: "up", latency_ms: Math.round((performance.now() - start) * 10) / 10 };
-    } catch {
-      return { status: "down" };
+    } catch (error) {
+      return this.#databaseIsDown("the database cannot be used", error);
     }
+  }
+
+  #databaseIsDown(why: string, error?: unknown): { status: "down" } {
+    if (!this.#databaseWasDown) {
+      this.#log.warn(why, { ...error !== undefined && errorFields(error), dependency: "database" });
+    }
+    this.#databaseWasDown = true;
+    return { status: "down" };
   }
 
   /** Did Kafka answer in the last ten seconds? */

@@ -93,6 +93,32 @@ Deno.test("An address that cannot be listened at ends either process with 2, and
   }
 });
 
+Deno.test("Where the database cannot be used its log tells why, in one line of JSON: an API waits, what cannot begin ends with 1", async () => {
+  const nowhere = `postgres://127.0.0.1:${freePort()}/waybill`;
+  const secret = { DATABASE_URL: nowhere, SECRET_KEY: crypto.randomUUID() + crypto.randomUUID() };
+  const api = { ...secret, HOST: "127.0.0.1", PORT: "0" };
+  const firstAdmin = { ADMIN_EMAIL: "admin@example.com", ADMIN_PASSWORD: "first-order-47-lanterns" };
+  for (
+    const [script, env] of [
+      ["src/main.ts", { ...api, ...firstAdmin }],
+      ["workers/main.ts", { ...secret, WORKER_PORT: "0" }],
+    ] as const
+  ) {
+    const { message } = await assertRejects(() => startProcess(script, env), Error);
+    const [, code, written] = /^the process ended with (\d+): ([^]*)$/.exec(message)!;
+    const last = written!.trim().split("\n").map((line) => JSON.parse(line)).at(-1);
+    assertEquals([code, last.level, last.error_code, last.msg], ["1", 50, "ECONNREFUSED", "cannot start"]);
+  }
+  const waiting = await startProcess("src/main.ts", api);
+  for (let look = 0; look < 3; look++) {
+    const answer = await fetch(`${waiting.url}/health/ready`);
+    assertEquals([answer.status, await answer.text()], [503, '{"status":"down"}']);
+  }
+  const lines = (await waiting.stop()).written.trim().split("\n").map((line) => JSON.parse(line));
+  const told = lines.filter(({ dependency }) => dependency === "database");
+  assertEquals(told.map(({ level, error_code }) => [level, error_code]), [[40, "ECONNREFUSED"]]);
+});
+
 Deno.test("An API that cannot use its Redis says so when it starts, and starts", async () => {
   await using database = await testDatabase();
   const api = await startProcess("src/main.ts", {

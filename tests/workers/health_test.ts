@@ -75,10 +75,10 @@ Deno.test("A worker tells how many jobs it did and failed, what is left undone, 
 
 Deno.test("With PostgreSQL gone a worker's /health and /metrics answer with what the process knows", async () => {
   await using app = await startTestApp(WORKER);
-  const { config, cache, metrics } = app.deps;
+  const { config, cache, metrics, log } = app.deps;
   const sql = openDatabase({ ...config, databaseUrl: "postgres://waybill@127.0.0.1:1/waybill" });
   metrics.jobsEnded("orders.process", "done", 7, 0.1);
-  const vitals = new Vitals(config, sql, cache, () => [], () => Promise.resolve({ status: "not_used" }));
+  const vitals = new Vitals(config, sql, cache, () => [], () => Promise.resolve({ status: "not_used" }), log);
   const server = serveHealth({ ...app.deps, vitals }, NO_KAFKA);
   try {
     const { port } = server.addr;
