@@ -1,5 +1,7 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
 import { openDatabase } from "../../src/platform/db.ts";
+import type { LogFields } from "../../src/platform/log.ts";
 import { Vitals } from "../../src/platform/vitals.ts";
 import { serveHealth } from "../../workers/health.ts";
 import { startWorker } from "../../workers/worker.ts";
@@ -98,6 +100,26 @@ Deno.test("With PostgreSQL gone a worker's /health and /metrics answer with what
     await server.shutdown();
     await sql.end({ timeout: 1 });
   }
+});
+
+Deno.test("A worker that cannot look for jobs says so now and then, and not for each of its places each time", async () => {
+  const told: LogFields[] = [];
+  const keep = (message: string, fields: LogFields = {}) => {
+    if (message === "could not look for jobs") told.push(fields);
+  };
+  await using app = await startTestApp(WORKER, {
+    log: { debug: keep, info: keep, warn: keep, error: keep },
+  });
+  const worker = await startWorker(app.deps);
+  try {
+    await app.deps.sql`alter table pgboss.job_common rename to job_gone`;
+    await until(() => told.length > 0, "it was told");
+    await delay(3000);
+  } finally {
+    await app.deps.sql`alter table pgboss.job_gone rename to job_common`;
+    await worker.stop();
+  }
+  assertEquals(told.map(({ error_code }) => error_code), ["42P01"]);
 });
 
 Deno.test("A worker's metrics need the token where one is set", async () => {
