@@ -47,7 +47,13 @@ export async function workOnWebhook(
     // The answer to its charge may be on its way still: the job comes again.
     if (!payment && !isLast) throw new Error(`No payment is called ${reference} by ${provider} yet.`);
     if (payment) await askAboutPayment(ctx, payment);
-    else ctx.log.warn("a provider told of a payment that is none of ours", { dependency: provider });
+    else {
+      ctx.log.warn("a provider told of a payment that is none of ours", {
+        dependency: provider,
+        payment_id: payment_id ?? undefined,
+        provider_reference: reference ?? undefined,
+      });
+    }
   }
   await endWebhook(ctx.sql, ctx, provider, eventId);
 }

@@ -12,6 +12,8 @@ export interface LogFields {
   order_id?: string;
   payment_id?: string;
   refund_id?: string;
+  /** What a provider calls a payment. */
+  provider_reference?: string;
   endpoint_id?: string;
   error_name?: string;
   /** SQLSTATE or library code. */

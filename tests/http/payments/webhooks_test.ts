@@ -141,6 +141,9 @@ Deno.test("A webhook about a payment that is none of ours is asked about for a d
   await using shop = await startPaidShop();
   const { app } = shop;
   const { sql } = app.deps;
+  const told: unknown[] = [];
+  app.deps.log.warn = (message, { provider_reference } = {}) =>
+    /none of ours/.test(message) && told.push(provider_reference);
   await postWebhook(app, bankMessage(app, "of_another_shop", "evt_theirs"));
   let tries = 0;
   for (let failed = 1; failed > 0;) {
@@ -149,6 +152,7 @@ Deno.test("A webhook about a payment that is none of ours is asked about for a d
     await letRetriesBeDue(app);
   }
   assertEquals([tries, await remembered(app)], [35, [["evt_theirs", true]]]);
+  assertEquals(told, ["of_another_shop"]);
   assertEquals([...await sql`select name from pgboss.job where state <> 'completed'`], []);
   await sql`update payment_webhooks set received_at = received_at - interval '1 year'`;
   await deleteOldWebhooks(sql, new AbortController().signal);
