@@ -14,6 +14,20 @@ Deno.test("A mistake in the environment ends either process at once with 2, and 
   }
 });
 
+Deno.test("A .env that cannot be read ends a process with 2, and in words", async () => {
+  const directory = await Deno.makeTempDir();
+  await Deno.mkdir(`${directory}/.env`);
+  const script = new URL("../../src/main.ts", import.meta.url).pathname;
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", script],
+    cwd: directory,
+  }).output();
+  await Deno.remove(directory, { recursive: true });
+  const said = new TextDecoder().decode(stderr);
+  assertMatch(said, /^Cannot start:\n {2}\.env cannot be read: .*\n$/);
+  assertEquals(code, 2);
+});
+
 Deno.test("A flag that a worker does not know ends it at once with 2, and in words", async () => {
   const env = { DATABASE_URL: "postgres://127.0.0.1/waybill", SECRET_KEY: crypto.randomUUID().repeat(2) };
   for (const flag of ["--lane=orders", "--lanes"]) {
