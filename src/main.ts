@@ -4,7 +4,7 @@ import { closeDeps, openDeps, systemCtx } from "./deps.ts";
 import { createFirstAdmin } from "./identity/mod.ts";
 import { readEnvFile } from "./platform/env_file.ts";
 import { errorFields } from "./platform/log.ts";
-import { listen, orExit, runUntilTold } from "./process.ts";
+import { listen, logUncaught, orExit, runUntilTold } from "./process.ts";
 
 /** How long open requests may go on after SIGTERM before the process ends anyway. */
 const DRAIN_MS = 10_000;
@@ -13,6 +13,7 @@ readEnvFile();
 const config = await orExit(() => loadConfig(Deno.env.toObject()));
 const deps = await openDeps(config);
 const { log } = deps;
+logUncaught(log);
 
 if (config.ephemeralSecret) {
   log.warn("No SECRET_KEY: tokens are signed with a key that dies with this process.");
@@ -33,8 +34,7 @@ const server = await orExit(() =>
     hostname: config.host,
     port: config.port,
     onListen: ({ port }) => log.info("listening", { url: `http://localhost:${port}` }),
-  }, createApp(deps).fetch)
-);
+  }, createApp(deps).fetch), log);
 
 // Out of file descriptors, say. Whoever started it is to start it again: it would live on and hear nobody.
 server.finished.catch((error) => {

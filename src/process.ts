@@ -1,3 +1,4 @@
+import process from "node:process";
 import { ConfigError } from "./settings.ts";
 import { errorFields, type Log } from "./platform/log.ts";
 
@@ -36,9 +37,26 @@ export function listen(
 }
 
 /**
+ * Makes lines of the log of what nobody caught and of the runtime's warnings: left to itself Deno writes them as lines of its
+ * own, with messages, which can quote what people typed. A rejection ends nothing, an exception ends the process with 1.
+ */
+export function logUncaught(log: Log): void {
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error("unhandled rejection", errorFields(event.reason));
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("uncaught exception", errorFields(event.error));
+    Deno.exit(1);
+  });
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => log.warn("a warning of the runtime", errorFields(warning)));
+}
+
+/**
  * Lets the process go on until SIGTERM or SIGINT, then drains it and exits with 0, or with 1 if that takes longer than
- * `deadlineMs`. A rejection that nobody handles is logged and ends nothing; an exception that nobody catches is logged, and
- * ends it with 1.
+ * `deadlineMs`.
  */
 export function runUntilTold(log: Log, deadlineMs: number, drain: () => Promise<void>): void {
   let draining = false;
@@ -52,14 +70,4 @@ export function runUntilTold(log: Log, deadlineMs: number, drain: () => Promise<
   };
   Deno.addSignalListener("SIGTERM", end);
   Deno.addSignalListener("SIGINT", end);
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    log.error("unhandled rejection", errorFields(event.reason));
-  });
-  // Left to itself Deno writes it as lines of its own, with the message, which can quote what people typed.
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    log.error("uncaught exception", errorFields(event.error));
-    Deno.exit(1);
-  });
 }

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { loadConfig } from "../src/config.ts";
 import { closeDeps, openDeps } from "../src/deps.ts";
 import { readEnvFile } from "../src/platform/env_file.ts";
-import { orExit, runUntilTold } from "../src/process.ts";
+import { logUncaught, orExit, runUntilTold } from "../src/process.ts";
 import { ConfigError } from "../src/settings.ts";
 import { startWorker } from "./worker.ts";
 
@@ -15,6 +15,7 @@ const config = await orExit(() => {
   return loadConfig({ ...Deno.env.toObject(), ...lanes !== undefined && { WORKER_LANES: lanes } });
 });
 const deps = await openDeps(config);
+logUncaught(deps.log);
 const worker = await orExit(() => startWorker(deps), deps.log);
 deps.log.info("working", {
   url: `http://localhost:${worker.port}`,

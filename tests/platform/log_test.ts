@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 
-Deno.test("What nobody caught is a line of the log, without what its message says, and ends the process with 1", async () => {
+Deno.test("What nobody caught and what the runtime warns of are lines of the log, without what they say; an exception ends the process with 1", async () => {
   const [log, process] = ["platform/log.ts", "process.ts"].map((file) =>
     new URL(`../../src/${file}`, import.meta.url).href
   );
@@ -8,18 +8,20 @@ Deno.test("What nobody caught is a line of the log, without what its message say
     args: [
       "eval",
       `const { openLog } = await import("${log}");
-       const { runUntilTold } = await import("${process}");
-       runUntilTold(openLog("info", "json"), 1000, () => Promise.resolve());
+       const { logUncaught } = await import("${process}");
+       logUncaught(openLog("info", "json"));
+       process.emitWarning("ada@example.com", "SomeWarning");
        Promise.reject(new RangeError("ada@example.com"));
        setTimeout(() => { throw new TypeError("ada@example.com"); }, 100);`,
     ],
   }).output();
-  const [first, second, ...others] = new TextDecoder().decode(stdout).trim().split("\n").map((line) =>
-    JSON.parse(line)
-  );
-  assertEquals([first.level, first.error_name, first.msg], [50, "RangeError", "unhandled rejection"]);
-  assertEquals([second.level, second.error_name, second.msg], [50, "TypeError", "uncaught exception"]);
-  assertEquals([code, stderr.length, others], [1, 0, []]);
+  const lines = new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines.map(({ level, error_name, msg }) => [level, error_name, msg]).sort(), [
+    [40, "SomeWarning", "a warning of the runtime"],
+    [50, "RangeError", "unhandled rejection"],
+    [50, "TypeError", "uncaught exception"],
+  ]);
+  assertEquals([code, stderr.length, lines.some((line) => /ada/.test(JSON.stringify(line)))], [1, 0, false]);
 });
 
 for (const format of ["json", "text"]) {
