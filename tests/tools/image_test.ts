@@ -10,3 +10,10 @@ Deno.test("Docker is given all that the Dockerfile copies, and nothing else", as
   assert(copied.length > 0, "the Dockerfile copies nothing");
   assertEquals(given.map((line) => line.slice(1)).sort(), [...new Set(copied)].sort());
 });
+
+Deno.test("Of the services that run Waybill one builds its image, as builds of one name side by side fail", async () => {
+  const lines = (await read("compose.yaml")).split("\n").map((line) => line.trim());
+  assertEquals(lines.filter((line) => line.startsWith("build:")), ["build: ."]);
+  assertEquals(lines.filter((line) => line === "<<: *waybill").length, 3);
+  assertEquals(lines.filter((line) => line === "pull_policy: never").length, 2);
+});
