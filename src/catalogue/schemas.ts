@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit, pageSchema } from "../http/pagination.ts";
+import { cursor, CursorTime, Limit, pageSchema } from "../http/pagination.ts";
 import { fieldErrors } from "../http/problem.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 import { MAX_ENTRIES } from "../platform/entries.ts";
@@ -164,7 +164,7 @@ const CursorId = z.uuid();
 const Cursor = cursor(z.union([
   z.tuple([z.enum(["created_at", "-created_at"]), CursorId]),
   z.tuple([z.enum(["name", "-name"]), z.string().max(1000).regex(/^[^\0]*$/), CursorId]),
-  z.tuple([z.enum(["updated_at", "-updated_at"]), z.iso.datetime(), CursorId]),
+  z.tuple([z.enum(["updated_at", "-updated_at"]), CursorTime, CursorId]),
   z.tuple([z.enum(["price", "-price"]), z.int().min(0), CursorId]),
 ]));
 

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { Amount, Country, Currency, Id, Incoterm, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
 import { ConsigneeBody } from "../consignees/mod.ts";
-import { cursor, Limit } from "../http/pagination.ts";
+import { cursor, CursorTime, Limit } from "../http/pagination.ts";
 import {
   FULFILMENT_STATUSES,
   MAX_LINES,
@@ -201,7 +201,7 @@ export const ListQuery = z.strictObject({
   }),
   // The sort it came from, then the sort key of the last row.
   cursor: cursor(
-    z.union([z.tuple([z.enum(SORTS), z.uuid()]), z.tuple([z.enum(SORTS), z.iso.datetime(), z.uuid()])]),
+    z.union([z.tuple([z.enum(SORTS), z.uuid()]), z.tuple([z.enum(SORTS), CursorTime, z.uuid()])]),
   ),
   limit: Limit,
 });

@@ -304,7 +304,7 @@ export const OffersQuery = z.strictObject({
       description: "Of all goods together",
       example: 840,
     }),
-  cursor: cursor(z.tuple([z.string()])),
+  cursor: cursor(z.tuple([OptionCode])),
   limit: Limit,
 });
 export const OfferSchema = z.object({

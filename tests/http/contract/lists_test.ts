@@ -145,6 +145,48 @@ Deno.test("Every list gives each entry once, in one order, however long its page
   });
 });
 
+const cursorOf = (position: unknown) =>
+  new TextEncoder().encode(JSON.stringify(position)).toBase64({ alphabet: "base64url", omitPadding: true });
+const positionOf = (cursor: string): unknown[] =>
+  JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(cursor, { alphabet: "base64url" })));
+
+Deno.test("A forged cursor is refused by its name, or is as good as ours: the database has nothing to say of it", async () => {
+  const forged = [
+    ...["", "\0", "0000-01-01T00:00:00Z", `2026-01-01T00:00:00.${"1".repeat(300)}Z`, "9999-12-31T23:59:59Z"],
+    ...[0.5, -1, 2 ** 31, 2 ** 53, 1e300, null, [], newId().toUpperCase()],
+  ];
+  await inWorld(async (world) => {
+    for (const operation of lists) {
+      for (let n = 0; n < 2; n++) await adding(operation)(world, n);
+      const { schema } = operation.parameters.find(({ name }) => name === "sort") ?? {};
+      for (const sort of resolve(schema)?.enum ?? [undefined]) {
+        const query = {
+          ...REQUIRED[operation.id],
+          ...sort && { sort },
+          ...sort?.endsWith("price") && { currency: "EUR" },
+        };
+        const page = (more: Query) =>
+          world.app.request(
+            "GET",
+            `${pathOf(world, operation)}?${new URLSearchParams({ ...query, ...more })}`,
+            {
+              token: world.admin.token,
+            },
+          );
+        const position = positionOf((await page({ limit: "1" })).body.next_cursor);
+        for (const index of position.keys()) {
+          for (const value of forged) {
+            const cursor = cursorOf(position.with(index, value));
+            const { status, body } = await page({ cursor });
+            const what = `${operation.name} ${sort} ${JSON.stringify(value)} at ${index}: ${body.detail}`;
+            if (status !== 200) assertEquals([status, body.errors?.[0].pointer], [422, "query/cursor"], what);
+          }
+        }
+      }
+    }
+  });
+});
+
 /** What to ask a list for: any two fields of an entry together, and what there may be no entry of. */
 function* queriesOf(filters: Operation["parameters"], entries: Json[]): Generator<Query> {
   const names = filters.map(({ name }) => name);
