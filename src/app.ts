@@ -101,6 +101,10 @@ export function createApp(deps: Deps) {
       maxAge: 600,
     }));
   }
+  app.use((c, next) => {
+    if (!URL.canParse(c.req.url)) throw hostMalformed();
+    return next();
+  });
   app.onError(onError);
   app.route("/", healthRoutes);
   app.route("/", metricsRoutes);
@@ -179,6 +183,14 @@ export function openApiDocument() {
 /** A caller's own request id is kept if it is safe in logs and headers: one id follows a request through systems. */
 function requestIdOf(sent: string | undefined): string {
   return sent && /^[\w.:/+=@-]{1,128}$/.test(sent) ? sent : crypto.randomUUID();
+}
+
+/** Refuses a request whose address is no URL, for its Host: whatever makes one of it would break (RFC 9112, 3.2). */
+function hostMalformed(): AppError {
+  const message = "must be a host name or an address, IPv6 in brackets, and its port";
+  return new AppError("invalid_request", `Host ${message}`, {
+    errors: [{ pointer: "header/host", code: "invalid", message }],
+  });
 }
 
 /** Which methods there are at a path. */

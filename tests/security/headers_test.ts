@@ -285,11 +285,33 @@ Deno.test("no spelling of a path gets past its gate, over the wire as it is writ
   });
 });
 
-/** Sends the path byte for byte, which no URL class would do. */
-async function statusOf(port: number, method: string, path: string): Promise<number> {
+Deno.test("a Host that is none is refused on every route, and breaks none", async () => {
+  await inWorld(async (world) => {
+    const { fetch } = createApp(world.app.deps);
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, fetch);
+    for (const operation of operations) {
+      for (const host of ["[", "::1", "a:65536", "a b", "256.0.0.1"]) {
+        const more =
+          `Host: ${host}\r\nOrigin: https://shop.test\r\nAuthorization: Bearer ${world.admin.token}\r\n`;
+        const status = await statusOf(server.addr.port, operation.method, pathOf(world, operation), more);
+        assertEquals(status, 422, `${operation.name} at ${host}`);
+      }
+    }
+    for (const host of ["waybill", "[::1]:8000", "1.2.3.4:80", "my_shop.test", ""]) {
+      assertEquals(await statusOf(server.addr.port, "GET", "/v1/products", `Host: ${host}\r\n`), 200, host);
+    }
+  });
+});
+
+/** Sends the path and headers byte for byte, which no URL class would do. */
+async function statusOf(
+  port: number,
+  method: string,
+  path: string,
+  headers = "Host: waybill.test\r\n",
+): Promise<number> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const request =
-    `${method} ${path} HTTP/1.1\r\nHost: waybill.test\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+  const request = `${method} ${path} HTTP/1.1\r\n${headers}Content-Length: 0\r\nConnection: close\r\n\r\n`;
   await connection.write(new TextEncoder().encode(request));
   let answer = "";
   const decoder = new TextDecoder();
