@@ -162,6 +162,10 @@ function rateLimited(verdict: Verdict): AppError {
 
 function checkContentType(c: Context<AppEnv>, accepted: string[]): void {
   if (accepted.length === 0) return;
+  const coding = c.req.header("Content-Encoding")?.trim().toLowerCase() || "identity";
+  if (coding !== "identity") {
+    throw new AppError("unsupported_media_type", "Send the body as it is: nothing is decompressed here.");
+  }
   const type = c.req.header("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
   if (accepted.includes(type)) return;
   throw new AppError(

@@ -46,6 +46,23 @@ Deno.test("a JSON body that is not UTF-8 is refused, rather than stored with its
   assertEquals([placed.status, placed.body.note], [201, "Zürich"]);
 });
 
+Deno.test("a compressed body is refused as such, rather than read as what it is not", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const bodies = [
+    ["/v1/products", "application/json", '{"sku":"MUG","name":"Mug"}'],
+    ["/v1/products/import", "application/x-ndjson", '{"sku":"MUG","name":"Mug"}\n'],
+    ["/v1/token", "application/x-www-form-urlencoded", "grant_type=password&username=a@b.co&password=x"],
+  ];
+  for (const [path, type, text] of bodies) {
+    const body = new Blob([text!]).stream().pipeThrough(new CompressionStream("gzip"));
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": type!, "Content-Encoding": "gzip" };
+    const request = new Request(`http://waybill.test${path}`, { method: "POST", headers, body });
+    const answer = await app.fetch(request);
+    assertEquals([answer.status, (await answer.json()).code], [415, "unsupported_media_type"], path);
+  }
+});
+
 Deno.test("a body that breaks off is told as what it is, and is no fault of ours", async () => {
   await using server = await startTestServer();
   const { app, url } = server;
