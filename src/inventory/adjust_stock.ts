@@ -1,11 +1,11 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction, type Tx, violates } from "../platform/db.ts";
-import { AppError, notFound, requireVersion } from "../platform/errors.ts";
+import { AppError, invalidRequest, notFound, requireVersion } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { rememberLevel } from "./get_level.ts";
 import { levelChanged } from "./events.ts";
-import type { StockLevel } from "./level.ts";
+import { MAX_UNITS, type StockLevel } from "./level.ts";
 import { insertAdjustment, lockLevel } from "./queries.ts";
 
 export interface Adjustment {
@@ -25,8 +25,8 @@ export interface Adjustment {
 /**
  * Changes what is on hand, by a movement that says why.
  *
- * @throws not_found, version_mismatch, stock_changed (the count is not what was expected), insufficient_stock (less than
- *   reserved), reference_taken (this document was booked already)
+ * @throws not_found, version_mismatch, invalid_request (more than can be counted), stock_changed (the count is not what was
+ *   expected), insufficient_stock (less than reserved), reference_taken (this document was booked already)
  */
 export async function adjustStock(
   ctx: Ctx,
@@ -57,6 +57,10 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
   }
   const delta = input.delta ?? input.on_hand! - before.on_hand;
   if (delta === 0) return before;
+  if (delta > 0 && before.on_hand + delta > MAX_UNITS) {
+    const message = `must leave at most ${MAX_UNITS} on hand; there are ${before.on_hand}`;
+    throw invalidRequest([{ pointer: "/delta", code: "too_big", message }]);
+  }
   const { sku, location, kind = "adjustment", reason, reference = null } = input;
   const level = await insertAdjustment(tx, ctx, { sku, location, kind, delta, reason, reference });
   await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta, reason, reference })]);

@@ -10,6 +10,9 @@ export type Movement = z.output<typeof MovementSchema>;
 /** The one location there is for now; the schema already keeps levels by location. */
 export const DEFAULT_LOCATION = "default";
 
+/** The most that may be on hand of a SKU: half of what the column holds, so that there is room for what comes back. */
+export const MAX_UNITS = 1_000_000_000;
+
 /** What an order does to stock, per unit: reserve on placing, release on cancelling, ship on shipping, return on restocking. */
 export const ORDER_MOVES = {
   reservation: { onHand: 0, reserved: 1 },

@@ -1,9 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { Id, Sku, text, Timestamp } from "../http/schemas.ts";
 import { cursor, Limit } from "../http/pagination.ts";
-import { DEFAULT_LOCATION } from "./level.ts";
+import { DEFAULT_LOCATION, MAX_UNITS } from "./level.ts";
 
-const MAX_UNITS = 1_000_000_000;
 const Units = z.int().min(0).max(MAX_UNITS);
 
 export const LevelSchema = z.object({
