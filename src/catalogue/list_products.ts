@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { bulkhead, BulkheadRejectedError } from "cockatiel";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
@@ -16,12 +17,20 @@ import {
 /** How old a list may be, in milliseconds. */
 const LIST_TTL_MS = 60_000;
 
+/**
+ * Searches under way at a time in a process: anybody can make slow ones, some tenths of a second for tens of thousands of
+ * products, and a hundred at once would have every connection to themselves, before orders. Others wait, up to so many.
+ */
+const SEARCHES = 2;
+const WAITING = 64;
+const searches = bulkhead(SEARCHES, WAITING);
+
 /** Where a list is cached. The filter says all that it depends on; who may ask for it is decided apart. */
 export function listKey(filter: ProductFilter): string {
   return `products:list:${createHash("sha256").update(JSON.stringify(filter)).digest("base64url")}`;
 }
 
-/** A page of products, at most a minute old. @throws unauthenticated, forbidden for what only staff may list */
+/** A page of products, at most a minute old. @throws unauthenticated, forbidden for what only staff may list, unavailable */
 export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Page<Product>> {
   if (filter.status !== "active" && !isStaff(ctx.actor)) {
     const code = ctx.actor.kind === "anonymous" ? "unauthenticated" : "forbidden";
@@ -29,14 +38,28 @@ export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Pag
   }
   const read = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
     const version = ctx.clock.now().getTime();
-    const rows = await transaction(ctx.sql, async (tx) => {
-      await planForValues(tx);
-      return await selectProducts(tx, filter, await listFewMatches(tx, filter));
-    });
+    const find = () =>
+      transaction(ctx.sql, async (tx) => {
+        await planForValues(tx);
+        return await selectProducts(tx, filter, await listFewMatches(tx, filter));
+      });
+    const rows = await (filter.q === undefined ? find() : inTurn(find));
     const page = toPage(rows, filter.limit, (last) => positionOf(filter, last));
     return { version, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };
   });
   return read!.value;
+}
+
+async function inTurn<T>(search: () => Promise<T>): Promise<T> {
+  try {
+    return await searches.execute(search);
+  } catch (error) {
+    if (!(error instanceof BulkheadRejectedError)) throw error;
+    throw new AppError("unavailable", "Too many searches are under way just now. Try again.", {
+      retryAfterSeconds: 2,
+      cause: error,
+    });
+  }
 }
 
 function positionOf({ sort }: ProductFilter, { sort_key, id }: ListedProduct): (string | number)[] {

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { createApp } from "../../src/app.ts";
-import { startTestApp, type TestApp } from "../support/app.ts";
+import { withConnection } from "../../tools/database_admin.ts";
+import { type Answer, startTestApp, type TestApp } from "../support/app.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import {
   assertProblem,
   bodyOptions,
@@ -404,6 +406,28 @@ Deno.test("page sizes, keys, SKUs, headers and addresses made to exhaust are ref
       headers: { "If-None-Match": `"x",`.repeat(20_000) },
     });
     assertEquals(known.status, 200);
+  });
+});
+
+Deno.test("searches, however slow, leave connections to all else, and more than can wait are refused", async () => {
+  await inWorld(async ({ app, owner }) => {
+    let searches: Promise<Answer>[] = [];
+    await withConnection(app.deps.config.databaseUrl, async (sql) => {
+      await sql.begin(async (tx) => {
+        await tx`lock table products in access exclusive mode`;
+        searches = Array.from({ length: 80 }, (_, i) => app.request("GET", `/v1/products?q=mug${i}`));
+        const slow = async () => (await untilWaiting(tx, { count: 2, text: "p.search" })).length;
+        assertEquals(await slow(), 2);
+        assertEquals((await app.request("GET", "/v1/me", { token: owner.token })).status, 200);
+        assertEquals(await slow(), 2);
+      });
+    });
+    const answers = await Promise.all(searches);
+    const refused = answers.filter(({ status }) => status === 503);
+    assert(refused.length >= 14 && refused.length < 80, String(refused.length));
+    for (const { status, headers } of answers) {
+      assert(status === 200 || headers.has("Retry-After"), String(status));
+    }
   });
 });
 
