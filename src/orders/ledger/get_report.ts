@@ -14,11 +14,14 @@ export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuer
   const from = query.from === undefined ? month.from : boundOf(query.from);
   const to = query.to === undefined ? month.to : boundOf(query.to);
   if (from >= to) throw emptySpan(from, to);
-  const sums = await sumAccounts(ctx.sql, from, to);
+  const byCurrency = Map.groupBy(await sumAccounts(ctx.sql, from, to), ({ currency }) => currency);
+  for (const [currency, sums] of byCurrency) {
+    if (sums.some(isInexact) || isInexact(totalOf(sums))) throw tooMuch(currency, from, to);
+  }
   return {
     from: from.toISOString(),
     to: to.toISOString(),
-    currencies: [...Map.groupBy(sums, ({ currency }) => currency)].map(([currency, entries]) => {
+    currencies: [...byCurrency].map(([currency, entries]) => {
       const { debit, credit } = totalOf(entries);
       return { currency, accounts: balancesOf(entries), debit, credit, balanced: debit === credit };
     }),
@@ -28,6 +31,11 @@ export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuer
 /** As lists take it: what was booked in the last millisecond of a day is before `23:59:59.999999`. */
 function boundOf(text: string): Date {
   return new Date(Math.min(boundMs(text), LAST_TIME));
+}
+
+/** Is there more than a number holds exactly? What is less was exact when it was read, and so is its sum. */
+function isInexact({ debit, credit }: { debit: number; credit: number }): boolean {
+  return Math.max(debit, credit) > Number.MAX_SAFE_INTEGER;
 }
 
 /** The calendar month of a time, in UTC. */
@@ -40,5 +48,14 @@ function emptySpan(from: Date, to: Date): AppError {
   const message = `must be after ${from.toISOString()}, where the report begins, and not ${to.toISOString()}`;
   return new AppError("invalid_request", `query/to ${message}`, {
     errors: [{ pointer: "query/to", code: "invalid", message }],
+  });
+}
+
+function tooMuch(currency: string, from: Date, to: Date): AppError {
+  const message =
+    `must be later, or query/to earlier: what was booked in ${currency} from ${from.toISOString()} to ` +
+    `${to.toISOString()} is more than 2^53 minor units, beyond which no number is exact`;
+  return new AppError("invalid_request", `query/from ${message}`, {
+    errors: [{ pointer: "query/from", code: "too_much", message }],
   });
 }

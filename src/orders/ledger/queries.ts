@@ -95,7 +95,7 @@ export async function listTransactions(sql: Sql, orderId: string): Promise<Ledge
     from ledger where order_id = ${orderId} order by id`;
 }
 
-/** What was posted to an account in a span of time, in minor units of the currency. */
+/** What was posted to an account in a span of time, in minor units of the currency; from 2^53 on about so much. */
 export interface AccountSum {
   currency: string;
   account: Account;
@@ -109,10 +109,10 @@ export async function sumAccounts(sql: Sql, from: Date, to: Date): Promise<Accou
     ACCOUNTS.map((account, i) => sql`${i === 0 ? sql`` : sql`,`} ${sum(sql`${sql(account)}`)}`);
   // Times as numbers, since text has no year 0.
   return await sql<AccountSum[]>`
-    select currency, account, debit, credit
+    select currency, account, debit::float8, credit::float8
     from (
-      select currency, array[${ofEach((account) => sql`sum(greatest(${account}, 0))`)}]::bigint[] as debits,
-             array[${ofEach((account) => sql`-sum(least(${account}, 0))`)}]::bigint[] as credits
+      select currency, array[${ofEach((account) => sql`sum(greatest(${account}, 0))`)}]::numeric[] as debits,
+             array[${ofEach((account) => sql`-sum(least(${account}, 0))`)}]::numeric[] as credits
       from ledger
       where occurred_at >= to_timestamp(${from.getTime()}::float8 / 1000)
         and occurred_at < to_timestamp(${to.getTime()}::float8 / 1000)

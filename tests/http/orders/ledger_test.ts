@@ -246,6 +246,30 @@ Deno.test("A report up to the last microsecond of a day has all of that day, as 
   assertEquals([body.to, body.currencies.length], ["9999-12-31T23:59:59.999Z", 1]);
 });
 
+Deno.test("A report of more than a number holds exactly is refused by name, by what is in it together, too", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const { sql } = app.deps;
+  const most = Number.MAX_SAFE_INTEGER;
+  const book = (currency: string, amount: number, at: string) =>
+    sql`
+      insert into ledger (order_id, kind, currency, receivable, revenue, actor, occurred_at)
+      values (${newId()}, 'sale', ${currency}, ${amount}, ${-amount}, 'system:test', ${at})`;
+  const of = (year: number) =>
+    report(app, staff, `?from=${year}-01-01T00:00:00Z&to=${year + 1}-01-01T00:00:00Z`);
+  await book("IRR", most, "2024-05-01T00:00:00Z");
+  await book("IRR", 1, "2025-05-01T00:00:00Z");
+  const { body } = await of(2024);
+  assertEquals([body.currencies[0].debit, body.currencies[0].credit], [most, most]);
+  const both = await report(app, staff, "?from=2024-01-01T00:00:00Z&to=2026-01-01T00:00:00Z");
+  assertEquals([both.status, both.body.errors?.[0].pointer], [422, "query/from"]);
+  // Each of the accounts is exact, but not all of them together.
+  await sql`
+    insert into ledger (order_id, kind, currency, receivable, cash_at_provider, actor, occurred_at)
+    values (${newId()}, 'capture', 'IRR', -1, 1, 'system:test', '2024-05-01')`;
+  assertEquals((await of(2024)).status, 422);
+});
+
 Deno.test("A fault of the books shows in the report: balanced is computed", async () => {
   await using app = await startTestApp();
   const [owner, staff] = [await app.user(), await app.user("staff")];
