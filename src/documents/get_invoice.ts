@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Consignee, findConsignee, openConsignee } from "../consignees/mod.ts";
-import { getReadableOrder } from "../orders/mod.ts";
+import { getReadableOrder, listUnshippedLines, type Order, withoutUnits } from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { draftInvoice, type Invoice } from "./invoice.ts";
 
@@ -17,10 +17,17 @@ export interface InvoiceEdition {
  * @throws not_found, document_incomplete
  */
 export async function getInvoice(ctx: Ctx, orderId: string): Promise<InvoiceEdition> {
-  const order = await getReadableOrder(ctx, orderId);
+  const order = await withoutUnsent(ctx, await getReadableOrder(ctx, orderId));
   const invoice = draftInvoice(ctx.config, order, await consigneeFor(ctx, order.id));
   const fingerprint = createHash("sha256").update(JSON.stringify(invoice)).digest("hex").slice(0, 16);
   return { invoice, tag: `"${order.version}-${fingerprint}"` };
+}
+
+/** The order without what will never leave: of one that is REFUNDED all that has not, whether units were named or money alone. */
+async function withoutUnsent(ctx: Ctx, order: Order): Promise<Order> {
+  if (order.status !== "REFUNDED") return order;
+  const unshipped = await listUnshippedLines(ctx.sql, order.id);
+  return { ...order, ...withoutUnits(order, unshipped, unshipped) };
 }
 
 async function consigneeFor(

@@ -55,8 +55,8 @@ export async function listShipmentRows(sql: Sql, filter: ListShipments): Promise
     order by s.id desc limit ${filter.limit + 1}`;
 }
 
-/** What of an order is still to leave, by line. The caller holds the order's row. */
-export async function listUnshippedLines(tx: Tx, orderId: string): Promise<LineUnits[]> {
+/** What of an order is still to leave, or never will as it is over, by line. */
+export async function listUnshippedLines(tx: Sql | Tx, orderId: string): Promise<LineUnits[]> {
   return await tx<LineUnits[]>`
     select line, sku, quantity - cancelled - shipped as quantity from order_items
     where order_id = ${orderId} and quantity > cancelled + shipped order by line`;

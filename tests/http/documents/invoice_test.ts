@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
-import { addProduct, place } from "../../support/orders.ts";
+import { addProduct, patch, place, read } from "../../support/orders.ts";
+import { tryToRefund } from "../../support/payments.ts";
 import {
   CONSIGNEE,
   consigneePath,
@@ -126,6 +127,30 @@ Deno.test("goods that were refunded before they left are not on the paper of tho
   assertEquals([none.status, none.body.errors.map(({ code }: { code: string }) => code)], [409, [
     "not_sold",
   ]]);
+});
+
+Deno.test("what never leaves, as all of the money went back first, is not on the paper either", async () => {
+  await using app = await startSellerApp();
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { id } = await placeAbroad(app, owner, GOODS);
+  await patch(app, staff, id, { status: "PAID" });
+  const { status } = await app.request("POST", `/v1/orders/${id}/shipments`, {
+    token: staff.token,
+    body: { items: [{ line: 1, quantity: 1 }] },
+  });
+  assertEquals([status, (await tryToRefund(app, staff, id)).body.status], [201, "succeeded"]);
+  assertEquals((await read(app, owner, id)).body.status, "REFUNDED");
+  const [page] = await textOfPages(await fetchInvoice(app, owner, id));
+  for (const part of ["MUG Name of MUG 69120023 PT 1 0.350 14.99 14.99", "Units 1", "Total 14.99 EUR"]) {
+    assert(page!.includes(part), `${part} is not in: ${page}`);
+  }
+  assert(!page!.includes("BOARD"), page);
+
+  const { id: unsent } = await place(app, owner, { MUG: 1 });
+  await patch(app, staff, unsent, { status: "PAID" });
+  assertEquals((await tryToRefund(app, staff, unsent)).body.status, "succeeded");
+  const none = await app.request("GET", invoicePath(unsent), { token: owner.token });
+  assertEquals([none.status, none.body.errors[0].code], [409, "not_sold"]);
 });
 
 Deno.test("another customer gets the answer of an order that is not there", async () => {
