@@ -10029,6 +10029,66 @@ export type GetCommercialInvoiceResponses = {
 
 export type GetCommercialInvoiceResponse = GetCommercialInvoiceResponses[keyof GetCommercialInvoiceResponses];
 
+export type GetShipmentInvoiceData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/shipments/{id}/documents/commercial-invoice.pdf';
+};
+
+export type GetShipmentInvoiceErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `document_incomplete`
+     */
+    409: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetShipmentInvoiceError = GetShipmentInvoiceErrors[keyof GetShipmentInvoiceErrors];
+
+export type GetShipmentInvoiceResponses = {
+    /**
+     * PDF 1.7, A4
+     */
+    200: Blob | File;
+};
+
+export type GetShipmentInvoiceResponse = GetShipmentInvoiceResponses[keyof GetShipmentInvoiceResponses];
+
 export type ListOrderShipmentsData = {
     body?: never;
     path: {

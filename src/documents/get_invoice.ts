@@ -1,13 +1,20 @@
 import { createHash } from "node:crypto";
 import { type Consignee, findConsignee, openConsignee } from "../consignees/mod.ts";
-import { getReadableOrder, listUnshippedLines, type Order, withoutUnits } from "../orders/mod.ts";
+import {
+  getParcel,
+  getReadableOrder,
+  getShipment,
+  listUnshippedLines,
+  type Order,
+  withoutUnits,
+} from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
-import { draftInvoice, type Invoice } from "./invoice.ts";
+import { draftInvoice, type Invoice, orderInParcel } from "./invoice.ts";
 
 /** What a commercial invoice of an order says to this caller, and which edition of it that is. */
 export interface InvoiceEdition {
   invoice: Invoice;
-  /** The order's version, and what else is on the paper: the consignee, and whether it is covered. */
+  /** The order's version, or the shipment's, and what else is on the paper: the consignee, and whether it is covered. */
   tag: string;
 }
 
@@ -17,7 +24,20 @@ export interface InvoiceEdition {
  * @throws not_found, document_incomplete
  */
 export async function getInvoice(ctx: Ctx, orderId: string): Promise<InvoiceEdition> {
-  const order = await withoutUnsent(ctx, await getReadableOrder(ctx, orderId));
+  return await edit(ctx, await withoutUnsent(ctx, await getReadableOrder(ctx, orderId)));
+}
+
+/** The commercial invoice of what is in one parcel of an order, likewise. @throws not_found, document_incomplete */
+export async function getShipmentInvoice(ctx: Ctx, shipmentId: string): Promise<InvoiceEdition> {
+  const shipment = await getShipment(ctx, shipmentId);
+  const [order, parcel] = await Promise.all([
+    getReadableOrder(ctx, shipment.order_id),
+    getParcel(ctx.sql, shipment),
+  ]);
+  return await edit(ctx, { ...orderInParcel(order, shipment, parcel), version: shipment.version });
+}
+
+async function edit(ctx: Ctx, order: Order): Promise<InvoiceEdition> {
   const invoice = draftInvoice(ctx.config, order, await consigneeFor(ctx, order.id));
   const fingerprint = createHash("sha256").update(JSON.stringify(invoice)).digest("hex").slice(0, 16);
   return { invoice, tag: `"${order.version}-${fingerprint}"` };

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import type { Consignee } from "../consignees/mod.ts";
-import type { Order, OrderItem, RefundParts } from "../orders/mod.ts";
-import { cancelledParts } from "../payments/mod.ts";
+import type { Order, OrderItem, Parcel, RefundParts, Shipment } from "../orders/mod.ts";
+import { cancelledParts, sentParts } from "../payments/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { decimalOf, formatAmount } from "../platform/money.ts";
 import { EU_TERRITORY } from "../trade/mod.ts";
@@ -9,9 +9,9 @@ import { EU_TERRITORY } from "../trade/mod.ts";
 /** A commercial invoice as it is printed: every number is text already. */
 export interface Invoice {
   number: string;
-  /** Of the invoice, which is the day of the order. */
+  /** Of the invoice, which is the day of the order, or on which the parcel left. */
   date: string;
-  /** When the order last changed. */
+  /** When the order last changed, or the parcel left. */
   changedAt: string;
   currency: string;
   /** Incoterms 2020 with the named place; undefined where nothing was agreed. */
@@ -130,6 +130,38 @@ export function draftInvoice(
   };
 }
 
+/**
+ * What is in one parcel of an order, as an order of that alone: as its paper, of a number and a date of its own, declares it.
+ */
+export function orderInParcel(order: Order, { shipped_at }: Shipment, { number, items }: Parcel): Order {
+  const inside = order.items.flatMap((item) => {
+    const units = items.find(({ line }) => line === item.line);
+    return units ? [{ item, quantity: units.quantity, parts: sentParts(item, units) }] : [];
+  });
+  const sum = (...parts: (keyof RefundParts)[]) =>
+    inside.reduce((sum, each) => parts.reduce((sum, part) => sum + each.parts[part], sum), 0);
+  return {
+    ...order,
+    number: `${order.number}-${number}`,
+    items: inside.map(({ item, quantity, parts }) => ({
+      ...item,
+      quantity,
+      cancelled: 0,
+      line_total: parts.goods,
+      shipping_amount: parts.shipping,
+      duty_amount: parts.duty,
+      tax_amount: parts.tax,
+    })),
+    subtotal: sum("goods"),
+    shipping_total: sum("shipping"),
+    duty_total: sum("duty"),
+    tax_total: sum("tax"),
+    total_price: sum("goods", "shipping", "duty", "tax"),
+    placed_at: shipped_at,
+    updated_at: shipped_at,
+  };
+}
+
 /** A line with the units that are sent, which may be none. */
 function asSent(item: OrderItem): OrderItem {
   const quantity = item.quantity - item.cancelled;
@@ -163,12 +195,12 @@ function refuseIncomplete(
     if (seller.addressLines.length === 0) {
       missing.push(absent("/seller/address", "The seller has no address here: set SELLER_ADDRESS."));
     }
-    order.items.forEach((item, index) => {
+    order.items.forEach((item) => {
       if (item.quantity === item.cancelled) return;
       for (const [field, what] of Object.entries(NEEDED)) {
         if (item[field as keyof typeof NEEDED] !== null) continue;
         missing.push({
-          ...absent(`/items/${index}/${field}`, `${item.sku} was ordered while it had no ${what}.`),
+          ...absent(`/items/${item.line - 1}/${field}`, `${item.sku} was ordered while it had no ${what}.`),
           sku: item.sku,
         });
       }

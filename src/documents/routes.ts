@@ -1,10 +1,11 @@
+import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
 import { ConsigneeBody, ConsigneeSchema, consigneeView } from "../consignees/mod.ts";
 import { expecting, isSame, isTagged } from "../http/etag.ts";
-import { endpoint, json, router } from "../http/router.ts";
+import { type AppEnv, endpoint, json, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { getConsignee } from "./get_consignee.ts";
-import { getInvoice } from "./get_invoice.ts";
+import { getInvoice, getShipmentInvoice, type InvoiceEdition } from "./get_invoice.ts";
 import { recordConsignee } from "./record_consignee.ts";
 
 const tags = ["Documents"];
@@ -75,6 +76,14 @@ documentRoutes.openapi(
   },
 );
 
+const INVOICE = {
+  200: {
+    description: "The invoice.",
+    content: { "application/pdf": { schema: Pdf, example: "%PDF-1.7 …" } },
+  },
+  304: UNCHANGED,
+};
+
 documentRoutes.openapi(
   endpoint({ policy: "user", errors: ["not_found", "document_incomplete"] }, {
     method: "get",
@@ -84,25 +93,38 @@ documentRoutes.openapi(
     summary: "The order's commercial invoice, as PDF",
     description:
       "For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that " +
-      "leave the seller's country, other than within the EU, need all of it: what is missing is named (409). Units that were refunded before they left are not on it. Staff get the consignee in full, the " +
-      "order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.",
+      "leave the seller's country, other than within the EU, need all of it: what is missing is named (409). Units that " +
+      "were refunded before they left are not on it. Where it leaves in several parcels, each has its own: " +
+      "`/v1/shipments/{id}/documents/commercial-invoice.pdf`. Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.",
     request: { params: IdParam },
-    responses: {
-      200: {
-        description: "The invoice.",
-        content: { "application/pdf": { schema: Pdf, example: "%PDF-1.7 …" } },
-      },
-      304: UNCHANGED,
-    },
+    responses: INVOICE,
   }),
-  async (c) => {
-    const { invoice, tag } = await getInvoice(c.get("ctx"), c.req.valid("param").id);
-    if (isTagged(c, tag)) return c.body(null, 304);
-    const { drawInvoice } = await import("./draw_invoice.ts"); // fonts and PDF: half a second that no start needs
-    return c.body(await drawInvoice(invoice), 200, {
-      "Content-Type": "application/pdf",
-      "Content-Disposition": `inline; filename="${invoice.number}-commercial-invoice.pdf"`,
-      "Cache-Control": PRIVATE,
-    });
-  },
+  async (c) => await answer(c, await getInvoice(c.get("ctx"), c.req.valid("param").id)),
 );
+
+documentRoutes.openapi(
+  endpoint({ policy: "user", errors: ["not_found", "document_incomplete"] }, {
+    method: "get",
+    path: "/v1/shipments/{id}/documents/commercial-invoice.pdf",
+    operationId: "getShipmentInvoice",
+    tags,
+    summary: "A parcel's commercial invoice, as PDF",
+    description:
+      "As the order's, of what is in this shipment alone: its units with their share of shipping, duty and tax. Where an " +
+      "order leaves in several parcels, each needs its own. Its number is the order's with `-1`, `-2` …, its date the day " +
+      "on which it left. The `ETag` is the shipment's version and a fingerprint of what is printed.",
+    request: { params: IdParam },
+    responses: INVOICE,
+  }),
+  async (c) => await answer(c, await getShipmentInvoice(c.get("ctx"), c.req.valid("param").id)),
+);
+
+async function answer(c: Context<AppEnv>, { invoice, tag }: InvoiceEdition) {
+  if (isTagged(c, tag)) return c.body(null, 304);
+  const { drawInvoice } = await import("./draw_invoice.ts"); // fonts and PDF: half a second that no start needs
+  return c.body(await drawInvoice(invoice), 200, {
+    "Content-Type": "application/pdf",
+    "Content-Disposition": `inline; filename="${invoice.number}-commercial-invoice.pdf"`,
+    "Cache-Control": PRIVATE,
+  });
+}

@@ -5,7 +5,7 @@ export { getProvider } from "./get_provider.ts";
 export { checkPayments, handleWebhook, settleOrder } from "./jobs.ts";
 export { newPayment, type Payment, paymentView, type StoredPayment } from "./payment.ts";
 export { deleteOldWebhooks, findPayment, insertPaymentsAlso, listPayments } from "./queries.ts";
-export { cancelledParts, owedPart, type PastRefund, type Refund } from "./refund.ts";
+export { cancelledParts, owedPart, type PastRefund, type Refund, sentParts } from "./refund.ts";
 export { beginRefund } from "./refund_order.ts";
 export { findRefund, listPastRefunds } from "./refund_queries.ts";
 export { PaymentBody, PaymentSchema, RefundBody, RefundSchema } from "./schemas.ts";

@@ -193,6 +193,18 @@ export function cancelledParts(item: OrderItem): RefundParts {
   return unitsOf(item, [[0, item.cancelled]], false);
 }
 
+/**
+ * What units of a line are worth that left together, with their share of the shipping, after others had left `before`. They are
+ * counted from the end, as those that are not sent are the first: so all parcels together are what left, and none changes later.
+ */
+export function sentParts(
+  item: OrderItem,
+  { before, quantity }: { before: number; quantity: number },
+): RefundParts {
+  const end = item.quantity - before;
+  return unitsOf(item, [[end - quantity, end]], true);
+}
+
 /** What these units of a line are worth. */
 function unitsOf(item: OrderItem, units: readonly Span[], withShipping: boolean): RefundParts {
   const upTo = (whole: number, unit: number) => share(whole, unit, item.quantity);

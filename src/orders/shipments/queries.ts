@@ -19,6 +19,28 @@ export async function findShipment(sql: Sql | Tx, id: string): Promise<Shipment 
   return shipment;
 }
 
+/** Which of its order's parcels a shipment is, and how many units of each of its lines had left before. */
+export interface Parcel {
+  number: number;
+  items: { line: number; quantity: number; before: number }[];
+}
+
+export async function getParcel(
+  sql: Sql,
+  { id, order_id }: Pick<Shipment, "id" | "order_id">,
+): Promise<Parcel> {
+  const [parcel] = await sql<Parcel[]>`
+    select number, json_agg(json_build_object('line', line, 'quantity', quantity, 'before', so_far - quantity)) as items
+    from (
+      select s.id, i.line, i.quantity, (dense_rank() over (order by s.id))::int as number,
+             sum(i.quantity) over (partition by i.line order by s.id) as so_far
+      from shipments s join shipment_items i on i.shipment_id = s.id
+      where s.order_id = ${order_id} and s.id <= ${id}
+    ) sent
+    where id = ${id} group by number`;
+  return parcel!;
+}
+
 /** An order's shipments that have not arrived, oldest first. */
 export async function listUnderWay(tx: Tx, orderId: string): Promise<Shipment[]> {
   return await tx<Shipment[]>`

@@ -1,13 +1,16 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
+import { addExport, checkedOut, openBorders } from "../../support/checkout.ts";
 import { addProduct, patch, place, read } from "../../support/orders.ts";
 import { tryToRefund } from "../../support/payments.ts";
 import {
   CONSIGNEE,
   consigneePath,
   fetchInvoice,
+  fetchPdf,
   invoicePath,
+  parcelPath,
   placeAbroad,
   startSellerApp,
   textOfPages,
@@ -151,6 +154,60 @@ Deno.test("what never leaves, as all of the money went back first, is not on the
   assertEquals((await tryToRefund(app, staff, unsent)).body.status, "succeeded");
   const none = await app.request("GET", invoicePath(unsent), { token: owner.token });
   assertEquals([none.status, none.body.errors[0].code], [409, "not_sold"]);
+});
+
+Deno.test("each parcel's paper declares what is in it, and all of them together what the order's does", async () => {
+  await using app = await startSellerApp();
+  await openBorders(app);
+  const [owner, staff, stranger] = [await app.user(), await app.user("staff"), await app.user()];
+  const [mug, bowl] = [
+    (await addExport(app, { sku: "MUG", prices: { EUR: 1499 } })).sku,
+    (await addExport(app, { sku: "BOWL", prices: { EUR: 2451 } })).sku,
+  ];
+  const { order } = await checkedOut(app, owner, { [mug]: 3, [bowl]: 1 }, "tok_success");
+  const ship = async (body: unknown) => {
+    const path = `/v1/orders/${order.id}/shipments`;
+    const answer = await app.request("POST", path, { token: staff.token, body });
+    assertEquals(answer.status, 201, JSON.stringify(answer.body));
+    return answer.body;
+  };
+  const first = await ship({ items: [{ line: 1, quantity: 2 }] });
+  const paperOf = async (path: string) => (await textOfPages(await fetchPdf(app, staff, path))).join(" ");
+  const [before, declared] = [await paperOf(parcelPath(first.id)), await paperOf(invoicePath(order.id))];
+  const second = await ship({});
+  const papers = [await paperOf(parcelPath(first.id)), await paperOf(parcelPath(second.id))];
+
+  assertEquals(papers[0], before, "what leaves later changes nothing of it");
+  for (
+    const [index, parts] of [
+      [
+        `${order.number}-1`,
+        first.shipped_at.slice(0, 10),
+        "MUG Name of MUG 691200 PT 2 0.350 14.99 29.98",
+        "Units 2",
+      ],
+      [`${order.number}-2`, "MUG Name of MUG 691200 PT 1 0.350 14.99 14.99", "BOWL 691200 PT 1", "Units 2"],
+    ].entries()
+  ) {
+    for (const part of parts) assert(papers[index]!.includes(part), `${part} is not in: ${papers[index]}`);
+  }
+  assert(!papers[0]!.includes("BOWL"), papers[0]);
+  for (const label of ["Subtotal, goods", "Shipping", "Duty", "Tax", "Total"]) {
+    const inCents = (paper: string) =>
+      Math.round(100 * Number(new RegExp(`${label} (\\d+\\.\\d\\d)`).exec(paper)![1]));
+    assert(inCents(declared) > 0, declared);
+    assertEquals(inCents(papers[0]!) + inCents(papers[1]!), inCents(declared), label);
+  }
+
+  const ask = (user: typeof owner, headers = {}) =>
+    app.request("GET", parcelPath(first.id), { token: user.token, headers });
+  const { status, headers } = await ask(owner);
+  assertEquals([status, headers.get("Content-Disposition")], [
+    200,
+    `inline; filename="${order.number}-1-commercial-invoice.pdf"`,
+  ]);
+  assertEquals((await ask(owner, { "If-None-Match": headers.get("ETag")! })).status, 304);
+  assertEquals((await ask(stranger)).status, 404);
 });
 
 Deno.test("another customer gets the answer of an order that is not there", async () => {

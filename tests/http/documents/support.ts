@@ -57,15 +57,16 @@ export async function placeAbroad(
 
 export const consigneePath = (id: string) => `/v1/orders/${id}/consignee`;
 export const invoicePath = (id: string) => `/v1/orders/${id}/documents/commercial-invoice.pdf`;
+export const parcelPath = (id: string) => `/v1/shipments/${id}/documents/commercial-invoice.pdf`;
 
-/** The invoice's bytes as a client gets them. */
-export async function fetchInvoice(
-  app: TestApp,
-  user: TestUser,
-  id: string,
-): Promise<Uint8Array<ArrayBuffer>> {
+/** The bytes of an order's invoice as a client gets them. */
+export function fetchInvoice(app: TestApp, user: TestUser, id: string): Promise<Uint8Array<ArrayBuffer>> {
+  return fetchPdf(app, user, invoicePath(id));
+}
+
+export async function fetchPdf(app: TestApp, user: TestUser, path: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await app.fetch(
-    new Request(`http://waybill.test${invoicePath(id)}`, {
+    new Request(`http://waybill.test${path}`, {
       headers: { Authorization: `Bearer ${user.token}` },
     }),
   );
