@@ -1105,7 +1105,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Report what was booked in a span of time
      *
-     * Of all orders, by currency and account: the transactions with `from` ≤ `occurred_at` < `to`. A transaction has the time at which it was decided, and is in the books once it is committed: what is asked for within a minute of `to` may still grow.
+     * Of all orders, or those to one `destination`, by currency and account: the transactions with `from` ≤ `occurred_at` < `to`. A transaction has the time at which it was decided, and is in the books once it is committed: what is asked for within a minute of `to` may still grow.
      */
     public getLedgerReport<ThrowOnError extends boolean = false>(options?: Options<GetLedgerReportData, ThrowOnError>): RequestResult<GetLedgerReportResponses, GetLedgerReportErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<GetLedgerReportResponses, GetLedgerReportErrors, ThrowOnError>({

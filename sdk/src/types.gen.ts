@@ -10498,6 +10498,10 @@ export type GetLedgerReportData = {
          * Transactions before this time; the first of next month (UTC) if left out
          */
         to?: string;
+        /**
+         * Only of orders that go to this country: what of `tax` and `duty` was collected for it
+         */
+        destination?: string;
     };
     url: '/v1/reports/ledger';
 };

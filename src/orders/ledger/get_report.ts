@@ -8,16 +8,18 @@ import type { LedgerReportSchema, ReportQuery } from "./schemas.ts";
 
 export type LedgerReport = z.infer<typeof LedgerReportSchema>;
 
-/** What was posted to each account in a span of time, `from` ≤ t < `to`, by currency. @throws invalid_request */
+/**
+ * What was posted to each account in a span of time, `from` ≤ t < `to`, by currency; of the orders to one destination where
+ * that is asked.
+ *
+ * @throws invalid_request
+ */
 export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuery>): Promise<LedgerReport> {
   const month = monthOf(ctx.clock.now());
   const from = query.from === undefined ? month.from : boundOf(query.from);
   const to = query.to === undefined ? month.to : boundOf(query.to);
   if (from >= to) throw emptySpan(from, to);
-  const byCurrency = Map.groupBy(await sumAccounts(ctx.sql, from, to), ({ currency }) => currency);
-  for (const [currency, sums] of byCurrency) {
-    if (sums.some(isInexact) || isInexact(totalOf(sums))) throw tooMuch(currency, from, to);
-  }
+  const sums = await sumAccounts(ctx.sql, { from, to, destination: query.destination });
   return {
     from: from.toISOString(),
     to: to.toISOString(),

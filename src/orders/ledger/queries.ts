@@ -104,7 +104,10 @@ export interface AccountSum {
 }
 
 /** Adds up each account's column, and only then makes rows of them: a row for each posting cost four times as much. */
-export async function sumAccounts(sql: Sql, from: Date, to: Date): Promise<AccountSum[]> {
+export async function sumAccounts(
+  sql: Sql,
+  { from, to, destination }: { from: Date; to: Date; destination?: string },
+): Promise<AccountSum[]> {
   const ofEach = (sum: (account: Fragment) => Fragment) =>
     ACCOUNTS.map((account, i) => sql`${i === 0 ? sql`` : sql`,`} ${sum(sql`${sql(account)}`)}`);
   // Times as numbers, since text has no year 0.
@@ -116,6 +119,11 @@ export async function sumAccounts(sql: Sql, from: Date, to: Date): Promise<Accou
       from ledger
       where occurred_at >= to_timestamp(${from.getTime()}::float8 / 1000)
         and occurred_at < to_timestamp(${to.getTime()}::float8 / 1000)
+        ${
+    destination === undefined
+      ? sql``
+      : sql`and exists (select from orders where id = ledger.order_id and ship_to ->> 'country' = ${destination})`
+  }
       group by currency
     ) sums, unnest(${[...ACCOUNTS]}::text[], debits, credits) as posting (account, debit, credit)
     where debit > 0 or credit > 0

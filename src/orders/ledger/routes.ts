@@ -58,7 +58,7 @@ ledgerRoutes.openapi(
     tags,
     summary: "Report what was booked in a span of time",
     description:
-      "Of all orders, by currency and account: the transactions with `from` ≤ `occurred_at` < `to`. A transaction has the " +
+      "Of all orders, or those to one `destination`, by currency and account: the transactions with `from` ≤ `occurred_at` < `to`. A transaction has the " +
       "time at which it was decided, and is in the books once it is committed: what is asked for within a minute of `to` " +
       "may still grow.",
     request: { query: ReportQuery },

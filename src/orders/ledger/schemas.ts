@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { Amount, Currency, Id, Timestamp } from "../../http/schemas.ts";
+import { Amount, Country, Currency, Id, Timestamp } from "../../http/schemas.ts";
 import { ACCOUNTS, LEDGER_KINDS } from "./entries.ts";
 
 const Account = z.enum(ACCOUNTS).openapi({
@@ -47,6 +47,9 @@ export const ReportQuery = z.strictObject({
   }),
   to: Timestamp.optional().openapi({
     description: "Transactions before this time; the first of next month (UTC) if left out",
+  }),
+  destination: Country.optional().openapi({
+    description: "Only of orders that go to this country: what of `tax` and `duty` was collected for it",
   }),
 });
 

@@ -10,6 +10,7 @@ import {
   read,
   tryToPlace,
 } from "../../support/orders.ts";
+import { startPaidShop, tryToRefund } from "../../support/payments.ts";
 
 interface Entry {
   account: string;
@@ -210,6 +211,34 @@ Deno.test("The report sums what was booked from one time until before another, b
   assertEquals([year.balanced, ...sums(year.accounts)], [true, 6000, 6000]);
   assertEquals((await report(app, staff, "?to=2026-04-01T00:00:00Z")).body, march.body);
   assertEquals((await report(app, staff, "?from=2026-03-15T00:00:00Z")).body.currencies, []);
+});
+
+Deno.test("The report of a destination has the tax and duty collected for it less what was given back, and all of them together are the whole", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku } = shop;
+  const { order } = await shop.checkOut("tok_success"); // to GB: duty 5.00, VAT 10.99
+  const landed = { shipping_option: "standard" };
+  const { id } = await place(app, user, { [sku]: 1 }, landed); // within DE: VAT 20 % of 14.99 + 5.00
+  await patch(app, staff, id, { status: "PAID" });
+  await patch(app, user, (await place(app, user, { [sku]: 5 }, landed)).id, { status: "CANCELLED" });
+  assertEquals((await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 3 }] })).status, 201);
+
+  const collected = async (destination: string) => {
+    const { body } = await report(app, staff, `?destination=${destination}`);
+    const balances = body.currencies.flatMap(({ accounts }: { accounts: (Entry & { balance: number })[] }) =>
+      accounts.map(({ account, balance }) => [account, balance])
+    );
+    return Object.fromEntries(balances);
+  };
+  const [britain, germany] = [await collected("GB"), await collected("DE")];
+  assertEquals([britain.tax, britain.duty, germany.tax, germany.duty], [-100, 0, -400, undefined]);
+  assertEquals(await collected("FR"), {});
+  const [whole] = (await report(app, staff)).body.currencies;
+  for (const { account, balance } of whole.accounts) {
+    assertEquals((britain[account] ?? 0) + (germany[account] ?? 0), balance, account);
+  }
+  const { status, body } = await report(app, staff, "?destination=gb");
+  assertEquals([status, body.errors[0].pointer], [422, "query/destination"]);
 });
 
 Deno.test("A report of no time at all is refused by name", async () => {
