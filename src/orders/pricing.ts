@@ -150,7 +150,7 @@ function optionNeeded({ shippingOptions }: TradeFacts): FieldError {
     message: available.length > 0
       ? `a shipping option is needed, one of ${available.join(", ")}, ${why}`
       : `a shipping option is needed, ${why}, but none delivers there`,
-    available,
+    available_options: available,
   };
 }
 

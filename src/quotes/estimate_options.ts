@@ -63,6 +63,6 @@ function noWay(destination: string): AppError {
     pointer: "/destination",
     code: "shipping_not_available",
     message: `No shipping option delivers to ${destination}.`,
-    available: [],
+    available_options: [],
   }]);
 }

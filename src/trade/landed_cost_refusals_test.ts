@@ -126,7 +126,8 @@ Deno.test("Shipping that cannot be had is refused with what can: to there, and f
   });
   const available = (weight_grams: number | null, shippingOption: string) => {
     const input = askFor([[tradeProduct("A", { weight_grams }), 2]], { shippingOption });
-    return refusal(input, facts).errors.find(({ pointer }) => pointer === "/shipping_option")!.available;
+    return refusal(input, facts).errors.find(({ pointer }) => pointer === "/shipping_option")!
+      .available_options;
   };
   assertEquals(available(500, "letter"), ["parcel"]);
   assertEquals(available(500, "elsewhere"), ["parcel"]);

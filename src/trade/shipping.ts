@@ -94,6 +94,6 @@ function notAvailable(
     message: `${input.shippingOption} ${reason}. ${instead}`,
     shipping_option: input.shippingOption,
     destination: input.destination,
-    available,
+    available_options: available,
   };
 }

@@ -57,8 +57,8 @@ Deno.test("Customers of a shop that keeps schedules cannot order past shipping, 
   const { sku } = await addExport(app);
   const without = await order(app, user, orderBody({ [sku]: 1 }, { ship_to: ADA_IN_LEEDS }));
   assertEquals([without.status, without.body.code], [422, "order_refused"]);
-  const [{ pointer, code, available }] = without.body.errors;
-  assertEquals([pointer, code, available], ["/shipping_option", "required", ["standard"]]);
+  const [{ pointer, code, available_options }] = without.body.errors;
+  assertEquals([pointer, code, available_options], ["/shipping_option", "required", ["standard"]]);
 
   const unknown = await order(app, user, toLeeds({ [sku]: 1 }, { ship_to: { ...SHIP_TO, country: "BR" } }));
   assertEquals(unknown.body.errors.map(({ pointer, code }: Record<string, string>) => `${pointer} ${code}`), [
