@@ -107,6 +107,25 @@ Deno.test("a refusal is an error that says what happened, thrown or not", async 
   }
 });
 
+Deno.test("the facts of a refusal have types, and what this version does not know of is there too", async () => {
+  const errors = [{
+    pointer: "/quote_id",
+    code: "expired",
+    message: "The quote has expired.",
+    quoted_total: 1499,
+    new_total: 1599,
+    currency: "EUR",
+    of_tomorrow: 1,
+  }];
+  const problem = { code: "quote_not_open", status: 409, detail: "The quote has expired.", errors };
+  const { waybill } = client(Response.json(problem, { status: 409 }));
+  const ship_to = { name: "Ada", lines: ["1 High St"], city: "Leeds", country: "GB" };
+  const { error } = await waybill.checkOut({ path: { id: "1" }, body: { quote_id: "1", ship_to } });
+  const total: number | null | undefined = error?.errors?.[0]?.new_total;
+  const other: unknown = error?.errors?.[0]?.of_tomorrow;
+  assertEquals([total, other], [1599, 1]);
+});
+
 Deno.test("what has not changed is no error: no data, and the status 304", async () => {
   const unchanged = () => new Response(null, { status: 304, headers: { "ETag": '"3"' } });
   const call = { path: { id: "1" }, headers: { "If-None-Match": '"3"' } };

@@ -3391,9 +3391,197 @@ export type ProblemError = {
      * JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.
      */
     pointer: string;
+    /**
+     * What is wrong there. New ones come without a new version of the API.
+     */
     code: string;
     message: string;
+    /**
+     * The product that it is about
+     */
+    sku?: string;
+    /**
+     * The same, where it was named by its id
+     */
+    product_id?: string;
+    /**
+     * The line that it is about: of the order, of the return, or of an imported file
+     */
+    line?: number;
+    /**
+     * What the order, the return or the payment is by now
+     */
+    status?: string;
+    /**
+     * `invalid_transition`: what it can become instead
+     */
+    allowed?: Array<string>;
+    /**
+     * Of the amounts beside it; `no_price`: the one without a price
+     */
+    currency?: string;
+    /**
+     * The country where it cannot be sent
+     */
+    destination?: string;
+    /**
+     * Units that were asked for, of all lines together
+     */
+    requested?: number;
+    /**
+     * `insufficient_stock`: units that can be had
+     */
+    available?: number;
+    /**
+     * `too_many`: what would be in the cart
+     */
+    quantity?: number;
+    /**
+     * `stock_changed`: units that are there now
+     */
+    on_hand?: number;
+    /**
+     * Units of the line that can leave yet
+     */
+    unshipped?: number;
+    /**
+     * `more_than_returnable`: units of the line that can come back
+     */
+    returnable?: number;
+    /**
+     * `more_than_asked`: units that were to come back
+     */
+    asked?: number;
+    /**
+     * `more_than_asked`, `more_than_received`: units that came back
+     */
+    received?: number;
+    /**
+     * `quote_not_open`: the total that was quoted
+     */
+    quoted_total?: number;
+    /**
+     * `quote_not_open`: what the same would cost now; null: it cannot be had, see `refusal`
+     */
+    new_total?: number | null;
+    /**
+     * `quote_not_open`: why the same cannot be had now
+     */
+    refusal?: string;
+    /**
+     * What can be paid beside the `payments` that are under way
+     */
+    payable?: number;
+    /**
+     * `more_than_authorised`: what is reserved and not captured
+     */
+    capturable?: number;
+    /**
+     * `capture_under_way`: what is being captured
+     */
+    amount?: number;
+    /**
+     * What is left to be refunded: an amount; of a line (`too_many`), units
+     */
+    refundable?: number;
+    /**
+     * What is being refunded already, and not counted as `refundable`
+     */
+    refunding?: number;
+    /**
+     * The payments under way, or those that were asked
+     */
+    payments?: Array<ProblemErrorPayment>;
+    /**
+     * `unknown_provider`: those that there are
+     */
+    providers?: Array<string>;
+    /**
+     * The order that the cart or the quote became, or that has the reference already
+     */
+    order_id?: string | null;
+    /**
+     * The cart that would be merged into
+     */
+    cart_id?: string;
+    /**
+     * The cart that took over the lines of this one
+     */
+    merged_into?: string;
+    /**
+     * `not_quoted`: the destination that was quoted
+     */
+    quoted?: string;
+    /**
+     * `shipping_not_available`: the one that was asked for
+     */
+    shipping_option?: string;
+    /**
+     * `shipping_not_available`, `required`: the shipping options that can be had, by their codes
+     */
+    available_options?: Array<string>;
+    /**
+     * `restricted`
+     */
+    verdict?: 'forbidden' | 'licence_required';
+    /**
+     * `restricted`: why
+     */
+    reason?: string;
+    rule?: ProblemErrorRule;
+    /**
+     * `no_duty_rate`, `no_tax_rate`: of these goods
+     */
+    hs_code?: string | null;
+    /**
+     * `no_duty_rate`, `no_tax_rate`: of these goods
+     */
+    country_of_origin?: string | null;
+    /**
+     * `no_duty_rate`, `no_tax_rate`: of these goods
+     */
+    category?: string | null;
+    /**
+     * `no_duty_rate`, `no_tax_rate`: the schedule that was looked in
+     */
+    source?: string;
+    /**
+     * `no_exchange_rate`: the currency to convert …
+     */
+    from?: string;
+    /**
+     * `no_exchange_rate`: … and the one to convert into
+     */
+    to?: string;
     [key: string]: unknown;
+};
+
+export type ProblemErrorPayment = {
+    payment_id: string;
+    /**
+     * `nothing_due`, `more_than_due`
+     */
+    status?: string;
+    /**
+     * `nothing_due`, `more_than_due`: what it may bring in yet
+     */
+    promised?: number;
+    /**
+     * `no_payment_with_enough`: what it has left
+     */
+    refundable?: number;
+};
+
+/**
+ * `restricted`: the rule that keeps the goods out
+ */
+export type ProblemErrorRule = {
+    hs_prefix: string | null;
+    category: string | null;
+    /**
+     * Where it is said
+     */
+    source: string;
 };
 
 export type Registration = {

@@ -1,8 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { isUnavailable, sqlState, violates } from "../platform/db.ts";
-import { AppError, ERROR_STATUS, type ErrorCode, type FieldError } from "../platform/errors.ts";
+import { isUnavailable, sqlState } from "../platform/db.ts";
+import {
+  AppError,
+  ERROR_STATUS,
+  type ErrorCode,
+  type FieldError,
+  FieldErrorSchema,
+} from "../platform/errors.ts";
 import { errorFields } from "../platform/log.ts";
 import type { AppEnv } from "./router.ts";
 import { IS_REQUIRED, wordIssue } from "./wording.ts";
@@ -40,14 +46,8 @@ const ProblemSchema = z.object({
     example: "not_found",
   }),
   errors: z.array(
-    z.looseObject({
-      pointer: z.string().openapi({
-        description: "JSON Pointer into the body, empty for all of it, or `query/…`, `path/…`, `header/…`.",
-        example: "/items/0/sku",
-      }),
-      code: z.string(),
-      message: z.string(),
-    }).openapi("ProblemError"),
+    // What is not in the list of today may come.
+    FieldErrorSchema.loose().openapi("ProblemError"),
   ).optional().openapi({
     description: "Each thing that is wrong, where there is more to say than `detail`.",
   }),

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { openApiDocument } from "../../../src/app.ts";
 import { ERROR_STATUS } from "../../../src/platform/errors.ts";
 import { startTestApp } from "../../support/app.ts";
+import { checkResponse } from "../../support/contract.ts";
 import { addProduct, orderBody } from "../../support/orders.ts";
 import { startTestServer } from "../../support/server.ts";
 
@@ -9,6 +10,19 @@ Deno.test("the contract names every code that a problem can have", () => {
   // deno-lint-ignore no-explicit-any -- the document is JSON
   const { components }: any = openApiDocument();
   assertEquals(components.schemas.Problem.properties.code.enum, Object.keys(ERROR_STATUS));
+});
+
+Deno.test("a fact that the contract does not name, or of another type, is not answered: it fails the test that asked", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user();
+  const { sku } = await addProduct(app, { stock: 1 });
+  const refused = await app.request("POST", "/v1/orders", { token, body: orderBody({ [sku]: 2 }) });
+  const [error] = refused.body.errors;
+  assertEquals([error.requested, error.available], [2, 1]);
+  for (const facts of [{ missing: 1 }, { requested: "2" }]) {
+    const answer = { ...refused, body: { ...refused.body, errors: [{ ...error, ...facts }] } };
+    assertThrows(() => checkResponse("POST", "/v1/orders", answer), Error, "does not match the document");
+  }
 });
 
 Deno.test("a problem's detail reads as a sentence, whatever is wrong", async () => {
