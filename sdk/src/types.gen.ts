@@ -6037,6 +6037,21 @@ export type InvariantExample = {
     what: string;
 };
 
+/**
+ * The event's id, the same at each attempt: keep those that you have worked on
+ */
+export type WebhookId = string;
+
+/**
+ * When this attempt was made, in Unix seconds; refuse what is older than a few minutes
+ */
+export type WebhookTimestamp = number;
+
+/**
+ * `v1,` and the base64 of the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}`, by the endpoint's secret; while a secret is being rotated one by each, with a space between
+ */
+export type WebhookSignature = string;
+
 export type GetHealthData = {
     body?: never;
     path?: never;

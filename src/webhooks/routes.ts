@@ -310,11 +310,36 @@ webhookRoutes.openapi(
   async (c) => c.json(await redeliver(c.get("ctx"), c.req.valid("param").id), 202),
 );
 
+/** What Standard Webhooks has a receiver look at before it reads a message; `sign` sends them. */
+const MESSAGE_HEADERS = {
+  "webhook-id": {
+    description: "The event's id, the same at each attempt: keep those that you have worked on",
+    schema: { type: "string" as const },
+    example: SUCCEEDED.event_id,
+  },
+  "webhook-timestamp": {
+    description: "When this attempt was made, in Unix seconds; refuse what is older than a few minutes",
+    schema: { type: "integer" as const },
+    example: 1769860800,
+  },
+  "webhook-signature": {
+    description:
+      "`v1,` and the base64 of the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}`, by the endpoint's secret; " +
+      "while a secret is being rotated one by each, with a space between",
+    schema: { type: "string" as const },
+    example: "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+  },
+};
+
 /**
  * Says in the contract what each message looks like, for generated SDKs to have its type. On the app itself, as routers
  * put a path before what is said on them.
  */
 export function describeMessages({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
+  const parameters = Object.entries(MESSAGE_HEADERS).map(([name, header]) => {
+    openAPIRegistry.registerComponent("parameters", name, { name, in: "header", required: true, ...header });
+    return { $ref: `#/components/parameters/${name}` };
+  });
   for (const event of EVENT_TYPES) {
     openAPIRegistry.registerWebhook({
       method: "post",
@@ -324,6 +349,7 @@ export function describeMessages({ openAPIRegistry }: OpenAPIHono<AppEnv>): void
       summary: event.summary,
       security: [],
       description: `Sent to the endpoints that asked for \`${event.type}\`: see POST /v1/webhook-endpoints.`,
+      parameters,
       request: {
         body: { ...json(messageSchema(event), "Signed, as Standard Webhooks says."), required: true },
       },

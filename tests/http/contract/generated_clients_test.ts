@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { openApiDocument } from "../../../src/app.ts";
+import { sign } from "../../../src/webhooks/message.ts";
 
 // deno-lint-ignore no-explicit-any -- the document is JSON
 type Json = any;
@@ -77,6 +78,18 @@ Deno.test("every message of a webhook has a name that its event gave it", () => 
   const types = messages.map((name) => components.schemas[name].properties.type.enum[0]);
   assertEquals(types, Object.keys(webhooks));
   assert(messages.includes("ExchangeRatesImportedMessage"));
+});
+
+Deno.test("every message of a webhook declares the headers that it is verified by, as they are sent", () => {
+  const secret = `whsec_${btoa("0123456789abcdef0123456789abcdef")}`;
+  const { headers } = sign({ id: "1", body: "{}" }, new Date(), [secret]);
+  const sent = Object.keys(headers).filter((name) => name.startsWith("webhook-"));
+  assertEquals(sent.length, 3);
+  for (const { post: { parameters } } of Object.values<Json>(webhooks)) {
+    const declared = parameters.map(({ $ref }: Json) => components.parameters[$ref.split("/").pop()]);
+    assertEquals(declared.map(({ name }: Json) => name), sent);
+    assert(declared.every((header: Json) => header.in === "header" && header.required));
+  }
 });
 
 Deno.test("a form is one object: clients send nothing of one that may be of several shapes", () => {
