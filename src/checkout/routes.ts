@@ -2,8 +2,27 @@ import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { EXAMPLE_ORDER, orderView } from "../orders/mod.ts";
 import { EXAMPLE_PAYMENT, paymentView } from "../payments/mod.ts";
+import { AppError, invalidRequest } from "../platform/errors.ts";
 import { checkOut } from "./check_out.ts";
 import { CheckoutBody, CheckoutSchema } from "./schemas.ts";
+
+const EXPIRED = new AppError("quote_not_open", "The quote has expired. Ask for a new one.", {
+  errors: [{
+    pointer: "/quote_id",
+    code: "expired",
+    message: "The quote has expired.",
+    quoted_total: EXAMPLE_ORDER.total_price,
+    new_total: EXAMPLE_ORDER.total_price + 200,
+    currency: EXAMPLE_ORDER.currency,
+  }],
+});
+
+const ELSEWHERE = invalidRequest([{
+  pointer: "/ship_to/country",
+  code: "not_quoted",
+  message: "must be DE, where the quote is for",
+  quoted: "DE",
+}]);
 
 export const checkoutRoutes = router();
 
@@ -12,6 +31,7 @@ checkoutRoutes.openapi(
     policy: "user",
     idempotent: true,
     errors: ["not_found", "quote_not_open", "payment_refused"],
+    examples: [EXPIRED, ELSEWHERE],
   }, {
     method: "post",
     path: "/v1/carts/{id}/checkout",

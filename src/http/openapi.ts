@@ -63,7 +63,26 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
   addLocations(raw);
   const document = forGenerators(raw);
   leaveOptionalEmpty(document);
+  nameInstances(document);
   return document;
+}
+
+/** Has the example of each problem name a path of its own call. */
+function nameInstances({ paths }: Json): void {
+  for (const [path, methods] of Object.entries<Json>(paths)) {
+    for (const { parameters = [], responses } of Object.values<Json>(methods)) {
+      for (const { content } of Object.values<Json>(responses)) {
+        const example = content?.["application/problem+json"]?.example;
+        if (!example) continue;
+        // See exampleInvalid: that which is wrong there.
+        const isWrong = example.code === "invalid_request" && example.errors?.[0].pointer.startsWith("path/");
+        example.instance = path.replace(
+          /\{(\w+)\}/g,
+          (_, name) => isWrong ? "1" : parameters.find((each: Json) => each.name === name).schema.example,
+        );
+      }
+    }
+  }
 }
 
 /**

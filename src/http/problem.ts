@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import { type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { isUnavailable, sqlState } from "../platform/db.ts";
@@ -58,9 +58,14 @@ const ProblemSchema = z.object({
   }),
   error_description: z.string().optional().openapi({ description: "Goes with `error`: the `detail`." }),
 }).openapi("Problem");
+type Problem = z.infer<typeof ProblemSchema>;
 
-/** The OpenAPI responses for a route's error codes, one for each status. */
-export function problemResponses(codes: readonly ErrorCode[]) {
+/**
+ * The OpenAPI responses for a route's error codes, one for each status.
+ *
+ * @param examples of errors that the route answers with; of other codes one is made up
+ */
+export function problemResponses(codes: readonly ErrorCode[], examples: readonly AppError[] = []) {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set(codes)) {
     const status = ERROR_STATUS[code];
@@ -69,21 +74,32 @@ export function problemResponses(codes: readonly ErrorCode[]) {
   return Object.fromEntries(
     [...byStatus].sort(([a], [b]) => a - b).map(([status, codes]) => [status, {
       description: `${TITLES[status]}: ${codes.map((code) => `\`${code}\``).join(", ")}`,
-      content: { "application/problem+json": { schema: ProblemSchema, example: exampleProblem(codes[0]!) } },
+      content: {
+        "application/problem+json": { schema: ProblemSchema, example: exampleProblem(codes, examples) },
+      },
     }]),
   );
 }
 
-function exampleProblem(code: ErrorCode): z.infer<typeof ProblemSchema> {
-  const status = ERROR_STATUS[code];
+/** An example of one of these codes; its path is named where the document knows it (`nameInstances`). */
+function exampleProblem(codes: readonly ErrorCode[], examples: readonly AppError[]): Problem {
+  const error = examples.find(({ code }) => codes.includes(code)) ??
+    new AppError(codes[0]!, "What went wrong, in a sentence.");
+  return problemOf(error, "", "0b0f5a52-6c1f-4f0e-9d5c-2f6f3a1f9a11");
+}
+
+function problemOf(error: AppError, instance: string, requestId: string): Problem {
+  const status = ERROR_STATUS[error.code];
   return {
-    type: `urn:waybill:problem:${code}`,
+    type: `urn:waybill:problem:${error.code}`,
     title: TITLES[status]!,
     status,
-    detail: "What went wrong, in a sentence.",
-    instance: "/v1/orders",
-    code,
-    request_id: "0b0f5a52-6c1f-4f0e-9d5c-2f6f3a1f9a11",
+    detail: error.message,
+    instance,
+    code: error.code,
+    ...instance.startsWith("/v1/token") && oauthError(error),
+    ...error.errors.length > 0 && { errors: error.errors },
+    request_id: requestId,
   };
 }
 
@@ -101,20 +117,7 @@ export function onError(thrown: Error, c: Context<AppEnv>): Response {
   if (error.retryAfterSeconds !== undefined) c.header("Retry-After", String(error.retryAfterSeconds));
   if (status === 401) c.header("WWW-Authenticate", `Bearer realm="waybill"`);
   c.header("Content-Type", "application/problem+json");
-  return c.body(
-    JSON.stringify({
-      type: `urn:waybill:problem:${error.code}`,
-      title: TITLES[status],
-      status,
-      detail: error.message,
-      instance: c.req.path,
-      code: error.code,
-      ...c.req.path.startsWith("/v1/token") && oauthError(error),
-      errors: error.errors.length > 0 ? error.errors : undefined,
-      request_id: c.get("requestId"),
-    }),
-    status,
-  );
+  return c.body(JSON.stringify(problemOf(error, c.req.path, c.get("requestId"))), status);
 }
 
 const OAUTH_ERRORS: { [Code in ErrorCode]?: string } = {
@@ -216,10 +219,28 @@ export function onInvalid(
   result: { success: boolean; data?: unknown; target?: string; error?: unknown },
 ): void {
   if (result.success) return;
-  const errors = fieldErrors(result.error as z.ZodError, (result.target ?? "json") as Target, result.data);
+  throw invalid(result.error as z.ZodError, (result.target ?? "json") as Target, result.data);
+}
+
+function invalid(error: z.ZodError, target: Target, sent: unknown): AppError {
+  const errors = fieldErrors(error, target, sent);
   const [{ pointer, message }] = errors as [FieldError];
   const what = pointer === "" ? "The body is not valid" : `The request is not valid at ${pointer}`;
-  throw new AppError("invalid_request", `${what}: ${message}`, { errors });
+  return new AppError("invalid_request", `${what}: ${message}`, { errors });
+}
+
+/** What a route answers where a field `foo` is all that it is sent, or `1` all that is in its path; none where that is fine. */
+export function exampleInvalid({ body, query, params }: NonNullable<RouteConfig["request"]>): AppError[] {
+  const bodyAs = (type: string) => (body?.content[type] as { schema?: unknown } | undefined)?.schema;
+  const schema = bodyAs("application/json") ?? bodyAs("application/x-www-form-urlencoded");
+  const names = params instanceof z.ZodObject ? Object.keys(params.shape) : [];
+  const [target, takes, sent]: [Target, unknown, object] = schema
+    ? ["json", schema, { foo: "1" }]
+    : query
+    ? ["query", query, { foo: "1" }]
+    : ["param", params, Object.fromEntries(names.map((name) => [name, "1"]))];
+  const result = takes instanceof z.ZodType ? takes.safeParse(sent) : undefined;
+  return result?.error ? [invalid(result.error, target, sent)] : [];
 }
 
 /** Of a union's branches the one that fits best, by the number of things wrong: its errors say more than "invalid". */

@@ -4,11 +4,11 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Deps } from "../deps.ts";
 import type { Verdict } from "../platform/cache.ts";
 import type { Actor, Ctx } from "../platform/ctx.ts";
-import type { ErrorCode } from "../platform/errors.ts";
+import type { AppError, ErrorCode } from "../platform/errors.ts";
 import type { Idempotency, Outcome } from "../platform/idempotency.ts";
 import { gate } from "./gate.ts";
 import { isRevalidated, withHeaders } from "./headers.ts";
-import { onInvalid, problemResponses } from "./problem.ts";
+import { exampleInvalid, onInvalid, problemResponses } from "./problem.ts";
 
 export interface AppEnv {
   Bindings: Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>;
@@ -38,6 +38,8 @@ export interface EndpointOptions {
   policy: Policy;
   /** The codes of this route's own errors; those every route can give are added. */
   errors?: ErrorCode[];
+  /** What some of them look like, for the document. */
+  examples?: AppError[];
   /** Takes `Idempotency-Key`: for calls that create something; `required` where doing it twice would cost money. */
   idempotent?: boolean | "required";
   /** Honours `If-Match`: for changes to one resource; `ends` where nothing is left of it then to have an `ETag`. */
@@ -93,6 +95,7 @@ export function endpoint<
   if (contentTypes.includes("application/json")) errors.push("malformed_json");
   if (options.idempotent) errors.push("idempotency_key_reused", "idempotency_in_progress");
   if (options.conditional) errors.push("version_mismatch");
+  const examples = [...options.examples ?? [], ...exampleInvalid(config.request ?? {})];
   return createRoute({
     ...config,
     security: securityOf(options),
@@ -103,7 +106,7 @@ export function endpoint<
     ],
     responses: withHeaders(options, {
       ...config,
-      responses: { ...config.responses, ...problemResponses(errors) },
+      responses: { ...config.responses, ...problemResponses(errors, examples) },
     }),
     "x-policy": options.policy,
     middleware: gate(

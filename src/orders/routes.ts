@@ -2,6 +2,7 @@ import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, jsonText, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
+import { EXAMPLE_SHORTAGE } from "../quotes/mod.ts";
 import { EXAMPLE_ORDER as EXAMPLE } from "./example.ts";
 import { getOrderAsOf } from "./as_of.ts";
 import { cancelOrder, patchOrder } from "./change_order.ts";
@@ -23,6 +24,7 @@ import {
   UserOrdersQuery,
   UserParam,
 } from "./schemas.ts";
+import { wrongTransition } from "./transitions.ts";
 import { orderFor, orderTextFor } from "./view.ts";
 
 const tags = ["Orders"];
@@ -39,6 +41,7 @@ orderRoutes.openapi(
     policy: "user",
     idempotent: true,
     errors: ["order_refused", "insufficient_stock", "reference_taken", "forbidden"],
+    examples: [EXAMPLE_SHORTAGE],
   }, {
     method: "post",
     path: "/v1/orders",
@@ -136,7 +139,12 @@ orderRoutes.openapi(
 );
 
 orderRoutes.openapi(
-  endpoint({ policy: "user", conditional: true, errors: ["not_found", "invalid_transition", "forbidden"] }, {
+  endpoint({
+    policy: "user",
+    conditional: true,
+    errors: ["not_found", "invalid_transition", "forbidden"],
+    examples: [wrongTransition("SHIPPED", "PAID")],
+  }, {
     method: "patch",
     path: "/v1/orders/{id}",
     operationId: "changeOrder",

@@ -21,24 +21,22 @@ export const TRANSITIONS: Record<OrderStatus, Partial<Record<OrderStatus, Who>>>
 export function refuseTransition(order: Order, to: OrderStatus, actor: Actor): void {
   const possible = TRANSITIONS[order.status];
   const by = possible[to];
-  if (!by) {
-    const allowed = Object.keys(possible);
-    throw new AppError(
-      "invalid_transition",
-      `An order that is ${order.status} cannot become ${to}.`,
-      {
-        errors: [{
-          pointer: "/status",
-          code: "invalid_transition",
-          message: allowed.length > 0 ? `must be ${allowed.join(" or ")}` : `${order.status} is final`,
-          allowed,
-        }],
-      },
-    );
-  }
+  if (!by) throw wrongTransition(order.status, to);
   const may = by === "owner" || (by === "staff" && isStaff(actor)) || actor.kind === "system";
   if (!may) {
     const who = by === "system" ? "Waybill itself" : "staff";
     throw new AppError("forbidden", `Only ${who} may set an order that is ${order.status} to ${to}.`);
   }
+}
+
+export function wrongTransition(from: OrderStatus, to: OrderStatus): AppError {
+  const allowed = Object.keys(TRANSITIONS[from]);
+  return new AppError("invalid_transition", `An order that is ${from} cannot become ${to}.`, {
+    errors: [{
+      pointer: "/status",
+      code: "invalid_transition",
+      message: allowed.length > 0 ? `must be ${allowed.join(" or ")}` : `${from} is final`,
+      allowed,
+    }],
+  });
 }

@@ -1,4 +1,4 @@
-import type { Payment } from "./payment.ts";
+import { type Payment, paymentRefused, wrongState } from "./payment.ts";
 import type { Refund } from "./refund.ts";
 
 /** The document's example of a payment … */
@@ -49,3 +49,35 @@ export const EXAMPLE_REFUND: Refund = {
   created_at: "2026-02-03T09:00:00.000Z",
   updated_at: "2026-02-03T09:00:01.000Z",
 };
+
+/** What is answered to another payment of an order that is being paid … */
+export const EXAMPLE_UNDER_WAY = paymentRefused({
+  pointer: "",
+  code: "nothing_due",
+  message: `A payment under way, ${EXAMPLE_PAYMENT.id}, may bring in all that is due: void it first, ` +
+    "POST /v1/payments/{id}/void, or see it through.",
+  payable: 0,
+  payments: [{ payment_id: EXAMPLE_PAYMENT.id, status: "requires_action", promised: EXAMPLE_PAYMENT.amount }],
+});
+
+/** … to a capture of more than is reserved … */
+export const EXAMPLE_TOO_MUCH = paymentRefused({
+  pointer: "/amount",
+  code: "more_than_authorised",
+  message: "998 are reserved and not captured.",
+  capturable: 998,
+});
+
+/** … and to whoever would void what is captured, or is not theirs to void. */
+export const EXAMPLE_VOIDED_LATE = wrongState({
+  pointer: "path/id",
+  code: "not_open",
+  message: "A payment that is captured cannot be voided.",
+  status: "captured",
+});
+export const EXAMPLE_STAFF_ONLY = paymentRefused({
+  pointer: "path/id",
+  code: "staff_only",
+  message: "Only staff let go of a payment that is authorised; so does cancelling its order.",
+  status: "authorised",
+});

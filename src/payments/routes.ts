@@ -5,7 +5,14 @@ import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { capturePayment, voidPayment } from "./capture_payment.ts";
 import { createPayment, getPayment, refreshPayment } from "./create_payment.ts";
-import { EXAMPLE_PAYMENT, EXAMPLE_REFUND } from "./example.ts";
+import {
+  EXAMPLE_PAYMENT,
+  EXAMPLE_REFUND,
+  EXAMPLE_STAFF_ONLY,
+  EXAMPLE_TOO_MUCH,
+  EXAMPLE_UNDER_WAY,
+  EXAMPLE_VOIDED_LATE,
+} from "./example.ts";
 import { getRefund } from "./get_refund.ts";
 import { listAllPayments, listAllRefunds, listOrderPayments, listOrderRefunds } from "./list_payments.ts";
 import { paymentView } from "./payment.ts";
@@ -49,7 +56,12 @@ const SignedBytes = {
 export const paymentRoutes = router();
 
 paymentRoutes.openapi(
-  endpoint({ policy: "user", idempotent: true, errors: ["not_found", "payment_refused"] }, {
+  endpoint({
+    policy: "user",
+    idempotent: true,
+    errors: ["not_found", "payment_refused"],
+    examples: [EXAMPLE_UNDER_WAY],
+  }, {
     method: "post",
     path: "/v1/orders/{id}/payments",
     operationId: "createPayment",
@@ -163,6 +175,7 @@ paymentRoutes.openapi(
       "payment_refused",
       "provider_unavailable",
     ],
+    examples: [EXAMPLE_TOO_MUCH],
   }, {
     method: "post",
     path: "/v1/payments/{id}/captures",
@@ -202,6 +215,7 @@ paymentRoutes.openapi(
       "payment_refused",
       "provider_unavailable",
     ],
+    examples: [EXAMPLE_VOIDED_LATE, EXAMPLE_STAFF_ONLY],
   }, {
     method: "post",
     path: "/v1/payments/{id}/void",

@@ -1,3 +1,4 @@
+import { AppError } from "../platform/errors.ts";
 import type { Estimate } from "./estimate_options.ts";
 import type { Quote } from "./quote.ts";
 
@@ -111,3 +112,19 @@ export const EXAMPLE_ESTIMATE: Estimate = {
   duty_on_delivery: EXAMPLE_QUOTE.duty_on_delivery,
   tax_on_delivery: EXAMPLE_QUOTE.tax_on_delivery,
 };
+
+/** What is answered to a cart, and to an order, of more than there is. */
+export const EXAMPLE_SHORTAGE = new AppError(
+  "insufficient_stock",
+  "Not enough in stock: 7 of MUG-BLUE are available.",
+  {
+    errors: [{
+      pointer: "/items/0/quantity",
+      code: "insufficient_stock",
+      message: "7 of MUG-BLUE are available.",
+      sku: "MUG-BLUE",
+      requested: 12,
+      available: 7,
+    }],
+  },
+);

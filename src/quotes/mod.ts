@@ -1,4 +1,5 @@
 export { quoteCreated, quoteReleased } from "./events.ts";
+export { EXAMPLE_SHORTAGE } from "./example.ts";
 export { expireDueCarts } from "./end_carts.ts";
 export { expireQuotes } from "./jobs.ts";
 export { claimQuotes, findQuote, quoteData } from "./queries.ts";

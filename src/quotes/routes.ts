@@ -2,7 +2,7 @@ import { TokenHeader } from "../carts/mod.ts";
 import { expectedVersion, setEtag } from "../http/etag.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
-import { EXAMPLE_ESTIMATE, EXAMPLE_QUOTE } from "./example.ts";
+import { EXAMPLE_ESTIMATE, EXAMPLE_QUOTE, EXAMPLE_SHORTAGE } from "./example.ts";
 import { giveUpCart } from "./end_carts.ts";
 import { getQuote } from "./get_quote.ts";
 import { quoteCart } from "./quote_cart.ts";
@@ -18,6 +18,7 @@ quoteRoutes.openapi(
     policy: "user",
     idempotent: true,
     errors: ["not_found", "quote_refused", "insufficient_stock", "cart_closed"],
+    examples: [EXAMPLE_SHORTAGE],
   }, {
     method: "post",
     path: "/v1/carts/{id}/quotes",
@@ -51,6 +52,7 @@ quoteRoutes.openapi(
   endpoint({
     policy: "public",
     errors: ["not_found", "quote_refused", "insufficient_stock", "cart_closed"],
+    examples: [EXAMPLE_SHORTAGE],
   }, {
     method: "get",
     path: "/v1/carts/{id}/estimates",

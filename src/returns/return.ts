@@ -47,21 +47,23 @@ export function refuseTransition(
   // Money that its provider would not give back can be asked for again.
   if (status === "refunded" && to === "refunded" && refund?.status === "failed" && isStaff(actor)) return;
   const by = TRANSITIONS[status][to];
-  if (!by) {
-    const allowed = Object.keys(TRANSITIONS[status]);
-    throw new AppError("invalid_transition", `A return that is ${status} cannot become ${to}.`, {
-      errors: [{
-        pointer,
-        code: "invalid_transition",
-        message: allowed.length > 0 ? `It can become ${allowed.join(" or ")}.` : `${status} is final`,
-        status,
-        allowed,
-      }],
-    });
-  }
+  if (!by) throw wrongTransition(status, to, pointer);
   if (by === "staff" && !isStaff(actor)) {
     throw new AppError("forbidden", `Only staff may set a return to ${to}.`);
   }
+}
+
+export function wrongTransition(from: ReturnStatus, to: ReturnStatus, pointer: string): AppError {
+  const allowed = Object.keys(TRANSITIONS[from]);
+  return new AppError("invalid_transition", `A return that is ${from} cannot become ${to}.`, {
+    errors: [{
+      pointer,
+      code: "invalid_transition",
+      message: allowed.length > 0 ? `It can become ${allowed.join(" or ")}.` : `${from} is final`,
+      status: from,
+      allowed,
+    }],
+  });
 }
 
 /**

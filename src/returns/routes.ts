@@ -7,7 +7,7 @@ import { getReturn, listOrderReturns, listReturns } from "./get_return.ts";
 import { receiveReturn } from "./receive_return.ts";
 import { refundReturn } from "./refund_return.ts";
 import { requestReturn } from "./request_return.ts";
-import type { Return } from "./return.ts";
+import { type Return, wrongTransition } from "./return.ts";
 import {
   ChangeReturnBody,
   ListQuery,
@@ -140,6 +140,7 @@ returnRoutes.openapi(
     policy: "user",
     conditional: true,
     errors: ["not_found", "forbidden", "invalid_transition"],
+    examples: [wrongTransition("received", "approved", "/status")],
   }, {
     method: "patch",
     path: "/v1/returns/{id}",
@@ -174,6 +175,7 @@ returnRoutes.openapi(
     idempotent: true,
     conditional: true,
     errors: ["not_found", "invalid_transition", "return_refused", "refund_refused"],
+    examples: [wrongTransition("requested", "received", "path/id")],
   }, {
     method: "post",
     path: "/v1/returns/{id}/receipt",
@@ -211,6 +213,7 @@ returnRoutes.openapi(
     idempotent: "required",
     conditional: true,
     errors: ["not_found", "invalid_transition", "refund_refused"],
+    examples: [wrongTransition("approved", "refunded", "path/id")],
   }, {
     method: "post",
     path: "/v1/returns/{id}/refund",

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { openApiDocument } from "../../../src/app.ts";
 import { ERROR_STATUS } from "../../../src/platform/errors.ts";
 import { startTestApp } from "../../support/app.ts";
@@ -23,6 +23,40 @@ Deno.test("a fact that the contract does not name, or of another type, is not an
     const answer = { ...refused, body: { ...refused.body, errors: [{ ...error, ...facts }] } };
     assertThrows(() => checkResponse("POST", "/v1/orders", answer), Error, "does not match the document");
   }
+});
+
+Deno.test("the example of a problem is of its own call, and shows what is really answered to act on", async () => {
+  // deno-lint-ignore no-explicit-any -- the document is JSON
+  const { paths }: any = openApiDocument();
+  const exampleOf = (path: string, method: string, status: number) =>
+    paths[path][method].responses[status].content["application/problem+json"].example;
+  for (const [path, methods] of Object.entries<Record<string, { responses: object }>>(paths)) {
+    const own = new RegExp(`^${path.replaceAll(".", "\\.").replace(/\{\w+\}/g, "[^/{}]+")}$`);
+    for (const [method, { responses }] of Object.entries(methods)) {
+      for (const [status, { content }] of Object.entries(responses)) {
+        if (!content?.["application/problem+json"]) continue;
+        assertMatch(exampleOf(path, method, Number(status)).instance, own);
+      }
+    }
+  }
+  const acted = [
+    ["/v1/orders/{id}", "patch", 409, "invalid_transition", "allowed"],
+    ["/v1/carts/{id}/checkout", "post", 409, "quote_not_open", "new_total"],
+    ["/v1/orders/{id}/payments", "post", 422, "payment_refused", "payments"],
+  ] as const;
+  for (const [path, method, status, code, fact] of acted) {
+    const example = exampleOf(path, method, status);
+    assertEquals([example.code, fact in example.errors[0]], [code, true]);
+  }
+  await using app = await startTestApp();
+  const { token } = await app.user();
+  const { sku } = await addProduct(app, { stock: 1 });
+  const wrong = await app.request("GET", "/v1/orders?foo=1", { token });
+  const { detail, errors, instance } = exampleOf("/v1/orders", "get", 422);
+  assertEquals([detail, errors, instance], [wrong.body.detail, wrong.body.errors, wrong.body.instance]);
+  const short = await app.request("POST", "/v1/orders", { token, body: orderBody({ [sku]: 2 }) });
+  const example = exampleOf("/v1/orders", "post", 409);
+  assertEquals(Object.keys(example.errors[0]), Object.keys(short.body.errors[0]));
 });
 
 Deno.test("a problem's detail reads as a sentence, whatever is wrong", async () => {
