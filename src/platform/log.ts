@@ -47,11 +47,25 @@ export function openLog(level: string, format: "json" | "text"): Log {
 
 const GATHER_BYTES = 8192;
 const GATHER_MS = 50;
+/** So much is kept while it cannot be written; what comes behind it is lost. */
+const KEEP_BYTES = 1024 * 1024;
 
 /** Standard output, written in pieces: a system call for each line costs a busy server a tenth of its time. */
 function gathered() {
-  const stream = pino.destination({ sync: true, minLength: GATHER_BYTES, periodicFlush: GATHER_MS });
-  globalThis.addEventListener("unload", () => stream.flushSync());
+  const stream = pino.destination({
+    sync: true,
+    minLength: GATHER_BYTES,
+    periodicFlush: GATHER_MS,
+    maxLength: KEEP_BYTES,
+  });
+  // Its disk is full, say. What is logged was done all the same, and is written once there is room.
+  let isStuck = false;
+  stream.on("error", () => isStuck = true);
+  stream.on("write", () => isStuck = false);
+  globalThis.addEventListener("unload", () => {
+    stream.flush();
+    if (!isStuck) stream.flushSync(); // it would try for ever
+  });
   return stream;
 }
 

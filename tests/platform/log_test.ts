@@ -25,6 +25,34 @@ Deno.test("What nobody caught and what the runtime warns of are lines of the log
 });
 
 for (const format of ["json", "text"]) {
+  Deno.test({
+    name: `A log whose disk is full ends nothing, and holds up nothing (${format})`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      const log = new URL("../../src/platform/log.ts", import.meta.url).href;
+      const process = new Deno.Command("sh", {
+        args: [
+          "-c",
+          'exec "$@" >/dev/full',
+          "sh",
+          Deno.execPath(),
+          "eval",
+          `const { openLog } = await import("${log}");
+           const log = openLog("info", "${format}");
+           for (let i = 0; i < 4; i++) {
+             log.info("x".repeat(i * 4000));
+             await new Promise((resolve) => setTimeout(resolve, 100));
+           }
+           Deno.exit(0);`,
+        ],
+        stderr: "null",
+      }).spawn();
+      const killing = setTimeout(() => process.kill("SIGKILL"), 30_000);
+      assertEquals((await process.status).code, 0);
+      clearTimeout(killing);
+    },
+  });
+
   Deno.test(`A log that nobody reads any more ends nothing (${format})`, async () => {
     const log = new URL("../../src/platform/log.ts", import.meta.url).href;
     const process = new Deno.Command(Deno.execPath(), {
