@@ -37,6 +37,12 @@ export const HEADERS = {
     description: "The call was done before, under this `Idempotency-Key`, and was not done again",
     schema: { type: "string" as const, enum: ["true"] },
   },
+  "X-Cache-Status": {
+    description:
+      "`HIT`: read from the cache; `MISS`: from the database, and kept in the cache; `BYPASS`: from the database, as there " +
+      "is no cache, or none that can be believed now",
+    schema: { type: "string" as const, enum: ["HIT", "MISS", "BYPASS"] },
+  },
   "Location": {
     required: true,
     description: "Where the new resource can be read",
@@ -75,6 +81,8 @@ function headersOf(options: EndpointOptions, route: Route, status: number): Name
     "Retry-After": status === 429 || status === 503 || (status === 409 && idempotent),
     "ETag": done && isTagged(options, route, status),
     "Idempotency-Replayed": done && idempotent,
+    // What there is not was looked for in the cache, too.
+    "X-Cache-Status": (done || status === 404) && Boolean(options.isCached || options.cacheKey),
     "Location": false,
   };
   return (Object.keys(has) as Name[]).filter((name) => has[name]);

@@ -53,6 +53,8 @@ export interface EndpointOptions {
   ignoreAuthorization?: boolean;
   /** Whose a `?ticket=` is that comes without an Authorization header: for browsers' live streams, which cannot send one. */
   redeemTicket?: (c: Context<AppEnv>, ticket: string) => Promise<Actor>;
+  /** What it reads may come from the cache, and it says so, as does all that has a `cacheKey`. */
+  isCached?: boolean;
   /** The one cached value that the request's round trip to Redis reads along. */
   cacheKey?: (c: Context<AppEnv>) => string | undefined;
   /** The largest body in bytes; null for a streamed body that its handler bounds. */

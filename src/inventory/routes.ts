@@ -70,7 +70,7 @@ inventoryRoutes.openapi(
 );
 
 inventoryRoutes.openapi(
-  endpoint({ policy: "staff" }, {
+  endpoint({ policy: "staff", isCached: true }, {
     method: "get",
     path: "/v1/inventory",
     operationId: "listStockLevels",
