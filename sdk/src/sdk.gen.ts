@@ -993,7 +993,7 @@ export class Waybill extends HeyApiClient {
     /**
      * The order's commercial invoice, as PDF
      *
-     * For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that leave the seller's country, other than within the EU, need all of it: what is missing is named (409). Units that were refunded before they left are not on it. Where it leaves in several parcels, each has its own: `/v1/shipments/{id}/documents/commercial-invoice.pdf`. Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.
+     * For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that leave the country that they are sent from, other than within the EU, need seller, HS codes, origins and weights: what is missing is named (409). Units that were refunded before they left are not on it. Staff get the consignee in full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.
      */
     public getCommercialInvoice<ThrowOnError extends boolean = false>(options: Options<GetCommercialInvoiceData, ThrowOnError>): RequestResult<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetCommercialInvoiceResponses, GetCommercialInvoiceErrors, ThrowOnError>({
@@ -1572,7 +1572,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Get a webhook endpoint
      *
-     * Without its secret, which is shown only when it is made.
+     * Without its secret, which is shown only where it is made: by the POST, and by each rotation.
      */
     public getWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<GetWebhookEndpointData, ThrowOnError>): RequestResult<GetWebhookEndpointResponses, GetWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetWebhookEndpointResponses, GetWebhookEndpointErrors, ThrowOnError>({
@@ -1619,7 +1619,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Send a test message
      *
-     * Of the type `webhook.ping`; tried once, also where the endpoint is disabled.
+     * Of the type `webhook.ping`, with `data` of `{ endpoint_id }`; tried once, also where the endpoint is disabled.
      */
     public pingWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<PingWebhookEndpointData, ThrowOnError>): RequestResult<PingWebhookEndpointResponses, PingWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).post<PingWebhookEndpointResponses, PingWebhookEndpointErrors, ThrowOnError>({
@@ -1658,7 +1658,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Send a delivery again
      *
-     * At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been overdue for an hour, as its job was cancelled. If it fails it is tried again until three days after the delivery was made; later than that there is this one attempt.
+     * At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been overdue for an hour, as its job was cancelled (else 409). Its endpoint must be enabled (409), but for a ping. If it fails it is tried again until three days after the delivery was made; later than that there is this one attempt.
      */
     public redeliverWebhook<ThrowOnError extends boolean = false>(options: Options<RedeliverWebhookData, ThrowOnError>): RequestResult<RedeliverWebhookResponses, RedeliverWebhookErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RedeliverWebhookResponses, RedeliverWebhookErrors, ThrowOnError>({

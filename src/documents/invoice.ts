@@ -66,7 +66,7 @@ const countries = new Intl.DisplayNames(["en"], { type: "region" });
  *   Recommendation 6, "Aligned invoice layout key for international trade"; Universal Postal Union, CN 23, notes on
  *   completion
  * @throws document_incomplete for an order that sends nothing, and with everything that is missing where the goods leave
- *   the seller's country other than within the EU
+ *   the country that they are sent from, other than within the EU
  */
 export function draftInvoice(
   { seller, shipFromCountry }: Pick<Config, "seller" | "shipFromCountry">,

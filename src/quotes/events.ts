@@ -14,7 +14,7 @@ export const quoteReleased = defineEvent(
   "quote.released",
   1,
   "quote",
-  "A quote expired, or a newer one took its place: its stock is free again.",
+  "A quote expired, by itself or with its cart, or a newer one took its place: its stock is free again.",
   z.object({
     id: z.uuid(),
     cart_id: z.uuid(),

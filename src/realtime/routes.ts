@@ -81,7 +81,7 @@ realtimeRoutes.openapi(
     summary: "Follow events live (WebSocket)",
     description: WHAT_COMES +
       'Text frames with JSON: `{"type":"event","event":…}`, `{"type":"heartbeat","position":1050}` at the beginning ' +
-      'and every 15 seconds, `{"type":"error","code":…,"detail":…}`. The client may send `{"action":"ping"}`. Closed ' +
+      'and every 15 seconds, `{"type":"error","code":…,"detail":…}`. The client may send `{"action":"ping"}`, which a heartbeat answers. Closed ' +
       "with 1008 (token, rights, or over 100 frames in 10 seconds), 1009 (a frame over 64 KiB), 1011 (a failure of the " +
       "server), 1012 (restart) or 1013 (too slow).",
     request: { query: StreamQuery },

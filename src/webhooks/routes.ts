@@ -130,7 +130,8 @@ webhookRoutes.openapi(
     operationId: "getWebhookEndpoint",
     tags,
     summary: "Get a webhook endpoint",
-    description: "Without its secret, which is shown only when it is made.",
+    description:
+      "Without its secret, which is shown only where it is made: by the POST, and by each rotation.",
     request: { params: EndpointParam },
     responses: {
       200: json(EndpointSchema, "The endpoint.", EXAMPLE),
@@ -232,7 +233,8 @@ webhookRoutes.openapi(
     operationId: "pingWebhookEndpoint",
     tags,
     summary: "Send a test message",
-    description: "Of the type `webhook.ping`; tried once, also where the endpoint is disabled.",
+    description:
+      "Of the type `webhook.ping`, with `data` of `{ endpoint_id }`; tried once, also where the endpoint is disabled.",
     request: { params: EndpointParam },
     responses: { 202: json(DeliverySchema, "The delivery: GET it to see how it went.", PENDING) },
   }),
@@ -295,8 +297,8 @@ webhookRoutes.openapi(
     summary: "Send a delivery again",
     description:
       "At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been " +
-      "overdue for an hour, as its job was cancelled. If it fails it is tried again until three " +
-      "days after the delivery was made; later than that there is this one attempt.",
+      "overdue for an hour, as its job was cancelled (else 409). Its endpoint must be enabled (409), but for a ping. If it " +
+      "fails it is tried again until three days after the delivery was made; later than that there is this one attempt.",
     request: { params: DeliveryParam },
     responses: {
       202: json(DeliverySchema, "The delivery, pending again.", {
