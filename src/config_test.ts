@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { TEST_SECRET } from "../tests/support/app.ts";
 import { loadConfig } from "./config.ts";
-import { ConfigError } from "./settings.ts";
+import { ConfigError, readSettings } from "./settings.ts";
 
 Deno.test("A shop cannot send from a country that there is not: UK is GB, EL is GR", () => {
   const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
@@ -119,4 +119,18 @@ Deno.test("What a process would start with and then do without, or do wrong, is 
     MAIL_FROM: "Müller, Söhne & Co. <orders@shop.example>",
   };
   assertEquals(loadConfig({ ...env, ...good }).databaseUrl, good.DATABASE_URL);
+});
+
+Deno.test(".env.example has every setting there is, with its default", () => {
+  const read = (file: string) => Deno.readTextFileSync(new URL(file, import.meta.url));
+  const example = Object.fromEntries(
+    [...read("../.env.example").matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]),
+  );
+  const names = [...read("settings.ts").matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name!);
+  const { DATA_DIR: _, POSTGRES_PASSWORD: __, POSTGRES_HOST_PORT: ___, ...settings } = example;
+  assertEquals(Object.keys(settings).toSorted(), names.toSorted());
+  // For one's own machine it says otherwise than the default for these.
+  const { APP_ENV: _a, HOST: _b, LOG_FORMAT: _c, WORKER_HOST: _d, ...others } = settings;
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  assertEquals(readSettings({ ...others, ...env }), readSettings(env));
 });
