@@ -15,6 +15,10 @@ const [PRODUCTS, EXAMPLES] = readTables(Deno.readTextFileSync("docs/landed-cost.
 const products = new Map(PRODUCTS!.map((row) => [row.SKU!, readProduct(row)]));
 
 assert(EXAMPLES!.length >= 25);
+Deno.test("The README counts the worked examples right", () => {
+  const [, count] = /(\d+) cases worked by hand/.exec(Deno.readTextFileSync("README.md"))!;
+  assertEquals(Number(count), EXAMPLES!.length);
+});
 for (const row of EXAMPLES!) {
   Deno.test(`Worked by hand: ${row["what it shows"]}`, () => {
     const { input, facts } = readQuestion(row["asked for"]!);
