@@ -63,6 +63,25 @@ Deno.test("each task that a document names there is, and each document and folde
   }
 });
 
+Deno.test("each metric and each line of the log that docs/operations.md has people watch for there is", async () => {
+  const watching = read("docs/operations.md").split("## Watching")[1]!.split("\n## ")[0]!.replace(
+    /\s+/g,
+    " ",
+  );
+  const metrics = read("src/platform/metrics.ts");
+  const names = [...watching.matchAll(/`((?:event_log|jobs|outbox|dead)_[a-z_]+)`/g)].map(([, name]) =>
+    name!
+  );
+  assert(names.length >= 7);
+  for (const name of names) assert(metrics.includes(`"${name}"`), name);
+  const lines = [...watching.matchAll(/`(?:a provider says|…) (that [a-z ]+)`/g)].map(([, line]) => line!);
+  const folder = new URL("src/payments/", ROOT);
+  const files = (await Array.fromAsync(Deno.readDir(folder))).filter(({ isFile }) => isFile);
+  const code = files.map(({ name }) => Deno.readTextFileSync(new URL(name, folder))).join("");
+  assertEquals(lines.length, 3);
+  for (const line of lines) assert(code.includes(`log.error("a provider says ${line}"`), line);
+});
+
 Deno.test("docs/architecture.md says of each dependency what it is for, and of nothing else", () => {
   const rows = read("docs/architecture.md").split("## Dependencies")[1]!.matchAll(/^\| ([^|]+?) +\|/gm);
   const told = [...rows].slice(2).flatMap(([, cell]) => cell!.split(", "));
