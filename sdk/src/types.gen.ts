@@ -5888,7 +5888,7 @@ export type Queues = {
 export type Queue = {
     name: string;
     /**
-     * Which workers serve it; null for the dead letters, which nobody does
+     * Which workers serve it; of a dead letter: its job. Null for the queue of the dead letters, which nobody serves
      */
     lane: string | null;
     policy: {
@@ -5945,7 +5945,7 @@ export type Job = {
     id: string;
     queue: string;
     /**
-     * Which workers serve it; null for the dead letters, which nobody does
+     * Which workers serve it; of a dead letter: its job. Null for the queue of the dead letters, which nobody serves
      */
     lane: string | null;
     state: 'created' | 'retry' | 'active' | 'completed' | 'cancelled' | 'failed';
@@ -6539,7 +6539,7 @@ export type CreateUserData = {
     body: CreateUser;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -6952,7 +6952,7 @@ export type CreateProductData = {
     body: CreateProduct;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -7420,7 +7420,7 @@ export type AdjustStockData = {
     body: StockAdjustment;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
         /**
@@ -7798,7 +7798,7 @@ export type ImportTradeScheduleData = {
     body: ImportTradeSchedule;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -8581,7 +8581,7 @@ export type CreateCartData = {
     body: CreateCart;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -9164,7 +9164,7 @@ export type QuoteCartData = {
     body: QuoteCart;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -9358,7 +9358,7 @@ export type CheckOutData = {
     body: Checkout;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -9535,7 +9535,7 @@ export type PlaceOrderData = {
     body: PlaceOrder;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -10358,7 +10358,7 @@ export type ShipOrderData = {
     body: ShipOrder;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -10813,7 +10813,7 @@ export type CreatePaymentData = {
     body: CreatePayment;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -11072,7 +11072,7 @@ export type CapturePaymentData = {
     body?: CapturePayment;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
         /**
@@ -11282,7 +11282,7 @@ export type RefundOrderData = {
     body: RefundOrder;
     headers: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key': string;
     };
@@ -11736,7 +11736,7 @@ export type RequestReturnData = {
     body: RequestReturn;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };
@@ -12006,7 +12006,7 @@ export type ReceiveReturnData = {
     body: ReturnReceipt;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
         /**
@@ -12093,7 +12093,7 @@ export type RefundReturnData = {
     body?: ReturnRefund;
     headers: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key': string;
         /**
@@ -12640,7 +12640,7 @@ export type CreateWebhookEndpointData = {
     body: CreateWebhookEndpoint;
     headers?: {
         /**
-         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then.
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
          */
         'Idempotency-Key'?: string;
     };

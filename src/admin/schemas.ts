@@ -7,7 +7,8 @@ import { type Job, JOB_STATES, type Queue } from "./job.ts";
 const State = z.enum(JOB_STATES);
 const QueueName = z.string().openapi({ example: "orders.process" });
 const Lane = z.string().nullable().openapi({
-  description: "Which workers serve it; null for the dead letters, which nobody does",
+  description:
+    "Which workers serve it; of a dead letter: its job. Null for the queue of the dead letters, which nobody serves",
   example: "orders",
 });
 

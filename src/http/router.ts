@@ -129,10 +129,10 @@ function securityOf({ policy, ignoreAuthorization }: EndpointOptions): Record<st
 const IDEMPOTENCY_KEY = {
   name: "Idempotency-Key",
   in: "header" as const,
-  schema: { type: "string" as const, minLength: 1, maxLength: 255 },
+  schema: { type: "string" as const, minLength: 1, maxLength: 255, pattern: "^[!-~]+$" },
   description:
     "Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer " +
-    "again; payments, refunds and checked-out orders in it as they stand by then.",
+    "again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.",
 };
 
 const IF_MATCH = {
