@@ -1684,7 +1684,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Follow events live (Server-Sent Events)
      *
-     * Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its account loses its rights, and when more than 1 MiB waits for a client that reads too slowly. At most 20 streams for each user and server process. `id` is the event's position, `event` its type, `data` the event as JSON, which the answer's schema and example show. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the stream has come. No more than 1,000 events wait for a client.
+     * Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its account loses its rights, and when more than 1 MiB waits for a client that reads too slowly. At most 20 streams for each user (429) and 5,000 in all (503) on each server process. `id` is the event's position, `event` its type, `data` the event as JSON, which the answer's schema and example show. Every 15 seconds there is a comment as a sign of life, and an `id` without data that says how far the stream has come. No more than 1,000 events wait for a client.
      *
      * ```
      * id: 1043

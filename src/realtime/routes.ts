@@ -19,7 +19,7 @@ const WHAT_COMES =
   "Your own events as they happen, for staff everyone's; each once, in the order of the log, and none is skipped. Go on " +
   "after a break with the last `id` that you had. A stream ends with its token (15 minutes at the most), when its " +
   "account loses its rights, and when more than 1 MiB waits for a client that reads too slowly. At most 20 streams for " +
-  "each user and server process. ";
+  "each user (429) and 5,000 in all (503) on each server process. ";
 const FRAMES =
   '```\nid: 1043\nevent: order.created\ndata: {"id":"0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11", …}\n\n: heartbeat\nid: 1050\n```';
 
