@@ -82,6 +82,16 @@ Deno.test("each metric and each line of the log that docs/operations.md has peop
   for (const line of lines) assert(code.includes(`log.error("a provider says ${line}"`), line);
 });
 
+Deno.test("the documents count the destinations of the example trade data right", () => {
+  const folder = new URL("tools/example_trade/", ROOT);
+  const laws = [...Deno.readDirSync(folder)].filter(({ name }) =>
+    /^[a-z]{2}(_\d{4}_\d\d)?\.json$/.test(name)
+  );
+  const count = new Set(laws.map(({ name }) => name.slice(0, 2))).size;
+  assertEquals(/options of (\d+) countries/.exec(read("README.md"))![1], String(count));
+  assertEquals(/data of (\d+) destinations/.exec(read("CHANGELOG.md"))![1], String(count));
+});
+
 Deno.test("docs/architecture.md says of each dependency what it is for, and of nothing else", () => {
   const rows = read("docs/architecture.md").split("## Dependencies")[1]!.matchAll(/^\| ([^|]+?) +\|/gm);
   const told = [...rows].slice(2).flatMap(([, cell]) => cell!.split(", "));
