@@ -81,8 +81,7 @@ function headersOf(options: EndpointOptions, route: Route, status: number): Name
     "Retry-After": status === 429 || status === 503 || (status === 409 && idempotent),
     "ETag": done && isTagged(options, route, status),
     "Idempotency-Replayed": done && idempotent,
-    // What there is not was looked for in the cache, too.
-    "X-Cache-Status": (done || status === 404) && Boolean(options.isCached || options.cacheKey),
+    "X-Cache-Status": done && Boolean(options.isCached || options.cacheKey),
     "Location": false,
   };
   return (Object.keys(has) as Name[]).filter((name) => has[name]);

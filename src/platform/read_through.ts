@@ -24,10 +24,13 @@ export async function readThrough<T>(
   load: () => Promise<Versioned<T> | undefined>,
 ): Promise<Read<T> | undefined> {
   const read = ctx.prefetched?.key === key ? ctx.prefetched.read : await ctx.cache.get(key);
-  ctx.cacheStatus = read.status;
-  if (read.status === "HIT") return { value: JSON.parse(read.value) as T, json: read.value };
+  if (read.status === "HIT") {
+    ctx.cacheStatus = read.status;
+    return { value: JSON.parse(read.value) as T, json: read.value };
+  }
   const loaded = await load();
   if (!loaded) return undefined;
+  ctx.cacheStatus = read.status;
   const json = JSON.stringify(loaded.value);
   if (read.status === "MISS") await ctx.cache.put(key, loaded.version, json, ttlMs);
   return { value: loaded.value, json };
