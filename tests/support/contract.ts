@@ -28,6 +28,10 @@ export function checkResponse(method: string, path: string, answer: Answer): voi
       }`,
     );
   }
+  const code = answer.status >= 400 && answer.body?.code;
+  if (code && !declared.description.includes(`\`${code}\``)) {
+    throw new Error(`${method} ${template} answered ${code}, which it does not declare`);
+  }
   const wrong = wrongHeaders(declared.headers, answer.headers);
   if (wrong.length > 0) {
     throw new Error(`${method} ${template} answered ${answer.status}: ${wrong.join("; ")}`);
