@@ -94,8 +94,9 @@ documentRoutes.openapi(
     description:
       "For customs: goods with HS code, origin, weight and value, terms of delivery, seller and consignee. Goods that " +
       "leave the country that they are sent from, other than within the EU, need seller, HS codes, origins and weights: " +
-      "what is missing is named (409). Units that were refunded before they left are not on it. Staff get the consignee in " +
-      "full, the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.",
+      "what is missing is named (409). Units that were refunded before they left are not on it. Where it leaves in several " +
+      "parcels, each has its own: `/v1/shipments/{id}/documents/commercial-invoice.pdf`. Staff get the consignee in full, " +
+      "the order's owner masked. The `ETag` is the order's version and a fingerprint of what is printed.",
     request: { params: IdParam },
     responses: INVOICE,
   }),

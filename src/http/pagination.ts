@@ -28,6 +28,9 @@ export function cursor<T extends Position>(position: z.ZodType<T>) {
   }).optional().openapi({ type: "string", maxLength: 2000, description: "`next_cursor` of the page before" });
 }
 
+/** The pages of a list whose position is an entry's id. */
+export const PageQuery = z.strictObject({ cursor: cursor(z.tuple([z.uuid()])), limit: Limit });
+
 /** A time within a cursor, as a row gives it: PostgreSQL's text has no year 0, and no thousand digits of a second. */
 export const CursorTime = z.iso.datetime().max("2026-01-31T12:00:00.000000Z".length)
   .refine((time) => !time.startsWith("0000"));

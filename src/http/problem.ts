@@ -1,7 +1,7 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { isUnavailable, sqlState } from "../platform/db.ts";
+import { isUnavailable, sqlState, violates } from "../platform/db.ts";
 import {
   AppError,
   ERROR_STATUS,

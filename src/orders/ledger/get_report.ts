@@ -19,7 +19,11 @@ export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuer
   const from = query.from === undefined ? month.from : boundOf(query.from);
   const to = query.to === undefined ? month.to : boundOf(query.to);
   if (from >= to) throw emptySpan(from, to);
-  const sums = await sumAccounts(ctx.sql, { from, to, destination: query.destination });
+  const booked = await sumAccounts(ctx.sql, { from, to, destination: query.destination });
+  const byCurrency = Map.groupBy(booked, ({ currency }) => currency);
+  for (const [currency, sums] of byCurrency) {
+    if (sums.some(isInexact) || isInexact(totalOf(sums))) throw tooMuch(currency, from, to);
+  }
   return {
     from: from.toISOString(),
     to: to.toISOString(),
