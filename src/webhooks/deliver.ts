@@ -27,7 +27,7 @@ type Result = AttemptResult & Pick<Attempt, "duration_ms" | "response_body" | "e
 /**
  * Makes one attempt of a delivery and records it, together with the job of the next. If the process is killed in
  * between, the attempt is made again: the receiver gets the message at least once. An attempt that was recorded
- * before, and one of a delivery that is over, is left alone.
+ * before is left alone; a delivery that is over has no other until staff open it again.
  */
 export async function deliver(
   ctx: Ctx,
@@ -35,7 +35,7 @@ export async function deliver(
   signal: AbortSignal,
 ): Promise<void> {
   const task = await findDeliveryTask(ctx.sql, id);
-  if (!task || task.status !== "pending" || task.attempts !== attempt - 1) return;
+  if (task?.attempts !== attempt - 1) return;
   const attemptedAt = ctx.clock.now();
   const isPing = task.event_position === null;
   if (task.endpoint_status === "disabled" && !isPing) {

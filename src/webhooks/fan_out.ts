@@ -41,11 +41,10 @@ export async function fanOut(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<b
       }))
   );
   if (wanted.length === 0) return false;
-  const added = new Set(await insertDeliveries(tx, ctx.clock.now(), wanted));
-  const deliveries = wanted.filter(({ id }) => added.has(id));
-  await ctx.jobs.enqueue(tx, deliverWebhook, deliveries.map(({ id }) => ({ delivery_id: id, attempt: 1 })), {
-    traceparents: deliveries.map(({ traceparent }) => traceparent),
-    groups: deliveries.map(({ endpoint_id }) => endpoint_id),
+  await insertDeliveries(tx, ctx.clock.now(), wanted);
+  await ctx.jobs.enqueue(tx, deliverWebhook, wanted.map(({ id }) => ({ delivery_id: id, attempt: 1 })), {
+    traceparents: wanted.map(({ traceparent }) => traceparent),
+    groups: wanted.map(({ endpoint_id }) => endpoint_id),
   });
-  return deliveries.length > 0;
+  return true;
 }

@@ -101,7 +101,6 @@ function send(
     response.on("error", reject);
   });
   request.on("error", reject);
-  request.on("close", () => reject(new Error("The connection was closed without a complete answer.")));
   request.end(body);
   return promise;
 }

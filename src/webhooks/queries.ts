@@ -126,17 +126,15 @@ export interface NewDelivery {
   event_type: string;
 }
 
-/** Adds deliveries, but for events that an endpoint has one of already. @returns the ids of those that were added */
-export async function insertDeliveries(tx: Tx, now: Date, deliveries: NewDelivery[]): Promise<string[]> {
-  const rows = await tx<{ id: string }[]>`
+/** Adds deliveries, but for events that an endpoint has one of already: a job that finds none has nothing to do. */
+export async function insertDeliveries(tx: Tx, now: Date, deliveries: NewDelivery[]): Promise<void> {
+  await tx`
     insert into webhook_deliveries (id, endpoint_id, event_position, event_type, next_attempt_at, created_at)
     select id, endpoint_id, event_position, event_type, ${now}::timestamptz, ${now}::timestamptz
     from jsonb_to_recordset(${tx.json(deliveries as never)}) as d (
       id uuid, endpoint_id uuid, event_position bigint, event_type text
     )
-    on conflict (endpoint_id, event_position) do nothing
-    returning id`;
-  return rows.map(({ id }) => id);
+    on conflict (endpoint_id, event_position) do nothing`;
 }
 
 const selectDeliveries = (sql: Sql | Tx) =>
@@ -184,7 +182,6 @@ export async function listAttempts(sql: Sql, deliveryId: string): Promise<Attemp
 /** What an attempt needs to know: the delivery, where it goes, and with which secrets. */
 export interface DeliveryTask {
   id: string;
-  status: Delivery["status"];
   attempts: number;
   /** When this attempt was due: of a pending delivery there always is one. */
   next_attempt_at: string;
@@ -201,14 +198,14 @@ export interface DeliveryTask {
 
 export async function findDeliveryTask(sql: Sql, deliveryId: string): Promise<DeliveryTask | undefined> {
   const [task] = await sql<DeliveryTask[]>`
-    select d.id, d.status, d.attempts, d.next_attempt_at, d.created_at, d.event_position, d.endpoint_id, w.url,
+    select d.id, d.attempts, d.next_attempt_at, d.created_at, d.event_position, d.endpoint_id, w.url,
            w.status as endpoint_status, w.secret, w.previous_secret, w.previous_secret_until
     from webhook_deliveries d join webhook_endpoints w on w.id = d.endpoint_id
     where d.id = ${deliveryId}`;
   return task;
 }
 
-/** Moves a delivery on from the attempt before. @returns false if somebody else recorded this attempt, or it is over */
+/** Moves a delivery on from the attempt before. @returns false if somebody else recorded this attempt */
 export async function moveDelivery(
   tx: Tx,
   id: string,
@@ -219,7 +216,7 @@ export async function moveDelivery(
     update webhook_deliveries
     set status = ${next.status}, attempts = ${attempt}, next_attempt_at = ${next.nextAttemptAt},
         finished_at = ${next.finishedAt}
-    where id = ${id} and status = 'pending' and attempts = ${attempt - 1}`;
+    where id = ${id} and attempts = ${attempt - 1}`;
   return moved.count > 0;
 }
 

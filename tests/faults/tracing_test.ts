@@ -158,8 +158,11 @@ Deno.test("One trace goes from the caller's request through the log to the worke
   });
 });
 
-Deno.test("Of orders that one job's batch processes together, each event stays on the trace of its own request", async () => {
+Deno.test("Of orders that one job's batch processes together, each event and webhook stays on the trace of its own request", async () => {
   await using app = await startTestApp();
+  await app.deps.sql`
+    insert into webhook_endpoints (id, url, event_types, secret, created_at, updated_at)
+    values (gen_random_uuid(), 'https://example.com', array['order.created'], 'sealed', now(), now())`;
   const user = await app.user();
   const { sku } = await addProduct(app);
   const traces = new Map<string, string>();
@@ -179,6 +182,14 @@ Deno.test("Of orders that one job's batch processes together, each event stays o
   assertEquals(
     new Map(jobs.map(({ data }) => [data.order_id, data.traceparent])),
     new Map([...traces, [untraced.id, undefined]]),
+  );
+  const webhooks = await app.deps.sql<{ id: string; traceparent: string | null }[]>`
+    select e.aggregate_id as id, j.data->>'traceparent' as traceparent
+    from pgboss.job j join webhook_deliveries d on d.id::text = j.data->>'delivery_id'
+    join events e on e.position = d.event_position`;
+  assertEquals(
+    new Map(webhooks.map(({ id, traceparent }) => [id, traceparent])),
+    new Map([...traces, [untraced.id, null]]),
   );
   assertEquals(await doJobs(app.deps, "orders.process"), 4);
   const events = await app.deps.sql<{ id: string; traceparent: string | null }[]>`

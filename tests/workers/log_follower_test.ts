@@ -35,6 +35,9 @@ testWithRedis(
 Deno.test("Workers are woken where there are new jobs, and let be where there are none", async () => {
   await using app = await startTestApp();
   const user = await app.user();
+  await app.deps.sql`
+    insert into webhook_endpoints (id, url, event_types, secret, created_at, updated_at)
+    values (gen_random_uuid(), 'https://example.com', array['order.created'], 'sealed', now(), now())`;
   const { sku } = await addProduct(app);
   let woken = 0;
   app.deps.jobs.announce = () => void woken++;
@@ -45,7 +48,7 @@ Deno.test("Workers are woken where there are new jobs, and let be where there ar
   };
   assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [false, false], "a new product");
   const { id } = await place(app, user, { [sku]: 1 });
-  assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [true, false], "a new order");
+  assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [true, true], "a new order");
   assertEquals((await patch(app, user, id, { note: "By noon" })).status, 200);
   assertEquals([await wokenBy("jobs"), await wokenBy("webhooks")], [false, false], "a changed order");
 });
@@ -55,9 +58,9 @@ Deno.test("However many endpoints want an event, a transaction makes no more del
   const { sql } = app.deps;
   const [endpoints, events] = [1000, 12];
   await sql`
-    insert into webhook_endpoints (id, url, event_types, secret, created_at, updated_at)
-    select gen_random_uuid(), 'https://example.com/' || n, array['*'], 'sealed', now(), now()
-    from generate_series(1, ${endpoints}::int) n`;
+    insert into webhook_endpoints (id, url, event_types, secret, status, created_at, updated_at)
+    select gen_random_uuid(), 'https://example.com/' || n, array['*'], 'sealed', status, now(), now()
+    from generate_series(1, ${endpoints}::int) n, (values ('enabled'), ('disabled')) each (status)`;
   await sql`
     insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
     select 'order.created', 1, 'order', gen_random_uuid(), 1, 'system', '{}', now()

@@ -12,43 +12,32 @@ const NEW_SECRET = "c9Xz-test-only-d4Mn7BqV1wEt6YcJ2hRk8sUf";
 const NEXT_SECRET = "e1Pq-test-only-f8Rs3GhW5xLz0KbN6vTj9dYm";
 
 Deno.test("Webhooks go on, under the secrets that receivers know, when a rotated SECRET_KEY's predecessor is gone", async () => {
-  await using app = await startTestApp(LOCAL);
-  await using receiver = startReceiver();
-  const staff = await app.user("staff");
-  const { id, secret } = await createEndpoint(app, staff, receiver.url);
-  const env = {
-    ...LOCAL,
-    APP_ENV: "test",
-    DATABASE_URL: app.deps.config.databaseUrl,
-    LOG_LEVEL: "silent",
-  };
-  for (
-    const keys of [
-      { SECRET_KEY: NEW_SECRET, SECRET_KEY_PREVIOUS: TEST_SECRET },
-      { SECRET_KEY: NEW_SECRET },
-    ]
-  ) {
-    const deps = await openDeps(loadConfig({ ...env, ...keys }));
-    try {
-      await HANDLERS["platform.sweep"].alone(
-        systemCtx(deps, "platform.sweep"),
-        {},
-        new AbortController().signal,
-      );
-      await app.request("POST", `/v1/webhook-endpoints/${id}/ping`, {
-        token: staff.token,
-      });
-      const before = receiver.received.length;
-      await deliverDue(deps);
-      assertEquals(
-        receiver.received.length,
-        before + 1,
-        JSON.stringify(Object.keys(keys)),
-      );
-      const { body, headers } = receiver.received.at(-1)!;
-      new Webhook(secret).verify(body, headers);
-    } finally {
-      await closeDeps(deps);
+  for (const replaced of ["kept", "replaced"]) {
+    await using app = await startTestApp(LOCAL);
+    await using receiver = startReceiver();
+    const staff = await app.user("staff");
+    const { id, secret } = await createEndpoint(app, staff, receiver.url);
+    const env = { ...LOCAL, APP_ENV: "test", DATABASE_URL: app.deps.config.databaseUrl, LOG_LEVEL: "silent" };
+    for (const previous of [TEST_SECRET, ""]) {
+      const keys = { SECRET_KEY: NEW_SECRET, SECRET_KEY_PREVIOUS: previous };
+      const deps = await openDeps(loadConfig({ ...env, ...keys }));
+      try {
+        const ctx = systemCtx(deps, "platform.sweep");
+        if (previous && replaced === "replaced") await rotateSecret(ctx, { id, overlapHours: 24 });
+        const sealed = await listSealedSecrets(deps.sql);
+        await HANDLERS["platform.sweep"].alone(ctx, {}, new AbortController().signal);
+        if (!previous) {
+          assertEquals(await listSealedSecrets(deps.sql), sealed, "none is sealed anew for nothing");
+        }
+        await ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
+        const before = receiver.received.length;
+        await deliverDue(deps);
+        assertEquals(receiver.received.length, before + 1, replaced);
+        const { body, headers } = receiver.received.at(-1)!;
+        new Webhook(secret).verify(body, headers);
+      } finally {
+        await closeDeps(deps);
+      }
     }
   }
 });

@@ -28,6 +28,8 @@ import { readLog } from "../support/worker.ts";
 
 const HOUR_MS = 3_600_000;
 const DEADLINE_MS = 20_000;
+/** A worker that is busy comes as much later than an attempt is due. */
+const LATE_MS = 60_000;
 
 /** Ahead of the database's, so that no retry is due before the test lets it be, however slow the machine is. */
 const clockAhead = () => new TestClock(new Date(Date.now() + HOUR_MS));
@@ -213,6 +215,8 @@ Deno.test("410 disables the endpoint, and what waited for it is not sent", async
 
   const redelivery = `/v1/webhook-deliveries/${unsent.id}/redelivery`;
   assertEquals((await ask(app, staff, "POST", redelivery, 409)).code, "invalid_transition");
+  const named = await ask(app, staff, "PATCH", `/v1/webhook-endpoints/${id}`, 200, { description: "Gone?" });
+  assertEquals([named.status, named.disabled_reason], ["disabled", "The receiver answered 410 Gone."]);
   const enabled = await ask(app, staff, "PATCH", `/v1/webhook-endpoints/${id}`, 200, { status: "enabled" });
   assertEquals([enabled.status, enabled.disabled_reason], ["enabled", null]);
   receiver.answer = () => new Response();
@@ -221,19 +225,22 @@ Deno.test("410 disables the endpoint, and what waited for it is not sent", async
   assertEquals(receiver.received.length, 2);
 });
 
-Deno.test("An endpoint that staff change while a 410 disables it is disabled, and keeps the change", async () => {
-  await using told = await startTold({ orders: 1 });
-  const { app, receiver, staff, id } = told;
-  receiver.answer = () => new Response(null, { status: 410 });
-  const { delivering } = await app.deps.sql.begin(async (tx) => {
-    await tx`update webhook_endpoints set description = 'moved', version = version + 1 where id = ${id}`;
-    const delivering = deliverDue(app.deps);
-    await untilWaiting(tx);
-    return { delivering };
-  });
-  assertEquals(await delivering, 1);
-  const { status, description, version } = await endpointOf(app, staff, id);
-  assertEquals([status, description, version], ["disabled", "moved", 3]);
+Deno.test("An endpoint that staff change while a 410 disables it is disabled, once, and keeps the change", async () => {
+  for (const changed of ["enabled", "disabled"]) {
+    await using told = await startTold({ orders: 1 });
+    const { app, receiver, staff, id } = told;
+    receiver.answer = () => new Response(null, { status: 410 });
+    const { delivering } = await app.deps.sql.begin(async (tx) => {
+      await tx`
+        update webhook_endpoints set description = 'moved', status = ${changed}, version = version + 1 where id = ${id}`;
+      const delivering = deliverDue(app.deps);
+      await untilWaiting(tx);
+      return { delivering };
+    });
+    assertEquals(await delivering, 1);
+    const { status, description, version } = await endpointOf(app, staff, id);
+    assertEquals([status, description, version], ["disabled", "moved", changed === "enabled" ? 3 : 2]);
+  }
 });
 
 Deno.test("An endpoint cannot be deleted between the look who gets events and the deliveries to it", async () => {
@@ -251,10 +258,17 @@ Deno.test("An endpoint cannot be deleted between the look who gets events and th
 });
 
 Deno.test("A message that fails for three days disables its endpoint, unless another succeeded meanwhile", async () => {
-  for (const success of ["never", "before", "meanwhile"]) {
+  for (const success of ["never", "before", "elsewhere", "meanwhile"]) {
     const clock = clockAhead();
     await using told = await startTold({ orders: 0, clock });
     const { app, receiver, staff, id } = told;
+    await using elsewhere = startReceiver();
+    const other = await createEndpoint(app, staff, elsewhere.url, ["product.created"]);
+    const beDue = async (at: string) => {
+      clock.set(at);
+      clock.pass(LATE_MS);
+      await makeDue(app.deps);
+    };
     if (success === "before") {
       await ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
       assertEquals(await deliverDue(app.deps), 1);
@@ -270,19 +284,18 @@ Deno.test("A message that fails for three days disables its endpoint, unless ano
       assertEquals(await deliverDue(app.deps), 1);
       delivery = await ask(app, staff, "GET", `/v1/webhook-deliveries/${deliveryId}`, 200);
       if (delivery.status !== "pending") break;
-      clock.set(delivery.next_attempt_at);
-      await makeDue(app.deps);
-      if (success !== "meanwhile" || delivery.attempts !== 12) continue;
+      await beDue(delivery.next_attempt_at);
+      if (!["elsewhere", "meanwhile"].includes(success) || delivery.attempts !== 12) continue;
       receiver.answer = ({ message }) =>
         new Response(null, { status: message.type === "webhook.ping" ? 204 : 502 });
-      await ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
+      const pinged = success === "meanwhile" ? id : other.id;
+      await ask(app, staff, "POST", `/v1/webhook-endpoints/${pinged}/ping`, 202);
       assertEquals(await deliverDue(app.deps), 2);
       delivery = await ask(app, staff, "GET", `/v1/webhook-deliveries/${deliveryId}`, 200);
-      clock.set(delivery.next_attempt_at);
-      await makeDue(app.deps);
+      await beDue(delivery.next_attempt_at);
     }
     assertEquals(delivery.status, "failed");
-    assertEquals(Date.parse(delivery.finished_at) - Date.parse(delivery.created_at), 72 * HOUR_MS);
+    assertEquals(Date.parse(delivery.finished_at) - Date.parse(delivery.created_at), 72 * HOUR_MS + LATE_MS);
     const endpoint = await endpointOf(app, staff, id);
     assertEquals(
       [endpoint.status, endpoint.disabled_reason],
@@ -345,6 +358,7 @@ Deno.test("A ping is tried once, also where the endpoint is disabled, and says h
   await receiver[Symbol.asyncDispose]();
   const unanswered = await ping();
   assertEquals([unanswered.status, unanswered.attempts], ["failed", 1]);
+  await ask(app, staff, "POST", `/v1/webhook-deliveries/${unanswered.id}/redelivery`, 202);
   assertEquals(unanswered.attempt_log[0].response_status, null);
   assertMatch(unanswered.attempt_log[0].error, /ECONNREFUSED/);
 });
@@ -365,6 +379,9 @@ Deno.test("A finished delivery can be sent again under the same id, a pending on
   receiver.answer = () => new Response(null, { status: 500 });
   await ask(app, staff, "POST", `${path}/redelivery`, 202);
   await deliverDue(app.deps);
+  const groups = await app.deps
+    .sql`select distinct group_id from pgboss.job where name = ${deliverWebhook.name}`;
+  assertEquals(groups.map(({ group_id }) => group_id), [id]);
   const delivery = await ask(app, staff, "GET", path, 200);
   assertEquals([delivery.status, delivery.attempts, delivery.attempt_log.length], ["failed", 3, 3]);
   assertEquals(receiver.received.length, 3);

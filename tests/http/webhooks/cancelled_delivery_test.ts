@@ -12,8 +12,11 @@ Deno.test("A delivery whose job staff cancelled can be sent again, but not while
   assertEquals(await deliverDue(app.deps), 0);
   const delivery = await onlyDelivery(app, staff, id);
   const redelivery = `/v1/webhook-deliveries/${delivery.id}/redelivery`;
-  await ask(app, staff, "POST", redelivery, 409);
-  clock.pass(61 * 60_000);
+  for (let minute = 0; minute < 60; minute += 20) {
+    await ask(app, staff, "POST", redelivery, 409);
+    clock.pass(20 * 60_000);
+  }
+  clock.pass(60_000);
   await ask(app, staff, "POST", redelivery, 202);
   assertEquals(await deliverDue(app.deps), 1);
   assertEquals(receiver.received.length, 1);

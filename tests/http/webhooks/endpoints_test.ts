@@ -137,6 +137,7 @@ Deno.test("A deleted endpoint is gone with its deliveries", async () => {
     await ask(app, staff, "GET", path, 404);
   }
   await ask(app, staff, "DELETE", `${PATH}/${id}`, 404);
+  await ask(app, staff, "POST", `${PATH}/${id}/ping`, 404);
 });
 
 Deno.test("An endpoint with a busy month of deliveries is deleted too, never more than a thousand rows at once", async () => {
