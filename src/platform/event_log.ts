@@ -98,12 +98,12 @@ export async function advanceReader(
     select position from log_readers where name = ${reader} and shard = 0 for update skip locked`;
   if (!row || row.position >= upTo) return none;
   const { events, reached } = await readEvents(sql, { after: row.position, upTo, limit });
-  if (events.length > 0) await first(events);
+  await first(events);
   return await transaction(sql, async (tx) => {
     const isNext = await tx`
       select from log_readers where name = ${reader} and shard = 0 and position = ${row.position} for update`;
     if (isNext.length === 0) return none;
-    if (events.length > 0) await work(tx, events);
+    await work(tx, events);
     await tx`
       update log_readers set position = ${reached}, updated_at = now() where name = ${reader} and shard = 0`;
     return { count: events.length, mayBeMore: reached < upTo };

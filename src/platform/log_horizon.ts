@@ -66,9 +66,7 @@ export class LogHorizon {
     if (!this.#gap || xmin < this.#gap.nextXid) {
       return { settled: unbroken, seen, more: unbroken - before === MAX_STEP };
     }
-    const settled = this.#gap.seen;
-    this.#gap = undefined;
-    return { settled, seen, more: true };
+    return { settled: this.#gap.seen, seen, more: true };
   }
 
   /** The log is shorter than it was: a backup, or a replica that had not heard of all, took the place of the database. */

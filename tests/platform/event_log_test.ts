@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openDatabase, type Sql } from "../../src/platform/db.ts";
-import { advanceReader, type LoggedEvent, readEvents } from "../../src/platform/event_log.ts";
+import {
+  advanceReader,
+  type LoggedEvent,
+  MAX_STORED_BYTES,
+  readEvents,
+} from "../../src/platform/event_log.ts";
 import { LogHorizon } from "../../src/platform/log_horizon.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { testDatabase } from "../support/database.ts";
@@ -219,5 +224,26 @@ Deno.test("Of large events few are read at a time, one of them at the least, and
     const read = await readInBatches(world, 10);
     assertEquals(read.flat().map(({ position }) => position), Array.from({ length: 12 }, (_, n) => n + 1));
     assert(read.length >= 4, `${read.length} batches`);
+  });
+});
+
+Deno.test("Of events that are to the byte as large as what is read at a time, none behind them is left out", async () => {
+  await withLog(async (world) => {
+    const { sql } = world;
+    await sql`alter table events alter column data set storage external`; // uncompressed
+    const sizeOfNext = async (length: number) => {
+      await sql`
+        insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
+        values ('test.happened', 1, 'test', ${crypto.randomUUID()}, 1, 'system:test',
+                jsonb_build_object('note', repeat('x', ${length}::int)), now())`;
+      const [row] = await sql`select pg_column_size(data) as size from events order by position desc limit 1`;
+      return row!.size as number;
+    };
+    const half = MAX_STORED_BYTES / 2;
+    const more = await sizeOfNext(half) - half;
+    assertEquals(await sizeOfNext(half - 2 * more), half - more);
+    await append(sql, 1);
+    const read = await readInBatches(world, 10);
+    assertEquals(read.map((events) => events.map(({ position }) => position)), [[1, 2], [3]]);
   });
 });
