@@ -11,6 +11,7 @@ class FakeSocket {
   bufferedAmount = 0;
   readonly sent: { type: string; code?: string; event?: { position: number } }[] = [];
   closed: [code: number, reason: string] | undefined;
+  onmessage: (event: { data: string }) => void = () => {};
 
   send(frame: string): void {
     this.sent.push(JSON.parse(frame));
@@ -120,6 +121,25 @@ Deno.test("A socket whose client has taken nothing for two heartbeats is closed,
   }
   assertEquals(socket.closed, [1013, "slow_consumer"]);
   assertEquals(slow.closed, undefined);
+});
+
+Deno.test("A client may send 100 frames of 64 KiB in each ten seconds, and no more", () => {
+  const now = performance.now;
+  let nowMs = 1_000_000;
+  performance.now = () => nowMs;
+  try {
+    const { stream, socket } = open();
+    const data = "x".repeat(64 * 1024);
+    for (let window = 0; window < 3; window++) {
+      for (let frame = 0; frame < 100; frame++) socket.onmessage({ data });
+      assertEquals(stream.isEnded, false);
+      nowMs += 10_001;
+    }
+    for (let frame = 0; frame < 101; frame++) socket.onmessage({ data });
+    assertEquals(socket.closed, [1008, "too_many_frames"]);
+  } finally {
+    performance.now = now;
+  }
 });
 
 Deno.test("A socket whose client hung up before it was open gives its place back by itself", () => {

@@ -131,8 +131,9 @@ export abstract class Subscriber implements Follower {
 
   take(events: readonly LoggedEvent[], upTo: number, isPast: boolean): void {
     try {
-      // Once for all of these: however quick a client is, it can take none of them before all are sent.
-      const isFull = !isPast && this.backlog() >= MAX_BACKLOG_BYTES;
+      // Once for all of these: however quick a client is, it can take none of them before all are sent. (For the past there
+      // was room just before.)
+      const isFull = this.backlog() >= MAX_BACKLOG_BYTES;
       for (const event of events) {
         if (this.#ended) return;
         if (event.position <= this.#position) continue;
@@ -143,7 +144,6 @@ export abstract class Subscriber implements Follower {
           if (isFull) return this.end("slow_consumer");
           this.#sentBytes += this.send(show(this.actor, event));
         }
-        this.#position = event.position;
       }
       this.#position = Math.max(this.#position, upTo);
     } catch {

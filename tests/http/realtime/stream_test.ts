@@ -76,11 +76,15 @@ Deno.test("a stream begins now, behind the position that it is given, or at the 
   });
   await using beginning = await SseClient.open(url, { token: user.token, query: { after: "0" } });
   // Another process may have been further than this one is.
-  await using ahead = await SseClient.open(url, { token: user.token, lastEventId: before.at(-1)! + 1 });
+  const ofOne = before[2]! - before[0]!;
+  const further = before.at(-1)! + ofOne + 1;
+  await using ahead = await SseClient.open(url, { token: user.token, lastEventId: further });
+  await place(app, user, { [sku]: 1 });
+  await now.receive(2);
   await place(app, user, { [sku]: 1 });
   const all = await logOf(app, user.id);
-  assertEquals(all[6], before.at(-1)! + 1);
-  for (const [stream, from] of [[now, 6], [middle, 4], [header, 5], [beginning, 0], [ahead, 7]] as const) {
+  assertEquals(all[8], further);
+  for (const [stream, from] of [[now, 6], [middle, 4], [header, 5], [beginning, 0], [ahead, 9]] as const) {
     await stream.receive(all.length - from);
     assertEquals(stream.ids, all.slice(from));
   }

@@ -1,8 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { Wire } from "../../platform/redis_server.ts";
+import { openCache } from "../../../src/platform/cache.ts";
+import { testWithRedis } from "../../support/database.ts";
 import { startTestServer } from "../../support/server.ts";
 import { cutConnections } from "../../support/app.ts";
-import { addProduct, place, startAnother, tryToPlace } from "../../support/orders.ts";
+import { addProduct, patch, place, read, startAnother, tryToPlace } from "../../support/orders.ts";
 import { liveDeps, logOf, refusal, SocketClient, SseClient, startLive } from "./support.ts";
 import { until } from "../../support/until.ts";
 
@@ -96,6 +98,27 @@ Deno.test("over one database each process brings what any of them did, and a cli
   await other.deps.streams.close();
   await second.shutdown();
 });
+
+testWithRedis(
+  "who is told of a change by a stream reads no order from before it, also if no cache was told of it",
+  async () => {
+    await using server = await startTestServer();
+    const { app, url } = server;
+    await using other = await startAnother(app);
+    // As if it had been killed between its commit and its word to the cache.
+    const told = other.deps.cache;
+    Object.assign(other.deps, { cache: await openCache() });
+    const user = await app.user();
+    const { sku } = await addProduct(app);
+    const { id } = await place(app, user, { [sku]: 1 });
+    await using stream = await SseClient.open(url, { token: user.token });
+    assertEquals((await read(app, user, id)).body.status, "PENDING");
+    assertEquals((await patch(other, user, id, { status: "CANCELLED" })).status, 200);
+    await until(() => stream.events.some(({ type }) => type === "order.cancelled"), "the stream tells of it");
+    assertEquals((await read(app, user, id)).body.status, "CANCELLED");
+    Object.assign(other.deps, { cache: told });
+  },
+);
 
 Deno.test("nobody listens, nobody looks: without streams the log is not read", async () => {
   await using server = await startLive();
