@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { endDueCarts } from "../../../src/carts/mod.ts";
 import { systemCtx } from "../../../src/deps.ts";
+import { transaction } from "../../../src/platform/db.ts";
 import { expireDueCarts } from "../../../src/quotes/mod.ts";
 import { startTestApp } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
@@ -29,6 +31,9 @@ Deno.test("A cart expires when nobody changed it for its time, and not before; w
   const ctx = systemCtx(app.deps, "carts.expire");
   clock.days = 29;
   assertEquals(await expireDueCarts(ctx), { expired: 0, mayBeMore: false });
+  // Nor one that was due when it was looked for, and was changed before it was locked.
+  const ids = carts.map(({ id }) => id);
+  assertEquals((await transaction(app.deps.sql, (tx) => endDueCarts(tx, ctx, ids))).length, 0);
   await changed.add(carts[1].id, sku, 1);
   clock.days = 31;
   assertEquals((await expireDueCarts(ctx)).expired, 1);

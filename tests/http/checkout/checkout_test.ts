@@ -155,7 +155,8 @@ Deno.test("A cart that changed after it was quoted cannot be checked out at the 
 Deno.test("What changes nothing that is priced leaves a quote as good as it was, also while it is being checked out", async () => {
   const { app, user } = await startShop();
   await using _ = app;
-  const { sku } = await addExport(app, { stock: 100 });
+  // The same number in both: no line says that the currency has changed.
+  const { sku } = await addExport(app, { stock: 100, prices: { EUR: 1499, USD: 1499 } });
   const change = async (cartId: string, body: Record<string, unknown>) => {
     const { status } = await app.request("PATCH", `/v1/carts/${cartId}`, { token: user.token, body });
     assertEquals(status, 200);

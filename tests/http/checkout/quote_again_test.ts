@@ -1,5 +1,5 @@
 import { systemCtx } from "../../../src/deps.ts";
-import { expireDueCarts } from "../../../src/quotes/mod.ts";
+import { expireDueCarts, expireDueQuotes } from "../../../src/quotes/mod.ts";
 import { insertQuotes, lockDueQuotes } from "../../../src/quotes/queries.ts";
 import type { QuoteData } from "../../../src/quotes/quote.ts";
 import { releaseQuotes } from "../../../src/quotes/release_quotes.ts";
@@ -166,6 +166,13 @@ Deno.test("A cart whose quote holds the last units is not told that they are gon
   assertEquals([changed.body.items[0].available, changed.body.problems], [5, []]);
   assertEquals((await askQuote(app, user, cart.id)).status, 201);
   assertEquals((await read()).problems, []);
+
+  // Of quotes that are over nothing counts.
+  await app.deps.sql`update quotes set expires_at = now() - interval '1 second' where status = 'open'`;
+  await expireDueQuotes(systemCtx(app.deps, "quotes.expire"));
+  assertEquals((await askQuote(app, other, late.id)).status, 201);
+  const { items: [item], problems: [problem] } = await read();
+  assertEquals([item.available, problem.code, problem.available], [3, "short", 3]);
 });
 
 Deno.test("A cart that changed after it was read is not quoted as it was", async () => {
