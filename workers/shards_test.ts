@@ -39,6 +39,16 @@ Deno.test("The shards of a process whose lease ended go to the others", () => {
 
 Deno.test("With more processes than shards the last ones wait and take nothing from anybody", () => {
   const names = Array.from({ length: 20 }, (_, n) => `p${n}`);
-  const counts = Object.values(settle(nobodys(), names));
+  const shards = nobodys();
+  const counts = Object.values(settle(shards, names));
   assertEquals([counts.filter((count) => count === 1).length, Math.max(...counts)], [16, 1]);
+  for (const waiting of names.filter((name) => shards.every(({ owner }) => owner !== name))) {
+    assertEquals(divide(shards, waiting), { hold: [], surplus: [] });
+  }
+});
+
+Deno.test("Of many free shards a process takes no more than its share", () => {
+  const shards = nobodys();
+  for (const row of shards.slice(0, 4)) Object.assign(row, { owner: "b", live: true });
+  assertEquals(divide(shards, "a"), { hold: [4, 5, 6, 7, 8, 9, 10, 11], surplus: [] });
 });

@@ -36,6 +36,15 @@ Deno.test("Of two lines with one SKU the larger comes along with its own price, 
   assertEquals(merged(own, guest).items, [line("A", 2, 100), line("B", 3, 110), line("C", 1, 300)]);
 });
 
+Deno.test("Destination, note and coupon are the user's where set, and the guest's where not", () => {
+  const [own, guest] = [
+    { destination: "AT", note: "Mine", coupon_code: "OWN" },
+    { destination: "DE", note: "Guest's", coupon_code: "GUEST" },
+  ];
+  assertEquals(merged(cart(own), cart(guest)), cart(own));
+  assertEquals(merged(cart({}), cart(guest)), cart(guest));
+});
+
 Deno.test("The user's metadata stay whole; the guest's come along while there is room for fifty keys", () => {
   const keys = (name: string, count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}${i}`, name]));

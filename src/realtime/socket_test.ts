@@ -108,6 +108,11 @@ Deno.test("A socket that catches up is waited for instead, until there is room a
   assertEquals(hasRoom, false);
   socket.bufferedAmount = 0;
   await room;
+  // Nor does one that has ended keep anybody waiting.
+  stream.take(EVENTS, EVENTS.length + 1, true);
+  socket.bufferedAmount = 2 * MAX_BACKLOG_BYTES;
+  stream.end("restarting");
+  await stream.room();
 });
 
 Deno.test("A socket whose client has taken nothing for two heartbeats is closed, and one that takes some is not", () => {
@@ -115,6 +120,7 @@ Deno.test("A socket whose client has taken nothing for two heartbeats is closed,
   const { stream: other, socket: slow } = open();
   for (const each of [stream, other]) each.take(EVENTS.slice(0, 10), 10, false);
   for (let beat = 0; beat < 3; beat++) {
+    assertEquals(socket.closed, undefined);
     stream.beat();
     other.beat();
     slow.bufferedAmount -= 100;

@@ -214,6 +214,27 @@ Deno.test("a receiver that never ends its answer, or never begins, is not waited
   await server.shutdown();
 });
 
+Deno.test("an answer that breaks off is known at once to be none", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const breakOff = async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(10_000));
+    await connection.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"));
+  };
+  const broken = breakOff();
+  const { message } = await assertRejects(() =>
+    post({
+      url: `http://127.0.0.1:${listener.addr.port}/`,
+      headers: {},
+      body: "{}",
+      timeoutMs: 5000,
+      signal: new AbortController().signal,
+      allowPrivateAddresses: true,
+    }), Error);
+  assert(!message.startsWith("No complete answer"), message);
+  await broken;
+});
+
 Deno.test("a name whose addresses nobody tells is not waited for", async () => {
   await assertRejects(
     () =>

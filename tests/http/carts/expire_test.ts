@@ -38,6 +38,7 @@ Deno.test("A cart expires when nobody changed it for its time, and not before; w
   clock.days = 31;
   assertEquals((await expireDueCarts(ctx)).expired, 1);
   assertEquals((await expireDueCarts(ctx)).expired, 0);
+  assertEquals((await transaction(app.deps.sql, (tx) => endDueCarts(tx, ctx, ids))).length, 0);
   const { body } = await left.read(carts[0].id);
   assertEquals([body.status, body.version], ["expired", 2]);
   assertEquals((await changed.read(carts[1].id)).body.status, "open");

@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { type RequestOptions, startTestApp, type TestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { addProduct, eventsOf, startAnother, tally } from "../../support/orders.ts";
 
 function create(app: TestApp, token: string | undefined, key: string, body: RequestOptions["body"]) {
@@ -25,6 +26,16 @@ Deno.test("A repeated call gets the first answer, whatever became of cart and pr
     '"1"',
     `/v1/carts/${first.body.id}`,
   ]);
+  // One that another process is writing just then is waited for.
+  const { late } = await app.deps.sql.begin(async (tx) => {
+    await tx`
+      insert into idempotency_keys (actor, route, key, request_hash, response)
+      select actor, route, 'late', request_hash, response from idempotency_keys`;
+    const late = create(app, user.token, "late", body);
+    await untilWaiting(tx);
+    return { late };
+  });
+  assertEquals((await late).body, first.body);
   const reused = await create(app, user.token, "k", { ...body, note: "Other" });
   assertEquals([reused.status, reused.body.code], [422, "idempotency_key_reused"]);
   const theirs = await create(app, other.token, "k", body);

@@ -70,7 +70,7 @@ Deno.test("A price that changed since its line was set is said, until the line i
     [{ code: "price_changed", sku, pointer: "/items/0", from: 1499, to: 1599 }],
   );
   assertEquals(
-    (await guest.patch(id, { note: "A" })).body.problems.length,
+    (await guest.patch(id, { note: "A", currency: "EUR" })).body.problems.length,
     1,
     "another change is no consent",
   );

@@ -92,21 +92,21 @@ Deno.test("A change counts a version, one that changes nothing does not, and an 
   assertEquals([got.body, got.headers.get("ETag")], [changed.body, '"2"']);
 });
 
-Deno.test("Of two changes of an endpoint at once none is lost", async () => {
+Deno.test("Of several changes of an endpoint at once none is lost", async () => {
   await using app = await startTestApp(LOCAL);
   const staff = await app.user("staff");
   const { id } = await createEndpoint(app, staff, URL);
   const { changes } = await app.deps.sql.begin(async (tx) => {
     await tx`select id from webhook_endpoints where id = ${id} for no key update`;
-    const changes = Promise.all(
-      [{ description: "Stock" }, { event_types: ["inventory.*"] }].map((body) =>
-        ask(app, staff, "PATCH", `${PATH}/${id}`, 200, body)
-      ),
-    );
-    await untilWaiting(tx, { count: 2 });
+    const changes = Promise.all([
+      ask(app, staff, "PATCH", `${PATH}/${id}`, 200, { description: "Stock" }),
+      ask(app, staff, "PATCH", `${PATH}/${id}`, 200, { event_types: ["inventory.*"] }),
+      ask(app, staff, "POST", `${PATH}/${id}/secret-rotation`, 200, {}),
+    ]);
+    await untilWaiting(tx, { count: 3 });
     return { changes };
   });
-  assertEquals((await changes).map(({ version }) => version).sort(), [2, 3]);
+  assertEquals((await changes).map(({ version }) => version).sort(), [2, 3, 4]);
   const { description, event_types } = await ask(app, staff, "GET", `${PATH}/${id}`, 200);
   assertEquals([description, event_types], ["Stock", ["inventory.*"]]);
 });

@@ -1,0 +1,59 @@
+import { assert, assertEquals } from "@std/assert";
+import type { LoggedEvent } from "../platform/event_log.ts";
+import { EventStream } from "./stream.ts";
+import { MAX_BACKLOG_EVENTS } from "./subscriber.ts";
+
+function open(): EventStream {
+  const actor = { kind: "user", userId: crypto.randomUUID(), role: "staff" } as const;
+  return new EventStream({ actor, after: 0, types: undefined, endsAtMs: Infinity });
+}
+
+function eventAt(position: number): LoggedEvent {
+  return {
+    position,
+    id: crypto.randomUUID(),
+    type: "order.updated",
+    version: 1,
+    aggregate_type: "order",
+    aggregate_id: crypto.randomUUID(),
+    sequence: 1,
+    user_id: null,
+    actor: "system:test",
+    request_id: null,
+    traceparent: null,
+    data: {},
+    occurred_at: "2026-01-31T12:00:00.000Z",
+  };
+}
+
+const idsIn = (text: string) => [...text.matchAll(/^id: (\d+)\nevent: /gm)].map(([, id]) => Number(id));
+
+Deno.test("A thousand events wait for a client that reads nothing, however small they are, and no more", async () => {
+  const stream = open();
+  for (let position = 1; position <= 2 * MAX_BACKLOG_EVENTS; position++) {
+    stream.take([eventAt(position)], position, false);
+  }
+  assert(stream.isEnded);
+  const text = await new Response(stream.body).text();
+  assert(Math.abs(idsIn(text).length - MAX_BACKLOG_EVENTS) <= 1, `${idsIn(text).length} events`);
+  assert(text.includes(": slow_consumer\n"));
+});
+
+Deno.test("A client that keeps up gets everything, however many small events that are", async () => {
+  const stream = open();
+  const reader = stream.body.getReader();
+  await reader.read();
+  for (let position = 1; position <= 3 * MAX_BACKLOG_EVENTS; position++) {
+    stream.take([eventAt(position)], position, false);
+    const { value } = await reader.read();
+    assertEquals(idsIn(new TextDecoder().decode(value)), [position]);
+  }
+  await reader.cancel();
+});
+
+Deno.test("What was being read when a stream lost its rights is not shown any more", async () => {
+  const stream = open();
+  stream.end("unauthenticated");
+  stream.take([eventAt(1)], 1, true);
+  assertEquals(idsIn(await new Response(stream.body).text()), []);
+});
