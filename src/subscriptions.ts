@@ -16,12 +16,13 @@ import type { JobType } from "./platform/jobs.ts";
 
 interface Subscription {
   job: JobType;
-  data: (event: LoggedEvent) => object;
+  /** What the job is to know; undefined where there is nothing to do. */
+  data: (event: LoggedEvent) => object | undefined;
 }
 
 function to<Schema extends z.ZodType>(
   job: JobType<string, Schema>,
-  data: (event: LoggedEvent) => z.input<Schema> & object,
+  data: (event: LoggedEvent) => (z.input<Schema> & object) | undefined,
 ): Subscription {
   return { job, data };
 }
@@ -47,6 +48,7 @@ export const SUBSCRIPTIONS: Record<string, Subscription[]> = {
     };
   })],
   [refundSucceeded.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
+    if (data.amount === 0) return undefined; // units that cost nothing are not sent: no money, no news of it
     return { template: "refund_sent" as const, order_id: data.order_id as string, refund_id: aggregate_id };
   })],
   [paymentStray.type]: [to(settleOrder, ({ data }) => ({ order_id: data.order_id as string }))],
@@ -57,8 +59,10 @@ export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise
   const jobs = new Map<JobType, { data: object[]; traceparents: (string | null)[] }>();
   for (const event of events) {
     for (const { job, data: dataOf } of SUBSCRIPTIONS[event.type] ?? []) {
+      const data = dataOf(event);
+      if (!data) continue;
       const each = jobs.get(job) ?? { data: [], traceparents: [] };
-      each.data.push(dataOf(event));
+      each.data.push(data);
       each.traceparents.push(event.traceparent);
       jobs.set(job, each);
     }

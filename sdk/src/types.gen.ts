@@ -2852,7 +2852,7 @@ export type Refund = {
      */
     order_id: string;
     /**
-     * Null: of money that staff recorded, which they give back themselves
+     * Null: of money that staff recorded, which they give back themselves, or of units that cost nothing
      */
     payment_id: string | null;
     /**
@@ -5379,7 +5379,7 @@ export type RefundOrder = {
      */
     amount?: number;
     /**
-     * So many units of these lines, with their duty and tax
+     * So many units of these lines, with their duty and tax. Units that cost nothing are refunded for nothing while they are still to be sent: then they are not
      */
     items?: Array<RefundOrderItem>;
     /**

@@ -102,7 +102,9 @@ Deno.test("For all quotes, captured and refunded in any parts, no minor unit is 
             tax: -balance(books, "tax"),
           };
           const amount = Math.max(1, Math.floor(money * percent / 100));
-          const split = splitRefund({ order, left, money, refunding: 0, refunds: [] }, { amount });
+          const split = splitRefund({ order, left, money, refunding: 0, unsent: [], refunds: [] }, {
+            amount,
+          });
           assertEquals(split.amount, amount);
           order = book(order, books, refundOf(order, amount, split.parts, {}));
           assertEquals(

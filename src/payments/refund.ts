@@ -30,6 +30,8 @@ export interface RefundFacts {
   money: number;
   /** What refunds under way will give back, unless they fail. */
   refunding: number;
+  /** Units that are still to be sent, by line; none where what is refunded has been sent. */
+  unsent: readonly { line: number; quantity: number }[];
   /** The order's other refunds, in the order in which they began. */
   refunds: readonly Pick<PastRefund, "status" | "items" | "began" | "ended">[];
 }
@@ -68,7 +70,7 @@ export function owedPart(order: Pick<Order, "status">, refund: Refund): number {
 /**
  * Decides what a refund gives back. Pure. Of a cancelled or overpaid order first what is owed; units of lines with their
  * duty and tax to the minor unit, so that all units together give back exactly the line; an amount in proportion to what
- * is left of the sale, by largest remainder.
+ * is left of the sale, by largest remainder. Units that cost nothing are given back for nothing, so that they are not sent.
  *
  * @throws refund_refused, which says what is possible
  */
@@ -77,7 +79,7 @@ export function splitRefund(
   ask: Pick<AskRefund, "amount" | "items" | "include_shipping">,
 ): RefundSplit {
   const { order, left, money, refunding } = facts;
-  if (money <= 0) {
+  if (money <= 0 && !isForNothing(facts, ask.items)) {
     throw refundRefused([{
       pointer: "",
       code: "nothing_paid",
@@ -102,7 +104,9 @@ export function splitRefund(
  *
  * @param amounts what each gives, which together are the amount
  */
-export function shareOut({ amount, parts, items }: RefundSplit, amounts: number[]): RefundSplit[] {
+export function shareOut(split: RefundSplit, amounts: number[]): RefundSplit[] {
+  if (amounts.length === 1) return [split];
+  const { amount, parts, items } = split;
   const owed = amount - PARTS.reduce((sum, part) => sum + parts[part], 0);
   let left = [owed, ...PARTS.map((part) => parts[part])];
   return amounts.map((amount, index) => {
@@ -116,11 +120,27 @@ export function shareOut({ amount, parts, items }: RefundSplit, amounts: number[
   });
 }
 
+/** Are these units that are still to be sent, and of lines that cost nothing, as a gift? */
+function isForNothing({ order, unsent }: RefundFacts, asked: AskRefund["items"] = []): boolean {
+  const isFree = (item: OrderItem) => {
+    const parts = unitsOf(item, [[0, item.quantity]], false);
+    return PARTS.every((part) => parts[part] === 0);
+  };
+  const quantityOf = (units: typeof unsent, line: number) =>
+    units.reduce((sum, each) => each.line === line ? sum + each.quantity : sum, 0);
+  return asked.length > 0 &&
+    asked.every(({ line }) =>
+      order.items.some((item) => item.line === line && isFree(item)) &&
+      quantityOf(asked, line) <= quantityOf(unsent, line)
+    );
+}
+
 function ofItems(
-  { order, left, money, refunding, refunds }: RefundFacts,
+  facts: RefundFacts,
   asked: { line: number; quantity: number }[],
   withShipping: boolean,
 ): RefundSplit {
+  const { order, left, money, refunding, refunds } = facts;
   // A line that is named twice is one demand.
   const items = [...Map.groupBy(asked, ({ line }) => line)].map(([line, named]) => ({
     line,
@@ -150,7 +170,7 @@ function ofItems(
   // An earlier refund of an amount may have taken from these parts already.
   const parts = partsOf((part) => Math.min(left[part], shares.reduce((sum, share) => sum + share[part], 0)));
   const amount = PARTS.reduce((sum, part) => sum + parts[part], 0);
-  if (amount > money || amount === 0) {
+  if (amount > money || (amount === 0 && !isForNothing(facts, asked))) {
     throw moreThan("/items", Math.min(money, amount), refunding);
   }
   return { amount, parts, items };

@@ -1,6 +1,7 @@
 import {
   changingOrder,
   findRefundable,
+  listUnshippedLines,
   lockOrder,
   lockReadableOrder,
   type Order,
@@ -68,6 +69,7 @@ export async function beginRefund(
   const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
   const refunds = await listPastRefunds(tx, order.id);
   const facts = await factsOf(tx, order, refunds);
+  if (ask.items && ask.return_id === undefined) facts.unsent = await listUnsent(tx, order);
   const split = splitRefund(facts, ask);
   const givers = chooseGivers(facts, payments, split, ask.payment_id);
   const shares = shareOut(split, givers.map(({ amount }) => amount));
@@ -166,11 +168,17 @@ async function factsOf(tx: Tx, order: Order, refunds: PastRefund[]): Promise<Ref
     left: { goods: leftOf("goods"), shipping: leftOf("shipping"), duty: leftOf("duty"), tax: leftOf("tax") },
     money: order.amount_paid - order.amount_refunded - less((r) => r.amount),
     refunding: less((r) => r.amount),
+    unsent: [],
     refunds,
   };
 }
 
-/** A payment, or without one the money that staff recorded, and what it gives. */
+/** What of a paid order is still to be sent. */
+async function listUnsent(tx: Tx, { id, status }: Order): Promise<RefundFacts["unsent"]> {
+  return status === "PAID" || status === "PROCESSING" ? await listUnshippedLines(tx, id) : [];
+}
+
+/** A payment, or without one the money that staff recorded or none at all, and what it gives. */
 interface Giver {
   payment?: StoredPayment;
   amount: number;
@@ -186,6 +194,7 @@ function chooseGivers(
   { amount }: RefundSplit,
   asked: string | undefined,
 ): Giver[] {
+  if (amount === 0) return [{ amount }];
   const leftOf = (p: StoredPayment) => p.amount_captured - p.amount_refunded - p.amount_refunding;
   const chosen = payments.findLast((p) => leftOf(p) >= amount && (asked === undefined || asked === p.id));
   if (chosen) return [{ payment: chosen, amount }];

@@ -74,7 +74,14 @@ const EVER = {
 /** What is known before the first refund. */
 function factsOf(order: Order): RefundFacts {
   const { subtotal: goods, shipping_total: shipping, duty_total: duty, tax_total: tax } = order;
-  return { order, left: { goods, shipping, duty, tax }, money: order.amount_paid, refunding: 0, refunds: [] };
+  return {
+    order,
+    left: { goods, shipping, duty, tax },
+    money: order.amount_paid,
+    refunding: 0,
+    unsent: [],
+    refunds: [],
+  };
 }
 
 /** What is known after a refund more. */
@@ -89,6 +96,7 @@ function after(facts: RefundFacts, { amount, parts, items }: RefundSplit): Refun
     },
     money: facts.money - amount,
     refunding: facts.refunding,
+    unsent: facts.unsent,
     refunds: [...facts.refunds, { ...EVER, items }],
   };
 }
@@ -273,9 +281,23 @@ Deno.test("Units go back with their share of duty and tax, and of shipping where
   // A law that does not tax shipping: none of the tax stays behind with it.
   const untaxed = factsOf(paidOrder([{ ...LINE, shippingTax: 0 }]));
   assertEquals(splitRefund(untaxed, { items: [{ line: 1, quantity: 3 }] }).parts.tax, 1099);
-  const gift = { quantity: 1, price: 0, shipping: 0, duty: 0, tax: 0, shippingTax: null };
-  const withGift = factsOf(paidOrder([LINE, gift]));
-  assertEquals(refusalOf(withGift, { items: [{ line: 2, quantity: 1 }] }).refundable, 0);
+});
+
+Deno.test("Units that cost nothing are given back for nothing while they are still to be sent, and no others are", () => {
+  const gift = { quantity: 2, price: 0, shipping: 40, duty: 0, tax: 8, shippingTax: 1 };
+  const sent = factsOf(paidOrder([LINE, gift]));
+  const facts = { ...sent, unsent: [{ line: 1, quantity: 3 }, { line: 2, quantity: 1 }] };
+  const items = [{ line: 2, quantity: 1 }];
+  const nothing = { goods: 0, shipping: 0, duty: 0, tax: 0 };
+  assertEquals(splitRefund(facts, { items }), { amount: 0, parts: nothing, items });
+  assertEquals(splitRefund({ ...facts, money: 0 }, { items }).amount, 0);
+  assertEquals(splitRefund(facts, { items, include_shipping: true }).amount, 20 + 4);
+  assertEquals(refusalOf(sent, { items }).refundable, 0);
+  assertEquals(refusalOf(facts, { items: [...items, ...items] }).refundable, 0);
+  // What was refunded by amounts already is not free.
+  const paid = { ...facts, left: nothing };
+  assertEquals(refusalOf(paid, { items: [{ line: 1, quantity: 1 }] }).refundable, 0);
+  assertEquals(refusalOf({ ...facts, money: 0 }, { items: [{ line: 1, quantity: 1 }] }).code, "nothing_paid");
 });
 
 Deno.test("A refusal names each line that is at fault, and how much of it is left", () => {

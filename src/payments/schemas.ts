@@ -96,7 +96,9 @@ export const RefundBody = z.strictObject({
       quantity: z.int().min(1).max(MAX_QUANTITY),
     }).openapi("RefundOrderItem"),
   ).min(1).max(MAX_LINES).optional().openapi({
-    description: "So many units of these lines, with their duty and tax",
+    description:
+      "So many units of these lines, with their duty and tax. Units that cost nothing are refunded for nothing while they are " +
+      "still to be sent: then they are not",
   }),
   include_shipping: z.boolean().optional().openapi({
     description: "With `items`: their share of the shipping goes back too, and its tax",
@@ -121,7 +123,8 @@ export const RefundSchema = z.object({
   id: Id,
   order_id: Id,
   payment_id: Id.nullable().openapi({
-    description: "Null: of money that staff recorded, which they give back themselves",
+    description:
+      "Null: of money that staff recorded, which they give back themselves, or of units that cost nothing",
   }),
   return_id: Id.nullable(),
   follows: Id.nullable().openapi({

@@ -147,14 +147,13 @@ export async function settleRefund(
   };
   if (after) await updatePayments(tx, [after]);
   if (succeeded) {
-    const transaction = refundOf(order, refund.amount, takenParts(order, refund), {
-      payment_id: payment?.id,
-      refund_id: refund.id,
-      reason: refund.reason,
-    });
+    const of = { payment_id: payment?.id, refund_id: refund.id, reason: refund.reason };
+    const transactions = refund.amount === 0
+      ? []
+      : [refundOf(order, refund.amount, takenParts(order, refund), of)];
     // What comes back has left; other refunds of units take first what has not.
     const cancelled = refund.return_id === null ? await cancelUnits(tx, order, refund.items) : {};
-    const write = booked(ctx, order, [transaction], cancelled);
+    const write = booked(ctx, order, transactions, cancelled);
     written(write.order);
     await writeOrders(tx, ctx, [write]);
   }

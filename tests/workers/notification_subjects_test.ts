@@ -3,6 +3,7 @@ import { sendNotificationJob } from "../../src/notifications/mod.ts";
 import { transaction } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
 import type { TestApp, TestUser } from "../support/app.ts";
+import { addExport, checkedOut } from "../support/checkout.ts";
 import { addProduct, deliver, place } from "../support/orders.ts";
 import {
   DAY_MS,
@@ -143,9 +144,14 @@ Deno.test("Money that arrives for an expired order goes back by itself, and its 
   );
 });
 
-Deno.test("A refund that its provider refused is not told of as sent", async () => {
+Deno.test("A refund that its provider refused is not told of as sent, nor one of nothing", async () => {
   await using shop = await startPaidShop();
-  const { app, user, staff, checkOut } = shop;
+  const { app, user, staff, sku, checkOut } = shop;
+  const { sku: gift } = await addExport(app, { prices: { EUR: 0 } });
+  const { order: paid } = await checkedOut(app, user, { [gift]: 1, [sku]: 1 }, "tok_success");
+  const { line } = paid.items.find((item: { sku: string }) => item.sku === gift);
+  const free = await tryToRefund(app, staff, paid.id, { items: [{ line, quantity: 1 }] });
+  assertEquals([free.body.status, free.body.amount], ["succeeded", 0], JSON.stringify(free.body));
   const { order } = await checkOut("tok_refund_refused");
   const refused = await tryToRefund(app, staff, order.id);
   assertEquals(refused.body.status, "failed", JSON.stringify(refused.body));

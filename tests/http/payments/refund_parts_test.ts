@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { importSchedule } from "../../../src/trade/mod.ts";
 import type { PaymentProvider } from "../../../src/payments/providers/provider.ts";
+import { assertBooksBalance, levelOf, read, typesOf } from "../../support/orders.ts";
 import { addExport, checkedOut, lawOf } from "../../support/checkout.ts";
 import { payThrough, sandboxOf, startPaidShop, tryToPay, tryToRefund } from "../../support/payments.ts";
 
@@ -49,6 +50,43 @@ for (
     ]);
   });
 }
+
+Deno.test("A gift that cannot be sent any more is refunded for nothing: nobody waits for it, its stock is free, and no provider is asked", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku } = shop;
+  const { sku: gift } = await addExport(app, { prices: { EUR: 0 }, stock: 10 });
+  const { order } = await checkedOut(app, user, { [gift]: 3, [sku]: 1 });
+  const { line } = order.items.find((item: { sku: string }) => item.sku === gift);
+  const unpaid = await tryToRefund(app, staff, order.id, { items: [{ line, quantity: 1 }] });
+  assertEquals([unpaid.status, unpaid.body.errors[0].code], [422, "nothing_paid"]);
+  assertEquals((await tryToPay(app, user, order.id)).body.status, "captured");
+
+  const post = (path: string, body: object) => app.request("POST", path, { token: staff.token, body });
+  const one = order.items.map((item: { line: number }) => ({ line: item.line, quantity: 1 }));
+  await post(`/v1/orders/${order.id}/shipments`, { items: one });
+  // One that comes back is not one of those that are still to be sent.
+  const { body: ret } = await post(`/v1/orders/${order.id}/returns`, {
+    items: [{ line, quantity: 1 }],
+    reason: "Broken",
+  });
+  await app.request("PATCH", `/v1/returns/${ret.id}`, { token: staff.token, body: { status: "approved" } });
+  const back = { items: [{ line, restocked: 1 }], refund: true };
+  const received = await post(`/v1/returns/${ret.id}/receipt`, back);
+  assertEquals([received.status, received.body.refund], [201, null], JSON.stringify(received.body));
+
+  payThrough(app, { ...sandboxOf(app), refund: () => Promise.reject(new Error("was asked")) });
+  const items = [{ line, quantity: 2 }];
+  const { status, body: refund } = await tryToRefund(app, staff, order.id, { items }, "gift");
+  assertEquals([status, refund.status, refund.amount, refund.payment_id], [201, "succeeded", 0, null]);
+  assertEquals((await tryToRefund(app, staff, order.id, { items }, "gift")).body.id, refund.id);
+  const again = await tryToRefund(app, staff, order.id, { items });
+  assertEquals([again.status, again.body.errors[0].code], [422, "too_many"]);
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.status, after.payment_status, after.amount_refunded], ["SHIPPED", "PAID", 0]);
+  assertEquals(await levelOf(app, gift).then(({ reserved, on_hand }) => [reserved, on_hand]), [0, 10]);
+  assertEquals(await typesOf(app, "refund", refund.id), ["refund.created", "refund.succeeded"]);
+  await assertBooksBalance(app.deps.sql);
+});
 
 Deno.test("A provider that says it took more than it was asked for answers no 500 and leaves nothing in doubt for ever", async () => {
   await using shop = await startPaidShop();
