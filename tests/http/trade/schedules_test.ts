@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { findTradeFacts } from "../../../src/trade/queries.ts";
-import { lawOf } from "../../support/checkout.ts";
+import { addExport, lawOf, openBorders, quoted } from "../../support/checkout.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { eventsOf } from "../../support/orders.ts";
 import { DayClock, faultsOf, importSchedule, scheduleBody, sendSchedule } from "./support.ts";
@@ -269,6 +269,24 @@ Deno.test("Of two schedules for a day the one that was written last counts, also
   assertEquals(await inForce(app, token), [corrected]);
   const again = await importSchedule(app, token);
   assertEquals(await inForce(app, token), [again]);
+});
+
+Deno.test("A quote goes by the schedule that was written last for the latest day that has begun", async () => {
+  await using app = await startTestApp({}, { clock: new DayClock("2026-11-21") });
+  await openBorders(app);
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addExport(app, { prices: { EUR: 10_000 } });
+  const dutyAfter = async (effective_from: string, ad_valorem: string) => {
+    const law = lawOf("GB", { effective_from, duty_rates: [{ hs_prefix: "", ad_valorem }] });
+    await importSchedule(app, staff.token, law);
+    return (await quoted(app, user, { [sku]: 1 })).quote.duty_total;
+  };
+  // Of 100.00 and the shipping's 5.00.
+  assertEquals(await dutyAfter("2026-11-01", "0.02"), 210);
+  assertEquals(await dutyAfter("2026-11-01", "0.03"), 315);
+  assertEquals(await dutyAfter("2026-11-22", "0.04"), 315);
+  assertEquals(await dutyAfter("2026-10-01", "0.05"), 315);
+  assertEquals(await dutyAfter("2026-11-01", "0.06"), 630);
 });
 
 Deno.test("The duty rate that applies is that of the longest prefix, and of the origin before any", async () => {
