@@ -1,9 +1,9 @@
 import type { z } from "@hono/zod-openapi";
-import { newSecretToken } from "../identity/mod.ts";
+import { invalidToken, newSecretToken } from "../identity/mod.ts";
 import { grouped, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { type Actor, actorName, type Ctx } from "../platform/ctx.ts";
-import type { Sql } from "../platform/db.ts";
+import { type Sql, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
@@ -23,7 +23,7 @@ const MAX_ATTEMPTS = 5;
  * Creates the caller's cart, or a guest's with a token: reads the facts in one round trip, commits in one more.
  * A guest's call is not repeatable: all guests are one actor, and a stored answer would hold the token.
  *
- * @throws cart_refused names every line at fault; idempotency_key_reused, idempotency_in_progress
+ * @throws unauthenticated; cart_refused names every line at fault; idempotency_key_reused, idempotency_in_progress
  */
 export async function createCart(
   ctx: Ctx,
@@ -48,6 +48,8 @@ export async function createCart(
       traceparent: ctx.traceparent,
       repeatable: key && { idempotency: key, answer: value },
     }).catch((error) => {
+      // Customers are taken at their token's word, and a backup that was restored may know nothing of one.
+      if (violates(error, "carts_user_id_fkey")) throw invalidToken(error);
       throw key ? inProgress(error) : error;
     });
     if (written) return { value: guest ? { ...value, token: guest.token } : value, replayed: false };

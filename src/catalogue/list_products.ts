@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { bulkhead, BulkheadRejectedError } from "cockatiel";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { readThrough } from "../platform/read_through.ts";
+import { takingTurns } from "../platform/turns.ts";
 import type { Product } from "./product.ts";
 import type { ProductFilter } from "./product_filter.ts";
 import {
@@ -23,7 +23,11 @@ const LIST_TTL_MS = 60_000;
  */
 const SEARCHES = 2;
 const WAITING = 64;
-const searches = bulkhead(SEARCHES, WAITING);
+const inTurn = takingTurns({
+  atATime: SEARCHES,
+  waiting: WAITING,
+  refusal: "Too many searches are under way just now.",
+});
 
 /** Where a list is cached. The filter says all that it depends on; who may ask for it is decided apart. */
 export function listKey(filter: ProductFilter): string {
@@ -48,18 +52,6 @@ export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Pag
     return { version, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };
   });
   return read!.value;
-}
-
-async function inTurn<T>(search: () => Promise<T>): Promise<T> {
-  try {
-    return await searches.execute(search);
-  } catch (error) {
-    if (!(error instanceof BulkheadRejectedError)) throw error;
-    throw new AppError("unavailable", "Too many searches are under way just now. Try again.", {
-      retryAfterSeconds: 2,
-      cause: error,
-    });
-  }
 }
 
 function positionOf({ sort }: ProductFilter, { sort_key, id }: ListedProduct): (string | number)[] {

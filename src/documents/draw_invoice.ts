@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { AppError } from "../platform/errors.ts";
+import { takingTurns } from "../platform/turns.ts";
 import type { Invoice, InvoiceLine } from "./invoice.ts";
 import { MARGIN, Paper, TEXT_WIDTH, type TextStyle } from "./paper.ts";
 
@@ -40,11 +40,8 @@ const COLUMNS: Column[] = [
   { key: "lineValue", heading: (currency) => `Line value, ${currency}`, width: 56, align: "right" },
 ];
 
-/** So many invoices may wait for their turn in a process; a thousand lines take about a second of work. */
-const MAX_WAITING = 20;
-
-let waiting = 0;
-let before: Promise<unknown> = Promise.resolve();
+/** A thousand lines take about a second of work. */
+const inTurn = takingTurns({ atATime: 1, waiting: 19, refusal: "Too many documents are being made." });
 
 /**
  * Prints an invoice as PDF, A4, on as many pages as it takes. The same invoice always gives the same bytes. One is
@@ -53,15 +50,7 @@ let before: Promise<unknown> = Promise.resolve();
  * @throws unavailable where too many wait already
  */
 export async function drawInvoice(invoice: Invoice): Promise<Uint8Array<ArrayBuffer>> {
-  if (waiting >= MAX_WAITING) {
-    throw new AppError("unavailable", "Too many documents are being made. Try again.", {
-      retryAfterSeconds: 2,
-    });
-  }
-  waiting++;
-  const drawn = before.then(() => draw(invoice)).finally(() => waiting--);
-  before = drawn.catch(() => {});
-  return await drawn;
+  return await inTurn(() => draw(invoice));
 }
 
 async function draw(invoice: Invoice): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { findActiveRole } from "../identity/mod.ts";
+import { findActiveRole, invalidToken } from "../identity/mod.ts";
 import type { Bucket, Verdict } from "../platform/cache.ts";
 import { type Actor, actorName, type Ctx, isStaff, type Role } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
@@ -105,7 +105,7 @@ async function authenticate(
   c.set("tokenEndsAtMs", expiresAtMs);
   if (role === "customer") return { kind: "user", userId, role };
   const now = await findActiveRole(deps.sql, userId);
-  if (!now) throw new AppError("unauthenticated", "The access token is not valid or has expired.");
+  if (!now) throw invalidToken();
   return { kind: "user", userId, role: now };
 }
 

@@ -1,7 +1,7 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { isUnavailable, sqlState, violates } from "../platform/db.ts";
+import { isUnavailable, sqlState } from "../platform/db.ts";
 import {
   AppError,
   ERROR_STATUS,
@@ -151,9 +151,6 @@ function toAppError(error: Error): AppError {
       cause: error,
     });
   }
-  if (isCallerGone(error)) {
-    return new AppError("unauthenticated", "The access token is not valid or has expired.", { cause: error });
-  }
   // Class 22 is "data exception": text or a number that PostgreSQL cannot store. Schemas should have said so.
   if (sqlState(error)?.startsWith("22")) {
     return new AppError("invalid_request", "The request holds a value that cannot be stored.", {
@@ -163,11 +160,6 @@ function toAppError(error: Error): AppError {
   return new AppError("internal", "Something broke on our side. It is logged under this request id.", {
     cause: error,
   });
-}
-
-/** Customers are taken at their token's word, and a backup that was restored may know nothing of one. */
-function isCallerGone(error: Error): boolean {
-  return violates(error, "carts_user_id_fkey") || violates(error, "stream_tickets_user_id_fkey");
 }
 
 type Target = "json" | "query" | "param" | "header" | "form";

@@ -68,10 +68,15 @@ export async function openAccessTokens(config: Pick<Config, "signingKeys">) {
         known.set(token, bearer);
         return bearer;
       } catch (cause) {
-        throw new AppError("unauthenticated", "The access token is not valid or has expired.", { cause });
+        throw invalidToken(cause);
       }
     },
   };
+}
+
+/** The refusal of a token, whatever is wrong with it, and of one whose user there is not. */
+export function invalidToken(cause?: unknown): AppError {
+  return new AppError("unauthenticated", "The access token is not valid or has expired.", { cause });
 }
 
 export type AccessTokens = Awaited<ReturnType<typeof openAccessTokens>>;

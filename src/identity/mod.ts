@@ -1,4 +1,4 @@
-export { ACCESS_TOKEN_SECONDS, type AccessTokens, openAccessTokens } from "./access_token.ts";
+export { ACCESS_TOKEN_SECONDS, type AccessTokens, invalidToken, openAccessTokens } from "./access_token.ts";
 export { changeUser } from "./change_user.ts";
 export { createAdmin } from "./create_admin.ts";
 export { createFirstAdmin } from "./create_first_admin.ts";

@@ -1,6 +1,5 @@
 import { hash, verify } from "@node-rs/argon2";
-import { bulkhead, BulkheadRejectedError } from "cockatiel";
-import { AppError } from "../platform/errors.ts";
+import { takingTurns } from "../platform/turns.ts";
 
 /** OWASP's parameters for argon2id (2024): 19 MiB, two passes, one lane; some 15 ms of a core. */
 const MEMORY_KIB = 19_456;
@@ -16,7 +15,11 @@ export const MAX_PASSWORD_LENGTH = 128;
 const CONCURRENT = 2;
 /** … and waiting: some two seconds' worth. More are refused rather than kept waiting for longer than they would. */
 const WAITING = 256;
-const work = bulkhead(CONCURRENT, WAITING);
+const inTurn = takingTurns({
+  atATime: CONCURRENT,
+  waiting: WAITING,
+  refusal: "Too many passwords are being checked just now.",
+});
 
 /**
  * What is verified where there is no password to compare with, so that the answer takes as long: a hash of the
@@ -57,16 +60,4 @@ export async function verifyPassword(
 /** NIST SP 800-63B: the same characters are the same password, however the keyboard composes them. */
 function normalise(password: string): string {
   return password.normalize("NFKC");
-}
-
-async function inTurn<T>(compute: () => Promise<T>): Promise<T> {
-  try {
-    return await work.execute(compute);
-  } catch (error) {
-    if (!(error instanceof BulkheadRejectedError)) throw error;
-    throw new AppError("unavailable", "Too many passwords are being checked just now. Try again.", {
-      retryAfterSeconds: 2,
-      cause: error,
-    });
-  }
 }

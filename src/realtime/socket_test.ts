@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { LoggedEvent } from "../platform/event_log.ts";
+import { loggedEvent } from "../../tests/support/logged_event.ts";
 import { SocketStream } from "./socket.ts";
 import { MAX_BACKLOG_BYTES } from "./subscriber.ts";
 
@@ -43,23 +43,7 @@ function open(): { stream: SocketStream; socket: FakeSocket } {
   }
 }
 
-function eventAt(position: number): LoggedEvent {
-  return {
-    position,
-    id: crypto.randomUUID(),
-    type: "order.updated",
-    version: 1,
-    aggregate_type: "order",
-    aggregate_id: crypto.randomUUID(),
-    sequence: 1,
-    user_id: null,
-    actor: "system:test",
-    request_id: null,
-    traceparent: null,
-    data: { filling: "x".repeat(FILLING) },
-    occurred_at: "2026-01-31T12:00:00.000Z",
-  };
-}
+const eventAt = (position: number) => loggedEvent(position, { filling: "x".repeat(FILLING) });
 
 const EVENTS = Array.from({ length: 300 }, (_, i) => eventAt(i + 1));
 

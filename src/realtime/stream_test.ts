@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { LoggedEvent } from "../platform/event_log.ts";
+import { loggedEvent } from "../../tests/support/logged_event.ts";
 import { EventStream } from "./stream.ts";
 import { MAX_BACKLOG_EVENTS } from "./subscriber.ts";
 
@@ -8,30 +8,12 @@ function open(): EventStream {
   return new EventStream({ actor, after: 0, types: undefined, endsAtMs: Infinity });
 }
 
-function eventAt(position: number): LoggedEvent {
-  return {
-    position,
-    id: crypto.randomUUID(),
-    type: "order.updated",
-    version: 1,
-    aggregate_type: "order",
-    aggregate_id: crypto.randomUUID(),
-    sequence: 1,
-    user_id: null,
-    actor: "system:test",
-    request_id: null,
-    traceparent: null,
-    data: {},
-    occurred_at: "2026-01-31T12:00:00.000Z",
-  };
-}
-
 const idsIn = (text: string) => [...text.matchAll(/^id: (\d+)\nevent: /gm)].map(([, id]) => Number(id));
 
 Deno.test("A thousand events wait for a client that reads nothing, however small they are, and no more", async () => {
   const stream = open();
   for (let position = 1; position <= 2 * MAX_BACKLOG_EVENTS; position++) {
-    stream.take([eventAt(position)], position, false);
+    stream.take([loggedEvent(position)], position, false);
   }
   assert(stream.isEnded);
   const text = await new Response(stream.body).text();
@@ -44,7 +26,7 @@ Deno.test("A client that keeps up gets everything, however many small events tha
   const reader = stream.body.getReader();
   await reader.read();
   for (let position = 1; position <= 3 * MAX_BACKLOG_EVENTS; position++) {
-    stream.take([eventAt(position)], position, false);
+    stream.take([loggedEvent(position)], position, false);
     const { value } = await reader.read();
     assertEquals(idsIn(new TextDecoder().decode(value)), [position]);
   }
@@ -54,6 +36,6 @@ Deno.test("A client that keeps up gets everything, however many small events tha
 Deno.test("What was being read when a stream lost its rights is not shown any more", async () => {
   const stream = open();
   stream.end("unauthenticated");
-  stream.take([eventAt(1)], 1, true);
+  stream.take([loggedEvent(1)], 1, true);
   assertEquals(idsIn(await new Response(stream.body).text()), []);
 });

@@ -1,5 +1,6 @@
-import { hashToken, newSecretToken } from "../identity/mod.ts";
+import { hashToken, invalidToken, newSecretToken } from "../identity/mod.ts";
 import type { Actor, Ctx } from "../platform/ctx.ts";
+import { violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { insertTicket, useTicket } from "./queries.ts";
 
@@ -11,7 +12,10 @@ export async function createTicket(ctx: Ctx): Promise<{ ticket: string; expires_
   if (ctx.actor.kind !== "user") throw new AppError("unauthenticated", "Only users have tickets.");
   const expiresAt = new Date(ctx.clock.now().getTime() + TICKET_MS).toISOString();
   const { token, hash } = newSecretToken();
-  await insertTicket(ctx.sql, { hash, userId: ctx.actor.userId, expiresAt });
+  await insertTicket(ctx.sql, { hash, userId: ctx.actor.userId, expiresAt }).catch((error) => {
+    // As for carts: the token's word is all that is known of who it is.
+    throw violates(error, "stream_tickets_user_id_fkey") ? invalidToken(error) : error;
+  });
   return { ticket: token, expires_at: expiresAt };
 }
 
