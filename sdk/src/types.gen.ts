@@ -2460,7 +2460,7 @@ export type Payment = {
      */
     order_id: string;
     /**
-     * The name of a payment provider
+     * The name of a payment provider; `manual`: staff recorded that the money came in without one
      */
     provider: string;
     /**
@@ -2497,7 +2497,7 @@ export type Payment = {
      */
     amount_refunded_manually: number;
     /**
-     * What the provider calls it
+     * What the provider calls it; of a `manual` payment, the bank's statement
      */
     provider_reference: string | null;
     /**
@@ -4999,7 +4999,7 @@ export type Checkout = {
  */
 export type CheckoutPayment = {
     /**
-     * The name of a payment provider
+     * The name of a payment provider; `manual`: staff recorded that the money came in without one
      */
     provider: string;
     /**
@@ -5336,7 +5336,7 @@ export type LedgerReportCurrency = {
 
 export type CreatePayment = {
     /**
-     * The name of a payment provider
+     * The name of a payment provider; `manual`: staff recorded that the money came in without one
      */
     provider: string;
     /**
@@ -5355,6 +5355,17 @@ export type CreatePayment = {
      * Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure
      */
     return_url?: string;
+};
+
+export type RecordManualPayment = {
+    /**
+     * What is due unless said
+     */
+    amount?: number;
+    /**
+     * What the bank's statement calls it, to be the payment's `provider_reference`. Each is recorded once: the second is refused, whoever tries
+     */
+    reference?: string;
 };
 
 export type PaymentPage = {
@@ -10881,6 +10892,85 @@ export type CreatePaymentResponses = {
 
 export type CreatePaymentResponse = CreatePaymentResponses[keyof CreatePaymentResponses];
 
+export type RecordManualPaymentData = {
+    /**
+     * How much, and what the bank calls it.
+     */
+    body: RecordManualPayment;
+    headers: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/manual-payments';
+};
+
+export type RecordManualPaymentErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `reference_taken`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `payment_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RecordManualPaymentError = RecordManualPaymentErrors[keyof RecordManualPaymentErrors];
+
+export type RecordManualPaymentResponses = {
+    /**
+     * The payment.
+     */
+    201: Payment;
+};
+
+export type RecordManualPaymentResponse = RecordManualPaymentResponses[keyof RecordManualPaymentResponses];
+
 export type ListAllPaymentsData = {
     body?: never;
     path?: never;
@@ -10890,11 +10980,11 @@ export type ListAllPaymentsData = {
          */
         status?: 'created' | 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
         /**
-         * The name of a payment provider
+         * The name of a payment provider; `manual`: staff recorded that the money came in without one
          */
         provider?: string;
         /**
-         * The payment that its provider calls so
+         * The payment that its provider, or the bank's statement, calls so
          */
         provider_reference?: string;
         /**
@@ -11493,7 +11583,7 @@ export type ReceivePaymentWebhookData = {
     };
     path: {
         /**
-         * The name of a payment provider
+         * The name of a payment provider; `manual`: staff recorded that the money came in without one
          */
         provider: string;
     };

@@ -6,7 +6,7 @@ import { changingOrder } from "./changing_order.ts";
 import { lockReadableOrder } from "./get_order.ts";
 import type { Order } from "./order.ts";
 import { leftOfSale } from "./ledger/left_of_sale.ts";
-import { findProviderCash } from "./ledger/queries.ts";
+import { findCashOfPayments } from "./ledger/queries.ts";
 import { deliverRest, shipRest } from "./shipments/steps.ts";
 import { writeOrders } from "./write_orders.ts";
 
@@ -26,7 +26,7 @@ export async function patchOrder(
     const left = await leftOfSale(tx, before);
     const { order, transactions } = changeOrder(ctx.clock.now(), ctx.actor, before, input.change, left);
     if (order === before) return before;
-    if (input.change.status === "REFUNDED") await refuseProviderMoney(tx, before);
+    if (input.change.status === "REFUNDED") await refusePayments(tx, before);
     if (order.units_shipped > before.units_shipped) await shipRest(tx, ctx, before);
     if (order.units_delivered > before.units_delivered) await deliverRest(tx, ctx, before);
     written(order);
@@ -60,10 +60,10 @@ function refuseCancellation(error: unknown): never {
   });
 }
 
-/** Money that a provider holds goes back through it, or it would be given twice. */
-async function refuseProviderMoney(tx: Tx, order: Order): Promise<void> {
-  if (await findProviderCash(tx, order.id) === 0) return;
-  throw new AppError("invalid_transition", "This order was paid through a provider.", {
+/** Money of a payment goes back by a refund of it, or it would be given twice. */
+async function refusePayments(tx: Tx, order: Order): Promise<void> {
+  if (await findCashOfPayments(tx, order.id) === 0) return;
+  throw new AppError("invalid_transition", "This order has payments that would not know of it.", {
     errors: [{
       pointer: "/status",
       code: "invalid_transition",

@@ -20,7 +20,7 @@ const paymentAuthorised = payment(
   "payment.authorised",
   "The amount is reserved on the customer's account.",
 );
-const paymentCaptured = payment(
+export const paymentCaptured = payment(
   "payment.captured",
   "Money came in, all of the payment or a part of it.",
 );

@@ -1,4 +1,4 @@
-import { type Payment, paymentRefused, wrongState } from "./payment.ts";
+import { MANUAL, type Payment, paymentRefused, wrongState } from "./payment.ts";
 import type { Refund } from "./refund.ts";
 
 /** The document's example of a payment … */
@@ -22,6 +22,17 @@ export const EXAMPLE_PAYMENT: Payment = {
   version: 2,
   created_at: "2026-01-31T12:00:00.000Z",
   updated_at: "2026-01-31T12:00:01.000Z",
+};
+
+/** … of one that came by bank … */
+export const EXAMPLE_MANUAL_PAYMENT: Payment = {
+  ...EXAMPLE_PAYMENT,
+  id: "0192f0c2-1b2c-7d3e-8f40-5a6b7c8d9e03",
+  provider: MANUAL,
+  amount: 1500,
+  amount_authorised: 1500,
+  amount_captured: 1500,
+  provider_reference: "2026-02-02/0042",
 };
 
 /** … and of a refund. */

@@ -16,6 +16,9 @@ export const PAYMENT_STATUSES = [
   "voided",
 ] as const;
 
+/** The `provider` of payments that no provider knows of: staff recorded that the money came in. */
+export const MANUAL = "manual";
+
 /** A payment as it is answered and told in events: amounts in minor units. */
 export type Payment = z.output<typeof PaymentSchema>;
 export type AskPayment = z.output<typeof PaymentBody>;
@@ -263,6 +266,11 @@ export function isOver({ status }: Pick<Order, "status">): boolean {
 /** Is no money wanted for it, as it is over, or paid by other means? */
 export function wantsNothing(order: Pick<Order, "status" | "amount_due">): boolean {
   return isOver(order) || order.amount_due <= 0;
+}
+
+/** Did staff record the money, who give it back themselves? */
+export function isManual({ provider }: Pick<Payment, "provider">): boolean {
+  return provider === MANUAL;
 }
 
 /** What of a payment its provider gave back, as far as we know. */

@@ -17,8 +17,8 @@ import { type ChargeState, ProviderError } from "./providers/provider.ts";
 import { lockPayments, sumComing, updatePayments } from "./queries.ts";
 
 /**
- * How long money that is reserved, or on its way, keeps its order alive: the usual life of an authorisation, and of a bank
- * debit.
+ * How long money that is reserved, on its way, or a part of what is due keeps its order alive: the usual life of an
+ * authorisation, and of a bank debit.
  */
 const PROMISED_FOR_MS = 7 * 86_400_000;
 
@@ -150,7 +150,7 @@ function comingAmount({ status, amount, amount_captured }: StoredPayment): numbe
 }
 
 /** Stock that somebody's money is promised for does not go to the next one. */
-function laterExpiry(now: Date, { status, expires_at }: Order): string | null {
+export function laterExpiry(now: Date, { status, expires_at }: Order): string | null {
   if (status !== "PENDING" || expires_at === null) return expires_at;
   const until = new Date(now.getTime() + PROMISED_FOR_MS).toISOString();
   return until > expires_at ? until : expires_at;

@@ -13,7 +13,7 @@ import { appendEvents } from "../platform/events.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { refundCreated } from "./events.ts";
-import type { StoredPayment } from "./payment.ts";
+import { isManual, type StoredPayment } from "./payment.ts";
 import { listPayments, lockPayments, updatePayments } from "./queries.ts";
 import {
   type AskRefund,
@@ -66,7 +66,9 @@ export async function beginRefund(
   ask: AskRefund & { return_id?: string },
   written: (order: Order) => void,
 ): Promise<Refund> {
-  const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
+  const locked = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
+  // The last are asked first: what staff recorded comes after what providers hold, so that it never waits for one.
+  const payments = [...locked.filter(isManual), ...locked.filter((payment) => !isManual(payment))];
   const refunds = await listPastRefunds(tx, order.id);
   const facts = await factsOf(tx, order, refunds);
   if (ask.items && ask.return_id === undefined) facts.unsent = await listUnsent(tx, order);
@@ -107,7 +109,7 @@ function newRefund(
 ): Refund {
   const now = ctx.clock.now();
   // Money that no provider holds only staff can give back.
-  const isManual = ask.manual === true || payment === undefined;
+  const byStaff = ask.manual === true || payment === undefined || isManual(payment);
   return {
     id: newId(),
     order_id: order.id,
@@ -122,12 +124,12 @@ function newRefund(
     tax_amount: split.parts.tax,
     items: split.items,
     reason: ask.reason,
-    manual: isManual,
+    manual: byStaff,
     status: "pending",
     provider_reference: null,
     failure_message: null,
     attempts: 0,
-    next_attempt_at: isManual || ask.follows !== null ? null : nextAttempt(now, 0),
+    next_attempt_at: byStaff || ask.follows !== null ? null : nextAttempt(now, 0),
     version: 1,
     created_at: now.toISOString(),
     updated_at: now.toISOString(),

@@ -6,6 +6,7 @@ import { IdParam } from "../http/schemas.ts";
 import { capturePayment, voidPayment } from "./capture_payment.ts";
 import { createPayment, getPayment, refreshPayment } from "./create_payment.ts";
 import {
+  EXAMPLE_MANUAL_PAYMENT,
   EXAMPLE_PAYMENT,
   EXAMPLE_REFUND,
   EXAMPLE_STAFF_ONLY,
@@ -16,9 +17,11 @@ import {
 import { getRefund } from "./get_refund.ts";
 import { listAllPayments, listAllRefunds, listOrderPayments, listOrderRefunds } from "./list_payments.ts";
 import { paymentView } from "./payment.ts";
+import { recordManualPayment } from "./record_manual_payment.ts";
 import { refundOrder } from "./refund_order.ts";
 import {
   CaptureBody,
+  ManualPaymentBody,
   PaymentBody,
   PaymentSchema,
   PaymentsQuery,
@@ -85,6 +88,40 @@ paymentRoutes.openapi(
   async (c) => {
     const input = { orderId: c.req.valid("param").id, ask: c.req.valid("json") };
     const payment = markReplay(c, await createPayment(c.get("ctx"), input, c.get("idempotency")));
+    c.header("Location", `/v1/payments/${payment.id}`);
+    return c.json(tagged(c, paymentView(payment)), 201);
+  },
+);
+
+paymentRoutes.openapi(
+  endpoint({
+    policy: "staff",
+    idempotent: "required",
+    errors: ["not_found", "payment_refused", "reference_taken"],
+    examples: [EXAMPLE_UNDER_WAY],
+  }, {
+    method: "post",
+    path: "/v1/orders/{id}/manual-payments",
+    operationId: "recordManualPayment",
+    tags,
+    summary: "Record money that came in without a provider",
+    description:
+      "By bank transfer, in cash: a payment whose `provider` is `manual`, captured at once, of all that is due or of a part. " +
+      "An order that is paid in part waits a week for the rest. Beside payments under way only what " +
+      "they leave can be recorded, or it would be paid twice.\n\nSuch money goes back by your own hands: nothing refunds it by " +
+      "itself, and a refund of it, which may take what providers hold first, is `manual` and done at once.",
+    request: {
+      params: IdParam,
+      body: json(ManualPaymentBody, "How much, and what the bank calls it.", {
+        amount: 1500,
+        reference: "2026-02-02/0042",
+      }),
+    },
+    responses: { 201: json(PaymentSchema, "The payment.", EXAMPLE_MANUAL_PAYMENT) },
+  }),
+  async (c) => {
+    const input = { orderId: c.req.valid("param").id, ...c.req.valid("json") };
+    const payment = markReplay(c, await recordManualPayment(c.get("ctx"), input, c.get("idempotency")!));
     c.header("Location", `/v1/payments/${payment.id}`);
     return c.json(tagged(c, paymentView(payment)), 201);
   },

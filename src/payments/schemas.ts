@@ -16,7 +16,11 @@ const CHARGE_STATUSES = [
 ] as const;
 
 const Provider = z.string().regex(/^[a-z_]{1,40}$/, "must be the name of a payment provider, such as stripe")
-  .openapi({ description: "The name of a payment provider", example: "sandbox" });
+  .openapi({
+    description:
+      "The name of a payment provider; `manual`: staff recorded that the money came in without one",
+    example: "sandbox",
+  });
 
 export const PaymentBody = z.strictObject({
   provider: Provider,
@@ -42,6 +46,16 @@ export const PaymentBody = z.strictObject({
     }),
 }).openapi("CreatePayment");
 
+export const ManualPaymentBody = z.strictObject({
+  amount: z.int().min(1).optional().openapi({ description: "What is due unless said", example: 1500 }),
+  reference: text(1, 255).optional().openapi({
+    description:
+      "What the bank's statement calls it, to be the payment's `provider_reference`. Each is recorded once: the second is " +
+      "refused, whoever tries",
+    example: "2026-02-02/0042",
+  }),
+}).openapi("RecordManualPayment");
+
 export const PaymentSchema = z.object({
   id: Id,
   order_id: Id,
@@ -64,7 +78,9 @@ export const PaymentSchema = z.object({
   amount_refunded_manually: Amount.openapi({
     description: "Of that, what staff gave back themselves: the provider knows nothing of it",
   }),
-  provider_reference: z.string().nullable().openapi({ description: "What the provider calls it" }),
+  provider_reference: z.string().nullable().openapi({
+    description: "What the provider calls it; of a `manual` payment, the bank's statement",
+  }),
   redirect_url: z.string().nullable().openapi({
     description:
       "Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages",
@@ -172,7 +188,7 @@ export const PaymentsQuery = z.strictObject({
   status: z.enum(PAYMENT_STATUSES).optional().openapi({ description: "Only payments in this status" }),
   provider: Provider.optional(),
   provider_reference: text(1, 255).optional().openapi({
-    description: "The payment that its provider calls so",
+    description: "The payment that its provider, or the bank's statement, calls so",
   }),
   ...Listing,
 });

@@ -14,7 +14,7 @@ import { paymentRefunded, refundFailed, refundSucceeded } from "./events.ts";
 import { providerOf } from "./get_provider.ts";
 import { settleOrder } from "./jobs.ts";
 import { noteWebhook } from "./note_webhook.ts";
-import { paymentView, type StoredPayment } from "./payment.ts";
+import { isManual, paymentView, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { findPayment, lockPayments, updatePayments } from "./queries.ts";
 import { asTaken, nextAttempt, type Refund, takenParts } from "./refund.ts";
@@ -36,9 +36,9 @@ interface Said {
  */
 export async function sendRefund(ctx: Ctx, refund: Refund): Promise<Refund> {
   if (refund.status !== "pending") return refund;
-  const said = refund.payment_id === null
+  const said = refund.manual
     ? { status: "succeeded" as const }
-    : await askProvider(ctx, (await findPayment(ctx.sql, refund.payment_id))!, refund);
+    : await askProvider(ctx, (await findPayment(ctx.sql, refund.payment_id!))!, refund);
   const { settled, followers } = await changingOrder(ctx, async (tx, written) => {
     const order = (await lockOrder(tx, refund.order_id))!;
     const [payment] = refund.payment_id === null ? [] : await lockPayments(tx, [refund.payment_id]);
@@ -84,7 +84,9 @@ async function releaseFollowers(
 }
 
 /** While ours was under way, what somebody refunded at the provider itself could not be told from it. */
-async function askAgain(tx: Tx, ctx: Ctx, { id, provider }: StoredPayment, refund: Refund): Promise<void> {
+async function askAgain(tx: Tx, ctx: Ctx, payment: StoredPayment, refund: Refund): Promise<void> {
+  if (isManual(payment)) return;
+  const { id, provider } = payment;
   await noteWebhook(tx, ctx, provider, {
     id: `refund-${refund.id}`,
     type: `refund.${refund.status}`,

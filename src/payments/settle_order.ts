@@ -1,6 +1,6 @@
 import { changingOrder, lockOrder, type Order } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { isFinal, type Payment, wantsNothing } from "./payment.ts";
+import { isFinal, isManual, type Payment, wantsNothing } from "./payment.ts";
 import { listPayments } from "./queries.ts";
 import { owedPart, type Refund } from "./refund.ts";
 import { listRefunds } from "./refund_queries.ts";
@@ -16,7 +16,7 @@ import { voidPayment } from "./capture_payment.ts";
  */
 export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
   const payments = await listPayments(ctx.sql, orderId);
-  if (payments.length === 0) return;
+  if (payments.every(isManual)) return;
   const { order, refunds } = await changingOrder(ctx, async (tx, written) => {
     const order = (await lockOrder(tx, orderId))!;
     const refunds: Refund[] = [];
@@ -26,7 +26,7 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
     for (const payment of await listPayments(tx, orderId)) {
       const left = payment.amount_captured - payment.amount_refunded - payment.amount_refunding;
       const amount = Math.min(owed, left);
-      if (amount <= 0) continue;
+      if (amount <= 0 || isManual(payment)) continue;
       // What its provider refused, and no other payment can give, is for people to look at, however often this is done.
       const isRefused = known.some((each) =>
         each.status === "failed" && each.payment_id === payment.id && each.amount === amount &&

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Order } from "../../src/orders/mod.ts";
 import type { Refund, StoredPayment } from "../../src/payments/mod.ts";
+import { isManual } from "../../src/payments/payment.ts";
 import { read } from "../support/orders.ts";
 import type { PaidShop } from "../support/payments.ts";
 
@@ -9,6 +10,7 @@ interface EndedPayment extends
   Pick<
     StoredPayment,
     | "status"
+    | "provider"
     | "payment_method"
     | "amount"
     | "amount_authorised"
@@ -43,7 +45,7 @@ const isOver = ({ order }: End) => ["CANCELLED", "EXPIRED"].includes(order.statu
 
 /** What providers took, have not given back, and would give back. */
 function givable({ payments }: End): number {
-  return payments.filter(({ payment_method }) => payment_method !== "tok_refund_refused")
+  return payments.filter((each) => !isManual(each) && each.payment_method !== "tok_refund_refused")
     .reduce((sum, each) => sum + each.amount_captured - each.amount_refunded, 0);
 }
 
@@ -53,8 +55,9 @@ function standingOf(payment: EndedPayment): string {
 }
 
 /** A charge that is let go of after a part was captured is that part to us. */
-function isAsAtBank({ status, at_bank }: EndedPayment): boolean {
-  return status === at_bank || (status === "captured" && at_bank === "voided");
+function isAsAtBank(payment: EndedPayment): boolean {
+  const { status, at_bank } = payment;
+  return isManual(payment) || status === at_bank || (status === "captured" && at_bank === "voided");
 }
 
 /** What must not be so in the end. */
@@ -129,7 +132,7 @@ export async function endOf({ app, user }: PaidShop, id: string): Promise<End> {
 
 async function listPayments({ deps: { sql } }: PaidShop["app"], orderId: string) {
   return await sql<EndedPayment[]>`
-    select p.status, p.payment_method, p.amount, p.amount_authorised, p.amount_captured, p.amount_refunded,
+    select p.status, p.provider, p.payment_method, p.amount, p.amount_authorised, p.amount_captured, p.amount_refunded,
            p.amount_refunding, p.check_at, p.version, p.updated_at, coalesce(c.status, 'failed') as at_bank,
            concat_ws(' ', last.data->>'status', last.data->>'amount_captured', last.data->>'amount_refunded',
                      last.data->>'version', last.data->>'updated_at') as told

@@ -13,6 +13,7 @@ import {
   refundAtBank,
   sandboxOf,
   tryToPay,
+  tryToRecord,
   tryToRefund,
 } from "../support/payments.ts";
 import type { Dice } from "../support/random.ts";
@@ -56,6 +57,7 @@ interface Move {
 /** A move that cannot be made yet makes way for the next one that can: the last ones always can. */
 const MOVES: readonly Move[] = [
   { name: "the customer pays", weight: 14, make: pay },
+  { name: "staff record a transfer", weight: 4, make: recordTransfer },
   { name: "staff capture a payment", weight: 7, make: withPayment(capturePayment) },
   { name: "staff capture under one key again", weight: 2, make: withPayment(captureAgain) },
   { name: "staff void a payment", weight: 3, make: withPayment(voidPayment) },
@@ -136,6 +138,11 @@ function pay(turn: Turn): Promise<Deed> {
     ...dice.chance(0.5) && { amount: dice.upTo(6000) },
     ...dice.chance(0.35) && { capture_method: "manual" },
   });
+}
+
+async function recordTransfer({ shop, dice, order }: Turn): Promise<Deed> {
+  const asked = dice.chance(0.7) ? { amount: dice.upTo(4000) } : {};
+  return { asked, answer: await tryToRecord(shop.app, shop.staff, order.id, asked) };
 }
 
 async function capturePayment({ shop, dice }: Turn, { id }: StoredPayment): Promise<Deed> {

@@ -53,6 +53,7 @@ const OF_OPERATION: Record<string, Feed["existing"]> = {
   getConsignee: ({ books }) => books.unpaid,
   getCommercialInvoice: ({ books }) => books.unpaid,
   createPayment: ({ books }) => books.unpaid,
+  recordManualPayment: ({ books }) => books.unpaid,
   capturePayment: ({ books }) => books.reserved,
   voidPayment: ({ books }) => books.toVoid,
   shipOrder: ({ books }) => books.paid.orderId,

@@ -93,6 +93,7 @@ export function goodBody({ id, example }: Operation, { product, carts }: World):
     quoteCart: { ...example, shipping_option: "standard" },
     checkOut: { ...example, quote_id: carts.quote.id, ship_to: ADA_IN_LEEDS },
     createPayment: { ...example, amount: 1 },
+    recordManualPayment: { amount: 1 },
     capturePayment: { amount: 1 },
     shipOrder: { ...example, items: [{ line: 1, quantity: 1 }] },
     refundOrder: { amount: 1, reason: "Arrived broken" },

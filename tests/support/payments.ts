@@ -74,6 +74,21 @@ export async function paidByTwo({ app, user, checkOut }: PaidShop, first: string
   return { order, a, b };
 }
 
+/** Records money that came by bank under a key of its own, whatever comes of it. */
+export function tryToRecord(
+  app: TestApp,
+  staff: TestUser,
+  orderId: string,
+  body: Record<string, unknown> = {},
+  key = `transfer-${++keys}`,
+): Promise<Answer> {
+  return app.request("POST", `/v1/orders/${orderId}/manual-payments`, {
+    token: staff.token,
+    body,
+    headers: { "Idempotency-Key": key },
+  });
+}
+
 /** Asks for a refund under a key of its own, whatever comes of it. */
 export function tryToRefund(
   app: TestApp,
@@ -179,7 +194,9 @@ async function findBankDifferences({ deps: { sql } }: TestApp) {
       select l.payment_id as id, coalesce(sum(cash_at_provider) filter (where l.kind = 'capture'), 0)::bigint as took,
              coalesce(-sum(cash_at_provider) filter (where l.kind = 'refund' and not r.manual), 0)::bigint as gave,
              coalesce(-sum(cash_at_provider) filter (where r.manual), 0)::bigint as manually
-      from ledger l left join refunds r on r.id = l.refund_id where l.payment_id is not null group by l.payment_id
+      from ledger l join payments p on p.id = l.payment_id and p.provider <> 'manual'
+        left join refunds r on r.id = l.refund_id
+      group by l.payment_id
     )
     select id, bank.took as bank_took, bank.gave as bank_gave, books.took as books_took, books.gave as books_gave,
            books.manually

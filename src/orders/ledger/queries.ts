@@ -59,8 +59,8 @@ export async function insertTransactions(
     from all_of_them group by order_id`;
 }
 
-/** What was captured through payment providers, rather than recorded by staff. */
-export async function findProviderCash(tx: Tx, orderId: string): Promise<number> {
+/** What payments took and have not given back, apart from what staff recorded by a status. */
+export async function findCashOfPayments(tx: Tx, orderId: string): Promise<number> {
   const [row] = await tx<{ cash: number }[]>`
     select coalesce(sum(cash_at_provider), 0)::bigint as cash from ledger
     where order_id = ${orderId} and payment_id is not null`;
