@@ -903,7 +903,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change an order
      *
-     * Staff set its `status`: PENDING to PAID, PAID to PROCESSING, PROCESSING to SHIPPED, SHIPPED to DELIVERED; CANCELLED until it ships, REFUNDED once it is PAID. PAID and REFUNDED record money that came or went outside of any provider. Owners may set CANCELLED, note and metadata while it is PENDING, staff note and metadata always; the address changes only while it is PENDING. Fields that you leave out stay.
+     * Staff set its `status`: PENDING to PAID, PAID to PROCESSING, PROCESSING to SHIPPED, SHIPPED to DELIVERED; CANCELLED until it ships, REFUNDED once it is PAID. PAID and REFUNDED record money that came or went outside of any provider. Owners may set CANCELLED, note and metadata while it is PENDING, staff note and metadata always; the address changes only while it is PENDING, and so does `pay_by`, by staff: how long it waits for its money. Fields that you leave out stay.
      */
     public changeOrder<ThrowOnError extends boolean = false>(options: Options<ChangeOrderData, ThrowOnError>): RequestResult<ChangeOrderResponses, ChangeOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeOrderResponses, ChangeOrderErrors, ThrowOnError>({

@@ -1247,6 +1247,10 @@ export type OrderCreatedMessage = {
              * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
              */
             expires_at: string | null;
+            /**
+             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             */
+            pay_by: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -1483,6 +1487,10 @@ export type Order = {
      * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
      */
     expires_at: string | null;
+    /**
+     * Until when staff let its customer pay: it does not expire before; null: as long as any order
+     */
+    pay_by: string | null;
     cancelled_at: string | null;
     cancel_reason: string | null;
     /**
@@ -1617,6 +1625,10 @@ export type OrderUpdatedMessage = {
              * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
              */
             expires_at: string | null;
+            /**
+             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             */
+            pay_by: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -1771,6 +1783,10 @@ export type OrderCancelledMessage = {
              * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
              */
             expires_at: string | null;
+            /**
+             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             */
+            pay_by: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -1920,6 +1936,10 @@ export type OrderExpiredMessage = {
              * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
              */
             expires_at: string | null;
+            /**
+             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             */
+            pay_by: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -5114,6 +5134,10 @@ export type ChangeOrder = {
      * Only while PENDING; to another country only by staff, and never once it was priced for one
      */
     ship_to?: Address;
+    /**
+     * While PENDING, and by staff: until when its customer may pay, as by bank transfer. Until then its stock is held
+     */
+    pay_by?: string;
     /**
      * With status CANCELLED
      */

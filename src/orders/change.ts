@@ -79,6 +79,7 @@ export function changeOrder(
     }
     order.ship_to = input.ship_to;
   }
+  if (input.pay_by !== undefined) Object.assign(order, withPayBy(now, actor, before, input.pay_by));
   if (input.note !== undefined) order.note = input.note;
   if (input.metadata !== undefined) {
     order.metadata = mergeEntries("metadata", before.metadata, input.metadata);
@@ -88,6 +89,31 @@ export function changeOrder(
   const changes = changesBetween(before, order);
   if (Object.keys(changes).length === 0) return { order: before, changes, transactions };
   return { order: nextVersion(now, order), changes, transactions };
+}
+
+/** The time that staff give its customer to pay, and when it expires then: what a promise of money keeps stays longer. */
+function withPayBy(
+  now: Date,
+  actor: Actor,
+  { status, expires_at, pay_by }: Order,
+  asked: string,
+): Pick<Order, "pay_by" | "expires_at"> {
+  if (!isStaff(actor)) throw new AppError("forbidden", "Only staff give more time to pay.");
+  if (status !== "PENDING") {
+    throw new AppError("invalid_transition", `An order that is ${status} does not wait to be paid.`, {
+      errors: [{
+        pointer: "/pay_by",
+        code: "not_pending",
+        message: "can change only while the order is PENDING",
+      }],
+    });
+  }
+  const until = new Date(asked).toISOString();
+  if (until <= now.toISOString()) {
+    throw invalid("/pay_by", "must be in the future; to end the order, cancel it");
+  }
+  const isInForce = expires_at === null || expires_at === pay_by;
+  return { pay_by: until, expires_at: isInForce || until > expires_at ? until : expires_at };
 }
 
 /** The order as its next version, made now. */

@@ -313,3 +313,28 @@ Deno.test("For all statuses an order only ever goes where the table says", () =>
     ),
   );
 });
+
+Deno.test("Staff say until when an order waits for its money: in the future, while it is PENDING, and never less than a promise keeps", () => {
+  const at = (day: number) => `2026-02-${String(day).padStart(2, "0")}T09:00:00.000Z`;
+  const after = (before: Partial<Order>, day: number) => {
+    const { order, changes } = change(before, { pay_by: at(day) });
+    return [order.pay_by, order.expires_at, Object.keys(changes)];
+  };
+  assertEquals(after({ expires_at: at(2) }, 9), [at(9), at(9), ["expires_at", "pay_by"]]);
+  assertEquals(after({ expires_at: null }, 9), [at(9), at(9), ["expires_at", "pay_by"]]);
+  assertEquals(after({ expires_at: at(9), pay_by: at(9) }, 5), [at(5), at(5), ["expires_at", "pay_by"]]);
+  assertEquals(after({ expires_at: at(9), pay_by: at(3) }, 5), [at(5), at(9), ["pay_by"]]);
+  assertEquals(after({ expires_at: at(9), pay_by: at(9) }, 9), [at(9), at(9), []]);
+  const refusal = (before: Partial<Order>, pay_by: string, actor: Actor = SYSTEM) => {
+    const order = exampleOrder(before);
+    const left = { goods: order.subtotal, shipping: 0, duty: 0, tax: 0 };
+    const { code, errors } = assertThrows(() => changeOrder(NOW, actor, order, { pay_by }, left), AppError);
+    return [code, errors[0]?.pointer];
+  };
+  assertEquals(refusal({}, at(1)), ["invalid_request", "/pay_by"]);
+  assertEquals(refusal({ status: "PAID" }, at(9)), ["invalid_transition", "/pay_by"]);
+  assertEquals(refusal({}, at(9), { kind: "user", userId: exampleOrder().user_id, role: "customer" }), [
+    "forbidden",
+    undefined,
+  ]);
+});

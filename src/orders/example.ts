@@ -59,6 +59,7 @@ export const EXAMPLE_ORDER: Order = {
   created_at: "2026-01-31T12:00:00.000Z",
   updated_at: "2026-01-31T12:00:00.000Z",
   expires_at: "2026-01-31T12:30:00.000Z",
+  pay_by: null,
   cancelled_at: null,
   cancel_reason: null,
   version: 1,

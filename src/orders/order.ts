@@ -183,6 +183,7 @@ export function newOrder(now: Date, actor: Actor, order: NewOrder): Order {
     created_at: time,
     updated_at: time,
     expires_at: total_price === 0 ? null : order.expires_at,
+    pay_by: null,
     cancelled_at: null,
     cancel_reason: null,
     version: 1,

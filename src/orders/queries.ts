@@ -13,7 +13,7 @@ export const orderColumns = (sql: Sql | Tx): Fragment =>
     o.shipping_total, o.duty_total, o.tax_total, o.total_price, o.amount_authorised, o.amount_paid, o.amount_refunded,
     o.amount_due, o.units, o.units_shipped, o.units_delivered, o.units_returned, o.quote_id, o.incoterm,
     o.shipping_option, o.ship_to, o.note, o.metadata, o.external_reference, o.placed_by, o.placed_at, o.created_at,
-    o.updated_at, o.expires_at, o.cancelled_at, o.cancel_reason, o.version,
+    o.updated_at, o.expires_at, o.pay_by, o.cancelled_at, o.cancel_reason, o.version,
     (select json_agg(json_build_object(
        'line', i.line, 'product_id', i.product_id, 'sku', i.sku, 'name', i.name, 'quantity', i.quantity,
        'cancelled', i.cancelled, 'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
@@ -139,12 +139,13 @@ export async function updateOrders(tx: Tx, orders: Order[]): Promise<void> {
         amount_authorised = n.amount_authorised, amount_paid = n.amount_paid, amount_refunded = n.amount_refunded,
         amount_due = n.amount_due, units = n.units, units_shipped = n.units_shipped, units_delivered = n.units_delivered,
         units_returned = n.units_returned, ship_to = n.ship_to, note = n.note, metadata = n.metadata,
-        expires_at = n.expires_at, cancelled_at = n.cancelled_at, cancel_reason = n.cancel_reason,
+        expires_at = n.expires_at, pay_by = n.pay_by, cancelled_at = n.cancelled_at, cancel_reason = n.cancel_reason,
         updated_at = n.updated_at, version = n.version
     from jsonb_to_recordset(${tx.json(orders.map(({ items: _, ...header }) => header) as never)}) as n (
       id uuid, status text, payment_status text, fulfilment_status text, amount_authorised bigint, amount_paid bigint,
       amount_refunded bigint, amount_due bigint, units int, units_shipped int, units_delivered int, units_returned int,
-      ship_to jsonb, note text, metadata jsonb, expires_at timestamptz, cancelled_at timestamptz, cancel_reason text,
+      ship_to jsonb, note text, metadata jsonb, expires_at timestamptz, pay_by timestamptz, cancelled_at timestamptz,
+      cancel_reason text,
       updated_at timestamptz, version int
     )
     where o.id = n.id`;

@@ -154,7 +154,7 @@ orderRoutes.openapi(
       "Staff set its `status`: PENDING to PAID, PAID to PROCESSING, PROCESSING to SHIPPED, SHIPPED to DELIVERED; CANCELLED " +
       "until it ships, REFUNDED once it is PAID. PAID and REFUNDED record money that came or went outside of any provider. " +
       "Owners may set CANCELLED, note and metadata while it is PENDING, staff note and metadata always; the address changes " +
-      "only while it is PENDING. Fields that you leave out stay.",
+      "only while it is PENDING, and so does `pay_by`, by staff: how long it waits for its money. Fields that you leave out stay.",
     request: { params: IdParam, body: json(ChangeOrderBody, "What is to change.", { status: "PAID" }) },
     responses: { 200: orderAnswer },
   }),

@@ -117,6 +117,10 @@ export const OrderSchema = z.object({
       "Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing " +
       "is to be paid",
   }),
+  pay_by: Timestamp.nullable().openapi({
+    description:
+      "Until when staff let its customer pay: it does not expire before; null: as long as any order",
+  }),
   cancelled_at: Timestamp.nullable(),
   cancel_reason: z.string().nullable(),
   version: z.int().openapi({ description: "Counts the changes; also the ETag" }),
@@ -166,6 +170,10 @@ export const ChangeOrderBody = z.strictObject({
     .openapi({ description: "Merged into what is there; null removes a key (RFC 7396)" }),
   ship_to: ShipTo.optional().openapi({
     description: "Only while PENDING; to another country only by staff, and never once it was priced for one",
+  }),
+  pay_by: Timestamp.optional().openapi({
+    description:
+      "While PENDING, and by staff: until when its customer may pay, as by bank transfer. Until then its stock is held",
   }),
   cancel_reason: text(1, 500).optional().openapi({ description: "With status CANCELLED" }),
 }).openapi("ChangeOrder");

@@ -78,6 +78,7 @@ export function orderView(order: Order): Order {
     created_at: order.created_at,
     updated_at: order.updated_at,
     expires_at: order.expires_at,
+    pay_by: order.pay_by ?? null,
     cancelled_at: order.cancelled_at,
     cancel_reason: order.cancel_reason,
     version: order.version,

@@ -156,10 +156,11 @@ export function laterExpiry(now: Date, { status, expires_at }: Order): string | 
   return until > expires_at ? until : expires_at;
 }
 
-/** What nobody's money is promised for any more is held no longer than what was just ordered. */
-function earlierExpiry(now: Date, lifetimeMs: number, { status, expires_at }: Order): string | null {
+/** What nobody's money is promised for any more is held no longer than what was just ordered, or as staff let it wait. */
+function earlierExpiry(now: Date, lifetimeMs: number, { status, expires_at, pay_by }: Order): string | null {
   if (status !== "PENDING" || expires_at === null) return expires_at;
-  const until = new Date(now.getTime() + lifetimeMs).toISOString();
+  const anew = new Date(now.getTime() + lifetimeMs).toISOString();
+  const until = pay_by !== null && pay_by > anew ? pay_by : anew;
   return until < expires_at ? until : expires_at;
 }
 

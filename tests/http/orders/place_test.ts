@@ -101,6 +101,7 @@ Deno.test("Placing an order answers 201 with the order, its address and its vers
     created_at: body.created_at,
     updated_at: body.created_at,
     expires_at: new Date(Date.parse(body.created_at) + 30 * 60_000).toISOString(),
+    pay_by: null,
     cancelled_at: null,
     cancel_reason: null,
     version: 1,

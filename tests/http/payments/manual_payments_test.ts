@@ -50,6 +50,26 @@ Deno.test("An order is paid in parts by bank: each is a payment, the order waits
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("An order waits for its transfer as long as staff say, whatever a card promised meanwhile, and then expires", async () => {
+  await using shop = await startPaidShop();
+  const { app, clock, user, staff, checkOut, pass } = shop;
+  const { order } = await checkOut();
+  const pay_by = new Date(clock.at.getTime() + 5 * DAY_MS).toISOString();
+  const { status, body } = await patch(app, staff, order.id, { pay_by });
+  assertEquals([status, body.pay_by, body.expires_at], [200, pay_by, pay_by]);
+  const { body: card } = await tryToPay(app, user, order.id, "tok_success", { capture_method: "manual" });
+  const expiry = async () => (await read(app, user, order.id)).body.expires_at;
+  assertEquals(await expiry(), new Date(clock.at.getTime() + 7 * DAY_MS).toISOString());
+  await app.request("POST", `/v1/payments/${card.id}/void`, { token: staff.token });
+  assertEquals(await expiry(), pay_by);
+  await pass(5 * DAY_MS - 1);
+  assertEquals(await expire(app), 0);
+  await pass(1);
+  assertEquals(await expire(app), 1);
+  assertEquals((await patch(app, staff, order.id, { pay_by })).body.errors[0].code, "not_pending");
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("A transfer is recorded once: by its key, and by its reference, whoever else has the same statement", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
