@@ -5358,6 +5358,48 @@ export type LedgerReportCurrency = {
     balanced: boolean;
 };
 
+export type BookedTransactionPage = {
+    data: Array<BookedTransaction>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type BookedTransaction = {
+    /**
+     * Counts up through all orders
+     */
+    id: number;
+    kind: 'sale' | 'cancellation' | 'capture' | 'refund';
+    occurred_at: string;
+    reason: string | null;
+    /**
+     * `customer`, `staff` or `system`; staff see who exactly
+     */
+    actor: string;
+    /**
+     * UUID
+     */
+    payment_id: string | null;
+    /**
+     * UUID
+     */
+    refund_id: string | null;
+    /**
+     * Their debits and their credits are the same sum
+     */
+    entries: Array<LedgerEntry>;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+};
+
 export type CreatePayment = {
     /**
      * The name of a payment provider; `manual`: staff recorded that the money came in without one
@@ -10781,6 +10823,76 @@ export type GetLedgerReportResponses = {
 };
 
 export type GetLedgerReportResponse = GetLedgerReportResponses[keyof GetLedgerReportResponses];
+
+export type ListBookedTransactionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Transactions of this time or later; the first of this month (UTC) if left out
+         */
+        from?: string;
+        /**
+         * Transactions before this time; the first of next month (UTC) if left out
+         */
+        to?: string;
+        /**
+         * Only transactions of this kind
+         */
+        kind?: 'sale' | 'cancellation' | 'capture' | 'refund';
+        /**
+         * Only transactions in this currency
+         */
+        currency?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/reports/ledger/transactions';
+};
+
+export type ListBookedTransactionsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListBookedTransactionsError = ListBookedTransactionsErrors[keyof ListBookedTransactionsErrors];
+
+export type ListBookedTransactionsResponses = {
+    /**
+     * One page.
+     */
+    200: BookedTransactionPage;
+};
+
+export type ListBookedTransactionsResponse = ListBookedTransactionsResponses[keyof ListBookedTransactionsResponses];
 
 export type ListPaymentsData = {
     body?: never;

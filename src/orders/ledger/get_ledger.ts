@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { actorRole, type Ctx, isStaff } from "../../platform/ctx.ts";
 import { getReadableOrder } from "../get_order.ts";
 import { balancesOf, entriesOf } from "./double_entry.ts";
-import { listTransactions } from "./queries.ts";
+import { type LedgerRow, listTransactions } from "./queries.ts";
 import type { OrderLedgerSchema } from "./schemas.ts";
 
 export type OrderLedger = z.infer<typeof OrderLedgerSchema>;
@@ -11,16 +11,9 @@ export type OrderLedger = z.infer<typeof OrderLedgerSchema>;
 export async function getOrderLedger(ctx: Ctx, orderId: string): Promise<OrderLedger> {
   const order = await getReadableOrder(ctx, orderId);
   const rows = await listTransactions(ctx.sql, order.id);
-  const transactions = rows.map((row) => ({
-    id: row.id,
-    kind: row.kind,
-    occurred_at: row.occurred_at,
-    reason: row.reason,
-    actor: isStaff(ctx.actor) ? row.actor : actorRole(row.actor, order.user_id),
-    payment_id: row.payment_id,
-    refund_id: row.refund_id,
-    entries: entriesOf(row),
-  }));
+  const transactions = rows.map((row) =>
+    transactionOf(row, isStaff(ctx.actor) ? row.actor : actorRole(row.actor, order.user_id))
+  );
   const balances = balancesOf(transactions.flatMap(({ entries }) => entries));
   return {
     order_id: order.id,
@@ -28,5 +21,19 @@ export async function getOrderLedger(ctx: Ctx, orderId: string): Promise<OrderLe
     amount_due: balances.find(({ account }) => account === "receivable")?.balance ?? 0,
     balances,
     transactions,
+  };
+}
+
+/** A row of the ledger, as it is answered. @param actor what the caller may know of who did it */
+export function transactionOf(row: LedgerRow, actor: string): OrderLedger["transactions"][number] {
+  return {
+    id: row.id,
+    kind: row.kind,
+    occurred_at: row.occurred_at,
+    reason: row.reason,
+    actor,
+    payment_id: row.payment_id,
+    refund_id: row.refund_id,
+    entries: entriesOf(row),
   };
 }

@@ -1,10 +1,10 @@
 import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
 import { AppError } from "../../platform/errors.ts";
-import { boundMs, LAST_TIME } from "../../platform/made_within.ts";
 import { balancesOf, totalOf } from "./double_entry.ts";
 import { sumAccounts } from "./queries.ts";
 import type { LedgerReportSchema, ReportQuery } from "./schemas.ts";
+import { spanOf } from "./span.ts";
 
 export type LedgerReport = z.infer<typeof LedgerReportSchema>;
 
@@ -15,10 +15,7 @@ export type LedgerReport = z.infer<typeof LedgerReportSchema>;
  * @throws invalid_request
  */
 export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuery>): Promise<LedgerReport> {
-  const month = monthOf(ctx.clock.now());
-  const from = query.from === undefined ? month.from : boundOf(query.from);
-  const to = query.to === undefined ? month.to : boundOf(query.to);
-  if (from >= to) throw emptySpan(from, to);
+  const { from, to } = spanOf(query, ctx.clock.now());
   const booked = await sumAccounts(ctx.sql, { from, to, destination: query.destination });
   const byCurrency = Map.groupBy(booked, ({ currency }) => currency);
   for (const [currency, sums] of byCurrency) {
@@ -34,27 +31,9 @@ export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuer
   };
 }
 
-/** As lists take it: what was booked in the last millisecond of a day is before `23:59:59.999999`. */
-function boundOf(text: string): Date {
-  return new Date(Math.min(boundMs(text), LAST_TIME));
-}
-
 /** Is there more than a number holds exactly? What is less was exact when it was read, and so is its sum. */
 function isInexact({ debit, credit }: { debit: number; credit: number }): boolean {
   return Math.max(debit, credit) > Number.MAX_SAFE_INTEGER;
-}
-
-/** The calendar month of a time, in UTC. */
-function monthOf(now: Date): { from: Date; to: Date } {
-  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
-  return { from: new Date(Date.UTC(year, month)), to: new Date(Date.UTC(year, month + 1)) };
-}
-
-function emptySpan(from: Date, to: Date): AppError {
-  const message = `must be after ${from.toISOString()}, where the report begins, and not ${to.toISOString()}`;
-  return new AppError("invalid_request", `query/to ${message}`, {
-    errors: [{ pointer: "query/to", code: "invalid", message }],
-  });
 }
 
 function tooMuch(currency: string, from: Date, to: Date): AppError {

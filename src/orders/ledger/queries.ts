@@ -7,6 +7,7 @@ import {
   type LedgerTransaction,
   type RefundParts,
 } from "./entries.ts";
+import type { Span } from "./span.ts";
 
 /** What an order's money comes to, by the ledger. */
 export interface Books {
@@ -87,13 +88,50 @@ export interface LedgerRow extends Record<Account, number> {
   occurred_at: string;
 }
 
+const transactionColumns = (sql: Sql): Fragment =>
+  sql`
+    id, kind, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit, payment_id, refund_id,
+    reason, actor, occurred_at`;
+
 /** An order's transactions, oldest first. */
 export async function listTransactions(sql: Sql, orderId: string): Promise<LedgerRow[]> {
   return await sql<LedgerRow[]>`
-    select id, kind, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit, payment_id,
-           refund_id, reason, actor, occurred_at
-    from ledger where order_id = ${orderId} order by id`;
+    select ${transactionColumns(sql)} from ledger where order_id = ${orderId} order by id`;
 }
+
+/** A transaction of any order. */
+export interface BookedRow extends LedgerRow {
+  order_id: string;
+  currency: string;
+}
+
+/** Transactions of a span of time, oldest first: `limit + 1` of them `after` a time and an id. */
+export async function listBookedRows(
+  sql: Sql,
+  { kind, currency, after, limit, ...span }: Span & {
+    kind?: LedgerKind;
+    currency?: string;
+    after?: { at: string; id: number };
+    limit: number;
+  },
+): Promise<BookedRow[]> {
+  return await sql<BookedRow[]>`
+    select order_id, currency, ${transactionColumns(sql)}
+    from ledger
+    where ${isWithin(sql, span)}
+      ${kind === undefined ? sql`` : sql`and kind = ${kind}`}
+      ${currency === undefined ? sql`` : sql`and currency = ${currency}`}
+      ${
+    after === undefined ? sql`` : sql`and (occurred_at, id) > (${after.at}::timestamptz, ${after.id}::bigint)`
+  }
+    order by occurred_at, id limit ${limit + 1}`;
+}
+
+/** Times as numbers, since text has no year 0. */
+const isWithin = (sql: Sql, { from, to }: Span): Fragment =>
+  sql`
+    occurred_at >= to_timestamp(${from.getTime()}::float8 / 1000)
+    and occurred_at < to_timestamp(${to.getTime()}::float8 / 1000)`;
 
 /** What was posted to an account in a span of time, in minor units of the currency; from 2^53 on about so much. */
 export interface AccountSum {
@@ -106,19 +144,17 @@ export interface AccountSum {
 /** Adds up each account's column, and only then makes rows of them: a row for each posting cost four times as much. */
 export async function sumAccounts(
   sql: Sql,
-  { from, to, destination }: { from: Date; to: Date; destination?: string },
+  { destination, ...span }: Span & { destination?: string },
 ): Promise<AccountSum[]> {
   const ofEach = (sum: (account: Fragment) => Fragment) =>
     ACCOUNTS.map((account, i) => sql`${i === 0 ? sql`` : sql`,`} ${sum(sql`${sql(account)}`)}`);
-  // Times as numbers, since text has no year 0.
   return await sql<AccountSum[]>`
     select currency, account, debit::float8, credit::float8
     from (
       select currency, array[${ofEach((account) => sql`sum(greatest(${account}, 0))`)}]::numeric[] as debits,
              array[${ofEach((account) => sql`-sum(least(${account}, 0))`)}]::numeric[] as credits
       from ledger
-      where occurred_at >= to_timestamp(${from.getTime()}::float8 / 1000)
-        and occurred_at < to_timestamp(${to.getTime()}::float8 / 1000)
+      where ${isWithin(sql, span)}
         ${
     destination === undefined
       ? sql``

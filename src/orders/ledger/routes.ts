@@ -1,8 +1,16 @@
+import { pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, router } from "../../http/router.ts";
 import { IdParam } from "../../http/schemas.ts";
 import { getOrderLedger, type OrderLedger } from "./get_ledger.ts";
 import { getLedgerReport, type LedgerReport } from "./get_report.ts";
-import { LedgerReportSchema, OrderLedgerSchema, ReportQuery } from "./schemas.ts";
+import { listBookedTransactions } from "./list_transactions.ts";
+import {
+  BookedTransactionSchema,
+  LedgerReportSchema,
+  OrderLedgerSchema,
+  ReportQuery,
+  TransactionsQuery,
+} from "./schemas.ts";
 
 const tags = ["Ledger"];
 const SALE = [
@@ -65,4 +73,30 @@ ledgerRoutes.openapi(
     responses: { 200: json(LedgerReportSchema, "The report.", REPORT) },
   }),
   async (c) => c.json(await getLedgerReport(c.get("ctx"), c.req.valid("query")), 200),
+);
+
+ledgerRoutes.openapi(
+  endpoint({ policy: "staff" }, {
+    method: "get",
+    path: "/v1/reports/ledger/transactions",
+    operationId: "listBookedTransactions",
+    tags,
+    summary: "List what was booked in a span of time",
+    description:
+      "The transactions that the report of this span sums up, of all orders, with `from` ≤ `occurred_at` < `to`; oldest first, as a " +
+      "journal is kept. All filters must hold: `kind=refund` are the refunds that succeeded in this span, `kind=capture` the " +
+      "money that came in. Once `to` is a minute ago nothing is added any more.",
+    request: { query: TransactionsQuery },
+    responses: {
+      200: json(pageSchema(BookedTransactionSchema).openapi("BookedTransactionPage"), "One page.", {
+        data: LEDGER.transactions.map((transaction) => ({
+          order_id: LEDGER.order_id,
+          currency: LEDGER.currency,
+          ...transaction,
+        })),
+        next_cursor: null,
+      }),
+    },
+  }),
+  async (c) => c.json(pageView(await listBookedTransactions(c.get("ctx"), c.req.valid("query"))), 200),
 );

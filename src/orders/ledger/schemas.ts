@@ -1,5 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { cursor, CursorTime, Limit } from "../../http/pagination.ts";
 import { Amount, Country, Currency, Id, Timestamp } from "../../http/schemas.ts";
+import { boundMs } from "../../platform/made_within.ts";
 import { ACCOUNTS, LEDGER_KINDS } from "./entries.ts";
 
 const Account = z.enum(ACCOUNTS).openapi({
@@ -52,6 +54,21 @@ export const ReportQuery = z.strictObject({
     description: "Only of orders that go to this country: what of `tax` and `duty` was collected for it",
   }),
 });
+
+export const TransactionsQuery = ReportQuery.pick({ from: true, to: true }).extend({
+  kind: z.enum(LEDGER_KINDS).optional().openapi({ description: "Only transactions of this kind" }),
+  currency: Currency.optional().openapi({ description: "Only transactions in this currency" }),
+  // The span, then the time and the id of the last row.
+  cursor: cursor(
+    z.tuple([Timestamp, Timestamp, CursorTime, z.int()]).refine(([from, to]) => boundMs(from) < boundMs(to)),
+  ),
+  limit: Limit,
+});
+
+export const BookedTransactionSchema = TransactionSchema.extend({
+  order_id: Id,
+  currency: Currency,
+}).openapi("BookedTransaction");
 
 export const LedgerReportSchema = z.object({
   from: Timestamp,

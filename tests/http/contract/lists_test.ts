@@ -72,6 +72,7 @@ const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
   listCarts: again("createCart"),
   listOrders: again("placeOrder"),
   listUserOrders: again("placeOrder"),
+  listBookedTransactions: again("placeOrder"),
   getOrderTimeline: again("changeOrder"),
   listShipments: again("shipOrder"),
   listOrderShipments: again("shipOrder"),

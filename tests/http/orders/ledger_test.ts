@@ -1,4 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ACCOUNTS } from "../../../src/orders/ledger/entries.ts";
+import { listBookedRows } from "../../../src/orders/ledger/queries.ts";
+import type { Sql } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import {
@@ -10,12 +13,23 @@ import {
   read,
   tryToPlace,
 } from "../../support/orders.ts";
+import type { Query } from "../../support/pages.ts";
 import { startPaidShop, tryToRefund } from "../../support/payments.ts";
+import { countingRows } from "../../support/rows_read.ts";
 
 interface Entry {
   account: string;
   debit: number;
   credit: number;
+}
+
+interface Transaction {
+  id: number;
+  order_id: string;
+  currency: string;
+  kind: string;
+  occurred_at: string;
+  entries: Entry[];
 }
 
 const ledgerOf = (app: TestApp, user: TestUser, id: string): Promise<Answer> =>
@@ -380,5 +394,128 @@ Deno.test("The taking back of an order's sale and each refund of it are booked o
     const book = () => sql`insert into ledger ${sql(row)}`.execute();
     await book();
     await assertRejects(book, Error, `ledger_${row.kind}_key`);
+  }
+});
+
+const TRANSACTIONS = "/v1/reports/ledger/transactions";
+
+/** All transactions of a span, page by page. */
+async function journal(app: TestApp, user: TestUser, query: Query): Promise<Transaction[]> {
+  const all: Transaction[] = [];
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const search = new URLSearchParams({ limit: "3", ...query, ...cursor !== "" && { cursor } });
+    const { status, body } = await app.request("GET", `${TRANSACTIONS}?${search}`, { token: user.token });
+    assertEquals(status, 200, JSON.stringify(body));
+    all.push(...body.data);
+    cursor = body.next_cursor;
+  }
+  return all;
+}
+
+const accountsOf = (transactions: Transaction[]) =>
+  ACCOUNTS.flatMap((account) => {
+    const [debit, credit] = sums(
+      transactions.flatMap(({ entries }) => entries.filter((entry) => entry.account === account)),
+    );
+    return debit === 0 && credit === 0 ? [] : [{ account, debit, credit, balance: debit! - credit! }];
+  });
+
+Deno.test("The transactions of a span, page by page, are those of its orders and come to exactly what its report says", async () => {
+  const start = Date.parse("2026-03-31T23:56:00.000Z");
+  let now = start;
+  await using app = await startTestApp({}, { clock: { now: () => new Date(now) } });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app, { prices: { EUR: 1000, JPY: 70 }, stock: 1000 });
+  const ids: string[] = [];
+  for (let i = 0; i < 24; i++) {
+    // All that becomes of four of them is at one time, and not in the order of time; eight are of April.
+    now = start + [3, 1, 5, 0, 4, 2][Math.floor(i / 4)]! * 60_000;
+    const { id } = await place(app, owner, { [sku]: 1 + i }, { currency: i % 3 === 0 ? "JPY" : "EUR" });
+    ids.push(id);
+    if (i % 4 === 1) await patch(app, owner, id, { status: "CANCELLED" });
+    if (i % 4 === 2) await patch(app, staff, id, { status: "PAID" });
+    if (i % 8 === 6) await patch(app, staff, id, { status: "REFUNDED" });
+  }
+
+  const ofOrders: Transaction[] = [];
+  for (const id of ids) {
+    const { body } = await ledgerOf(app, staff, id);
+    for (const transaction of body.transactions) {
+      ofOrders.push({ ...transaction, order_id: id, currency: body.currency });
+    }
+  }
+  ofOrders.sort((a, b) =>
+    a.occurred_at < b.occurred_at ? -1 : a.occurred_at > b.occurred_at ? 1 : a.id - b.id
+  );
+  const march = { from: "2026-03-01T00:00:00Z", to: "2026-04-01T00:00:00Z" };
+  const second = { from: "2026-03-31T23:57:00Z", to: "2026-03-31T23:57:00.001Z" };
+  const year = { from: "0000-01-01T00:00:00Z", to: "9999-12-31T23:59:59Z" };
+  for (const span of [march, second, year]) {
+    const found = await journal(app, staff, span);
+    const expected = ofOrders.filter(({ occurred_at: at }) =>
+      Date.parse(at) >= Date.parse(span.from) && Date.parse(at) < Date.parse(span.to)
+    );
+    assert(expected.length > 6);
+    assertEquals(found, expected);
+    const { body } = await report(app, staff, `?${new URLSearchParams(span)}`);
+    assertEquals(body.currencies.length, 2);
+    for (const { currency, accounts } of body.currencies) {
+      assertEquals(accounts, accountsOf(found.filter((each) => each.currency === currency)));
+      assertEquals(
+        await journal(app, staff, { ...span, currency }),
+        found.filter((each) => each.currency === currency),
+      );
+    }
+    for (const kind of ["sale", "cancellation", "capture", "refund"]) {
+      const of = found.filter((each) => each.kind === kind);
+      assert(of.length > 0);
+      assertEquals(await journal(app, staff, { ...span, kind, limit: "1" }), of);
+    }
+  }
+  assertEquals((await app.request("GET", TRANSACTIONS, { token: owner.token })).status, 403);
+  const { status, body } = await app.request(
+    "GET",
+    `${TRANSACTIONS}?${new URLSearchParams({
+      from: march.to,
+      to: march.from,
+    })}`,
+    staff,
+  );
+  assertEquals([status, body.errors[0].pointer], [422, "query/to"]);
+});
+
+Deno.test("A list of this month's transactions goes on in that month, also when the month is over before its last page", async () => {
+  let now = Date.parse("2026-03-31T23:59:59.000Z");
+  await using app = await startTestApp({}, { clock: { now: () => new Date(now) } });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addProduct(app);
+  const placed = [(await place(app, owner, { [sku]: 1 })).id, (await place(app, owner, { [sku]: 1 })).id];
+  const page = (query: Query) =>
+    app.request("GET", `${TRANSACTIONS}?${new URLSearchParams({ limit: "1", ...query })}`, staff);
+  const { body: first } = await page({});
+  now = Date.parse("2026-04-01T00:00:00.000Z");
+  await place(app, owner, { [sku]: 1 });
+  const { body: last } = await page({ cursor: first.next_cursor });
+  assertEquals([...first.data, ...last.data].map(({ order_id }: Transaction) => order_id), placed);
+  assertEquals(last.next_cursor, null);
+});
+
+Deno.test("A page of transactions reads no more of the ledger than it gives, wherever in it the page is", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  await sql`
+    insert into ledger (order_id, kind, currency, receivable, revenue, actor, occurred_at)
+    select gen_random_uuid(), 'sale', 'EUR', 1, -1, 'system:test', timestamptz '2026-01-01' + n * interval '1 minute'
+    from generate_series(1, 20000) as n`;
+  await sql`vacuum analyze ledger`;
+  const span = { from: new Date("2026-01-02"), to: new Date("2026-01-12"), limit: 20 };
+  for (const after of [undefined, { at: "2026-01-07T00:00:00Z", id: 1 }]) {
+    const { result, rows } = await countingRows(
+      sql,
+      "ledger",
+      (tx) => listBookedRows(tx as unknown as Sql, { ...span, after }),
+    );
+    assertEquals(result.length, 21);
+    assert(rows <= 21, `${rows} rows were read after ${after?.at}`);
   }
 });
