@@ -9520,6 +9520,10 @@ export type ListOrdersData = {
          */
         fulfilment_status?: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
         /**
+         * Only orders whose `amount_due` is negative: money is to be given back, or is on its way back
+         */
+        owed_to_customer?: 'true' | 'false';
+        /**
          * Whose; customers only ever see their own
          */
         user_id?: string;
@@ -9696,6 +9700,10 @@ export type ListUserOrdersData = {
          * Only orders with this fulfilment status
          */
         fulfilment_status?: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+        /**
+         * Only orders whose `amount_due` is negative: money is to be given back, or is on its way back
+         */
+        owed_to_customer?: 'true' | 'false';
         /**
          * Orders with a line of this SKU
          */

@@ -46,10 +46,10 @@ function isStatus(
 
 /**
  * The status whose index a list runs along, if it is one; how orders begin is left out of these indexes. Orders that are
- * paid and not sent have an index by id.
+ * paid and not sent, and those that owe money, have an index by id.
  */
 function indexedStatus(sql: Sql, filter: ListOrders): Fragment | undefined {
-  if (filter.user_id !== undefined || filter.sku !== undefined) return undefined;
+  if (filter.user_id !== undefined || filter.sku !== undefined || filter.owed_to_customer) return undefined;
   if (filter.payment_status === "PAID" && filter.fulfilment_status === "UNFULFILLED") return undefined;
   if (filter.payment_status !== undefined && filter.payment_status !== "UNPAID") return sql`o.payment_status`;
   if (filter.fulfilment_status !== undefined && filter.fulfilment_status !== "UNFULFILLED") {
@@ -70,6 +70,7 @@ export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort 
     isStatus(sql, sql`o.status`, filter.status),
     isStatus(sql, sql`o.payment_status`, filter.payment_status),
     isStatus(sql, sql`o.fulfilment_status`, filter.fulfilment_status),
+    filter.owed_to_customer ? sql`and o.amount_due < 0` : sql``,
     filter.number !== undefined ? sql`and o.number = ${filter.number}` : sql``,
     filter.external_reference !== undefined
       ? sql`and o.external_reference = ${filter.external_reference}`

@@ -195,6 +195,10 @@ export const ListQuery = z.strictObject({
   fulfilment_status: FulfilmentStatus.optional().openapi({
     description: "Only orders with this fulfilment status",
   }),
+  owed_to_customer: z.enum(["true", "false"]).transform((value) => value === "true").optional().openapi({
+    description:
+      "Only orders whose `amount_due` is negative: money is to be given back, or is on its way back",
+  }),
   user_id: Id.optional().openapi({ description: "Whose; customers only ever see their own" }),
   sku: Sku.optional().openapi({ description: "Orders with a line of this SKU" }),
   number: text(1, 40).optional().openapi({ description: "The order with this number", example: "WB-100001" }),

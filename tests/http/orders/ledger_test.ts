@@ -13,7 +13,7 @@ import {
   read,
   tryToPlace,
 } from "../../support/orders.ts";
-import type { Query } from "../../support/pages.ts";
+import { idsOf, type Query } from "../../support/pages.ts";
 import { startPaidShop, tryToRefund } from "../../support/payments.ts";
 import { countingRows } from "../../support/rows_read.ts";
 
@@ -108,12 +108,15 @@ Deno.test("The books of an order's life: sale, payment and refund, each in balan
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("A paid order that is cancelled leaves what was paid owed to the customer", async () => {
+Deno.test("A paid order that is cancelled leaves what was paid owed to the customer, and is listed so until that is given back", async () => {
   await using app = await startTestApp();
-  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const [owner, other, staff] = [await app.user(), await app.user(), await app.user("staff")];
   const { sku } = await addProduct(app, { prices: { EUR: 500 } });
   const { id } = await place(app, owner, { [sku]: 1 });
   await patch(app, staff, id, { status: "PAID" });
+  const owed = async (user: TestUser) =>
+    (await idsOf(app, user, "/v1/orders", { owed_to_customer: "true" })).flat();
+  assertEquals(await owed(staff), []);
   const cancelled = (await patch(app, staff, id, { status: "CANCELLED", cancel_reason: "Lost" })).body;
   assertEquals([cancelled.amount_due, cancelled.payment_status], [-500, "PAID"]);
   const { body } = await ledgerOf(app, staff, id);
@@ -124,6 +127,9 @@ Deno.test("A paid order that is cancelled leaves what was paid owed to the custo
     ["receivable -500", "cash_at_provider +500"],
     ["receivable -500", "revenue +500"],
   ]);
+  assertEquals([await owed(staff), await owed(owner), await owed(other)], [[id], [id], []]);
+  assertEquals((await tryToRefund(app, staff, id, { manual: true })).status, 201);
+  assertEquals(await owed(staff), []);
 });
 
 Deno.test("An order of nothing to pay is PAID at once, never expires, and has nothing that could be refunded", async () => {

@@ -19,6 +19,7 @@ interface Seeded {
   status: string;
   payment_status: string;
   fulfilment_status: string;
+  amount_due: number;
   sku: string;
   external_reference: string | null;
   placed_at: string;
@@ -37,6 +38,7 @@ async function seed({ deps: { sql } }: TestApp, users: TestUser[], skus: { id: s
       status: ORDER_STATUSES[i % ORDER_STATUSES.length]!,
       payment_status: ["UNPAID", "PAID", "REFUNDED"][i % 3]!,
       fulfilment_status: ["UNFULFILLED", "SHIPPED", "DELIVERED"][i % 4 % 3]!,
+      amount_due: [100, 0, -1, -100][i % 4]!,
       sku: skus[i % skus.length]!.sku,
       external_reference: i % 5 ? null : `ERP-${i}`,
       placed_at: new Date(START - (i * 7 % 20) * MINUTE_MS).toISOString(),
@@ -114,6 +116,12 @@ Deno.test("Each filter gives exactly what it says, alone and together", async ()
     ]),
     [{ payment_status: "REFUNDED" }, (order) => order.payment_status === "REFUNDED"],
     [{ fulfilment_status: "DELIVERED" }, (order) => order.fulfilment_status === "DELIVERED"],
+    [{ owed_to_customer: "true" }, (order) => order.amount_due < 0],
+    [
+      { owed_to_customer: "true", status: "EXPIRED", sku: skus[2]!.sku },
+      (order) => order.amount_due < 0 && order.status === "EXPIRED" && order.sku === skus[2]!.sku,
+    ],
+    [{ owed_to_customer: "false" }, () => true],
     [{ user_id: one.id }, (order) => order.user_id === one.id],
     [{ user_id: newId() }, () => false],
     [{ sku: skus[1]!.sku }, (order) => order.sku === skus[1]!.sku],
@@ -246,16 +254,17 @@ Deno.test("Queries that make no sense are refused by name", async () => {
   for (const limit of [0, -1, 1.5, 1e9, "all", ""]) assertEquals((await list(staff, { limit })).status, 422);
 });
 
-Deno.test("The few orders that are still to be sent are a page away, whatever was paid and delivered since", async () => {
+Deno.test("The few orders that are still to be sent, or owe money, are a page away, whatever was paid and delivered since", async () => {
   await using app = await startTestApp();
   const { sql } = app.deps;
   const { id: user } = await app.user();
-  // The three oldest are under way; whoever went through what was paid from the newest on would meet them last.
+  // The three oldest are under way, and the hundred oldest owe money; whoever went through what was paid from the newest on
+  // would meet them last.
   await sql`
     insert into orders (id, number, user_id, status, payment_status, fulfilment_status, currency, subtotal, total_price,
-                        ship_to, placed_by, placed_at, created_at, updated_at)
+                        amount_due, ship_to, placed_by, placed_at, created_at, updated_at)
     select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'OLD-' || n, ${user}, status, 'PAID',
-           fulfilment, 'EUR', 0, 0, '{}', 'system:test', now(), now(), now()
+           fulfilment, 'EUR', 0, 0, case when n <= 100 then -5 else 0 end, '{}', 'system:test', now(), now(), now()
     from generate_series(1, 5000) as n, lateral (select
       case n when 1 then 'PAID' when 2 then 'PROCESSING' when 3 then 'SHIPPED' else 'DELIVERED' end as status,
       case n when 1 then 'UNFULFILLED' when 2 then 'PARTIALLY_SHIPPED' when 3 then 'SHIPPED' else 'DELIVERED' end as fulfilment
@@ -269,6 +278,8 @@ Deno.test("The few orders that are still to be sent are a page away, whatever wa
       { payment_status: "PAID", status: "PAID" },
       { payment_status: "PAID", status: "PROCESSING" },
       { fulfilment_status: "DELIVERED", status: "SHIPPED" },
+      { owed_to_customer: true },
+      { owed_to_customer: true, payment_status: "PAID", fulfilment_status: "DELIVERED" },
     ] as const
   ) {
     for (const sort of ["-created_at", "created_at"] as const) {
@@ -277,7 +288,10 @@ Deno.test("The few orders that are still to be sent are a page away, whatever wa
         "orders",
         (tx) => listOrderRows(tx as unknown as Sql, { ...filter, sort, limit: 20 }),
       );
-      assert(rows <= 2, `${rows} rows were read for ${sort} ${JSON.stringify(filter)}`);
+      assert(
+        rows <= ("owed_to_customer" in filter ? 24 : 2),
+        `${rows} rows were read for ${sort} ${JSON.stringify(filter)}`,
+      );
     }
   }
 });
