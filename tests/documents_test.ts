@@ -1,7 +1,13 @@
 /** Holds what the documents name to what there is: calls, tasks, files, packages, states. */
 import { assert, assertEquals } from "@std/assert";
 import { openApiDocument } from "../src/app.ts";
-import { ORDER_STATUSES } from "../src/orders/order.ts";
+import { type Order, ORDER_STATUSES } from "../src/orders/order.ts";
+import { ShipmentSchema } from "../src/orders/shipments/schemas.ts";
+import {
+  refuseIfCancelled,
+  refuseUnlessCancellable,
+  type Shipment,
+} from "../src/orders/shipments/shipment.ts";
 import { TRANSITIONS } from "../src/orders/transitions.ts";
 import { afterState, PAYMENT_STATUSES, type StoredPayment } from "../src/payments/payment.ts";
 import type { ChargeState } from "../src/payments/providers/provider.ts";
@@ -133,6 +139,29 @@ Deno.test("the diagram of payments shows what can come of each, and nothing else
     )
   );
   assertEquals(arrows(PAYMENT_STATUSES).toSorted(), possible.toSorted());
+});
+
+Deno.test("the diagram of shipments shows what can come of each, and nothing else", () => {
+  const statuses = ShipmentSchema.shape.status.options;
+  const order = { status: "SHIPPED" } as Order;
+  const possible = statuses.flatMap((status) => {
+    const shipment = { status, items: [] as Shipment["items"] } as Shipment;
+    const isPossible = (refuse: () => void) => {
+      try {
+        refuse();
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    return [
+      ...status !== "delivered" && isPossible(() => refuseIfCancelled(shipment)) ? ["delivered"] : [],
+      ...status !== "cancelled" && isPossible(() => refuseUnlessCancellable(order, shipment, []))
+        ? ["cancelled"]
+        : [],
+    ].map((to) => `${status} ${to}`);
+  });
+  assertEquals(arrows(statuses).toSorted(), possible.toSorted());
 });
 
 function becomes(from: StoredPayment["status"], to: StoredPayment["status"]): boolean {

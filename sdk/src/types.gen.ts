@@ -4,7 +4,7 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest;
+export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest;
 
 export type UserRegisteredMessage = {
     type: 'user.registered';
@@ -369,7 +369,7 @@ export type InventoryUpdatedMessage = {
             /**
              * Of movement, or `threshold` where only that changed
              */
-            kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment' | 'threshold';
+            kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment' | 'shipment_cancelled' | 'threshold';
             on_hand_delta: number;
             reserved_delta: number;
             order_id: string | null;
@@ -2048,35 +2048,37 @@ export type ShipmentCreatedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Shipment;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * UUID
+             */
+            order_id: string;
+            status: 'shipped' | 'delivered' | 'cancelled';
+            items: Array<ShipmentItem>;
+            carrier: string | null;
+            tracking_number: string | null;
+            tracking_url: string | null;
+            /**
+             * Gross, of the whole shipment
+             */
+            weight_grams: number | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            shipped_at: string;
+            delivered_at: string | null;
+            updated_at: string;
+            /**
+             * Left out in events from before a shipment could be cancelled
+             */
+            cancelled_at?: string | null;
+        };
     };
-};
-
-export type Shipment = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * UUID
-     */
-    order_id: string;
-    status: 'shipped' | 'delivered';
-    items: Array<ShipmentItem>;
-    carrier: string | null;
-    tracking_number: string | null;
-    tracking_url: string | null;
-    /**
-     * Gross, of the whole shipment
-     */
-    weight_grams: number | null;
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
-    shipped_at: string;
-    delivered_at: string | null;
-    updated_at: string;
 };
 
 export type ShipmentItem = {
@@ -2133,7 +2135,7 @@ export type ShipmentUpdatedMessage = {
              * UUID
              */
             order_id: string;
-            status: 'shipped' | 'delivered';
+            status: 'shipped' | 'delivered' | 'cancelled';
             items: Array<ShipmentItem>;
             carrier: string | null;
             tracking_number: string | null;
@@ -2149,6 +2151,89 @@ export type ShipmentUpdatedMessage = {
             shipped_at: string;
             delivered_at: string | null;
             updated_at: string;
+            /**
+             * Left out in events from before a shipment could be cancelled
+             */
+            cancelled_at?: string | null;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type ShipmentCancelledMessage = {
+    type: 'shipment.cancelled';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'shipment.cancelled';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * UUID
+             */
+            order_id: string;
+            status: 'shipped' | 'delivered' | 'cancelled';
+            items: Array<ShipmentItem>;
+            carrier: string | null;
+            tracking_number: string | null;
+            tracking_url: string | null;
+            /**
+             * Gross, of the whole shipment
+             */
+            weight_grams: number | null;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            shipped_at: string;
+            delivered_at: string | null;
+            updated_at: string;
+            /**
+             * Left out in events from before a shipment could be cancelled
+             */
+            cancelled_at?: string | null;
             /**
              * What changed, field by field
              */
@@ -3429,7 +3514,7 @@ export type ProblemError = {
      */
     line?: number;
     /**
-     * What the order, the return or the payment is by now
+     * What the order, the shipment, the return or the payment is by now
      */
     status?: string;
     /**
@@ -3465,7 +3550,7 @@ export type ProblemError = {
      */
     unshipped?: number;
     /**
-     * `more_than_returnable`: units of the line that can come back
+     * `more_than_returnable`: units of the line that can come back; `returned`: that left and are not to
      */
     returnable?: number;
     /**
@@ -3923,7 +4008,7 @@ export type StockMovement = {
      */
     sku: string;
     location: string;
-    kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment';
+    kind: 'receipt' | 'adjustment' | 'return' | 'reservation' | 'release' | 'shipment' | 'shipment_cancelled';
     on_hand_delta: number;
     reserved_delta: number;
     /**
@@ -5216,6 +5301,37 @@ export type Consignee = {
      */
     masked_id: string;
     created_at: string;
+    updated_at: string;
+};
+
+export type Shipment = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    status: 'shipped' | 'delivered' | 'cancelled';
+    items: Array<ShipmentItem>;
+    carrier: string | null;
+    tracking_number: string | null;
+    tracking_url: string | null;
+    /**
+     * Gross, of the whole shipment
+     */
+    weight_grams: number | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    shipped_at: string;
+    delivered_at: string | null;
+    /**
+     * Since when it is known that it never left
+     */
+    cancelled_at: string | null;
     updated_at: string;
 };
 
@@ -10522,7 +10638,7 @@ export type ListShipmentsData = {
         /**
          * Only shipments in this status
          */
-        status?: 'shipped' | 'delivered';
+        status?: 'shipped' | 'delivered' | 'cancelled';
         /**
          * Only those of this order
          */
@@ -10684,6 +10800,10 @@ export type ChangeShipmentErrors = {
      */
     404: Problem;
     /**
+     * Conflict: `invalid_transition`
+     */
+    409: Problem;
+    /**
      * Precondition Failed: `version_mismatch`
      */
     412: Problem;
@@ -10723,6 +10843,74 @@ export type ChangeShipmentResponses = {
 };
 
 export type ChangeShipmentResponse = ChangeShipmentResponses[keyof ChangeShipmentResponses];
+
+export type CancelShipmentData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/shipments/{id}/cancel';
+};
+
+export type CancelShipmentErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `invalid_transition`
+     */
+    409: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CancelShipmentError = CancelShipmentErrors[keyof CancelShipmentErrors];
+
+export type CancelShipmentResponses = {
+    /**
+     * The shipment as it is then.
+     */
+    200: Shipment;
+};
+
+export type CancelShipmentResponse = CancelShipmentResponses[keyof CancelShipmentResponses];
 
 export type GetOrderLedgerData = {
     body?: never;
@@ -14127,6 +14315,18 @@ export type ShipmentUpdatedWebhookPayload = ShipmentUpdatedMessage;
 export type ShipmentUpdatedWebhookRequest = {
     body: ShipmentUpdatedWebhookPayload;
     key: 'shipment.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ShipmentCancelledWebhookPayload = ShipmentCancelledMessage;
+
+export type ShipmentCancelledWebhookRequest = {
+    body: ShipmentCancelledWebhookPayload;
+    key: 'shipment.cancelled';
     path?: never;
     query?: never;
 };

@@ -9,6 +9,7 @@ import {
   withoutUnits,
 } from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { AppError } from "../platform/errors.ts";
 import { draftInvoice, type Invoice, orderInParcel } from "./invoice.ts";
 
 /** What a commercial invoice of an order says to this caller, and which edition of it that is. */
@@ -30,11 +31,20 @@ export async function getInvoice(ctx: Ctx, orderId: string): Promise<InvoiceEdit
 /** The commercial invoice of what is in one parcel of an order, likewise. @throws not_found, document_incomplete */
 export async function getShipmentInvoice(ctx: Ctx, shipmentId: string): Promise<InvoiceEdition> {
   const shipment = await getShipment(ctx, shipmentId);
+  if (shipment.status === "cancelled") throw refuseCancelled();
   const [order, parcel] = await Promise.all([
     getReadableOrder(ctx, shipment.order_id),
     getParcel(ctx.sql, shipment),
   ]);
   return await edit(ctx, { ...orderInParcel(order, shipment, parcel), version: shipment.version });
+}
+
+/** Nothing is in it, and its units will be on another paper. */
+function refuseCancelled(): AppError {
+  const message = "A shipment that is cancelled sends nothing.";
+  return new AppError("document_incomplete", message, {
+    errors: [{ pointer: "/status", code: "not_sent", message, status: "cancelled" }],
+  });
 }
 
 async function edit(ctx: Ctx, order: Order): Promise<InvoiceEdition> {

@@ -8,6 +8,7 @@ import {
   orderExpired,
   orderProcessed,
   orderUpdated,
+  shipmentCancelled,
   shipmentCreated,
   shipmentUpdated,
 } from "../orders/mod.ts";
@@ -46,6 +47,7 @@ export const EVENT_TYPES: readonly EventType[] = [
   orderProcessed,
   shipmentCreated,
   shipmentUpdated,
+  shipmentCancelled,
   quoteCreated,
   quoteReleased,
   consigneeRecorded,

@@ -15,10 +15,16 @@ export const inventoryUpdated = defineEvent(
     reserved: z.int(),
     available: z.int(),
     low_stock_threshold: z.int().nullable(),
-    kind: z.enum(["receipt", "adjustment", "return", "reservation", "release", "shipment", "threshold"])
-      .openapi({
-        description: "Of movement, or `threshold` where only that changed",
-      }),
+    kind: z.enum([
+      "receipt",
+      "adjustment",
+      "return",
+      "reservation",
+      "release",
+      "shipment",
+      "shipment_cancelled",
+      "threshold",
+    ]).openapi({ description: "Of movement, or `threshold` where only that changed" }),
     on_hand_delta: z.int(),
     reserved_delta: z.int(),
     order_id: z.uuid().nullable(),

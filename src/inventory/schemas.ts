@@ -22,7 +22,15 @@ export const LevelSchema = z.object({
 export const MovementSchema = z.object({
   sku: Sku,
   location: z.string(),
-  kind: z.enum(["receipt", "adjustment", "return", "reservation", "release", "shipment"]),
+  kind: z.enum([
+    "receipt",
+    "adjustment",
+    "return",
+    "reservation",
+    "release",
+    "shipment",
+    "shipment_cancelled",
+  ]),
   on_hand_delta: z.int(),
   reserved_delta: z.int(),
   version: z.int().openapi({ description: "The version of the level that this movement made" }),

@@ -54,8 +54,10 @@ async function writeNotification(ctx: Ctx, told: Told): Promise<Notification | u
   if (template === "order_confirmed" && (order.status === "CANCELLED" || order.status === "EXPIRED")) {
     return undefined;
   }
+  const mail = await render(ctx, told, order);
+  if (!mail) return undefined;
   await insertNotification(ctx.sql, {
-    ...await render(ctx, told, order),
+    ...mail,
     ...key,
     id: newId(),
     user_id: order.user_id,
@@ -65,10 +67,13 @@ async function writeNotification(ctx: Ctx, told: Told): Promise<Notification | u
   return await findNotificationOf(ctx.sql, key);
 }
 
-async function render(ctx: Ctx, told: Told, order: Order): Promise<Mail> {
+/** The mail; undefined where there is nothing to tell any more, of a shipment that turned out never to have left. */
+async function render(ctx: Ctx, told: Told, order: Order): Promise<Mail | undefined> {
   switch (told.template) {
-    case "order_shipped":
-      return renderShipment(order, (await findShipment(ctx.sql, told.shipment_id))!);
+    case "order_shipped": {
+      const shipment = (await findShipment(ctx.sql, told.shipment_id))!;
+      return shipment.status === "cancelled" ? undefined : renderShipment(order, shipment);
+    }
     case "refund_sent":
       return renderRefund(order, (await findRefund(ctx.sql, told.refund_id))!);
     default:

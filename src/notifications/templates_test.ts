@@ -99,6 +99,7 @@ const SHIPMENT: Shipment = {
   version: 1,
   shipped_at: "2026-02-01T09:00:00.000Z",
   delivered_at: null,
+  cancelled_at: null,
   updated_at: "2026-02-01T09:00:00.000Z",
 };
 

@@ -21,9 +21,15 @@ export { findOrder, lockOrder, lockOrdersWithItems } from "./queries.ts";
 export { OrderSchema, ShipTo } from "./schemas.ts";
 export { cancelUnits } from "./shipments/cancel_units.ts";
 export { getShipment } from "./shipments/get_shipments.ts";
-export { shipmentCreated, shipmentUpdated } from "./shipments/events.ts";
-export { findShipment, getParcel, listUnshippedLines, type Parcel } from "./shipments/queries.ts";
-export { type Shipment, withoutUnits } from "./shipments/shipment.ts";
+export { shipmentCancelled, shipmentCreated, shipmentUpdated } from "./shipments/events.ts";
+export {
+  findShipment,
+  getParcel,
+  listReturnableLines,
+  listUnshippedLines,
+  type Parcel,
+} from "./shipments/queries.ts";
+export { type ReturnableLine, type Shipment, withoutUnits } from "./shipments/shipment.ts";
 export { booked, type OrderWrite, writeOrders } from "./write_orders.ts";
 export { orderView } from "./view.ts";
 export { EXAMPLE_ORDER } from "./example.ts";

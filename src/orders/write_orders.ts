@@ -57,7 +57,8 @@ async function bookTransactions(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise
  */
 async function freeStock(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
   const held = writes.filter(({ before }) => holdsStock(before));
-  const cancelled = held.map((write) => {
+  // Units are cancelled while they are held alone, be it since they turned out never to have left.
+  const cancelled = writes.map((write) => {
     const { id: order_id, user_id } = write.order;
     return { order_id, user_id, items: newlyCancelled(write) };
   });

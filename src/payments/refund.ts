@@ -215,7 +215,8 @@ export function cancelledParts(item: OrderItem): RefundParts {
 
 /**
  * What units of a line are worth that left together, with their share of the shipping, after others had left `before`. They are
- * counted from the end, as those that are not sent are the first: so all parcels together are what left, and none changes later.
+ * counted from the end, as those that are not sent are the first: so all parcels together are what left, and none changes
+ * later, but by what was rounded where one before it is cancelled.
  */
 export function sentParts(
   item: OrderItem,

@@ -61,7 +61,7 @@ export const FieldErrorSchema = z.object({
   line: z.int().optional().openapi({
     description: "The line that it is about: of the order, of the return, or of an imported file",
   }),
-  status: Text.openapi({ description: "What the order, the return or the payment is by now" }),
+  status: Text.openapi({ description: "What the order, the shipment, the return or the payment is by now" }),
   allowed: z.array(z.string()).optional().openapi({
     description: "`invalid_transition`: what it can become instead",
   }),
@@ -73,7 +73,10 @@ export const FieldErrorSchema = z.object({
   quantity: Units.openapi({ description: "`too_many`: what would be in the cart" }),
   on_hand: Units.openapi({ description: "`stock_changed`: units that are there now" }),
   unshipped: Units.openapi({ description: "Units of the line that can leave yet" }),
-  returnable: Units.openapi({ description: "`more_than_returnable`: units of the line that can come back" }),
+  returnable: Units.openapi({
+    description:
+      "`more_than_returnable`: units of the line that can come back; `returned`: that left and are not to",
+  }),
   asked: Units.openapi({ description: "`more_than_asked`: units that were to come back" }),
   received: Units.openapi({ description: "`more_than_asked`, `more_than_received`: units that came back" }),
 

@@ -1,6 +1,6 @@
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import type { Return, ReturnableLine, ReturnStatus } from "./return.ts";
+import type { Return, ReturnStatus } from "./return.ts";
 
 /** A refund with those that follow it, as one: under way while any of them is, and then failed where any of them has. */
 const refundOf = (sql: Sql | Tx, id: Fragment): Fragment =>
@@ -69,18 +69,6 @@ export async function listReturnRows(
 /** An array that is made before anything is looked up by it: else the planner may walk along everybody's returns. */
 const idsOfUser = (sql: Sql, userId: string): Fragment =>
   sql`array(select mine.id from orders o join returns mine on mine.order_id = o.id where o.user_id = ${userId})`;
-
-/** What of each line of an order can still be asked to come back. The caller holds the order's row. */
-export async function listReturnableLines(tx: Tx, orderId: string): Promise<ReturnableLine[]> {
-  return await tx<ReturnableLine[]>`
-    select o.line, (o.shipped - o.returned - coalesce(open.units, 0))::int as returnable
-    from order_items o
-    cross join lateral (
-      select sum(i.quantity) as units from returns r join return_items i on i.return_id = r.id and i.line = o.line
-      where r.order_id = o.order_id and r.status in ('requested', 'approved')
-    ) open
-    where o.order_id = ${orderId} order by o.line`;
-}
 
 export async function insertReturn(tx: Tx, ctx: Ctx, ret: Return): Promise<void> {
   await tx`

@@ -1,9 +1,9 @@
-import { lockReadableOrder } from "../orders/mod.ts";
+import { listReturnableLines, lockReadableOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { newId } from "../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import { insertReturn, listReturnableLines } from "./queries.ts";
+import { insertReturn } from "./queries.ts";
 import { itemsToReturn, type Return } from "./return.ts";
 import { tellOfReturn } from "./steps.ts";
 

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { type Actor, isStaff } from "../platform/ctx.ts";
-import type { Order, OrderItem } from "../orders/mod.ts";
+import type { Order, OrderItem, ReturnableLine } from "../orders/mod.ts";
 import { owedPart, type PastRefund, type Refund } from "../payments/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import type { ChangeReturnBody, ReceiptBody, ReturnSchema } from "./schemas.ts";
@@ -14,13 +14,6 @@ export type Receipt = z.output<typeof ReceiptBody>;
 
 /** Units of a line of the order. */
 export type LineUnits = Pick<ReturnItem, "line" | "quantity">;
-
-/** How many units of a line of the order can still be asked to come back. */
-export interface ReturnableLine {
-  line: number;
-  /** Shipped, neither returned nor in another open return. */
-  returnable: number;
-}
 
 /** Every change of status, and who may make it; staff may do all that an owner may. What is not here is refused. */
 export const TRANSITIONS: Record<ReturnStatus, Partial<Record<ReturnStatus, "owner" | "staff">>> = {

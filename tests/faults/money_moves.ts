@@ -62,10 +62,11 @@ const MOVES: readonly Move[] = [
   { name: "staff capture under one key again", weight: 2, make: withPayment(captureAgain) },
   { name: "staff void a payment", weight: 3, make: withPayment(voidPayment) },
   { name: "the customer voids a payment", weight: 3, make: withPayment(voidOwnPayment) },
-  { name: "staff set the status", weight: 8, make: setStatus },
+  { name: "staff set the status", weight: 7, make: setStatus },
   { name: "staff ship", weight: 7, make: ship },
   { name: "a shipment arrives", weight: 4, make: deliver },
-  { name: "staff refund", weight: 12, make: refund },
+  { name: "staff cancel a shipment", weight: 3, make: cancelShipment },
+  { name: "staff refund", weight: 10, make: refund },
   { name: "staff refund nearly all", weight: 4, make: refundNearlyAll },
   { name: "staff refund under one key again", weight: 3, make: refundAgain },
   { name: "somebody refunds at the bank itself", weight: 3, make: withCharge(refundThere) },
@@ -188,6 +189,15 @@ function deliver({ shop: { app, staff }, dice, shipment }: Turn): Promise<Deed> 
   if (!shipment) return undefined;
   const asked = dice.chance(0.8) ? { status: "delivered" } : { tracking_number: "X1" };
   return patched(app, `/v1/shipments/${shipment.id}`, staff, asked);
+}
+
+function cancelShipment({ shop: { app, staff: { token } }, shipment }: Turn): Promise<Deed> | undefined {
+  if (!shipment) return undefined;
+  const path = `/v1/shipments/${shipment.id}/cancel`;
+  return app.request("POST", path, { token }).then((answer) => ({
+    asked: { shipment: shipment.id },
+    answer,
+  }));
 }
 
 async function patched(app: TestApp, path: string, { token }: TestUser, asked: unknown): Promise<Deed> {

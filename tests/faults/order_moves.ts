@@ -34,6 +34,7 @@ const MOVES: readonly Move[] = [
   { weight: 5, callOf: writeDown },
   { weight: 8, callOf: ship },
   { weight: 3, callOf: changeShipment },
+  { weight: 3, callOf: cancelShipment },
   { weight: 8, callOf: refundUnits },
   { weight: 8, callOf: askForReturn },
   { weight: 20, callOf: takeReturnFurther },
@@ -123,6 +124,10 @@ function ship({ shop, dice, order }: OrderTurn): Call {
 function changeShipment({ shop, dice, shipment }: OrderTurn): Call | undefined {
   const body = dice.pick({ status: "delivered" }, { carrier: "Post" });
   return shipment && { by: shop.staff, method: "PATCH", path: `/v1/shipments/${shipment.id}`, body };
+}
+
+function cancelShipment({ shop, shipment }: OrderTurn): Call | undefined {
+  return shipment && { by: shop.staff, method: "POST", path: `/v1/shipments/${shipment.id}/cancel` };
 }
 
 function refundUnits({ shop, dice, order }: OrderTurn): Call {

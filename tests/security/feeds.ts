@@ -56,6 +56,7 @@ const OF_OPERATION: Record<string, Feed["existing"]> = {
   recordManualPayment: ({ books }) => books.unpaid,
   capturePayment: ({ books }) => books.reserved,
   voidPayment: ({ books }) => books.toVoid,
+  cancelShipment: ({ books }) => books.shipmentToCancel,
   shipOrder: ({ books }) => books.paid.orderId,
   listOrderShipments: ({ books }) => books.paid.orderId,
   listPayments: ({ books }) => books.paid.orderId,

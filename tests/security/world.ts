@@ -47,6 +47,8 @@ interface Books {
   reserved: string;
   toVoid: string;
   shipmentId: string;
+  /** Nothing of it came back, nor is to. */
+  shipmentToCancel: string;
   refundId: string;
   returns: { requested: string; approved: string; received: string };
 }
@@ -149,9 +151,9 @@ async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: st
     await buy(1, "tok_3ds"),
   ];
   await made(app, owner, `/v1/orders/${unpaid.order.id}/consignee`, CONSIGNEE, "PUT");
-  const shipment = await made(app, staff, `/v1/orders/${order.id}/shipments`, {
-    items: [{ line: 1, quantity: 25 }],
-  });
+  const ship = (quantity: number) =>
+    made(app, staff, `/v1/orders/${order.id}/shipments`, { items: [{ line: 1, quantity }] });
+  const [shipment, shipmentToCancel] = [await ship(25), await ship(1)];
   const refund = await made(app, staff, `/v1/orders/${order.id}/refunds`, { amount: 1, reason: "Late" });
   const ask = () =>
     made(app, owner, `/v1/orders/${order.id}/returns`, {
@@ -169,6 +171,7 @@ async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: st
     reserved: reserved.payment.id,
     toVoid: toVoid.payment.id,
     shipmentId: shipment.id,
+    shipmentToCancel: shipmentToCancel.id,
     refundId: refund.id,
     returns: { requested: requested.id, approved: approved.id, received: received.id },
   };

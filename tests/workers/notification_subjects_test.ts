@@ -81,6 +81,18 @@ Deno.test("Each of two shipments is told of by a mail of its own, and by no seco
   assertEquals(await mailsTo(app, user), all);
 });
 
+Deno.test("Of a shipment that was cancelled before its mail was written nobody is told; of the one in its place they are", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_success");
+  const { id } = await ship(app, staff, order.id, {});
+  const cancelled = await app.request("POST", `/v1/shipments/${id}/cancel`, { token: staff.token });
+  assertEquals(cancelled.status, 200);
+  const again = await ship(app, staff, order.id, {});
+  await mailAll(app);
+  assertEquals((await mailsTo(app, user, "order_shipped")).map(({ subject_id }) => subject_id), [again.id]);
+});
+
 Deno.test("An order that staff send as a whole is told of like a shipment, and its delivery is not", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;

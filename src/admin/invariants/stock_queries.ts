@@ -61,7 +61,8 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
              format('%s: %s units too many are held, %s shipped too few, %s restocked too many', sku, sum(held), sum(shipped),
                     sum(restocked)) as what
       from (
-        select order_id, sku, reserved_delta as held, case kind when 'shipment' then -on_hand_delta else 0 end as shipped,
+        select order_id, sku, reserved_delta as held,
+               case when kind in ('shipment', 'shipment_cancelled') then -on_hand_delta else 0 end as shipped,
                case kind when 'return' then on_hand_delta else 0 end as restocked
         from stock_movements where order_id is not null
         union all

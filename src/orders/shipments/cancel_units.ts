@@ -1,7 +1,7 @@
 import type { Tx } from "../../platform/db.ts";
 import type { Order } from "../order.ts";
 import { holdsStock } from "../write_orders.ts";
-import { listUnshippedLines } from "./queries.ts";
+import { listRefundedUnits, listUnshippedLines } from "./queries.ts";
 import { withoutUnits } from "./shipment.ts";
 
 /**
@@ -17,4 +17,17 @@ export async function cancelUnits(
 ): Promise<Pick<Order, "items" | "units">> {
   if (refunded.length === 0 || !holdsStock(order)) return { items: order.items, units: order.units };
   return withoutUnits(order, await listUnshippedLines(tx, order.id), refunded);
+}
+
+/**
+ * The same, where units of an order that is not over turn out not to have left: those of a line that were refunded without a
+ * return are not sent any more, as if that had been known then.
+ */
+export async function cancelRefunded(tx: Tx, order: Order): Promise<Pick<Order, "items" | "units">> {
+  const refunded = await listRefundedUnits(tx, order.id);
+  const wanted = refunded.map(({ line, quantity }) => {
+    const { cancelled } = order.items.find((item) => item.line === line)!;
+    return { line, quantity: quantity - cancelled };
+  });
+  return withoutUnits(order, await listUnshippedLines(tx, order.id), wanted);
 }

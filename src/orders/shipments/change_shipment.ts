@@ -7,15 +7,23 @@ import { mayRead } from "../get_order.ts";
 import type { Order } from "../order.ts";
 import { lockOrder } from "../queries.ts";
 import { booked, writeOrders } from "../write_orders.ts";
-import { findShipment } from "./queries.ts";
-import { changedShipment, type ChangeShipment, type Shipment } from "./shipment.ts";
-import { writeShipments } from "./steps.ts";
+import { findShipment, listReturnableLines } from "./queries.ts";
+import { cancelRefunded } from "./cancel_units.ts";
+import {
+  cancelledShipment,
+  changedShipment,
+  type ChangeShipment,
+  refuseIfCancelled,
+  refuseUnlessCancellable,
+  type Shipment,
+} from "./shipment.ts";
+import { unshipItems, writeShipments } from "./steps.ts";
 
 /**
  * Changes what is known of a shipment. One that arrived counts for its order, whose statuses follow. A change that
  * changes nothing leaves version and log alone.
  *
- * @throws not_found, version_mismatch
+ * @throws not_found, version_mismatch, invalid_transition
  */
 export async function patchShipment(
   ctx: Ctx,
@@ -27,6 +35,7 @@ export async function patchShipment(
     const now = ctx.clock.now();
     const after = changedShipment(now, before, input.change);
     if (Object.keys(changesBetween(before, after)).length === 0) return before;
+    refuseIfCancelled(before);
     const [shipment] = await writeShipments(tx, ctx, now, order, [{ before, after }]);
     if (after.status !== before.status) {
       const units_delivered = after.items.reduce((sum, item) => sum + item.quantity, order.units_delivered);
@@ -34,6 +43,39 @@ export async function patchShipment(
       written(write.order);
       await writeOrders(tx, ctx, [write]);
     }
+    return shipment!;
+  });
+}
+
+/**
+ * Takes back a shipment that was recorded by mistake: its units are on hand again, held for the order, which is PROCESSING while
+ * any of it is to be sent. Doing it again changes nothing.
+ *
+ * @throws not_found, version_mismatch, invalid_transition
+ */
+export async function cancelShipment(
+  ctx: Ctx,
+  input: { id: string; expectedVersion?: number },
+): Promise<Shipment> {
+  return await changingOrder(ctx, async (tx, written) => {
+    const { order, shipment: before } = await lockShipment(tx, ctx, input.id);
+    requireVersion("shipment", before.version, input.expectedVersion);
+    if (before.status === "cancelled") return before;
+    refuseUnlessCancellable(order, before, await listReturnableLines(tx, order.id));
+    const now = ctx.clock.now();
+    const [shipment] = await writeShipments(tx, ctx, now, order, [
+      { before, after: cancelledShipment(now, before) },
+    ]);
+    await unshipItems(tx, ctx, order, before.items);
+    const units_shipped = before.items.reduce((sum, { quantity }) => sum - quantity, order.units_shipped);
+    // Whoever took it for sent was at work on it: an order that was SHIPPED is not as fresh as one that is PAID.
+    const write = booked(ctx, order, [], {
+      ...await cancelRefunded(tx, order),
+      status: "PROCESSING",
+      units_shipped,
+    });
+    written(write.order);
+    await writeOrders(tx, ctx, [write]);
     return shipment!;
   });
 }

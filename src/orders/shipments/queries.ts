@@ -3,14 +3,15 @@ import type { Fragment, Sql, Tx } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { madeWithin } from "../../platform/made_within.ts";
 import type { ListShipments } from "./get_shipments.ts";
-import type { LineUnits, Refunding, Shipment, ShipmentDetails } from "./shipment.ts";
+import type { LineUnits, Refunding, ReturnableLine, Shipment, ShipmentDetails } from "./shipment.ts";
 
 const shipmentColumns = (sql: Sql | Tx): Fragment =>
   sql`
     s.id, s.order_id, s.status,
     (select json_agg(json_build_object('line', i.line, 'quantity', i.quantity) order by i.line)
      from shipment_items i where i.shipment_id = s.id) as items,
-    s.carrier, s.tracking_number, s.tracking_url, s.weight_grams, s.version, s.shipped_at, s.delivered_at, s.updated_at`;
+    s.carrier, s.tracking_number, s.tracking_url, s.weight_grams, s.version, s.shipped_at, s.delivered_at,
+    s.cancelled_at, s.updated_at`;
 
 export async function findShipment(sql: Sql | Tx, id: string): Promise<Shipment | undefined> {
   const [shipment] = await sql<Shipment[]>`select ${
@@ -19,7 +20,7 @@ export async function findShipment(sql: Sql | Tx, id: string): Promise<Shipment 
   return shipment;
 }
 
-/** Which of its order's parcels a shipment is, and how many units of each of its lines had left before. */
+/** Which of its order's parcels a shipment is, cancelled ones counted, and how many units of each of its lines had left before. */
 export interface Parcel {
   number: number;
   items: { line: number; quantity: number; before: number }[];
@@ -33,7 +34,7 @@ export async function getParcel(
     select number, json_agg(json_build_object('line', line, 'quantity', quantity, 'before', so_far - quantity)) as items
     from (
       select s.id, i.line, i.quantity, (dense_rank() over (order by s.id))::int as number,
-             sum(i.quantity) over (partition by i.line order by s.id) as so_far
+             sum(i.quantity) filter (where s.status <> 'cancelled') over (partition by i.line order by s.id) as so_far
       from shipments s join shipment_items i on i.shipment_id = s.id
       where s.order_id = ${order_id} and s.id <= ${id}
     ) sent
@@ -84,6 +85,30 @@ export async function listUnshippedLines(tx: Sql | Tx, orderId: string): Promise
     where order_id = ${orderId} and quantity > cancelled + shipped order by line`;
 }
 
+/** The units of an order whose row the caller holds that were refunded without coming back, by line. */
+export async function listRefundedUnits(
+  tx: Tx,
+  orderId: string,
+): Promise<{ line: number; quantity: number }[]> {
+  return await tx<{ line: number; quantity: number }[]>`
+    select item.line, sum(item.quantity)::int as quantity
+    from refunds r, jsonb_to_recordset(r.items) as item (line smallint, quantity int)
+    where r.order_id = ${orderId} and r.status = 'succeeded' and r.return_id is null
+    group by item.line`;
+}
+
+/** Of each line of an order whose row the caller holds: units that left, and neither came back nor are to. */
+export async function listReturnableLines(tx: Tx, orderId: string): Promise<ReturnableLine[]> {
+  return await tx<ReturnableLine[]>`
+    select o.line, (o.shipped - o.returned - coalesce(open.units, 0))::int as returnable
+    from order_items o
+    cross join lateral (
+      select sum(i.quantity) as units from returns r join return_items i on i.return_id = r.id and i.line = o.line
+      where r.order_id = o.order_id and r.status in ('requested', 'approved')
+    ) open
+    where o.order_id = ${orderId} order by o.line`;
+}
+
 /** What refunds under way will give back of an order whose row the caller holds; units that were returned have left. */
 export async function findRefunding(tx: Tx, orderId: string): Promise<Refunding> {
   const [refunding] = await tx<Refunding[]>`
@@ -126,15 +151,24 @@ export async function insertShipment(
   return (await findShipment(tx, id))!;
 }
 
+/** Takes units of lines back that were counted as shipped, of an order whose row the caller holds. */
+export async function updateUnshipped(tx: Tx, orderId: string, items: Shipment["items"]): Promise<void> {
+  await tx`
+    update order_items o set shipped = o.shipped - i.quantity
+    from jsonb_to_recordset(${tx.json(items)}) as i (line smallint, quantity int)
+    where o.order_id = ${orderId} and o.line = i.line`;
+}
+
 /** Writes what can change of shipments of an order whose row the caller holds. */
 export async function updateShipments(tx: Tx, shipments: Shipment[]): Promise<void> {
   await tx`
     update shipments s
     set status = n.status, carrier = n.carrier, tracking_number = n.tracking_number, tracking_url = n.tracking_url,
-        weight_grams = n.weight_grams, version = n.version, delivered_at = n.delivered_at, updated_at = n.updated_at
+        weight_grams = n.weight_grams, version = n.version, delivered_at = n.delivered_at, cancelled_at = n.cancelled_at,
+        updated_at = n.updated_at
     from jsonb_to_recordset(${tx.json(shipments as never)}) as n (
       id uuid, status text, carrier text, tracking_number text, tracking_url text, weight_grams int, version int,
-      delivered_at timestamptz, updated_at timestamptz
+      delivered_at timestamptz, cancelled_at timestamptz, updated_at timestamptz
     )
     where s.id = n.id`;
 }

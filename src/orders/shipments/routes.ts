@@ -2,7 +2,7 @@ import { expectedVersion, isUnchanged, setEtag } from "../../http/etag.ts";
 import { PageQuery, pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../../http/router.ts";
 import { IdParam } from "../../http/schemas.ts";
-import { patchShipment } from "./change_shipment.ts";
+import { cancelShipment, patchShipment } from "./change_shipment.ts";
 import { getShipment, listAllShipments, listOrderShipments } from "./get_shipments.ts";
 import { ChangeShipmentBody, ShipBody, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
 import { shipOrder } from "./ship_order.ts";
@@ -21,6 +21,7 @@ const EXAMPLE: Shipment = {
   version: 1,
   shipped_at: "2026-02-01T09:00:00.000Z",
   delivered_at: null,
+  cancelled_at: null,
   updated_at: "2026-02-01T09:00:00.000Z",
 };
 const { carrier, tracking_number, tracking_url } = EXAMPLE;
@@ -119,7 +120,7 @@ shipmentRoutes.openapi(
 );
 
 shipmentRoutes.openapi(
-  endpoint({ policy: "staff", conditional: true, errors: ["not_found"] }, {
+  endpoint({ policy: "staff", conditional: true, errors: ["not_found", "invalid_transition"] }, {
     method: "patch",
     path: "/v1/shipments/{id}",
     operationId: "changeShipment",
@@ -127,7 +128,7 @@ shipmentRoutes.openapi(
     summary: "Change a shipment",
     description:
       "Its tracking, or that it was delivered: the order is DELIVERED when all of its units are. Fields that you leave " +
-      "out stay, null clears one.",
+      "out stay, null clears one. One that was cancelled changes no more (409).",
     request: {
       params: IdParam,
       body: json(ChangeShipmentBody, "What is to change.", { status: "delivered", tracking_url }),
@@ -140,6 +141,36 @@ shipmentRoutes.openapi(
       change: c.req.valid("json"),
       expectedVersion: expectedVersion(c),
     });
+    setEtag(c, shipment.version);
+    return c.json(shipment, 200);
+  },
+);
+
+shipmentRoutes.openapi(
+  endpoint({ policy: "staff", conditional: true, errors: ["not_found", "invalid_transition"] }, {
+    method: "post",
+    path: "/v1/shipments/{id}/cancel",
+    operationId: "cancelShipment",
+    tags,
+    summary: "Cancel a shipment that never left",
+    description:
+      "For one that was recorded by mistake: its units are on hand again, held for the order, which is PROCESSING then. Units " +
+      "of it that were refunded meanwhile are not sent any more, and free. Refused (409) once it was delivered, once units of " +
+      "it came back or are to, and where its order is over. Repeating it changes nothing.",
+    request: { params: IdParam },
+    responses: {
+      200: json(ShipmentSchema, "The shipment as it is then.", {
+        ...EXAMPLE,
+        status: "cancelled",
+        version: 2,
+        cancelled_at: "2026-02-01T09:30:00.000Z",
+        updated_at: "2026-02-01T09:30:00.000Z",
+      }),
+    },
+  }),
+  async (c) => {
+    const input = { id: c.req.valid("param").id, expectedVersion: expectedVersion(c) };
+    const shipment = await cancelShipment(c.get("ctx"), input);
     setEtag(c, shipment.version);
     return c.json(shipment, 200);
   },

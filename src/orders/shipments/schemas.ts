@@ -8,7 +8,7 @@ const ShipmentItem = z.strictObject({
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
 }).openapi("ShipmentItem");
 
-const Status = z.enum(["shipped", "delivered"]);
+const Status = z.enum(["shipped", "delivered", "cancelled"]);
 
 export const ShipmentSchema = z.object({
   id: Id,
@@ -22,6 +22,7 @@ export const ShipmentSchema = z.object({
   version: z.int().openapi({ description: "Counts the changes; also the ETag" }),
   shipped_at: Timestamp,
   delivered_at: Timestamp.nullable(),
+  cancelled_at: Timestamp.nullable().openapi({ description: "Since when it is known that it never left" }),
   updated_at: Timestamp,
 }).openapi("Shipment");
 

@@ -20,6 +20,12 @@ export interface LineUnits {
   quantity: number;
 }
 
+/** Units of a line of an order that left, and neither came back nor are in an open return. */
+export interface ReturnableLine {
+  line: number;
+  returnable: number;
+}
+
 /** What refunds under way will give back: money, and units by line. */
 export interface Refunding {
   amount: number;
@@ -110,6 +116,47 @@ function refuseItem(
   };
 }
 
+/**
+ * Can a shipment be cancelled, so that its units are the order's to send again? Not once any of them came back or is to: of a
+ * line of which several parcels left it counts how many did. Pure.
+ *
+ * @throws invalid_transition, naming everything in the way
+ */
+export function refuseUnlessCancellable(
+  order: Order,
+  { status, items }: Shipment,
+  returnable: readonly ReturnableLine[],
+): void {
+  const code = "invalid_transition";
+  const errors: FieldError[] = [];
+  if (status === "delivered") {
+    const message = "It was delivered: what comes back of it is a return.";
+    errors.push({ pointer: "path/id", code, message, status });
+  } else if (order.status !== "PROCESSING" && order.status !== "SHIPPED") {
+    const message =
+      `Its order is ${order.status} and sends nothing more: book units that never left as an adjustment.`;
+    errors.push({ pointer: "path/id", code, message, status: order.status });
+  }
+  for (const { line, quantity } of items) {
+    const left = returnable.find((each) => each.line === line)!.returnable;
+    if (left >= quantity) continue;
+    const message =
+      `Units of line ${line} came back, or are to: ${left} of what was sent are not among them.`;
+    errors.push({ pointer: "path/id", code: "returned", message, line, returnable: left });
+  }
+  if (errors.length === 0) return;
+  throw new AppError(code, `This shipment cannot be cancelled: ${errors[0]!.message}`, { errors });
+}
+
+/** What is known of a shipment that never left does not change any more. @throws invalid_transition */
+export function refuseIfCancelled({ status }: Shipment): void {
+  if (status !== "cancelled") return;
+  const message = "This shipment was cancelled: ship the units again.";
+  throw new AppError("invalid_transition", message, {
+    errors: [{ pointer: "path/id", code: "invalid_transition", message, status }],
+  });
+}
+
 /** The order without units of its lines: as many as are asked for, but none that has left. Pure. */
 export function withoutUnits(
   { items, units }: Order,
@@ -139,4 +186,9 @@ export function changedShipment(
 /** The shipment, arrived now. */
 export function deliveredShipment(now: Date, shipment: Shipment): Shipment {
   return { ...shipment, status: "delivered", delivered_at: now.toISOString() };
+}
+
+/** The shipment, found now never to have left. */
+export function cancelledShipment(now: Date, shipment: Shipment): Shipment {
+  return { ...shipment, status: "cancelled", cancelled_at: now.toISOString() };
 }

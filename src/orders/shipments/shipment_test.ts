@@ -26,6 +26,7 @@ const SHIPMENT: Shipment = {
   version: 1,
   shipped_at: "2026-01-31T12:00:00.000Z",
   delivered_at: null,
+  cancelled_at: null,
   updated_at: "2026-01-31T12:00:00.000Z",
 };
 /** Line 1 has one unit and line 2 has two. */

@@ -5,13 +5,14 @@ import { pipelined, type Tx } from "../../platform/db.ts";
 import { AppError } from "../../platform/errors.ts";
 import { appendEvents } from "../../platform/events.ts";
 import type { Order } from "../order.ts";
-import { shipmentCreated, shipmentUpdated } from "./events.ts";
+import { shipmentCancelled, shipmentCreated, shipmentUpdated } from "./events.ts";
 import {
   findRefunding,
   insertShipment,
   listUnderWay,
   listUnshippedLines,
   updateShipments,
+  updateUnshipped,
 } from "./queries.ts";
 import {
   deliveredShipment,
@@ -40,6 +41,23 @@ export async function shipItems(
     data: shipment,
   }]);
   return shipment;
+}
+
+/** Takes units back that never left: lines, stock. Shipment and order are the caller's to write, whose row it holds. */
+export async function unshipItems(
+  tx: Tx,
+  ctx: Ctx,
+  order: Order,
+  items: Shipment["items"],
+): Promise<void> {
+  await updateUnshipped(tx, order.id, items);
+  const skus = new Map(order.items.map(({ line, sku }) => [line, sku]));
+  const units = items.map(({ line, quantity }) => ({ sku: skus.get(line)!, quantity }));
+  await moveStock(tx, ctx, "shipment_cancelled", [{
+    order_id: order.id,
+    user_id: order.user_id,
+    items: units,
+  }]);
 }
 
 /** What can leave of an order whose row the caller holds. */
@@ -89,7 +107,7 @@ export async function writeShipments(
     tx,
     ctx,
     written.map((shipment, i) => ({
-      event: shipmentUpdated,
+      event: shipment.status === "cancelled" ? shipmentCancelled : shipmentUpdated,
       aggregateId: shipment.id,
       sequence: shipment.version,
       userId: order.user_id,

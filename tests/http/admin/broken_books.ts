@@ -51,6 +51,9 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
       order("shipped")
     } and kind = 'shipment'`,
     `update stock_movements set kind = 'return', on_hand_delta = 1 where order_id = ${order("pending")}`,
+    `update stock_movements set kind = 'shipment_cancelled', on_hand_delta = 1 where order_id = ${
+      order("pending")
+    }`,
   ],
   quotes_hold_their_lines: quote("open"),
   movement_versions_have_no_gap: "update stock_movements set version = 1000 where sku = 'A' and version = 2",
@@ -71,7 +74,10 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     `delete from order_items where order_id = ${order("pending")}`,
     `update order_items set order_id = '${ID}5' where order_id = ${order("pending")}`,
   ],
-  shipped_lines_are_in_shipments: "update shipment_items set quantity = quantity + 1 where line = 1",
+  shipped_lines_are_in_shipments: [
+    "update shipment_items set quantity = quantity + 1 where line = 1",
+    `update shipments set status = 'cancelled' where order_id = ${order("shipped")}`,
+  ],
   delivered_units_are_in_shipments: `update shipments set status = 'shipped' where order_id = ${
     order("delivered")
   }`,

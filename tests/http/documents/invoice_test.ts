@@ -210,6 +210,42 @@ Deno.test("each parcel's paper declares what is in it, and all of them together 
   assertEquals((await ask(stranger)).status, 404);
 });
 
+Deno.test("a cancelled parcel has no paper, the others keep their numbers, and together they declare what the order's does", async () => {
+  await using app = await startSellerApp();
+  await openBorders(app);
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const { sku } = await addExport(app, { sku: "MUG", prices: { EUR: 1499 } });
+  const { order } = await checkedOut(app, owner, { [sku]: 3 }, "tok_success");
+  const ship = async (quantity: number) => {
+    const body = { items: [{ line: 1, quantity }] };
+    const path = `/v1/orders/${order.id}/shipments`;
+    return (await app.request("POST", path, { token: staff.token, body })).body.id as string;
+  };
+  const paperOf = async (path: string) => (await textOfPages(await fetchPdf(app, staff, path))).join(" ");
+  const [first, wrong] = [await ship(1), await ship(1)];
+  const [before, declared] = [await paperOf(parcelPath(first)), await paperOf(invoicePath(order.id))];
+  assertEquals(
+    (await app.request("POST", `/v1/shipments/${wrong}/cancel`, { token: staff.token })).status,
+    200,
+  );
+  const none = await app.request("GET", parcelPath(wrong), { token: staff.token });
+  assertEquals([none.status, none.body.code, none.body.errors[0].code], [
+    409,
+    "document_incomplete",
+    "not_sent",
+  ]);
+  const third = await ship(2);
+  const papers = [await paperOf(parcelPath(first)), await paperOf(parcelPath(third))];
+  assertEquals(papers[0], before);
+  assert(papers[1]!.includes(`${order.number}-3 `) && papers[1]!.includes("Units 2"), papers[1]);
+  for (const label of ["Subtotal, goods", "Shipping", "Duty", "Tax", "Total"]) {
+    const inCents = (paper: string) =>
+      Math.round(100 * Number(new RegExp(`${label} (\\d+\\.\\d\\d)`).exec(paper)![1]));
+    assertEquals(inCents(papers[0]!) + inCents(papers[1]!), inCents(declared), label);
+  }
+  assertEquals(await paperOf(invoicePath(order.id)), declared);
+});
+
 Deno.test("another customer gets the answer of an order that is not there", async () => {
   await using app = await startSellerApp();
   const [owner, stranger] = [await app.user(), await app.user()];

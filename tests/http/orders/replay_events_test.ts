@@ -43,6 +43,7 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("ship" as const), quantity: fc.integer({ min: 1, max: 2 }) }),
   },
+  { weight: 1, arbitrary: fc.constant({ kind: "unship" as const }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -94,6 +95,15 @@ Deno.test("Folding all events of an order gives exactly its row, after any chang
               body: { items: [{ line: 1, quantity: next.quantity }] },
             });
             return assert([201, 409, 422].includes(status), JSON.stringify(body));
+          }
+          if (next.kind === "unship") {
+            const [shipment] = await sql`
+              select id from shipments where order_id = ${id} order by status desc, id limit 1`;
+            if (!shipment) return;
+            const { status, body } = await app.request("POST", `/v1/shipments/${shipment.id}/cancel`, {
+              token: staff.token,
+            });
+            return assert([200, 409].includes(status), JSON.stringify(body));
           }
           if (next.kind === "refund") {
             const { line, quantity } = next;

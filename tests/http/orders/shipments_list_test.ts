@@ -28,7 +28,7 @@ async function open() {
   const rows = Array.from({ length: COUNT }, (_, i): Row => ({
     id: idAt(timeOf(i)),
     order_id: orders[i % 3]!,
-    status: i % 4 ? "delivered" : "shipped",
+    status: i % 4 ? i % 7 ? "delivered" : "cancelled" : "shipped",
     tracking_number: i % 2 ? null : `00340-${Math.floor(i / 20)}`,
     shipped_at: at(i),
   }));
@@ -38,7 +38,8 @@ async function open() {
 
 async function insert({ deps: { sql } }: TestApp, row: Row): Promise<void> {
   const delivered_at = row.status === "delivered" ? row.shipped_at : null;
-  const known = { ...row, delivered_at, actor: "system:test", updated_at: row.shipped_at };
+  const cancelled_at = row.status === "cancelled" ? row.shipped_at : null;
+  const known = { ...row, delivered_at, cancelled_at, actor: "system:test", updated_at: row.shipped_at };
   await sql`insert into shipments ${sql(known)}`;
   await sql`insert into shipment_items (shipment_id, line, quantity) values (${row.id}, 1, 1)`;
 }
@@ -50,6 +51,7 @@ Deno.test("Each filter of shipments gives exactly what it says, alone and togeth
     [{}, () => true],
     [{ status: "shipped" }, (row) => row.status === "shipped"],
     [{ status: "delivered" }, (row) => row.status === "delivered"],
+    [{ status: "cancelled" }, (row) => row.status === "cancelled"],
     [{ order_id: orders[2]! }, (row) => row.order_id === orders[2]],
     [{ order_id: newId() }, () => false],
     [{ tracking_number: "00340-1" }, (row) => row.tracking_number === "00340-1"],

@@ -70,6 +70,7 @@ Deno.test("An order leaves in parts: stock, statuses and units follow each of th
     version: 1,
     shipped_at: "",
     delivered_at: null,
+    cancelled_at: null,
     updated_at: "",
   });
   assertEquals(await now(), "PROCESSING PARTIALLY_SHIPPED 3 0");
