@@ -1,6 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { PageQuery } from "../http/pagination.ts";
-import { Amount, Country, Currency, Id, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
+import {
+  Amount,
+  Country,
+  Currency,
+  Id,
+  Metadata,
+  MetadataChange,
+  Sku,
+  text,
+  Timestamp,
+} from "../http/schemas.ts";
 import { CART_STATUSES, MAX_LINES, MAX_QUANTITY, PROBLEM_CODES } from "./cart.ts";
 
 const Status = z.enum(CART_STATUSES);
@@ -98,8 +108,7 @@ export const ChangeCartBody = z.strictObject({
   destination: Country.nullable().optional(),
   note: Note.nullable().optional(),
   coupon_code: CouponCode.nullable().optional(),
-  metadata: z.record(text(1, 40), text(0, 500).nullable()).optional()
-    .openapi({ description: "Merged into what is there; null removes a key (RFC 7396)" }),
+  metadata: MetadataChange.optional(),
 }).openapi("ChangeCart");
 
 export const AddItemBody = Item.openapi("AddCartItem");

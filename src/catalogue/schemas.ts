@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { cursor, CursorTime, Limit, pageSchema } from "../http/pagination.ts";
 import { fieldErrors } from "../http/problem.ts";
-import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
+import { Amount, Country, Currency, entries, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 import { MAX_ENTRIES } from "../platform/entries.ts";
 import { HS_CODE_RULE, parseHsCode } from "./hs_code.ts";
 import { isProductId, PRODUCT_STATUSES } from "./product.ts";
@@ -73,7 +73,7 @@ const AttributeValue = z.union([text(0, 1000), z.number(), z.boolean()], {
   error: "must be text of up to 1,000 characters, a number, true, false or null",
 });
 
-const Attributes = z.record(AttributeKey, AttributeValue.nullable()).refine(
+const Attributes = entries(AttributeKey, AttributeValue.nullable()).refine(
   (attributes) => Object.keys(attributes).length <= MAX_ENTRIES,
   `must have at most ${MAX_ENTRIES} keys`,
 ).openapi({

@@ -59,11 +59,30 @@ export const Timestamp = z.iso.datetime({
   .refine((time) => !(Date.parse(time) < FIRST_TIME), "must be in the year 0 at the earliest, in UTC")
   .openapi({ format: "date-time", example: "2026-01-31T12:00:00.000Z" });
 
+/** Values by keys of the caller's own. zod leaves out `__proto__` without a word: here it is refused, as what is sent is kept. */
+export function entries<Value extends z.ZodType>(key: z.ZodString, value: Value) {
+  return z.preprocess((sent, context) => {
+    const names = sent instanceof Object ? Object.keys(sent) : [];
+    for (const name of names.filter((name) => name.trim() === "__proto__")) {
+      context.addIssue({ code: "custom", path: [name], message: "cannot be kept under this name" });
+    }
+    return sent;
+  }, z.record(key, value));
+}
+
+const MetadataKey = text(1, 40);
+const MetadataValue = text(0, 500);
+
 /** Notes of the caller's own, which Waybill keeps and gives back. */
-export const Metadata = z.record(text(1, 40), text(0, 500)).refine(
+export const Metadata = entries(MetadataKey, MetadataValue).refine(
   (value) => Object.keys(value).length <= MAX_ENTRIES,
   `must have at most ${MAX_ENTRIES} keys`,
 ).openapi({
   description: `Up to ${MAX_ENTRIES} keys with text values, kept for the caller`,
   example: { channel: "web" },
+});
+
+/** What to change of them. */
+export const MetadataChange = entries(MetadataKey, MetadataValue.nullable()).openapi({
+  description: "Merged into what is there; null removes a key (RFC 7396)",
 });

@@ -1,5 +1,16 @@
 import { z } from "@hono/zod-openapi";
-import { Amount, Country, Currency, Id, Incoterm, Metadata, Sku, text, Timestamp } from "../http/schemas.ts";
+import {
+  Amount,
+  Country,
+  Currency,
+  Id,
+  Incoterm,
+  Metadata,
+  MetadataChange,
+  Sku,
+  text,
+  Timestamp,
+} from "../http/schemas.ts";
 import { ConsigneeBody } from "../consignees/mod.ts";
 import { cursor, CursorTime, Limit } from "../http/pagination.ts";
 import {
@@ -166,8 +177,7 @@ export const PlaceOrderBody = z.strictObject({
 export const ChangeOrderBody = z.strictObject({
   status: Status.optional().openapi({ description: "The next status" }),
   note: text(0, 2000).nullable().optional(),
-  metadata: z.record(text(1, 40), text(0, 500).nullable()).optional()
-    .openapi({ description: "Merged into what is there; null removes a key (RFC 7396)" }),
+  metadata: MetadataChange.optional(),
   ship_to: ShipTo.optional().openapi({
     description: "Only while PENDING; to another country only by staff, and never once it was priced for one",
   }),

@@ -175,6 +175,7 @@ Deno.test("every faulty field is named, and nothing is added", async () => {
     [{ attributes: { "": 1 } }, "/attributes/"],
     [{ attributes: { ["a".repeat(65)]: 1 } }, `/attributes/${"a".repeat(65)}`],
     [{ attributes: { list: [1] } }, "/attributes/list"],
+    [{ attributes: { ["__proto__"]: 1 } }, "/attributes/__proto__"],
     [{ attributes: { text: "a".repeat(1001) } }, "/attributes/text"],
     [{ attributes: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`k${i}`, i])) }, "/attributes"],
     [{ attributes: [] }, "/attributes"],

@@ -334,7 +334,7 @@ Deno.test("A reference is placed once, whatever word it is", async () => {
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("Metadata with the words that JavaScript keeps for itself comes back as it was sent", async () => {
+Deno.test("Metadata with the words that JavaScript keeps for itself comes back as it was sent, or is refused", async () => {
   await using app = await startTestApp();
   const user = await app.user();
   const { sku } = await addProduct(app);
@@ -344,4 +344,21 @@ Deno.test("Metadata with the words that JavaScript keeps for itself comes back a
   assertEquals(placed.status, 201);
   assertEquals(JSON.stringify(placed.body.metadata), sent);
   assertEquals(JSON.stringify((await read(app, user, placed.body.id)).body), JSON.stringify(placed.body));
+  for (const name of ["__proto__", " __proto__"]) {
+    const lost = `"metadata":{"a":"b","${name}":"c"}`;
+    for (
+      const [method, path, body] of [
+        ["POST", "/orders", JSON.stringify(orderBody({ [sku]: 1 })).replace(/}$/, `,${lost}}`)],
+        ["PATCH", `/orders/${placed.body.id}`, `{${lost}}`],
+        ["POST", "/carts", `{"currency":"EUR",${lost}}`],
+      ] as const
+    ) {
+      const refused = await app.request(method, path, { token: user.token, body });
+      assertEquals(
+        [refused.status, refused.body.errors?.[0].pointer],
+        [422, `/metadata/${name}`],
+        `${method} ${path}`,
+      );
+    }
+  }
 });
