@@ -99,6 +99,14 @@ Deno.test("What a process would start with and then do without, or do wrong, is 
     // Kafka refuses each event, and each becomes a dead letter.
     KAFKA_ORDERS_TOPIC: ["order events", "shop/orders", "ä", ".", "x".repeat(250)],
     KAFKA_BOOTSTRAP_SERVERS: ["kafka:90922"],
+    // The mailer takes this machine for the one that was left out.
+    SMTP_URL: [
+      "smtp://",
+      "smtps:///mail.example",
+      "smtp:mail.example",
+      "http://mail.example",
+      "mail.example",
+    ],
     // Mails leave without a sender.
     MAIL_FROM: [
       "Waybill",
@@ -116,6 +124,7 @@ Deno.test("What a process would start with and then do without, or do wrong, is 
     DATABASE_URL: "postgresql://waybill:50%25off@[::1]:5432/my%20shop?sslmode=require",
     REDIS_URL: "rediss://user:p%2Fw@localhost:6380/3",
     KAFKA_ORDERS_TOPIC: "shop.orders_v1-eu",
+    SMTP_URL: "smtps://shop:50%@[::1]:465",
     MAIL_FROM: "Müller, Söhne & Co. <orders@shop.example>",
   };
   assertEquals(loadConfig({ ...env, ...good }).databaseUrl, good.DATABASE_URL);

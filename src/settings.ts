@@ -111,7 +111,9 @@ const Environment = z.object({
   OUTBOX_DISPATCH_BATCH_SIZE: count(500, 10_000),
   OUTBOX_MAX_ATTEMPTS: count(10, 1000),
   OUTBOX_RETRY_DELAY_MS: count(1000, 3_600_000),
-  SMTP_URL: z.url({ protocol: /^smtps?$/, error: "must be an smtp:// or smtps:// URL" }).optional(),
+  SMTP_URL: z.url({ protocol: /^smtps?$/, error: "must be an smtp:// or smtps:// URL", abort: true })
+    .refine((text) => new URL(text).hostname !== "", "must name a host, such as smtp://mail.example")
+    .optional(),
   MAIL_FROM: text.regex(
     /^([^<>\r\n]*<[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+)$/,
     "must be an address, such as Waybill <orders@shop.example>",
