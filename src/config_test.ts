@@ -99,6 +99,8 @@ Deno.test("What a process would start with and then do without, or do wrong, is 
     // Kafka refuses each event, and each becomes a dead letter.
     KAFKA_ORDERS_TOPIC: ["order events", "shop/orders", "ä", ".", "x".repeat(250)],
     KAFKA_BOOTSTRAP_SERVERS: ["kafka:90922"],
+    // Rotated, it would be two others in SECRET_KEY_PREVIOUS, and webhooks' secrets that it sealed be lost.
+    SECRET_KEY: [`${TEST_SECRET},${TEST_SECRET}`],
     // The mailer takes this machine for the one that was left out.
     SMTP_URL: [
       "smtp://",

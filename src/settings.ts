@@ -181,6 +181,10 @@ function misfits(e: Settings): string[] {
       if (weakness) problems.push(`${name}: ${weakness}; make one with \`openssl rand -base64 48\``);
     }
   }
+  // It would be two others there, and what it signed and sealed be lost when it is rotated.
+  if (e.SECRET_KEY?.includes(",")) {
+    problems.push("SECRET_KEY: must not hold a comma, which separates the keys of SECRET_KEY_PREVIOUS");
+  }
   for (const name of ["CONSIGNEE_KEY", "CONSIGNEE_KEY_PREVIOUS"] as const) {
     if (![e[name] ?? []].flat().every(isConsigneeKey)) {
       problems.push(`${name}: must be 32 bytes in base64; make one with \`openssl rand -base64 32\``);
