@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
 import { openDatabase } from "../../src/platform/db.ts";
 import type { LogFields } from "../../src/platform/log.ts";
@@ -110,11 +109,13 @@ Deno.test("A worker that cannot look for jobs says so now and then, and not for 
   await using app = await startTestApp(WORKER, {
     log: { debug: keep, info: keep, warn: keep, error: keep },
   });
+  let looks = 0;
+  const open = app.deps.jobs.openForWork.bind(app.deps.jobs);
+  app.deps.jobs.openForWork = (connections, tell) => open(connections, (error) => (tell(error), looks++));
   const worker = await startWorker(app.deps);
   try {
     await app.deps.sql`alter table pgboss.job_common rename to job_gone`;
-    await until(() => told.length > 0, "it was told");
-    await delay(3000);
+    await until(() => looks > 20, "many places looked");
   } finally {
     await app.deps.sql`alter table pgboss.job_gone rename to job_common`;
     await worker.stop();
