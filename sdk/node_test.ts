@@ -55,6 +55,12 @@ Deno.test("who installs the package can be as strict as TypeScript can be, and p
       import { createWaybill } from "@waybill/sdk";
       export const place = () => createWaybill({ baseUrl: "" }).listOrders();
       export const follow = () => createWaybill({ baseUrl: "" }).streamEvents();
+      export const list = (cursor: string | undefined, token?: string) =>
+        createWaybill({ baseUrl: "", token }).listOrders({ query: { limit: 100, cursor } });
+      export const read = (id: string, etag: string | undefined) =>
+        createWaybill({ baseUrl: "" }).getOrder({ path: { id }, headers: { "If-None-Match": etag } });
+      export const ask = (note: string | undefined) =>
+        createWaybill({ baseUrl: "" }).createCart({ body: { currency: "EUR", items: [], note } });
     `;
     await Deno.writeTextFile(`${directory}/consumer.mts`, consumer);
     const program = ts.createProgram([`${directory}/consumer.mts`], {

@@ -64,13 +64,33 @@ export function compileSdk(outDir: string): void {
     rootDir: path("../sdk"),
     outDir,
   });
-  const diagnostics = [...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
+  const emitted = program.emit(undefined, undefined, undefined, undefined, {
+    afterDeclarations: [allowUndefined],
+  });
+  const diagnostics = [...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
   if (diagnostics.length === 0) return;
   throw new Error(ts.formatDiagnostics(diagnostics, {
     getCanonicalFileName: (file) => file,
     getCurrentDirectory: () => Deno.cwd(),
     getNewLine: () => "\n",
   }));
+}
+
+/**
+ * What may be left out may also be undefined, which is not sent either: under `exactOptionalPropertyTypes`, which
+ * `tsc --init` sets, a `cursor` that may be undefined could not be passed on. The generator knows no such option.
+ */
+function allowUndefined(context: ts.TransformationContext) {
+  const visit = (node: ts.Node): ts.Node => {
+    const made = ts.visitEachChild(node, visit, context);
+    if (!ts.isPropertySignature(made) || !made.questionToken || !made.type) return made;
+    if (made.type.kind === ts.SyntaxKind.NeverKeyword) return made;
+    const { modifiers, name, questionToken, type } = made;
+    const either = [type, ts.factory.createKeywordTypeNode(ts.SyntaxKind.UndefinedKeyword)];
+    const union = ts.factory.createUnionTypeNode(either);
+    return ts.factory.updatePropertySignature(made, modifiers, name, questionToken, union);
+  };
+  return (file: ts.SourceFile | ts.Bundle) => ts.visitEachChild(file, visit, context);
 }
 
 /** The text of every file in a directory, by its path there; nothing where there is no directory. */
