@@ -52,13 +52,17 @@ Deno.test("who installs the package can be as strict as TypeScript can be, and p
     compileSdk(`${installed}/dist`);
     await Deno.copyFile(new URL("package.json", import.meta.url), `${installed}/package.json`);
     const consumer = `
-      import { createWaybill } from "@waybill/sdk";
+      import { createWaybill, type Event, type KnownEvent } from "@waybill/sdk";
       export const place = () => createWaybill({ baseUrl: "" }).listOrders();
       export const follow = () => createWaybill({ baseUrl: "" }).streamEvents();
       export const list = (cursor: string | undefined, token?: string) =>
         createWaybill({ baseUrl: "", token }).listOrders({ query: { limit: 100, cursor } });
       export const read = (id: string, etag: string | undefined) =>
         createWaybill({ baseUrl: "" }).getOrder({ path: { id }, headers: { "If-None-Match": etag } });
+      export const told = (event: Event) => {
+        const known = event as KnownEvent;
+        return known.type === "order.created" ? known.data.items.map(({ sku }) => sku) : [known.aggregate.id];
+      };
       export const ask = (note: string | undefined) =>
         createWaybill({ baseUrl: "" }).createCart({ body: { currency: "EUR", items: [], note } });
     `;
