@@ -61,6 +61,21 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
     const message = `must leave at most ${MAX_UNITS} on hand; there are ${before.on_hand}`;
     throw invalidRequest([{ pointer: "/delta", code: "too_big", message }]);
   }
+  if (before.on_hand + delta < before.reserved) {
+    const { reserved, available } = before;
+    throw new AppError(
+      "insufficient_stock",
+      `Fewer units would be left than the ${reserved} that are reserved.`,
+      {
+        errors: [{
+          pointer: input.delta === undefined ? "/on_hand" : "/delta",
+          code: "insufficient_stock",
+          message: `Take away ${available} at the most, or cancel orders or let quotes expire first.`,
+          available,
+        }],
+      },
+    );
+  }
   const { sku, location, kind = "adjustment", reason, reference = null } = input;
   const level = await insertAdjustment(tx, ctx, { sku, location, kind, delta, reason, reference });
   await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta, reason, reference })]);
@@ -68,16 +83,6 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
 }
 
 function explain(error: unknown, input: Adjustment): unknown {
-  if (violates(error, "stock_levels_available_check") || violates(error, "stock_levels_on_hand_check")) {
-    return new AppError("insufficient_stock", "Fewer units would be left than are reserved.", {
-      errors: [{
-        pointer: input.delta === undefined ? "/on_hand" : "/delta",
-        code: "insufficient_stock",
-        message: "Cancel orders first, let quotes expire, or take away fewer.",
-      }],
-      cause: error,
-    });
-  }
   if (violates(error, "stock_movements_reference_key")) {
     return new AppError("reference_taken", `Reference ${input.reference} is booked for this SKU already.`, {
       errors: [{ pointer: "/reference", code: "reference_taken", message: "Each document is booked once." }],

@@ -144,17 +144,19 @@ Deno.test("A document is booked once per SKU, however often and at once it comes
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("What is reserved for orders cannot be taken away", async () => {
+Deno.test("What is reserved for orders cannot be taken away; the refusal says how much can", async () => {
   await using app = await startTestApp();
   const [staff, user] = [await app.user("staff"), await app.user()];
   const { sku } = await addProduct(app, { stock: 10 });
   const order = await place(app, user, { [sku]: 6 });
   for (const body of [{ delta: -5 }, { delta: -11 }, { on_hand: 5, expected_on_hand: 10 }]) {
     const { status, body: { code, errors } } = await adjust(app, staff, sku, body);
-    assertEquals([status, code, errors[0].pointer], [
+    const pointer = "delta" in body ? "/delta" : "/on_hand";
+    assertEquals([status, code, errors[0].pointer, errors[0].available], [
       409,
       "insufficient_stock",
-      "delta" in body ? "/delta" : "/on_hand",
+      pointer,
+      4,
     ]);
   }
   assertEquals((await adjust(app, staff, sku, { delta: -4 })).body.available, 0);
