@@ -9,4 +9,4 @@ export * from "./src/index.ts";
  * An event of the log whose `type` tells what its `data` is: what webhooks bring. Those of `streamEvents` and `listEvents`
  * are the same, but may be of a newer Waybill.
  */
-export type KnownEvent = Webhooks["body"]["data"];
+export type KnownEvent = Exclude<Webhooks["body"], { type: "webhook.ping" }>["data"];

@@ -5,6 +5,7 @@ import { pageView } from "../http/pagination.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
 import { changeEndpoint } from "./change_endpoint.ts";
 import { createEndpoint } from "./create_endpoint.ts";
+import { PING } from "./delivery.ts";
 import { deleteEndpoint } from "./delete_endpoint.ts";
 import { getDelivery } from "./get_delivery.ts";
 import { getEndpoint } from "./get_endpoint.ts";
@@ -27,6 +28,7 @@ import {
   EndpointWithSecretSchema,
   messageSchema,
   NewEndpointBody,
+  PingMessage,
   RotationBody,
 } from "./schemas.ts";
 
@@ -342,19 +344,31 @@ export function describeMessages({ openAPIRegistry }: OpenAPIHono<AppEnv>): void
     openAPIRegistry.registerComponent("parameters", name, { name, in: "header", required: true, ...header });
     return { $ref: `#/components/parameters/${name}` };
   });
-  for (const event of EVENT_TYPES) {
+  const messages = [
+    ...EVENT_TYPES.map((event) => ({
+      ...event,
+      description: `Sent to the endpoints that asked for \`${event.type}\`: see POST /v1/webhook-endpoints.`,
+      message: messageSchema(event),
+    })),
+    {
+      type: PING,
+      summary: "Can you hear us?",
+      description:
+        "Sent where staff try it: see POST /v1/webhook-endpoints/{id}/ping. It is no event, and sent once.",
+      message: PingMessage,
+    },
+  ];
+  for (const { type, summary, description, message } of messages) {
     openAPIRegistry.registerWebhook({
       method: "post",
-      path: event.type,
-      operationId: event.type.replace(".", "_"),
+      path: type,
+      operationId: type.replace(".", "_"),
       tags: ["Messages"],
-      summary: event.summary,
+      summary,
       security: [],
-      description: `Sent to the endpoints that asked for \`${event.type}\`: see POST /v1/webhook-endpoints.`,
+      description,
       parameters,
-      request: {
-        body: { ...json(messageSchema(event), "Signed, as Standard Webhooks says."), required: true },
-      },
+      request: { body: { ...json(message, "Signed, as Standard Webhooks says."), required: true } },
       responses: {
         "2XX": { description: "It was taken. After anything else it is sent again." },
         410: { description: "The endpoint is gone, and is disabled." },

@@ -3,6 +3,7 @@ import { cursor, Limit, pageSchema } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
 import type { EventType } from "../platform/events.ts";
 import { EventSchema } from "../events/mod.ts";
+import { PING } from "./delivery.ts";
 import { isKnownPattern } from "./event_types.ts";
 
 const MAX_URL_LENGTH = 2000;
@@ -29,7 +30,9 @@ const Url = z.string().trim().max(MAX_URL_LENGTH).transform((value, context) => 
 const EventTypes = z.array(
   z.string().max(100).superRefine((pattern, context) => {
     if (isKnownPattern(pattern)) return;
-    const message = pattern.isWellFormed() ? `there is no event "${pattern}"` : "there is no such event";
+    const message = pattern.isWellFormed()
+      ? `there is no event "${pattern}"; /asyncapi.json has those that there are`
+      : "there is no such event";
     context.addIssue({ code: "custom", message });
   }),
 ).min(1).max(50).transform((patterns) => [...new Set(patterns)]).openapi({
@@ -141,3 +144,10 @@ export function messageSchema({ type, version, schema }: EventType) {
     }),
   }).openapi(`${name}Message`);
 }
+
+/** What it gets where staff try whether it is heard: `pingPayload` makes them. */
+export const PingMessage = z.object({
+  type: z.literal(PING),
+  timestamp: Timestamp,
+  data: z.object({ endpoint_id: Id }),
+}).openapi("WebhookPingMessage");

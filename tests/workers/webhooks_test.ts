@@ -4,6 +4,7 @@ import { systemCtx } from "../../src/deps.ts";
 import { transaction } from "../../src/platform/db.ts";
 import { deliver, deliverWebhook } from "../../src/webhooks/mod.ts";
 import { listSubscribers } from "../../src/webhooks/queries.ts";
+import { PingMessage } from "../../src/webhooks/schemas.ts";
 import { startWorker } from "../../workers/worker.ts";
 import {
   ask,
@@ -352,6 +353,7 @@ Deno.test("A ping is tried once, also where the endpoint is disabled, and says h
     "webhook.ping",
     { endpoint_id: id },
   ]);
+  assertEquals(PingMessage.parse(message), message, "as the contract has it");
   new Webhook(secret).verify(body, headers);
   receiver.answer = () => new Response(null, { status: 500 });
   assertEquals((await ping()).status, "failed");

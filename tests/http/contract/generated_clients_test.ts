@@ -71,13 +71,15 @@ Deno.test("where the contract has several types for a value, it is of one of the
   assertEquals(fits.length, 1);
 });
 
-Deno.test("every message of a webhook has a name that its event gave it", () => {
+Deno.test("every message of a webhook has a name that its event gave it, and so has a ping", () => {
   const messages = Object.values<Json>(webhooks).map(({ post }) =>
     post.requestBody.content["application/json"].schema.$ref.replace("#/components/schemas/", "")
   );
   const types = messages.map((name) => components.schemas[name].properties.type.enum[0]);
   assertEquals(types, Object.keys(webhooks));
-  assert(messages.includes("ExchangeRatesImportedMessage"));
+  for (const name of ["ExchangeRatesImportedMessage", "WebhookPingMessage"]) {
+    assert(messages.includes(name), name);
+  }
 });
 
 Deno.test("every message of a webhook declares the headers that it is verified by, as they are sent", () => {
