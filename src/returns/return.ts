@@ -79,7 +79,8 @@ export function itemsToReturn(
     return [{
       pointer: `/items/${index}/quantity`,
       code: "more_than_returnable",
-      message: `${known.returnable} units of line ${line} can be returned.`,
+      message:
+        `${known.returnable} units of line ${line} can be returned: shipped, and neither back nor in another open return.`,
       line,
       requested: requested.get(line)!,
       returnable: known.returnable,

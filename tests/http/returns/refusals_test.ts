@@ -27,7 +27,7 @@ Deno.test("Only what was shipped can be returned, and no unit twice; the refusal
   assertEquals([status, body.code, body.errors], [422, "return_refused", [{
     pointer: "/items/0/quantity",
     code: "more_than_returnable",
-    message: "1 units of line 1 can be returned.",
+    message: "1 units of line 1 can be returned: shipped, and neither back nor in another open return.",
     line: 1,
     requested: 2,
     returnable: 1,
