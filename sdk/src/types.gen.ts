@@ -4,7 +4,7 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | WebhookPingWebhookRequest;
+export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | WebhookPingWebhookRequest;
 
 export type UserRegisteredMessage = {
     type: 'user.registered';
@@ -1248,7 +1248,7 @@ export type OrderCreatedMessage = {
              */
             expires_at: string | null;
             /**
-             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             * Left out in events from before staff could give more time to pay
              */
             pay_by: string | null;
             cancelled_at: string | null;
@@ -1626,9 +1626,9 @@ export type OrderUpdatedMessage = {
              */
             expires_at: string | null;
             /**
-             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             * Left out in events from before staff could give more time to pay
              */
-            pay_by: string | null;
+            pay_by?: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -1784,9 +1784,9 @@ export type OrderCancelledMessage = {
              */
             expires_at: string | null;
             /**
-             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             * Left out in events from before staff could give more time to pay
              */
-            pay_by: string | null;
+            pay_by?: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -1937,9 +1937,9 @@ export type OrderExpiredMessage = {
              */
             expires_at: string | null;
             /**
-             * Until when staff let its customer pay: it does not expire before; null: as long as any order
+             * Left out in events from before staff could give more time to pay
              */
-            pay_by: string | null;
+            pay_by?: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -10870,7 +10870,7 @@ export type CancelShipmentData = {
         id: string;
     };
     query?: never;
-    url: '/v1/shipments/{id}/cancel';
+    url: '/v1/shipments/{id}/cancellation';
 };
 
 export type CancelShipmentErrors = {

@@ -5,13 +5,20 @@ import { ExplanationSchema } from "../trade/mod.ts";
 import { OrderSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";
 
+/** An order, as events tell it. */
+const Told = OrderSchema.extend({
+  pay_by: OrderSchema.shape.pay_by.optional().openapi({
+    description: "Left out in events from before staff could give more time to pay",
+  }),
+});
+
 /** The whole order, as it was first answered. */
 export const orderCreated = defineEvent(
   "order.created",
   1,
   "order",
   "An order was placed.",
-  OrderSchema.extend({
+  Told.extend({
     explanation: z.array(ExplanationSchema).optional().openapi({
       description:
         "How each amount came to be, where shipping, duty and tax are a part of the price and no quote explains it",
@@ -23,7 +30,7 @@ export const orderCreated = defineEvent(
  * The order without its items, of which nothing but cancelled units ever changes, and what changed. Replaying these over the
  * first gives the row.
  */
-const Changed = OrderSchema.omit({ items: true }).extend({
+const Changed = Told.omit({ items: true }).extend({
   cancelled_units: z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("CancelledUnits"))
     .optional().openapi({
       description:

@@ -193,7 +193,7 @@ function deliver({ shop: { app, staff }, dice, shipment }: Turn): Promise<Deed> 
 
 function cancelShipment({ shop: { app, staff: { token } }, shipment }: Turn): Promise<Deed> | undefined {
   if (!shipment) return undefined;
-  const path = `/v1/shipments/${shipment.id}/cancel`;
+  const path = `/v1/shipments/${shipment.id}/cancellation`;
   return app.request("POST", path, { token }).then((answer) => ({
     asked: { shipment: shipment.id },
     answer,

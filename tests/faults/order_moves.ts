@@ -127,7 +127,7 @@ function changeShipment({ shop, dice, shipment }: OrderTurn): Call | undefined {
 }
 
 function cancelShipment({ shop, shipment }: OrderTurn): Call | undefined {
-  return shipment && { by: shop.staff, method: "POST", path: `/v1/shipments/${shipment.id}/cancel` };
+  return shipment && { by: shop.staff, method: "POST", path: `/v1/shipments/${shipment.id}/cancellation` };
 }
 
 function refundUnits({ shop, dice, order }: OrderTurn): Call {

@@ -86,7 +86,7 @@ Deno.test("Of a shipment that was cancelled before its mail was written nobody i
   const { app, user, staff, checkOut } = shop;
   const { order } = await checkOut("tok_success");
   const { id } = await ship(app, staff, order.id, {});
-  const cancelled = await app.request("POST", `/v1/shipments/${id}/cancel`, { token: staff.token });
+  const cancelled = await app.request("POST", `/v1/shipments/${id}/cancellation`, { token: staff.token });
   assertEquals(cancelled.status, 200);
   const again = await ship(app, staff, order.id, {});
   await mailAll(app);

@@ -149,7 +149,7 @@ shipmentRoutes.openapi(
 shipmentRoutes.openapi(
   endpoint({ policy: "staff", conditional: true, errors: ["not_found", "invalid_transition"] }, {
     method: "post",
-    path: "/v1/shipments/{id}/cancel",
+    path: "/v1/shipments/{id}/cancellation",
     operationId: "cancelShipment",
     tags,
     summary: "Cancel a shipment that never left",

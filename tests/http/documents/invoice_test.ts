@@ -225,7 +225,7 @@ Deno.test("a cancelled parcel has no paper, the others keep their numbers, and t
   const [first, wrong] = [await ship(1), await ship(1)];
   const [before, declared] = [await paperOf(parcelPath(first)), await paperOf(invoicePath(order.id))];
   assertEquals(
-    (await app.request("POST", `/v1/shipments/${wrong}/cancel`, { token: staff.token })).status,
+    (await app.request("POST", `/v1/shipments/${wrong}/cancellation`, { token: staff.token })).status,
     200,
   );
   const none = await app.request("GET", parcelPath(wrong), { token: staff.token });

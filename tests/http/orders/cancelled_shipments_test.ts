@@ -29,7 +29,7 @@ const cancel = (
   user: TestUser,
   id: string,
   headers: Record<string, string> = {},
-): Promise<Answer> => app.request("POST", `/v1/shipments/${id}/cancel`, { token: user.token, headers });
+): Promise<Answer> => app.request("POST", `/v1/shipments/${id}/cancellation`, { token: user.token, headers });
 
 const deliver = (app: TestApp, user: TestUser, id: string): Promise<Answer> =>
   app.request("PATCH", `/v1/shipments/${id}`, { token: user.token, body: { status: "delivered" } });

@@ -100,7 +100,7 @@ Deno.test("Folding all events of an order gives exactly its row, after any chang
             const [shipment] = await sql`
               select id from shipments where order_id = ${id} order by status desc, id limit 1`;
             if (!shipment) return;
-            const { status, body } = await app.request("POST", `/v1/shipments/${shipment.id}/cancel`, {
+            const { status, body } = await app.request("POST", `/v1/shipments/${shipment.id}/cancellation`, {
               token: staff.token,
             });
             return assert([200, 409].includes(status), JSON.stringify(body));
