@@ -142,7 +142,7 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
       where status not in ('CANCELLED', 'EXPIRED') and case
         when amount_paid > 0 and amount_refunded = amount_paid and amount_due <= 0 then status <> 'REFUNDED'
         -- Final: money that arrives afterwards goes back again.
-        when status = 'REFUNDED' then amount_refunded = 0 or amount_due > 0
+        when status = 'REFUNDED' then amount_due > 0 or amount_refunded = 0 and units > 0
         when units = 0 then status <> case when amount_due <= 0 then 'REFUNDED' else 'PENDING' end
         when units_delivered = units then status <> 'DELIVERED'
         when units_shipped = units then status <> 'SHIPPED'

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { importSchedule } from "../../../src/trade/mod.ts";
 import type { PaymentProvider } from "../../../src/payments/providers/provider.ts";
-import { assertBooksBalance, levelOf, read, typesOf } from "../../support/orders.ts";
+import { assertBooksBalance, levelOf, place, read, typesOf } from "../../support/orders.ts";
 import { addExport, checkedOut, lawOf } from "../../support/checkout.ts";
 import { payThrough, sandboxOf, startPaidShop, tryToPay, tryToRefund } from "../../support/payments.ts";
 
@@ -85,6 +85,18 @@ Deno.test("A gift that cannot be sent any more is refunded for nothing: nobody w
   assertEquals([after.status, after.payment_status, after.amount_refunded], ["SHIPPED", "PAID", 0]);
   assertEquals(await levelOf(app, gift).then(({ reserved, on_hand }) => [reserved, on_hand]), [0, 10]);
   assertEquals(await typesOf(app, "refund", refund.id), ["refund.created", "refund.succeeded"]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("An order of gifts alone that none of is to be sent any more is REFUNDED, and the books are right", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff } = shop;
+  const { sku } = await addExport(app, { prices: { EUR: 0 }, stock: 10 });
+  const order = await place(app, staff, { [sku]: 2 }, { user_id: user.id });
+  assertEquals([order.status, order.total_price], ["PAID", 0]);
+  await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 2 }] });
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.status, after.units, after.amount_refunded], ["REFUNDED", 0, 0]);
   await assertBooksBalance(app.deps.sql);
 });
 
