@@ -17,7 +17,6 @@ export class LiveStreams {
   readonly #limits: typeof STREAM_LIMITS;
   readonly #tail: LogTail;
   readonly #open = new Set<Subscriber>();
-  readonly #openByUser = new Map<string, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #checking: Promise<void> | undefined;
   #closing = false;
@@ -46,7 +45,7 @@ export class LiveStreams {
    */
   open<S extends Subscriber>(stream: S): S {
     const { userId } = stream.actor;
-    const ofUser = this.#openByUser.get(userId) ?? 0;
+    const ofUser = [...this.#open].filter(({ actor }) => actor.userId === userId).length;
     if (this.#closing || this.#open.size >= this.#limits.perProcess) {
       throw new AppError("unavailable", "This server takes no more streams just now. Try again.", {
         retryAfterSeconds: 1,
@@ -58,7 +57,6 @@ export class LiveStreams {
       });
     }
     this.#open.add(stream);
-    this.#openByUser.set(userId, ofUser + 1);
     const timeLeftMs = stream.endsAtMs - this.#source.clock.now().getTime();
     const expiry = setTimeout(() => stream.end("token_expired"), timeLeftMs);
     stream.observe(() => {
@@ -86,11 +84,7 @@ export class LiveStreams {
   }
 
   #remove(stream: Subscriber): void {
-    if (!this.#open.delete(stream)) return;
-    const { userId } = stream.actor;
-    const left = this.#openByUser.get(userId)! - 1;
-    if (left > 0) this.#openByUser.set(userId, left);
-    else this.#openByUser.delete(userId);
+    this.#open.delete(stream);
     if (this.#open.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -112,7 +106,8 @@ export class LiveStreams {
   async #checkRoles(): Promise<void> {
     const asked = [...this.#open]; // of those that open meanwhile nothing is known
     try {
-      const roles = await findActiveRoles(this.#source.sql, [...this.#openByUser.keys()]);
+      const userIds = new Set(asked.map(({ actor }) => actor.userId));
+      const roles = await findActiveRoles(this.#source.sql, [...userIds]);
       for (const stream of asked) {
         const role = roles.get(stream.actor.userId);
         const isDemoted = stream.actor.role !== "customer" && role === "customer";

@@ -310,6 +310,9 @@ Deno.test("one user has at most so many streams, and a process too; those that e
   await until(() => app.deps.streams.size === 4, "the closed stream is forgotten");
   await using again = await SseClient.open(url, { token: anna.token });
   assert(!again.isEnded);
+  await bens[0]!.close();
+  await until(() => app.deps.streams.size === 4, "another's closed stream is forgotten");
+  assertEquals(await refusal(url, { token: anna.token }), [429, "rate_limited"]);
   for (const stream of [...annas, ...bens]) await stream.close();
 });
 
