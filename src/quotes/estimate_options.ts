@@ -53,9 +53,7 @@ function estimatesOf(sent: Omit<LandedCostInput, "shippingOption">, trade: Trade
   }
   if (estimates.length === 0) throw refusals[0] ?? noWay(destination);
   const atTheDoor = (e: Estimate) => e.total_price + e.duty_on_delivery + e.tax_on_delivery;
-  return estimates.sort((a, b) =>
-    atTheDoor(a) - atTheDoor(b) || (a.shipping_option < b.shipping_option ? -1 : 1)
-  );
+  return estimates.sort((a, b) => atTheDoor(a) - atTheDoor(b));
 }
 
 function noWay(destination: string): AppError {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { exampleRates, exampleSchedule } from "../../tests/support/example_trade.ts";
-import { shippingOption, tradeProduct } from "../../tests/support/trade.ts";
+import { shippingOption, tradeProduct, tradeSchedule } from "../../tests/support/trade.ts";
 import { AppError } from "../platform/errors.ts";
 import { landedCost, type ProductFacts } from "../trade/mod.ts";
 import { EXAMPLE_QUOTE } from "./example.ts";
@@ -34,6 +34,34 @@ Deno.test("A quote is for the destination that it is asked for, else for the car
     code: "required",
     message: "the destination is needed, as the cart has none",
   }]);
+});
+
+Deno.test("Of several ways the cheapest at the door comes first: what is due on delivery counts as well", () => {
+  const product = { ...tradeProduct("MUG"), status: "active" as const, available: 5 };
+  const option = (code: string, price: number) =>
+    shippingOption(code, { bands: [{ up_to_grams: 10_000, price }] });
+  // With the dearer one the consignment is beyond the threshold: less is collected now, and more on delivery.
+  const facts = {
+    schedule: tradeSchedule({
+      tax: { collected_by_seller_up_to: { basis: "goods_and_shipping", amount: 2600 } },
+    }),
+    rates: [],
+    hsCodes: {},
+    shippingOptions: [option("also-cheap", 500), option("cheap", 500), option("swift", 700)],
+  };
+  const cart = { ...CART, destination: "XA", items: [{ sku: "MUG", quantity: 2 }] };
+  const estimates = estimateOptions(
+    new Date("2026-01-31T12:00:00.000Z"),
+    "DE",
+    cart,
+    { incoterm: "DAP" },
+    new Map([["MUG", product]]),
+    facts,
+  );
+  assertEquals(
+    estimates.map((e) => [e.shipping_option, e.total_price, e.duty_on_delivery, e.tax_on_delivery]),
+    [["also-cheap", 3050, 250, 0], ["cheap", 3050, 250, 0], ["swift", 2700, 270, 594]],
+  );
 });
 
 Deno.test("A refusal names all that is in the way: goods that are gone, or short, and what trade has against the others", () => {
