@@ -21,7 +21,7 @@ const MAX_BYTES = 4000;
 const LARGE = 5000;
 const KEYS = range(1, 20).map((n) => `key-${n}`);
 
-/** An app whose topic of orders, which has one partition, takes no LARGE event until it is widened. */
+/** An app whose topic of orders takes no LARGE event until it is widened. */
 async function startNarrowApp(kafka: TestKafka, env: Record<string, string>): Promise<TestApp> {
   await createNarrowTopic(kafka, kafka.name("orders"), MAX_BYTES);
   return await startDispatchApp(kafka, env);

@@ -98,7 +98,7 @@ export function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }
 
-/** A topic of one partition that takes no batch beyond so many bytes. */
+/** A topic that takes no batch beyond so many bytes; what one of its two partitions takes of a request the other may refuse. */
 export async function createNarrowTopic(
   { client }: TestKafka,
   topic: string,
@@ -110,7 +110,7 @@ export async function createNarrowTopic(
     waitForLeaders: false, // ends with an error where the broker does not know its new topic yet
     topics: [{
       topic,
-      numPartitions: 1,
+      numPartitions: 2,
       configEntries: [{ name: "max.message.bytes", value: String(maxBytes) }],
     }],
   });
