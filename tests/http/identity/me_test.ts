@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type Answer, startTestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { eventsOf } from "../../support/orders.ts";
 import { logIn, OTHER_PASSWORD, PASSWORD, refresh, registerUser, tryLogIn } from "./support.ts";
 
@@ -62,12 +63,18 @@ Deno.test("changing one's name makes a version and an event; changing nothing ma
 Deno.test("of ten changes of one version at once, one is made", async () => {
   await using app = await startTestApp();
   const user = await app.user();
-  const answers = await Promise.all(Array.from({ length: 10 }, (_, i) =>
-    app.request("PATCH", "/v1/me", {
-      token: user.token,
-      body: { name: `Name ${i}` },
-      headers: { "If-Match": '"1"' },
-    })));
+  const { answering } = await app.deps.sql.begin(async (tx) => {
+    await tx`select from users where id = ${user.id} for update`;
+    const answering = Array.from({ length: 10 }, (_, i) =>
+      app.request("PATCH", "/v1/me", {
+        token: user.token,
+        body: { name: `Name ${i}` },
+        headers: { "If-Match": '"1"' },
+      }));
+    await untilWaiting(tx, { count: 2 });
+    return { answering };
+  });
+  const answers = await Promise.all(answering);
   assertEquals(answers.map(({ status }) => status).sort(), [200, ...Array(9).fill(412)]);
   assertEquals((await eventsOf(app, "user", user.id)).length, 1);
 });

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { TestClock } from "../../support/clock.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import { eventsOf } from "../../support/orders.ts";
 import { logIn, OTHER_PASSWORD, PASSWORD, refresh, registerUser, tryLogIn } from "./support.ts";
 
@@ -109,6 +110,14 @@ Deno.test("only admins reset the passwords of staff and admins", async () => {
     assertEquals((await createToken(app, target.id, admin)).status, 201);
   }
   assertEquals((await createToken(app, "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20", admin)).status, 404);
+  const { id } = await registerUser(app);
+  const { late } = await app.deps.sql.begin(async (tx) => {
+    await tx`update users set role = 'staff' where id = ${id}`;
+    const late = createToken(app, id, staff);
+    await untilWaiting(tx);
+    return { late };
+  });
+  assertEquals((await late).status, 403, "who has become staff meanwhile");
   assertEquals((await app.deps.sql`select from password_tokens`).length, 2);
 });
 
