@@ -64,7 +64,7 @@ const FEW = 1000;
  * planner takes a word that hardly any product has for one in hundreds, and products of a code for spread evenly: it would
  * look for a page of them through the whole catalogue.
  */
-export async function listFewMatches(
+async function listFewMatches(
   tx: Tx,
   filter: Pick<ProductFilter, "q" | "hs_code">,
 ): Promise<string[] | undefined> {
@@ -75,15 +75,12 @@ export async function listFewMatches(
 }
 
 /**
- * The products that pass the filter, `limit + 1` of them after the cursor; `matches` is what {@link listFewMatches} gave.
- * One text for all filters, so that callers cannot fill the connections with prepared statements; after `planForValues`
- * those that are null cost nothing.
+ * The products that pass the filter, `limit + 1` of them after the cursor. One text for all filters, so that callers cannot
+ * fill the connections with prepared statements; planned for their values, those that are null cost nothing.
  */
-export async function listProducts(
-  tx: Tx,
-  filter: ProductFilter,
-  matches: string[] | undefined,
-): Promise<ListedProduct[]> {
+export async function listProducts(tx: Tx, filter: ProductFilter): Promise<ListedProduct[]> {
+  await planForValues(tx);
+  const matches = await listFewMatches(tx, filter);
   const by = sortKey(tx, filter.sort);
   const [direction, beyond] = filter.sort.startsWith("-") ? [tx`desc`, tx`<`] : [tx`asc`, tx`>`];
   const status = filter.status === "any" ? null : filter.status;
