@@ -27,17 +27,24 @@ Deno.test("A group whose connection was lost may have been committed: none of it
   }
 });
 
-Deno.test("Of several with one key only the first is tried, whatever comes of it; other keys are others", async () => {
+Deno.test("Of several with one key only the first is tried, whatever comes of it; others' keys are others", async () => {
   const tried: string[] = [];
-  const keys = ["k", "k", "other", "k"];
-  const results = await commitGroup([0, 1, 2, 3], (n) => ({
-    actor: "user:a",
-    route: "POST /v1/orders",
-    key: keys[n]!,
-    requestHash: String(n),
-  }), (group) => {
+  const [first, another] = ["user:a", "user:b"];
+  const [orders, returns] = ["POST /v1/orders", "POST /v1/returns"];
+  const keys = [
+    [first, orders, "k"],
+    [first, orders, "k"],
+    [first, orders, "other"],
+    [another, orders, "k"],
+    [first, returns, "k"],
+    [first, orders, "k"],
+  ];
+  const results = await commitGroup([0, 1, 2, 3, 4, 5], (n) => {
+    const [actor, route, key] = keys[n] as [string, string, string];
+    return { actor, route, key, requestHash: String(n) };
+  }, (group) => {
     tried.push(group.join(" "));
     return Promise.resolve(group.map(String));
   });
-  assertEquals([tried, results], [["0 2"], ["0", undefined, "2", undefined]]);
+  assertEquals([tried, results], [["0 2 3 4"], ["0", undefined, "2", "3", "4", undefined]]);
 });
