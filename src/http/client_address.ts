@@ -13,7 +13,7 @@ export function clientAddress(
   const trust = proxyAddr.compile(trustedProxies);
   return (peer, forwardedFor) => {
     if (peer === undefined) return "unknown";
-    if (trustedProxies.length === 0 || forwardedFor === undefined) return network(peer);
+    if (forwardedFor === undefined) return network(peer);
     return network(proxyAddr(
       { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": withoutPorts(forwardedFor) } },
       trust,

@@ -238,7 +238,7 @@ export function exampleInvalid({ body, query, params }: NonNullable<RouteConfig[
 /** Of a union's branches the one that fits best, by the number of things wrong: its errors say more than "invalid". */
 function closestBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
-  const [closest] = issue.errors.filter((issues) => issues.length > 0).sort((a, b) => a.length - b.length);
+  const [closest] = issue.errors.toSorted((a, b) => a.length - b.length);
   if (!closest) return [issue];
   return closest.flatMap((inner) =>
     closestBranch({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue)

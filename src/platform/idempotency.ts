@@ -56,8 +56,7 @@ export async function once<T>(
     insert into idempotency_keys (actor, route, key, request_hash, response)
     values (${actor}, ${route}, ${key}, ${requestHash}, '')
     on conflict (actor, route, key) do update
-      set request_hash = excluded.request_hash, response = '', order_id = null,
-          created_at = now(), expires_at = excluded.expires_at
+      set request_hash = excluded.request_hash, response = '', created_at = now(), expires_at = excluded.expires_at
       where idempotency_keys.expires_at < now()
     returning key`.catch((error) => {
     throw inProgress(error);

@@ -97,7 +97,7 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       select key_actor, route, key, request_hash, response from input where key is not null
       order by key_actor, route, key
       on conflict (actor, route, key) do update
-        set request_hash = excluded.request_hash, response = excluded.response, order_id = null, created_at = now(),
+        set request_hash = excluded.request_hash, response = excluded.response, created_at = now(),
             expires_at = excluded.expires_at
         where idempotency_keys.expires_at < now()
       returning actor, route, key
