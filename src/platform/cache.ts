@@ -219,15 +219,11 @@ class Unsettled {
 
   add(key: string, version: number, ttlMs: number): void {
     const until = performance.now() + ttlMs;
-    const known = this.#writes.get(key);
-    if (!known && this.#writes.size >= MAX_UNSETTLED) {
+    if (this.#writes.size >= MAX_UNSETTLED) {
       this.#distrustUntil = Math.max(this.#distrustUntil, until);
       return;
     }
-    this.#writes.set(key, {
-      version: Math.max(version, known?.version ?? 0),
-      until: Math.max(until, known?.until ?? 0),
-    });
+    this.#writes.set(key, { version: Math.max(version, this.#writes.get(key)?.version ?? 0), until });
   }
 
   settle(key: string, version: number): void {
@@ -238,9 +234,8 @@ class Unsettled {
   /** Whether Redis may have `version` of `key` (undefined: nothing) although this process wrote a newer one. */
   isStale(key: string, version: number | undefined): boolean {
     const known = this.#writes.get(key);
-    const now = performance.now();
-    return now < this.#distrustUntil ||
-      (known !== undefined && version !== undefined && version < known.version && now < known.until);
+    return performance.now() < this.#distrustUntil ||
+      (known !== undefined && version !== undefined && version < known.version);
   }
 
   /** The oldest of them, at most `count`. */

@@ -221,6 +221,26 @@ test(
 );
 
 test(
+  "a slow reader's older write lets no older version be read after one that failed, whether it fails as well or not",
+  EAGER,
+  async ({ cache, wire }) => {
+    const key = newKey();
+    await keep(cache, key, 1, '"old"');
+    await wire.cut();
+    await cache.put(key, 2, '"new"', HOUR_MS);
+    await cache.put(key, 1, '"old"', HOUR_MS);
+    await until(async () => (await cache.health()).breaker === "open", "the breaker opens");
+    wire.mend();
+    await until(async () => {
+      const { failures } = cache.counters;
+      await cache.put(key, 1, '"old"', HOUR_MS);
+      return cache.counters.failures === failures;
+    }, "Redis takes it");
+    assertEquals(await firstAnswered(cache, key), BYPASS);
+  },
+);
+
+test(
   "a newer version from elsewhere is read although this process's own write failed",
   EAGER,
   async ({ cache, redis, wire }) => {
@@ -259,6 +279,8 @@ test(
     await wire.cut();
     for (let i = 0; i < 50_000; i++) await cache.put(`test:${i}`, 1, "1", HOUR_MS);
     await cache.put(key, 2, '"new"', HOUR_MS);
+    await cache.put(newKey(), 1, "1", 1);
+    await delay(2);
     wire.mend();
     assertEquals(await firstAnswered(cache, key), BYPASS);
     assertEquals(await redis.direct.get(key), `{"version":1,"shape":${SHAPE},"value":"old"}`);
