@@ -61,6 +61,21 @@ Deno.test("a password token is good once, of ten calls at once too", async () =>
   assertEquals([late.status, late.body.code], [401, "invalid_grant"]);
 });
 
+Deno.test("a password that is set while its account changes waits for that, and holds nothing that it needs", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const { id } = await registerUser(app);
+  const { body } = await createToken(app, id, staff);
+  const { setting } = await app.deps.sql.begin(async (tx) => {
+    await tx`update users set role = 'staff' where id = ${id}`;
+    const setting = setPassword(app, body.token, OTHER_PASSWORD);
+    await untilWaiting(tx);
+    await tx`update password_tokens set used_at = now() where user_id = ${id}`;
+    return { setting };
+  });
+  assertEquals((await setting).body.code, "invalid_grant");
+});
+
 Deno.test("a weak password leaves the token good", async () => {
   await using app = await startTestApp();
   const staff = await app.user("staff");
