@@ -15,7 +15,7 @@ import { refreshExpiry, type Session } from "./session.ts";
 export async function logIn(ctx: Ctx, input: { username: string; password: string }): Promise<Session> {
   const user = await findUserByEmail(ctx.sql, input.username);
   const matches = await verifyPassword(input.password, user?.password_hash);
-  if (!matches || !user?.password_hash || user.disabled_at) throw invalidCredentials();
+  if (!matches || !user?.password_hash) throw invalidCredentials();
   const now = ctx.clock.now();
   const { token, hash } = newSecretToken();
   const session = await insertSession(ctx.sql, {

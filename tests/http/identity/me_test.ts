@@ -106,7 +106,7 @@ Deno.test("a new password ends every session and password token, and only it log
   assertEquals(JSON.stringify(event!.data).includes("argon2"), false);
 });
 
-Deno.test("a password is changed by who knows the current one, to a good and different one", async () => {
+Deno.test("a password is changed by who knows the current one and is not disabled, to a good and different one", async () => {
   await using app = await startTestApp();
   const { id, email } = await registerUser(app);
   const { access_token: token, refresh_token } = await logIn(app, email);
@@ -116,14 +116,21 @@ Deno.test("a password is changed by who knows the current one, to a good and dif
     [PASSWORD, PASSWORD, "weak_password", "/new_password"],
     [PASSWORD, "x".repeat(129), "invalid_request", "/new_password"],
   ];
-  for (const [current_password, new_password, code, pointer] of attempts) {
+  const change = async (current_password: string, new_password: string) => {
     const { status, body } = await app.request("POST", "/v1/me/password", {
       token,
       body: { current_password, new_password },
     });
-    assertEquals([status, body.code, body.errors[0].pointer], [422, code, pointer]);
+    return [status, body.code, body.errors[0].pointer];
+  };
+  for (const [current_password, new_password, code, pointer] of attempts) {
+    assertEquals(await change(current_password, new_password), [422, code, pointer]);
   }
-  assertEquals((await refresh(app, refresh_token)).status, 200);
+  const next = await refresh(app, refresh_token);
+  assertEquals(next.status, 200);
+  await app.deps.sql`update users set disabled_at = now() where id = ${id}`;
+  assertEquals((await refresh(app, next.body.refresh_token)).status, 401);
+  assertEquals(await change(PASSWORD, OTHER_PASSWORD), [422, "invalid_request", "/current_password"]);
   assertEquals((await eventsOf(app, "user", id)).length, 1);
 });
 
