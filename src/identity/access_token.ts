@@ -60,7 +60,6 @@ export async function openAccessTokens(config: Pick<Config, "signingKeys">) {
           typ: TYPE,
           issuer: ISSUER,
           audience: AUDIENCE,
-          requiredClaims: ["sub", "iat", "exp", "role"],
           currentDate: now,
         });
         const { exp, sub, role } = Claims.parse(payload);

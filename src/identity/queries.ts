@@ -241,7 +241,7 @@ export async function findPasswordTokenOwner(
 export async function usePasswordToken(tx: Tx, hash: Uint8Array, now: string): Promise<boolean> {
   const rows = await tx`
     update password_tokens set used_at = ${now}
-    where hash = ${hash} and used_at is null and expires_at > ${now}
+    where hash = ${hash} and used_at is null
     returning hash`;
   return rows.length === 1;
 }
