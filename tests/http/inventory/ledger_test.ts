@@ -1,9 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { systemCtx } from "../../../src/deps.ts";
-import { moveStock } from "../../../src/inventory/mod.ts";
+import { lockLevels, moveStock } from "../../../src/inventory/mod.ts";
 import { transaction } from "../../../src/platform/db.ts";
 import { startTestApp } from "../../support/app.ts";
+import { untilWaiting } from "../../support/lock_waits.ts";
 import {
   addProduct,
   assertBooksBalance,
@@ -134,6 +135,35 @@ Deno.test("Orders whose stock moves in one statement take their turns: each has 
     [...movements],
     expected.map(({ order_id, version, on_hand_delta }) => ({ order_id, version, on_hand_delta, now: true })),
   );
+});
+
+Deno.test("Whoever takes many levels takes them in the order of SKUs, so no two wait for each other in a circle", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  const skus = Array.from({ length: 12 }, (_, i) => `SKU-${String(i).padStart(2, "0")}`);
+  for (const sku of skus.toReversed()) await addProduct(app, { sku, stock: 10 });
+  const { sql } = app.deps;
+  const order = await place(app, user, Object.fromEntries(skus.map((sku) => [sku, 1])));
+  const items = skus.map((sku) => ({ sku, quantity: 1 })).toReversed();
+  const holders = [{ order_id: order.id, user_id: user.id, items }];
+  for (
+    const take of [
+      () => place(app, user, Object.fromEntries(skus.map((sku) => [sku, 1]))),
+      () => transaction(sql, (tx) => moveStock(tx, systemCtx(app.deps, "test"), "release", holders)),
+      () => transaction(sql, (tx) => lockLevels(tx, skus.toReversed())),
+    ]
+  ) {
+    const { taking } = await sql.begin(async (tx) => {
+      await tx`select from stock_levels where sku = 'SKU-05' for update`;
+      const taking = take();
+      await untilWaiting(tx);
+      const free =
+        await tx`select sku from stock_levels where sku <> 'SKU-05' order by sku for update skip locked`;
+      assertEquals(free.map(({ sku }) => sku), skus.slice(6), "what comes behind is free yet");
+      return { taking };
+    });
+    await taking;
+  }
 });
 
 Deno.test("The database itself refuses to oversell, whoever asks", async () => {
