@@ -10,9 +10,7 @@ import type { ListQuery, MovementsQuery } from "./schemas.ts";
 
 /** Levels in the order of their SKUs, at most 30 s old. */
 export async function listStock(ctx: Ctx, filter: z.output<typeof ListQuery>): Promise<Page<StockLevel>> {
-  const key = `inventory:list:${
-    JSON.stringify([filter.low_stock, filter.sku_prefix, filter.cursor, filter.limit])
-  }`;
+  const key = `inventory:list:${JSON.stringify(filter)}`;
   const read = await readThrough(ctx, key, LEVEL_TTL_MS, async () => {
     const rows = await listLevels(ctx.sql, {
       location: DEFAULT_LOCATION,

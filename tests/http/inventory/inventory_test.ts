@@ -1,6 +1,6 @@
 import { levelKey } from "../../../src/inventory/get_level.ts";
 import { testWithRedis } from "../../support/database.ts";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Redis } from "ioredis";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import {
@@ -202,6 +202,8 @@ Deno.test("More units than can be counted are refused by name, however often the
   assertEquals(answers.map(({ status }) => status), [201, 422, 422]);
   assertEquals(answers[1]!.body.errors[0].pointer, "/delta");
   assertEquals((await levelOf(app, sku)).on_hand, 1_000_000_000);
+  await app.deps.sql`update stock_levels set on_hand = on_hand + 5 where sku = ${sku}`; // what came back
+  assertEquals((await adjust(app, staff, sku, { delta: -1 })).body.on_hand, 1_000_000_004);
 });
 
 Deno.test("A key makes an adjustment safe to repeat, also twenty times at once", async () => {
@@ -252,6 +254,8 @@ testWithRedis("Levels are cached, and an adjustment is seen at once", async () =
   });
   assertEquals(known.status, 304);
   const redis = new Redis((app.deps.config.redis as { url: string }).url);
+  const life = await redis.pttl(levelKey(sku, "default"));
+  assert(life > 0 && life <= 30_000, `${life}`);
   await redis.del(levelKey(sku, "default")); // as it is once its time to live is over
   redis.disconnect();
   await adjust(app, staff, sku, { delta: 5 }, "five");
@@ -277,6 +281,7 @@ testWithRedis(
     assertEquals(skus(await list("low_stock=true&limit=98")), ["A-1", "A-2"]);
     assertEquals(skus(await list("low_stock=false&limit=98")), ["A-1", "A-2", "A-3", "B-1"]);
     assertEquals(skus(await list("sku_prefix=A-")), ["A-1", "A-2", "A-3"]);
+    assertEquals(skus(await list("sku_prefix=B-")), ["B-1"]);
     const first = await list("limit=3");
     assertEquals([cacheStatus(first), skus(first)], ["MISS", ["A-1", "A-2", "A-3"]]);
     assertEquals(cacheStatus(await list("limit=3")), "HIT");
