@@ -8,7 +8,13 @@ import {
   type Template,
 } from "../../src/notifications/mod.ts";
 import type { Notification } from "../../src/notifications/notification.ts";
-import { insertNotification, markKept, markRefused, markSent } from "../../src/notifications/queries.ts";
+import {
+  insertNotification,
+  markGivenUp,
+  markKept,
+  markRefused,
+  markSent,
+} from "../../src/notifications/queries.ts";
 import { expireDueOrders } from "../../src/orders/mod.ts";
 import { transaction } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
@@ -174,15 +180,18 @@ Deno.test("An order that expires and one that is cancelled are told of, each onc
   );
 });
 
-Deno.test("An order that was cancelled before it was confirmed is told of as cancelled alone", async () => {
+Deno.test("An order that ended before it was confirmed is told of as cancelled, or expired, alone", async () => {
   await using shop = await openShop({});
   const { app, user, sku } = shop;
-  const { id, number } = await place(app, user, { [sku]: 1 });
+  const { id } = await place(app, user, { [sku]: 1 });
   await patch(app, user, id, { status: "CANCELLED" });
+  await place(app, user, { [sku]: 1 });
+  await app.deps.sql`update orders set expires_at = now() where status = 'PENDING'`;
+  await expireDueOrders(systemCtx(app.deps, "test"));
   await shop.followUp();
-  await until(async () => await shop.jobs("completed") === 2, "2 jobs are done");
-  const { body: { data } } = await read(app, user);
-  assertEquals(data.map(({ subject }: { subject: string }) => subject), [`Order ${number} is cancelled`]);
+  await until(async () => await shop.jobs("completed") === 4, "4 jobs are done");
+  const told = (await notificationsOf(app)).map(({ template }) => template);
+  assertEquals(told.sort(), ["order_cancelled", "order_expired"]);
 });
 
 Deno.test("Without a mail server they are kept to be read, and a later one does not send what is old", async () => {
@@ -284,7 +293,7 @@ Deno.test("A job that is done again after a crash sends the same message under t
   assertEquals((await patch(app, user, id, { ship_to: shipTo })).status, 200);
   await send(app, id);
   const [first, second] = server.mails.map(({ raw }) => raw);
-  for (const name of ["Message-ID", "Subject", "To", "From"]) {
+  for (const name of ["Message-ID", "Subject", "To", "From", "Auto-Submitted"]) {
     assert(header(first!, name));
     assertEquals(header(second!, name), header(first!, name));
   }
@@ -302,6 +311,7 @@ Deno.test("What one worker has sent stays sent, whatever another learns that is 
   await insertNotification(sql, { ...sent!, id: newId(), status: "queued", created_at: new Date() });
   await markRefused(sql, sent!.id, "failed", "late");
   await markKept(sql, sent!.id);
+  await transaction(sql, (tx) => markGivenUp(tx, sent!));
   await markSent(sql, sent!.id, new Date(0));
   assertEquals([...await sql`select * from notifications`], [sent]);
 });

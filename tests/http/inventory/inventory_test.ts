@@ -278,10 +278,13 @@ testWithRedis(
     const skus = ({ body }: Answer) => body.data.map(({ sku }: { sku: string }) => sku);
     assertEquals(skus(await list("low_stock=true&limit=99")), ["A-1"]);
     await place(app, user, { "A-2": 1 });
+    const { data } = (await eventsOf(app, "inventory", "A-2@default")).at(-1)!;
+    assertEquals([data.kind, data.available, data.low_stock_threshold], ["reservation", 5, 5]);
     assertEquals(skus(await list("low_stock=true&limit=98")), ["A-1", "A-2"]);
     assertEquals(skus(await list("low_stock=false&limit=98")), ["A-1", "A-2", "A-3", "B-1"]);
     assertEquals(skus(await list("sku_prefix=A-")), ["A-1", "A-2", "A-3"]);
     assertEquals(skus(await list("sku_prefix=B-")), ["B-1"]);
+    assertEquals(skus(await list("sku_prefix=A_")), []);
     const first = await list("limit=3");
     assertEquals([cacheStatus(first), skus(first)], ["MISS", ["A-1", "A-2", "A-3"]]);
     assertEquals(cacheStatus(await list("limit=3")), "HIT");
