@@ -155,6 +155,26 @@ Deno.test("A key is kept for 24 hours and can be used anew after that", async ()
   const again = await tryToPlace(app, user, { [sku]: 2 }, { key: "k" });
   assertEquals([again.headers.get("Idempotency-Replayed"), again.body], ["true", fresh.body]);
   await assertBooksBalance(app.deps.sql);
+
+  const { token } = await app.user("staff");
+  for (
+    const [path, bodyOf] of [
+      ["/v1/carts", (n: number) => ({ currency: "EUR", items: [{ sku, quantity: n }] })],
+      [`/v1/inventory/${sku}/adjustments`, (n: number) => ({ delta: n, reason: "Stock count" })],
+    ] as const
+  ) {
+    const send = async (n: number) => {
+      const headers = { "Idempotency-Key": "k" };
+      const answer = await app.request("POST", path, { token, body: bodyOf(n), headers });
+      return [answer.status, answer.headers.get("Idempotency-Replayed"), answer.body];
+    };
+    const [, , first] = await send(1);
+    assertEquals(await send(1), [201, "true", first]);
+    await age("24 hours");
+    const [status, replayed, fresh] = await send(2);
+    assertEquals([status, replayed], [201, null], path);
+    assertEquals(await send(2), [201, "true", fresh]);
+  }
 });
 
 Deno.test("A refusal is not remembered: the same key places the order once it is possible", async () => {
