@@ -3,10 +3,10 @@ import { extractText, getDocumentProxy } from "unpdf";
 // @ts-types="@types/pdfkit"
 import PDFDocument from "pdfkit";
 import { loadConfig } from "../config.ts";
-import type { Order } from "../orders/mod.ts";
+import type { Order, Shipment } from "../orders/mod.ts";
 import { AppError } from "../platform/errors.ts";
 import { drawInvoice } from "./draw_invoice.ts";
-import { draftInvoice } from "./invoice.ts";
+import { draftInvoice, orderInParcel } from "./invoice.ts";
 
 const CONFIG = loadConfig({
   APP_ENV: "local",
@@ -320,4 +320,13 @@ Deno.test("What PDFKit keeps of the words that it drew is a page's, however many
     document.end = end;
   }
   assert(kept > 0 && kept < 1000, `${kept} words`);
+});
+
+Deno.test("a parcel's paper declares the units that are in it, though others of their line were cancelled", () => {
+  const items = [item(2, { cancelled: 1 })];
+  const parcel = { number: 1, items: [{ line: 2, quantity: 2, before: 0 }] };
+  const shipment = { shipped_at: "2026-01-31T12:00:00.000Z" } as Shipment;
+  const invoice = draftInvoice(CONFIG, orderInParcel(orderOf({ items }), shipment, parcel));
+  assertEquals(invoice.lines.map(({ quantity, lineValue }) => [quantity, lineValue]), [["2", "20.04"]]);
+  assertEquals([invoice.units, invoice.netWeight], ["2", "0.700"]);
 });

@@ -183,7 +183,7 @@ const MAX_SEGMENT_LENGTH = 200;
 export function fieldErrors(error: z.ZodError, target: Target, sent?: unknown): FieldError[] {
   return error.issues.slice(0, MAX_FIELD_ERRORS).flatMap(closestBranch).flatMap((issue) => {
     const path = issue.code === "unrecognized_keys"
-      ? issue.keys.slice(0, MAX_FIELD_ERRORS).map((key) => [...issue.path, key])
+      ? issue.keys.map((key) => [...issue.path, key])
       : [issue.path];
     return path.map((segments) => ({
       pointer: TARGET_PREFIX[target] +

@@ -24,6 +24,7 @@ Deno.test("short, common, repeated and one's own words are weak", async () => {
       ["password123", "easy_to_guess"],
       ["hunter2hunter2", "easy_to_guess"],
       ["1234567890", "easy_to_guess"],
+      ["Welcome2026!", "easy_to_guess"],
       ["anna.smith@example.com", "easy_to_guess"],
       ["waybillwaybill", "easy_to_guess"],
     ]

@@ -2,6 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { deleteExpiredTokens } from "../../src/identity/mod.ts";
 import { openDatabase, type Sql, transaction } from "../../src/platform/db.ts";
 import { deleteExpiredKeys } from "../../src/platform/idempotency.ts";
+import { systemCtx } from "../../src/deps.ts";
+import { HANDLERS } from "../../workers/handlers.ts";
+import { startTestApp } from "../support/app.ts";
 import { testDatabase } from "../support/database.ts";
 
 const { signal } = new AbortController();
@@ -109,4 +112,23 @@ Deno.test("a session whose token is being used when it expires is left for the n
   } finally {
     await sql.end();
   }
+});
+
+Deno.test("the worker's sweep takes keys, password tokens and tickets that are over", async () => {
+  await using app = await startTestApp();
+  const { id } = await app.user();
+  const { sql } = app.deps;
+  await sql`
+    insert into idempotency_keys (actor, route, key, request_hash, response, expires_at)
+    values ('a', 'r', 'k', ${"0".repeat(64)}, '', now() - interval '1 hour')`;
+  for (const table of ["password_tokens", "stream_tickets"]) {
+    await sql`
+      insert into ${sql(table)} (hash, user_id, expires_at)
+      values (sha256('gone'), ${id}, now() - interval '1 hour'), (sha256('good'), ${id}, now() + interval '1 hour')`;
+  }
+  await HANDLERS["platform.sweep"].alone(systemCtx(app.deps, "test"), {}, signal);
+  const left = await sql`
+    select (select count(*)::int from idempotency_keys) as keys, (select count(*)::int from password_tokens) as tokens,
+           (select count(*)::int from stream_tickets) as tickets`;
+  assertEquals([...left], [{ keys: 0, tokens: 1, tickets: 1 }]);
 });
