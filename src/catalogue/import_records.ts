@@ -25,9 +25,7 @@ export interface ImportRecord {
 export type ImportError = z.output<typeof ImportReportSchema>["errors"][number];
 
 const MAX_COLUMNS = 500;
-const MAX_FAULTS_PER_LINE = 20;
 const MAX_SKU_LENGTH = 64;
-const MAX_FIELD_LENGTH = 200;
 
 export type ImportEntry = ImportRecord | ImportError[];
 
@@ -218,17 +216,17 @@ function wrong(line: number, message: string): ImportError {
   return { line, sku: null, field: null, message };
 }
 
-/** What is wrong with a line, cut to what people can use: a line of rubbish must not become a report of megabytes. */
+/** What is wrong with a line. Its SKU is cut, which may be as long as the line: rubbish must not become a report of megabytes. */
 function faultsOf(
   line: number,
   value: unknown,
   wrong: { pointer: string; message: string }[],
 ): ImportError[] {
   const sku = (value as { sku?: unknown } | null)?.sku;
-  return wrong.slice(0, MAX_FAULTS_PER_LINE).map(({ pointer, message }) => ({
+  return wrong.map(({ pointer, message }) => ({
     line,
     sku: typeof sku === "string" ? sku.slice(0, MAX_SKU_LENGTH) : null,
-    field: pointer.slice(0, MAX_FIELD_LENGTH),
+    field: pointer,
     message,
   }));
 }

@@ -87,3 +87,12 @@ Deno.test("NDJSON lines that are no object with a SKU are faults of their own", 
   const entries = await Array.fromAsync(readNdjson(ReadableStream.from([...lines, { number: 99 }])));
   assertEquals(entries.map(summary), ["1:A", "2!", "3!", "4!", "5!", "8!", "9:B", "10!", "99!"]);
 });
+
+Deno.test("a fault names its column as the file does, and no more of a SKU than one may have", async () => {
+  const faultsOf = (entries: ImportEntry[]) =>
+    entries.flatMap((entry) => Array.isArray(entry) ? entry.map(({ sku, field }) => [sku, field]) : []);
+  assertEquals(faultsOf(await csv(`sku,attributes.a/b\nA,${"x".repeat(1001)}`)), [["A", "attributes.a/b"]]);
+  const text = JSON.stringify({ sku: "S".repeat(5000) });
+  const lines = ReadableStream.from([{ number: 1, text }]);
+  assertEquals(faultsOf(await Array.fromAsync(readNdjson(lines))), [["S".repeat(64), "/sku"]]);
+});
