@@ -83,16 +83,6 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
 }
 
 function explain(error: unknown, input: Adjustment): unknown {
-  if (violates(error, "stock_levels_available_check")) {
-    return new AppError("insufficient_stock", "Fewer units would be left than are reserved.", {
-      errors: [{
-        pointer: input.delta === undefined ? "/on_hand" : "/delta",
-        code: "insufficient_stock",
-        message: "Cancel orders first, let quotes expire, or take away fewer.",
-      }],
-      cause: error,
-    });
-  }
   if (violates(error, "stock_movements_reference_key")) {
     return new AppError("reference_taken", `Reference ${input.reference} is booked for this SKU already.`, {
       errors: [{ pointer: "/reference", code: "reference_taken", message: "Each document is booked once." }],
