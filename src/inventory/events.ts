@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
-import type { StockLevel } from "./level.ts";
+import { MOVEMENT_KINDS, type StockLevel } from "./level.ts";
 
 /** A stock level changed. Its aggregate is the level, `<sku>@<location>`. */
 export const inventoryUpdated = defineEvent(
@@ -15,16 +15,9 @@ export const inventoryUpdated = defineEvent(
     reserved: z.int(),
     available: z.int(),
     low_stock_threshold: z.int().nullable(),
-    kind: z.enum([
-      "receipt",
-      "adjustment",
-      "return",
-      "reservation",
-      "release",
-      "shipment",
-      "shipment_cancelled",
-      "threshold",
-    ]).openapi({ description: "Of movement, or `threshold` where only that changed" }),
+    kind: z.enum([...MOVEMENT_KINDS, "threshold"]).openapi({
+      description: "Of movement, or `threshold` where only that changed",
+    }),
     on_hand_delta: z.int(),
     reserved_delta: z.int(),
     order_id: z.uuid().nullable(),

@@ -25,4 +25,15 @@ export const ORDER_MOVES = {
   return: { onHand: 1, reserved: 0 },
 } as const;
 
+/** Why a level moved. */
+export const MOVEMENT_KINDS = [
+  "receipt",
+  "adjustment",
+  "return",
+  "reservation",
+  "release",
+  "shipment",
+  "shipment_cancelled",
+] as const;
+
 export type OrderMove = keyof typeof ORDER_MOVES;

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { Id, Sku, text, Timestamp } from "../http/schemas.ts";
 import { cursor, Limit } from "../http/pagination.ts";
-import { DEFAULT_LOCATION, MAX_UNITS } from "./level.ts";
+import { DEFAULT_LOCATION, MAX_UNITS, MOVEMENT_KINDS } from "./level.ts";
 
 const Units = z.int().min(0).max(MAX_UNITS);
 
@@ -22,15 +22,7 @@ export const LevelSchema = z.object({
 export const MovementSchema = z.object({
   sku: Sku,
   location: z.string(),
-  kind: z.enum([
-    "receipt",
-    "adjustment",
-    "return",
-    "reservation",
-    "release",
-    "shipment",
-    "shipment_cancelled",
-  ]),
+  kind: z.enum(MOVEMENT_KINDS),
   on_hand_delta: z.int(),
   reserved_delta: z.int(),
   version: z.int().openapi({ description: "The version of the level that this movement made" }),
