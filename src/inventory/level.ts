@@ -25,6 +25,8 @@ export const ORDER_MOVES = {
   return: { onHand: 1, reserved: 0 },
 } as const;
 
+export type OrderMove = keyof typeof ORDER_MOVES;
+
 /** Why a level moved. */
 export const MOVEMENT_KINDS = [
   "receipt",
@@ -35,5 +37,3 @@ export const MOVEMENT_KINDS = [
   "shipment",
   "shipment_cancelled",
 ] as const;
-
-export type OrderMove = keyof typeof ORDER_MOVES;
