@@ -1,7 +1,7 @@
 import type { Fragment, Sql } from "../platform/db.ts";
 import { madeWithin } from "../platform/made_within.ts";
 import type { ListPayments, ListRefunds } from "./list_payments.ts";
-import type { Payment, StoredPayment } from "./payment.ts";
+import { MANUAL, type Payment, type StoredPayment } from "./payment.ts";
 import { paymentColumns } from "./queries.ts";
 import type { Refund } from "./refund.ts";
 import { refundColumns } from "./refund_queries.ts";
@@ -12,13 +12,19 @@ const IN_DOUBT: readonly Payment["status"][] = ["created", "requires_action", "p
 /** One page of payments, `limit + 1` rows. */
 export async function listPaymentRows(sql: Sql, filter: ListPayments): Promise<StoredPayment[]> {
   const { status, provider, provider_reference } = filter;
+  const isOf = provider === MANUAL ? is(sql, sql`provider`, MANUAL) : sql`and provider = ${provider!}`;
+  const by = status !== undefined && status !== "captured"
+    ? sql`status,`
+    : provider === MANUAL
+    ? sql`provider,`
+    : sql``;
   return await sql<StoredPayment[]>`
     select ${paymentColumns(sql)} from payments
     where true ${common(sql, filter)} ${hasStatus(sql, status)}
       ${status !== undefined && IN_DOUBT.includes(status) ? sql`and check_at is not null` : sql``}
-      ${provider === undefined ? sql`` : sql`and provider = ${provider}`}
+      ${provider === undefined ? sql`` : isOf}
       ${provider_reference === undefined ? sql`` : sql`and provider_reference = ${provider_reference}`}
-    order by ${status === undefined || status === "captured" ? sql`` : sql`status,`} id desc
+    order by ${by} id desc
     limit ${filter.limit + 1}`;
 }
 
@@ -64,9 +70,16 @@ function common(sql: Sql, { order_id, cursor, ...span }: ListPayments | ListRefu
 }
 
 /**
- * Is a status, in the planner's sight, so that it may use a partial index. With any but the status that most rows end in,
- * the list is also sorted by it: else the planner might walk the primary key past all the others. Only ever one of our words.
+ * Has a status, if one is asked for. With any but the status that most rows end in the list is also sorted by it, and so are
+ * manual payments by their provider: else the planner might walk the primary key past all the others.
  */
 function hasStatus(sql: Sql, status: Payment["status"] | Refund["status"] | undefined): Fragment {
-  return status === undefined ? sql`` : sql`and status = any(${sql.unsafe(`'{${status}}'`)}::text[])`;
+  return status === undefined ? sql`` : is(sql, sql`status`, status);
 }
+
+/** Says what a column is in the planner's sight, so that it may use a partial index. Only ever one of our words. */
+const is = (
+  sql: Sql,
+  column: Fragment,
+  word: Payment["status"] | Refund["status"] | typeof MANUAL,
+): Fragment => sql`and ${column} = any(${sql.unsafe(`'{${word}}'`)}::text[])`;
