@@ -57,7 +57,10 @@ async function live(tx: postgres.TransactionSql): Promise<void> {
         'units_shipped', shipped, 'units_delivered', delivered, 'units_returned', returned,
         'expires_at', case when slot = 7 then null when turn >= 3 and charge = 'manual' then at + interval '7 days'
                            else at + interval '30 minutes' end,
-        'cancelled_at', case when turn >= 8 and status = 'CANCELLED' then at end) as state
+        'cancelled_at', case when turn >= 8 and status = 'CANCELLED' then at end)
+        || case when shipped > 0 then jsonb_build_object('shipped_units', lines) else '{}' end
+        || case when returned > 0 then jsonb_build_object('returned_units', jsonb_build_array(
+             jsonb_build_object('line', 1, 'quantity', returned))) else '{}' end as state
       from (
         select *, case when is_over then refunded - paid else total_price - paid end as due, case
           when is_over then ended when refunded > 0 and refunded = paid then 'REFUNDED'
@@ -73,8 +76,13 @@ async function live(tx: postgres.TransactionSql): Promise<void> {
                  case when turn >= 6 and is_shipped then units else 0 end as shipped,
                  case when turn >= 7 and d.status = 'DELIVERED' then units else 0 end as delivered,
                  case when turn >= 9 then units_returned else 0 end as returned,
-                 case when turn = 10 then g.amount else 0 end as refunded
-          from draft d left join given_back g on g.id = d.id and g.refund <> 'refused'
+                 case when turn = 10 then g.amount else 0 end as refunded, lines
+          from draft d
+          join (
+            select id, jsonb_agg(jsonb_build_object('line', line, 'quantity', quantity) order by line) as lines
+            from drafted group by id
+          ) all_units on all_units.id = d.id
+          left join given_back g on g.id = d.id and g.refund <> 'refused'
           join (values (1, 'order.created'), (2, 'order.processed'), (3, 'order.updated'), (4, 'order.updated'),
                        (5, 'order.updated'), (6, 'order.updated'), (7, 'order.updated'), (8, 'order.cancelled'),
                        (8, 'order.expired'), (9, 'order.updated'), (10, 'order.updated')) as step (turn, type)
@@ -135,11 +143,12 @@ async function writeEvents(tx: postgres.TransactionSql): Promise<void> {
                'order_id', o.id, 'number', header->'number', 'user_id', o.user_id, 'total_price', header->'total_price',
                'currency', header->'currency', 'units', header->'units')
              when 'order.created' then header || (l.state || jsonb_build_object('version', 1, 'items', (
-               select jsonb_agg(to_jsonb(item) - array['order_id', 'shipped', 'returned'] order by item.line)
+               select jsonb_agg((to_jsonb(item) - 'order_id') || '{"shipped":0,"returned":0}' order by item.line)
                from order_items item where item.order_id = o.id)))
              else header || (l.state || jsonb_build_object('version', l.version, 'changes', (
-               select jsonb_object_agg(key, jsonb_build_object('from', l.past->key, 'to', value))
-               from jsonb_each(l.state) where value <> l.past->key)))
+               -- What the state before lacks are units of which there were none.
+               select jsonb_object_agg(key, jsonb_build_object('from', coalesce(l.past->key, '[]'), 'to', value))
+               from jsonb_each(l.state) where value <> coalesce(l.past->key, '[]'))))
            end,
            l.at
     from lived l

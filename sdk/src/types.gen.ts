@@ -1177,7 +1177,7 @@ export type OrderCreatedMessage = {
              * ISO 4217 code
              */
             currency: string;
-            items: Array<OrderItem>;
+            items: Array<PlacedOrderItem>;
             /**
              * The sum of the lines
              */
@@ -1250,7 +1250,7 @@ export type OrderCreatedMessage = {
             /**
              * Left out in events from before staff could give more time to pay
              */
-            pay_by: string | null;
+            pay_by?: string | null;
             cancelled_at: string | null;
             cancel_reason: string | null;
             /**
@@ -1265,7 +1265,7 @@ export type OrderCreatedMessage = {
     };
 };
 
-export type OrderItem = {
+export type PlacedOrderItem = {
     line: number;
     /**
      * UUID
@@ -1284,6 +1284,14 @@ export type OrderItem = {
      * Refunded before they were shipped: not sent any more
      */
     cancelled: number;
+    /**
+     * 0; left out in events from before lines counted them
+     */
+    shipped?: number;
+    /**
+     * 0; left out in events from before lines counted them
+     */
+    returned?: number;
     /**
      * In minor units of the currency
      */
@@ -1395,108 +1403,6 @@ export type PriceExplanation = {
      * Where the rule is written; of shipping, the carrier
      */
     source: string | null;
-};
-
-export type Order = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * For people
-     */
-    number: string;
-    /**
-     * UUID
-     */
-    user_id: string;
-    status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
-    payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
-    fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
-    /**
-     * ISO 4217 code
-     */
-    currency: string;
-    items: Array<OrderItem>;
-    /**
-     * The sum of the lines
-     */
-    subtotal: number;
-    /**
-     * In minor units of the currency
-     */
-    shipping_total: number;
-    /**
-     * Duty that was collected
-     */
-    duty_total: number;
-    /**
-     * Tax that was collected
-     */
-    tax_total: number;
-    /**
-     * subtotal + shipping_total + duty_total + tax_total
-     */
-    total_price: number;
-    /**
-     * Reserved on the customer's account and not captured yet
-     */
-    amount_authorised: number;
-    /**
-     * What was captured, refunds not taken off
-     */
-    amount_paid: number;
-    /**
-     * In minor units of the currency
-     */
-    amount_refunded: number;
-    /**
-     * What is still to be paid, by the ledger; negative: what is owed to the customer
-     */
-    amount_due: number;
-    /**
-     * Of all lines, without those that were cancelled
-     */
-    units: number;
-    units_shipped: number;
-    units_delivered: number;
-    units_returned: number;
-    /**
-     * The quote that it took at its word: there is the working
-     */
-    quote_id: string | null;
-    /**
-     * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
-     */
-    incoterm: 'DAP' | 'DDP' | null;
-    shipping_option: string | null;
-    ship_to: Address;
-    note: string | null;
-    metadata: {
-        [key: string]: string;
-    };
-    external_reference: string | null;
-    /**
-     * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
-     */
-    placed_by: string;
-    placed_at: string;
-    created_at: string;
-    updated_at: string;
-    /**
-     * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
-     */
-    expires_at: string | null;
-    /**
-     * Until when staff let its customer pay: it does not expire before; null: as long as any order
-     */
-    pay_by: string | null;
-    cancelled_at: string | null;
-    cancel_reason: string | null;
-    /**
-     * Counts the changes; also the ETag
-     */
-    version: number;
 };
 
 export type OrderUpdatedMessage = {
@@ -1638,7 +1544,15 @@ export type OrderUpdatedMessage = {
             /**
              * All units that were refunded before they were shipped, by line; left out where there are none
              */
-            cancelled_units?: Array<CancelledUnits>;
+            cancelled_units?: Array<OrderUnits>;
+            /**
+             * All units that were shipped, by line; left out where there are none, and in events from before lines counted them
+             */
+            shipped_units?: Array<OrderUnits>;
+            /**
+             * The same of those that came back
+             */
+            returned_units?: Array<OrderUnits>;
             /**
              * What changed, field by field
              */
@@ -1652,7 +1566,7 @@ export type OrderUpdatedMessage = {
     };
 };
 
-export type CancelledUnits = {
+export type OrderUnits = {
     line: number;
     quantity: number;
 };
@@ -1796,7 +1710,15 @@ export type OrderCancelledMessage = {
             /**
              * All units that were refunded before they were shipped, by line; left out where there are none
              */
-            cancelled_units?: Array<CancelledUnits>;
+            cancelled_units?: Array<OrderUnits>;
+            /**
+             * All units that were shipped, by line; left out where there are none, and in events from before lines counted them
+             */
+            shipped_units?: Array<OrderUnits>;
+            /**
+             * The same of those that came back
+             */
+            returned_units?: Array<OrderUnits>;
             /**
              * What changed, field by field
              */
@@ -1949,7 +1871,15 @@ export type OrderExpiredMessage = {
             /**
              * All units that were refunded before they were shipped, by line; left out where there are none
              */
-            cancelled_units?: Array<CancelledUnits>;
+            cancelled_units?: Array<OrderUnits>;
+            /**
+             * All units that were shipped, by line; left out where there are none, and in events from before lines counted them
+             */
+            shipped_units?: Array<OrderUnits>;
+            /**
+             * The same of those that came back
+             */
+            returned_units?: Array<OrderUnits>;
             /**
              * What changed, field by field
              */
@@ -5085,6 +5015,177 @@ export type CheckoutResult = {
      * As it stands: `redirect_url` says where the customer goes next
      */
     payment: Payment | null;
+};
+
+export type Order = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * For people
+     */
+    number: string;
+    /**
+     * UUID
+     */
+    user_id: string;
+    status: 'PENDING' | 'PAID' | 'PROCESSING' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+    payment_status: 'UNPAID' | 'AUTHORISED' | 'PARTIALLY_PAID' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+    fulfilment_status: 'UNFULFILLED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'PARTIALLY_RETURNED' | 'RETURNED';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    items: Array<OrderItem>;
+    /**
+     * The sum of the lines
+     */
+    subtotal: number;
+    /**
+     * In minor units of the currency
+     */
+    shipping_total: number;
+    /**
+     * Duty that was collected
+     */
+    duty_total: number;
+    /**
+     * Tax that was collected
+     */
+    tax_total: number;
+    /**
+     * subtotal + shipping_total + duty_total + tax_total
+     */
+    total_price: number;
+    /**
+     * Reserved on the customer's account and not captured yet
+     */
+    amount_authorised: number;
+    /**
+     * What was captured, refunds not taken off
+     */
+    amount_paid: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_refunded: number;
+    /**
+     * What is still to be paid, by the ledger; negative: what is owed to the customer
+     */
+    amount_due: number;
+    /**
+     * Of all lines, without those that were cancelled
+     */
+    units: number;
+    units_shipped: number;
+    units_delivered: number;
+    units_returned: number;
+    /**
+     * The quote that it took at its word: there is the working
+     */
+    quote_id: string | null;
+    /**
+     * DDP: duty and tax are paid; DAP: they are due on delivery; null: nothing was agreed
+     */
+    incoterm: 'DAP' | 'DDP' | null;
+    shipping_option: string | null;
+    ship_to: Address;
+    note: string | null;
+    metadata: {
+        [key: string]: string;
+    };
+    external_reference: string | null;
+    /**
+     * Who placed it: `user:<id>`. Where that was staff, its customer learns `staff`, not who
+     */
+    placed_by: string;
+    placed_at: string;
+    created_at: string;
+    updated_at: string;
+    /**
+     * Unpaid by then, it expires. It matters only while the order is PENDING; null for back-dated imports, and where nothing is to be paid
+     */
+    expires_at: string | null;
+    /**
+     * Until when staff let its customer pay: it does not expire before; null: as long as any order
+     */
+    pay_by: string | null;
+    cancelled_at: string | null;
+    cancel_reason: string | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+};
+
+export type OrderItem = {
+    line: number;
+    /**
+     * UUID
+     */
+    product_id: string;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * As it was called when the order was placed
+     */
+    name: string;
+    quantity: number;
+    /**
+     * Refunded before they were shipped: not sent any more
+     */
+    cancelled: number;
+    /**
+     * Left in shipments that are not cancelled; still to be sent of an order that is not over are `quantity` − `cancelled` − `shipped`
+     */
+    shipped: number;
+    /**
+     * Of those shipped, came back
+     */
+    returned: number;
+    /**
+     * In minor units of the currency
+     */
+    unit_price: number;
+    /**
+     * The price list's, where staff charged another unit price
+     */
+    list_price: number | null;
+    /**
+     * Of the goods alone
+     */
+    line_total: number;
+    /**
+     * Its share of the shipping
+     */
+    shipping_amount: number;
+    /**
+     * Duty that was collected for it
+     */
+    duty_amount: number;
+    /**
+     * Tax that was collected for it
+     */
+    tax_amount: number;
+    /**
+     * Of `tax_amount`, what is on the shipping; null: not known of orders from before this was kept
+     */
+    shipping_tax_amount: number | null;
+    /**
+     * As the destination classifies it
+     */
+    hs_code: string | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country_of_origin: string | null;
+    /**
+     * Of one unit
+     */
+    weight_grams: number | null;
 };
 
 export type Checkout = {

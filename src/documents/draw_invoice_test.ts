@@ -25,6 +25,8 @@ function item(line: number, known: Partial<Order["items"][number]> = {}): Order[
     name: `Product of line ${line}`,
     quantity,
     cancelled: 0,
+    shipped: 0,
+    returned: 0,
     unit_price,
     list_price: null,
     line_total: unit_price * quantity,

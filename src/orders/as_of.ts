@@ -4,6 +4,7 @@ import { orderCreated, orderProcessed } from "./events.ts";
 import { mayRead } from "./get_order.ts";
 import type { Order, OrderItem } from "./order.ts";
 import { listOrderStates } from "./queries.ts";
+import { listMovedUnits } from "./shipments/queries.ts";
 import { orderView } from "./view.ts";
 
 /** What {@link foldOrder} needs of an event. */
@@ -18,24 +19,38 @@ export function foldOrder(events: readonly OrderEvent[]): Order | undefined {
   for (const { type, data } of events) {
     if (type === orderCreated.type) order = data as Order;
     else if (order && type !== orderProcessed.type) {
-      const { changes: _, cancelled_units, ...header } = data;
-      order = { ...order, ...header, items: withCancelled(order.items, cancelled_units as CancelledUnits) };
+      const { changes: _, cancelled_units, shipped_units, returned_units, ...header } = data;
+      const [cancelled, shipped, returned] = [cancelled_units, shipped_units, returned_units].map(byLine);
+      const items = order.items.map((item) => ({
+        ...item,
+        cancelled: cancelled!(item),
+        shipped: shipped!(item),
+        returned: returned!(item),
+      }));
+      order = { ...order, ...header, items };
     }
   }
   return order && orderView(order);
 }
 
-/** All cancelled units of an order, as its events tell them. */
-type CancelledUnits = { line: number; quantity: number }[] | undefined;
+/** How many units a line has of those that an event tells. */
+function byLine(units: unknown): (item: OrderItem) => number {
+  const told = (units ?? []) as { line: number; quantity: number }[];
+  const quantities = new Map(told.map(({ line, quantity }) => [line, quantity]));
+  return ({ line }) => quantities.get(line) ?? 0;
+}
 
-function withCancelled(items: OrderItem[], units: CancelledUnits = []): OrderItem[] {
-  const byLine = new Map(units.map(({ line, quantity }) => [line, quantity]));
-  return items.map((item) => ({ ...item, cancelled: byLine.get(item.line) ?? 0 }));
+/** Do the events that made this order say of which lines its units left, and came back? Those from before that do not. Pure. */
+function tellsLines({ items, units_shipped }: Order): boolean {
+  return items.reduce((sum, { shipped }) => sum + shipped, 0) === units_shipped;
 }
 
 /** The order as it was at a time, from the log. @throws not_found, also for one that was placed later */
 export async function getOrderAsOf(ctx: Ctx, id: string, time: string): Promise<Order> {
   const order = foldOrder(await listOrderStates(ctx.sql, id, new Date(time)));
   if (!order || !mayRead(ctx.actor, order)) throw notFound("order");
-  return order;
+  if (tellsLines(order)) return order;
+  const units = await listMovedUnits(ctx.sql, { orderId: id, version: order.version });
+  const moved = new Map(units.map(({ line, ...counts }) => [line, counts]));
+  return { ...order, items: order.items.map((item) => ({ ...item, ...moved.get(item.line) })) };
 }

@@ -189,7 +189,10 @@ function transactionsOf(
 function ownDecision(order: Order, to: OrderStatus): Partial<Order> {
   switch (to) {
     case "SHIPPED":
-      return { units_shipped: order.units };
+      return {
+        items: order.items.map((item) => ({ ...item, shipped: item.quantity - item.cancelled })),
+        units_shipped: order.units,
+      };
     case "DELIVERED":
       return { units_delivered: order.units };
     case "PROCESSING":

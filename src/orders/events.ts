@@ -2,11 +2,22 @@ import { z } from "@hono/zod-openapi";
 import { defineEvent } from "../platform/events.ts";
 import type { OrderStatus } from "./order.ts";
 import { ExplanationSchema } from "../trade/mod.ts";
-import { OrderSchema } from "./schemas.ts";
+import { OrderItemSchema, OrderSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";
 
-/** An order, as events tell it. */
-const Told = OrderSchema.extend({
+const item = OrderItemSchema.shape;
+const uncounted = { description: "0; left out in events from before lines counted them" };
+
+/** An order, as events tell it. A schema of its own: one that extends a named one requires in the contract what that does. */
+const Told = z.object({
+  ...OrderSchema.shape,
+  items: z.array(
+    z.object({
+      ...item,
+      shipped: item.shipped.optional().openapi(uncounted),
+      returned: item.returned.optional().openapi(uncounted),
+    }).openapi("PlacedOrderItem"),
+  ),
   pay_by: OrderSchema.shape.pay_by.optional().openapi({
     description: "Left out in events from before staff could give more time to pay",
   }),
@@ -26,16 +37,24 @@ export const orderCreated = defineEvent(
   }),
 );
 
+/** Units of lines of an order. */
+const units = (description: string) =>
+  z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("OrderUnits")).optional().openapi({
+    description,
+  });
+
 /**
- * The order without its items, of which nothing but cancelled units ever changes, and what changed. Replaying these over the
- * first gives the row.
+ * The order without its items, of which nothing but how many units are cancelled, shipped and returned ever changes, and what
+ * changed. Replaying these over the first gives the row.
  */
 const Changed = Told.omit({ items: true }).extend({
-  cancelled_units: z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("CancelledUnits"))
-    .optional().openapi({
-      description:
-        "All units that were refunded before they were shipped, by line; left out where there are none",
-    }),
+  cancelled_units: units(
+    "All units that were refunded before they were shipped, by line; left out where there are none",
+  ),
+  shipped_units: units(
+    "All units that were shipped, by line; left out where there are none, and in events from before lines counted them",
+  ),
+  returned_units: units("The same of those that came back"),
   changes: ChangesSchema,
 });
 

@@ -23,6 +23,8 @@ export const EXAMPLE_ORDER: Order = {
     name: "Blue mug",
     quantity: 2,
     cancelled: 0,
+    shipped: 0,
+    returned: 0,
     unit_price: 1499,
     list_price: null,
     line_total: 2998,

@@ -66,6 +66,8 @@ export function priceByList(currency: string, wanted: readonly WantedLine[]): Pr
       name,
       quantity,
       cancelled: 0,
+      shipped: 0,
+      returned: 0,
       unit_price: unit_price ?? 0,
       list_price: otherListPrice(product, currency, unit_price),
       line_total,
@@ -122,7 +124,7 @@ export function landedItem(
   { duty_on_delivery: _, tax_on_delivery: __, ...line }: ReturnType<typeof landedCost>["lines"][number],
   list_price: number | null = null,
 ): OrderItem {
-  return { ...line, cancelled: 0, list_price };
+  return { ...line, cancelled: 0, shipped: 0, returned: 0, list_price };
 }
 
 /** The list price, where another one is charged. */

@@ -16,7 +16,8 @@ export const orderColumns = (sql: Sql | Tx): Fragment =>
     o.updated_at, o.expires_at, o.pay_by, o.cancelled_at, o.cancel_reason, o.version,
     (select json_agg(json_build_object(
        'line', i.line, 'product_id', i.product_id, 'sku', i.sku, 'name', i.name, 'quantity', i.quantity,
-       'cancelled', i.cancelled, 'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
+       'cancelled', i.cancelled, 'shipped', i.shipped, 'returned', i.returned,
+       'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
        'shipping_amount', i.shipping_amount, 'duty_amount', i.duty_amount, 'tax_amount', i.tax_amount,
        'shipping_tax_amount', i.shipping_tax_amount,
        'hs_code', i.hs_code, 'country_of_origin', i.country_of_origin, 'weight_grams', i.weight_grams) order by i.line)

@@ -44,7 +44,7 @@ const Status = z.enum(ORDER_STATUSES);
 const PaymentStatus = z.enum(PAYMENT_STATUSES);
 const FulfilmentStatus = z.enum(FULFILMENT_STATUSES);
 
-const ItemSchema = z.object({
+export const OrderItemSchema = z.object({
   line: z.int(),
   product_id: Id,
   sku: Sku,
@@ -54,6 +54,13 @@ const ItemSchema = z.object({
     description: "Refunded before they were shipped: not sent any more",
     example: 0,
   }),
+  shipped: z.int().openapi({
+    description:
+      "Left in shipments that are not cancelled; still to be sent of an order that is not over are " +
+      "`quantity` − `cancelled` − `shipped`",
+    example: 0,
+  }),
+  returned: z.int().openapi({ description: "Of those shipped, came back", example: 0 }),
   unit_price: Amount,
   list_price: Amount.nullable().openapi({
     description: "The price list's, where staff charged another unit price",
@@ -83,7 +90,7 @@ export const OrderSchema = z.object({
   payment_status: PaymentStatus,
   fulfilment_status: FulfilmentStatus,
   currency: Currency,
-  items: z.array(ItemSchema),
+  items: z.array(OrderItemSchema),
   subtotal: Amount.openapi({ description: "The sum of the lines", example: 2998 }),
   shipping_total: Amount.openapi({ example: 0 }),
   duty_total: Amount.openapi({ description: "Duty that was collected", example: 0 }),

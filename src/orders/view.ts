@@ -34,6 +34,9 @@ export function orderView(order: Order): Order {
       quantity: item.quantity,
       // What was kept or told of before units could be cancelled lacks it.
       cancelled: item.cancelled ?? 0,
+      // And so does what was told of before lines counted these: an order that was just placed.
+      shipped: item.shipped ?? 0,
+      returned: item.returned ?? 0,
       unit_price: item.unit_price,
       list_price: item.list_price,
       line_total: item.line_total,

@@ -81,8 +81,8 @@ function newlyCancelled({ before, order }: OrderWrite) {
 function eventOf({ before, order, by }: OrderWrite): NewEvent {
   const header = headerOf(order);
   const { version: _, updated_at: __, ...changes } = changesBetween(
-    { cancelled_units: [], ...headerOf(before) },
-    header,
+    { ...NO_UNITS, ...headerOf(before) },
+    { ...NO_UNITS, ...header },
   );
   return {
     event: eventOfChange(before.status, order.status),
@@ -93,11 +93,18 @@ function eventOf({ before, order, by }: OrderWrite): NewEvent {
   };
 }
 
+/** What an event leaves out where there are none. */
+const NO_UNITS = { cancelled_units: [], shipped_units: [], returned_units: [] };
+
 /** The order as its later events tell it: of its items only what can change. */
-function headerOf({ items, ...header }: Order): Omit<Order, "items"> & { cancelled_units?: object[] } {
-  const cancelled_units = items.filter(({ cancelled }) => cancelled > 0)
-    .map(({ line, cancelled: quantity }) => ({ line, quantity }));
-  return cancelled_units.length > 0 ? { ...header, cancelled_units } : header;
+function headerOf({ items, ...header }: Order) {
+  const units = (count: "cancelled" | "shipped" | "returned") => {
+    const counted = items.filter((item) => item[count] > 0);
+    return counted.length === 0
+      ? {}
+      : { [`${count}_units`]: counted.map((item) => ({ line: item.line, quantity: item[count] })) };
+  };
+  return { ...header, ...units("cancelled"), ...units("shipped"), ...units("returned") };
 }
 
 /**

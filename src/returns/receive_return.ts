@@ -13,6 +13,7 @@ import {
   refuseTransition,
   type Return,
   unitsReceived,
+  withReturned,
 } from "./return.ts";
 import { beginReturnRefund, lockReturnAndOrder, writeReturn } from "./steps.ts";
 
@@ -55,11 +56,7 @@ async function receive(tx: Tx, ctx: Ctx, before: Order, asked: Return, receipt: 
   // A refund that ends the order frees what has not left: a second move, of levels that may come before these.
   if (receipt.refund) await lockLevels(tx, before.items.map(({ sku }) => sku));
   await restock(tx, ctx, before, received);
-  const units_returned = unitsReceived(received).reduce(
-    (sum, { quantity }) => sum + quantity,
-    before.units_returned,
-  );
-  const write = booked(ctx, before, [], { units_returned });
+  const write = booked(ctx, before, [], withReturned(before, unitsReceived(received)));
   await writeOrders(tx, ctx, [write]);
   return { order: write.order, received };
 }

@@ -132,6 +132,18 @@ export function unitsReceived({ items }: Return): LineUnits[] {
     .filter(({ quantity }) => quantity > 0);
 }
 
+/** The order after units of its lines came back. Pure. */
+export function withReturned(
+  { items, units_returned }: Order,
+  units: readonly LineUnits[],
+): Pick<Order, "items" | "units_returned"> {
+  const came = unitsByLine(units, ({ quantity }) => quantity);
+  return {
+    items: items.map((item) => ({ ...item, returned: item.returned + (came.get(item.line) ?? 0) })),
+    units_returned: units.reduce((sum, { quantity }) => sum + quantity, units_returned),
+  };
+}
+
 /** These units without those of lines that were refunded whole: for them nothing is left to be given back. Pure. */
 export function unitsNotRefunded(
   units: readonly LineUnits[],

@@ -3,6 +3,9 @@ import postgres from "postgres";
 import { fillOrders } from "../../bench/fill.ts";
 import { fillShop } from "../../bench/shop.ts";
 import { brokenOf, verifyDatabase } from "../../src/admin/mod.ts";
+import { foldOrder } from "../../src/orders/as_of.ts";
+import { findOrder, type Order } from "../../src/orders/mod.ts";
+import { listOrderStates } from "../../src/orders/queries.ts";
 import { startTestApp } from "../support/app.ts";
 import { assertEventsValid } from "../support/events.ts";
 
@@ -23,5 +26,13 @@ Deno.test("bench:fill writes what the API would have: every invariant holds, and
   assertEquals(brokenOf(await verifyDatabase(config, new Date())), []);
   const counts = await assertEventsValid(sql, POSTGRES_TIMES);
   assertEquals(counts["order.created"], 1000);
+  const linesOf = (order: Order) => order.items.map(({ shipped, returned }) => [shipped, returned]);
+  for (
+    const { id }
+      of await sql`select id from orders where units_shipped > 0 order by units_returned desc limit 50`
+  ) {
+    const told = foldOrder(await listOrderStates(sql, id, new Date()))!;
+    assertEquals(linesOf(told), linesOf((await findOrder(sql, id))!));
+  }
   for (const type of WRITTEN) assert(counts[type]! > 0, type);
 });

@@ -16,6 +16,7 @@ import {
   refuseIfCancelled,
   refuseUnlessCancellable,
   type Shipment,
+  withShipped,
 } from "./shipment.ts";
 import { unshipItems, writeShipments } from "./steps.ts";
 
@@ -67,12 +68,12 @@ export async function cancelShipment(
       { before, after: cancelledShipment(now, before) },
     ]);
     await unshipItems(tx, ctx, order, before.items);
-    const units_shipped = before.items.reduce((sum, { quantity }) => sum - quantity, order.units_shipped);
+    const left = withShipped(order, before.items, -1);
     // Whoever took it for sent was at work on it: an order that was SHIPPED is not as fresh as one that is PAID.
     const write = booked(ctx, order, [], {
-      ...await cancelRefunded(tx, order),
+      ...left,
+      ...await cancelRefunded(tx, { ...order, ...left }),
       status: "PROCESSING",
-      units_shipped,
     });
     written(write.order);
     await writeOrders(tx, ctx, [write]);

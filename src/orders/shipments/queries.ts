@@ -109,6 +109,33 @@ export async function listReturnableLines(tx: Tx, orderId: string): Promise<Retu
     where o.order_id = ${orderId} order by o.line`;
 }
 
+/**
+ * How many units of lines had left and come back in a version of an order, by the events of its shipments and returns: all of
+ * them are written under the order's row lock, before the event that tells of the order's new version.
+ */
+export async function listMovedUnits(
+  sql: Sql,
+  { orderId, version }: { orderId: string; version: number },
+): Promise<{ line: number; shipped: number; returned: number }[]> {
+  return await sql<{ line: number; shipped: number; returned: number }[]>`
+    select item.line, coalesce(sum(case type when 'shipment.created' then item.quantity
+                                             when 'shipment.cancelled' then -item.quantity end), 0)::int as shipped,
+           coalesce(sum(item.restocked + item.written_off) filter (where type = 'return.received'), 0)::int as returned
+    from (
+      select 'shipment' as aggregate, id from shipments where order_id = ${orderId}
+      union all
+      select 'return', id from returns where order_id = ${orderId}
+    ) moved
+    join events on aggregate_type = moved.aggregate and aggregate_id = moved.id::text
+      and type in ('shipment.created', 'shipment.cancelled', 'return.received')
+      and position < (
+        select position from events
+        where aggregate_type = 'order' and aggregate_id = ${orderId} and type <> 'order.processed'
+          and (data->>'version')::int = ${version}),
+    jsonb_to_recordset(data->'items') as item (line int, quantity int, restocked int, written_off int)
+    group by item.line`;
+}
+
 /** What refunds under way will give back of an order whose row the caller holds; units that were returned have left. */
 export async function findRefunding(tx: Tx, orderId: string): Promise<Refunding> {
   const [refunding] = await tx<Refunding[]>`

@@ -5,7 +5,7 @@ import { changingOrder } from "../changing_order.ts";
 import { lockReadableOrder } from "../get_order.ts";
 import { booked, writeOrders } from "../write_orders.ts";
 import type { ShipBody } from "./schemas.ts";
-import { linesToShip, refuseUnlessShippable, type Shipment } from "./shipment.ts";
+import { linesToShip, refuseUnlessShippable, type Shipment, withShipped } from "./shipment.ts";
 import { listShippable, shipItems } from "./steps.ts";
 
 /**
@@ -25,8 +25,7 @@ export async function shipOrder(
       refuseUnlessShippable(before);
       const lines = linesToShip(before, await listShippable(tx, before), items);
       const shipment = await shipItems(tx, ctx, before, lines, details);
-      const units_shipped = lines.reduce((sum, { quantity }) => sum + quantity, before.units_shipped);
-      const write = booked(ctx, before, [], { units_shipped });
+      const write = booked(ctx, before, [], withShipped(before, lines));
       written(write.order);
       await writeOrders(tx, ctx, [write]);
       return shipment;

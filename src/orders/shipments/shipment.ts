@@ -157,6 +157,19 @@ export function refuseIfCancelled({ status }: Shipment): void {
   });
 }
 
+/** The order after units of its lines left, or `-1`: after it turned out that they had not. Pure. */
+export function withShipped(
+  { items, units_shipped }: Order,
+  units: readonly Shipment["items"][number][],
+  sign: 1 | -1 = 1,
+): Pick<Order, "items" | "units_shipped"> {
+  const moved = new Map(units.map(({ line, quantity }) => [line, sign * quantity]));
+  return {
+    items: items.map((item) => ({ ...item, shipped: item.shipped + (moved.get(item.line) ?? 0) })),
+    units_shipped: [...moved.values()].reduce((sum, quantity) => sum + quantity, units_shipped),
+  };
+}
+
 /** The order without units of its lines: as many as are asked for, but none that has left. Pure. */
 export function withoutUnits(
   { items, units }: Order,

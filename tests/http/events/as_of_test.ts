@@ -1,10 +1,10 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { expireDueOrders, processOrders } from "../../../src/orders/mod.ts";
 import { transaction } from "../../../src/platform/db.ts";
-import { startTestApp } from "../../support/app.ts";
+import { type Answer, startTestApp } from "../../support/app.ts";
 import { TestClock } from "../../support/clock.ts";
-import { assertEventsValid } from "../../support/events.ts";
+import { assertEventsValid, rewriteLog } from "../../support/events.ts";
 import { addProduct, patch, place, read, SHIP_TO } from "../../support/orders.ts";
 
 const START = "2026-03-01T08:00:00.000Z";
@@ -89,6 +89,72 @@ Deno.test("As of its updated_at each version is that version, its money included
     [sale, capture, refund].map(({ occurred_at }) => occurred_at),
     [0, 2, 4].map((index) => versions[index].updated_at),
   );
+  await assertEventsValid(app.deps.sql);
+});
+
+Deno.test("Events from before lines counted what left and came back do not say which did: then those of shipments and returns do", async () => {
+  const clock = new TestClock(START);
+  await using app = await startTestApp({}, { clock });
+  const [owner, staff] = [await app.user(), await app.user("staff")];
+  const [a, b] = [await addProduct(app), await addProduct(app)];
+  const versions = [await place(app, owner, { [a.sku]: 2, [b.sku]: 3 })];
+  const { id } = versions[0];
+  const act = async (path: string, body: unknown) => {
+    clock.pass(60_000);
+    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    const { status, body: answer } = await app.request("POST", path, { token: staff.token, body, headers });
+    assert([200, 201].includes(status), JSON.stringify(answer));
+    versions.push((await read(app, owner, id)).body);
+    return answer.id;
+  };
+  const lines = (...quantities: number[]) => ({
+    items: quantities.map((quantity, i) => ({ line: i + 1, quantity })).filter(({ quantity }) =>
+      quantity > 0
+    ),
+  });
+  clock.pass(60_000);
+  await patch(app, staff, id, { status: "PAID" });
+  await act(`/v1/orders/${id}/shipments`, lines(0, 2));
+  const wrong = await act(`/v1/orders/${id}/shipments`, lines(1, 1));
+  await act(`/v1/shipments/${wrong}/cancellation`, undefined);
+  await act(`/v1/orders/${id}/shipments`, lines(1));
+  for (const units of [[0, 2], [1, 0]]) {
+    const back = await act(`/v1/orders/${id}/returns`, { ...lines(...units), reason: "Too small" });
+    clock.pass(60_000);
+    await app.request("PATCH", `/v1/returns/${back}`, { token: staff.token, body: { status: "approved" } });
+    const items = lines(...units).items.map(({ line, quantity }) => ({
+      line,
+      restocked: quantity - 1,
+      written_off: 1,
+    }));
+    await act(`/v1/returns/${back}/receipt`, { items });
+  }
+  const counts = (order: Answer["body"]) =>
+    order.items.map((item: { shipped: number; returned: number }) => `${item.shipped} ${item.returned}`);
+  assertEquals(versions.map(counts), [
+    ["0 0", "0 0"],
+    ["0 0", "2 0"],
+    ["1 0", "3 0"],
+    ["0 0", "2 0"],
+    ["1 0", "2 0"],
+    ["1 0", "2 0"],
+    ["1 0", "2 2"],
+    ["1 0", "2 2"],
+    ["1 1", "2 2"],
+  ]);
+  const assertAsOf = async () => {
+    for (const version of versions) {
+      assertEquals((await read(app, owner, `${id}?${at(version.updated_at)}`)).body, version);
+    }
+  };
+  await assertAsOf();
+  await rewriteLog(app.deps.sql, (tx) =>
+    tx`
+    update events set data = case type when 'order.created'
+      then jsonb_set(data, '{items}', (select jsonb_agg(item - '{shipped,returned}'::text[]) from jsonb_array_elements(data->'items') item))
+      else data - '{shipped_units,returned_units}'::text[] end
+    where aggregate_type = 'order'`);
+  await assertAsOf();
   await assertEventsValid(app.deps.sql);
 });
 

@@ -97,6 +97,10 @@ Deno.test("A shipment that is cancelled never left: stock, order and log say so,
     status: { from: "SHIPPED", to: "PROCESSING" },
     fulfilment_status: { from: "SHIPPED", to: "PARTIALLY_SHIPPED" },
     units_shipped: { from: 5, to: 1 },
+    shipped_units: {
+      from: [{ line: 1, quantity: 3 }, { line: 2, quantity: 2 }],
+      to: [{ line: 1, quantity: 1 }],
+    },
   }]);
   const { body: movements } = await app.request("GET", `/v1/inventory/${a.sku}/movements?limit=1`, {
     token: staff.token,
@@ -124,7 +128,10 @@ Deno.test("However an order came to be SHIPPED, without its shipment it is PROCE
       token: staff.token,
     });
     assertEquals((await cancel(app, staff, shipment.id)).status, 200);
-    assertEquals(standing((await read(app, owner, id)).body), "PROCESSING UNFULFILLED 2 0 0");
+    const { body: after } = await read(app, owner, id);
+    assertEquals([standing(after), after.items[0].shipped], ["PROCESSING UNFULFILLED 2 0 0", 0]);
+    const { data } = (await eventsOf(app, "order", id)).at(-1)!;
+    assertEquals([data.shipped_units, data.changes.shipped_units.to], [undefined, []]);
     assertEquals(await stockOf(app, sku), [10, 2]);
     await takeThrough(app, staff, id, ["CANCELLED"]);
     assertEquals(await stockOf(app, sku), [10, 0]);

@@ -40,7 +40,7 @@ async function placePaid(app: TestApp, staff: TestUser, owner: TestUser, quantit
 const standing = ({ status, fulfilment_status, units_shipped, units_delivered }: Answer["body"]) =>
   `${status} ${fulfilment_status} ${units_shipped} ${units_delivered}`;
 
-Deno.test("An order leaves in parts: stock, statuses and units follow each of them", async () => {
+Deno.test("An order leaves in parts: stock, statuses, units and what its lines have still to send follow each of them", async () => {
   await using app = await startTestApp();
   const [owner, staff] = [await app.user(), await app.user("staff")];
   const [a, b] = [await addProduct(app, { stock: 10 }), await addProduct(app, { stock: 10 })];
@@ -50,6 +50,9 @@ Deno.test("An order leaves in parts: stock, statuses and units follow each of th
     return [on_hand, reserved];
   };
   const now = async () => standing((await read(app, owner, order.id)).body);
+  const shipped = async () =>
+    (await read(app, owner, order.id)).body.items.map((item: { shipped: number }) => item.shipped);
+  assertEquals(await shipped(), [0, 0]);
 
   const first = await ship(app, staff, order.id, {
     items: [{ line: 1, quantity: 1 }, { line: 2, quantity: 2 }],
@@ -73,14 +76,18 @@ Deno.test("An order leaves in parts: stock, statuses and units follow each of th
     cancelled_at: null,
     updated_at: "",
   });
-  assertEquals(await now(), "PROCESSING PARTIALLY_SHIPPED 3 0");
+  assertEquals([await now(), await shipped()], ["PROCESSING PARTIALLY_SHIPPED 3 0", [1, 2]]);
   assertEquals([await level(a.sku), await level(b.sku)], [[9, 2], [8, 0]]);
 
   const second = await ship(app, staff, order.id, { items: [{ line: 1, quantity: 1 }] });
-  assertEquals(await now(), "PROCESSING PARTIALLY_SHIPPED 4 0");
+  assertEquals([await now(), await shipped()], ["PROCESSING PARTIALLY_SHIPPED 4 0", [2, 2]]);
+  const { data } = (await eventsOf(app, "order", order.id)).at(-1)!;
+  const told = [{ line: 1, quantity: 2 }, { line: 2, quantity: 2 }];
+  assertEquals([data.shipped_units, data.returned_units], [told, undefined]);
+  assertEquals(data.changes.shipped_units, { from: [{ line: 1, quantity: 1 }, told[1]], to: told });
   const rest = await ship(app, staff, order.id);
   assertEquals(rest.body.items, [{ line: 1, quantity: 1 }]);
-  assertEquals(await now(), "SHIPPED SHIPPED 5 0");
+  assertEquals([await now(), await shipped()], ["SHIPPED SHIPPED 5 0", [3, 2]]);
   assertEquals([await level(a.sku), await level(b.sku)], [[7, 0], [8, 0]]);
 
   const all = await app.request("GET", `/v1/orders/${order.id}/shipments`, { token: owner.token });

@@ -20,6 +20,8 @@ import { approved, ask, change, get, receive, received, refund, type Shop, start
 async function standing({ app, owner, order }: Shop) {
   const { body } = await read(app, owner, order.id);
   const { status, payment_status, fulfilment_status, units_returned, amount_refunded } = body;
+  const [{ shipped, returned }] = body.items;
+  assertEquals([shipped, returned], [order.units, units_returned]);
   return [status, payment_status, fulfilment_status, units_returned, amount_refunded];
 }
 
@@ -84,6 +86,8 @@ Deno.test("Units come back in parts: stock, statuses and money follow each of th
     select on_hand_delta, reserved_delta, order_id from stock_movements where sku = ${sku} and kind = 'return'`;
   assertEquals(moves.map((move) => Object.values(move)), [[1, 0, order.id], [1, 0, order.id]]);
   assertEquals((await eventsOf(app, "inventory", `${sku}@default`)).at(-1)!.data.kind, "return");
+  const { data } = (await eventsOf(app, "order", order.id)).at(-1)!;
+  assertEquals([data.shipped_units, data.returned_units], Array(2).fill([{ line: 1, quantity: 3 }]));
   const told = await eventsOf(app, "return", id);
   assertEquals(told.map(({ type, sequence, user_id }) => [type, sequence, user_id]), [
     ["return.requested", 1, owner.id],
