@@ -95,7 +95,7 @@ export function changeOrder(
 function withPayBy(
   now: Date,
   actor: Actor,
-  { status, expires_at, pay_by }: Order,
+  { status, expires_at, pay_by, amount_authorised }: Order,
   asked: string,
 ): Pick<Order, "pay_by" | "expires_at"> {
   if (!isStaff(actor)) throw new AppError("forbidden", "Only staff give more time to pay.");
@@ -112,7 +112,8 @@ function withPayBy(
   if (until <= now.toISOString()) {
     throw invalid("/pay_by", "must be in the future; to end the order, cancel it");
   }
-  const isInForce = expires_at === null || expires_at === pay_by;
+  // What was promised while more time was given left `expires_at` as it was: it is the promise's as well.
+  const isInForce = expires_at === null || (expires_at === pay_by && amount_authorised === 0);
   return { pay_by: until, expires_at: isInForce || until > expires_at ? until : expires_at };
 }
 

@@ -325,6 +325,8 @@ Deno.test("Staff say until when an order waits for its money: in the future, whi
   assertEquals(after({ expires_at: at(9), pay_by: at(9) }, 5), [at(5), at(5), ["expires_at", "pay_by"]]);
   assertEquals(after({ expires_at: at(9), pay_by: at(3) }, 5), [at(5), at(9), ["pay_by"]]);
   assertEquals(after({ expires_at: at(9), pay_by: at(9) }, 9), [at(9), at(9), []]);
+  const promised = { expires_at: at(9), pay_by: at(9), amount_authorised: 1 };
+  assertEquals(after(promised, 5), [at(5), at(9), ["pay_by"]]);
   const refusal = (before: Partial<Order>, pay_by: string, actor: Actor = SYSTEM) => {
     const order = exampleOrder(before);
     const left = { goods: order.subtotal, shipping: 0, duty: 0, tax: 0 };
