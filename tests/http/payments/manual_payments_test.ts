@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { verifyBooks } from "../../../src/admin/mod.ts";
-import { assertBooksBalance, levelOf, patch, read, tally, typesOf } from "../../support/orders.ts";
+import { assertBooksBalance, eventsOf, levelOf, patch, read, tally, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
   DAY_MS,
@@ -29,14 +29,19 @@ Deno.test("An order is paid in parts by bank: each is a payment, the order waits
     ["manual", "captured", 1000, 1000, "2026-11-20/0042"],
   );
   assertEquals(first.headers.get("Location"), `/v1/payments/${first.body.id}`);
-  assertEquals(await typesOf(app, "payment", first.body.id), ["payment.created", "payment.captured"]);
+  const told = await eventsOf(app, "payment", first.body.id);
+  assertEquals(told.map(({ type, data }) => [type, data.status, data.amount_captured]), [
+    ["payment.created", "created", 0],
+    ["payment.captured", "captured", 1000],
+  ]);
   const { body: partly } = await read(app, user, order.id);
   assertEquals(standing(partly), ["PENDING", "PARTIALLY_PAID", 0, TOTAL - 1000]);
   await pass(7 * DAY_MS - 1);
   assertEquals(await expire(app), 0);
   const { body: rest } = await tryToRecord(app, staff, order.id);
   assertEquals([rest.amount, rest.provider_reference], [TOTAL - 1000, null]);
-  assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PAID", 0, 0]);
+  const { body: paid } = await read(app, user, order.id);
+  assertEquals([...standing(paid), paid.expires_at], ["PAID", "PAID", 0, 0, partly.expires_at]);
   const { body: { data } } = await app.request("GET", "/v1/payments?provider=manual", { token: staff.token });
   assertEquals(data, [rest, first.body]);
   const { body: ledger } = await app.request("GET", `/v1/orders/${order.id}/ledger`, { token: staff.token });
