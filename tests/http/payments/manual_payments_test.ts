@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { verifyBooks } from "../../../src/admin/mod.ts";
+import { newId } from "../../../src/platform/id.ts";
 import { assertBooksBalance, eventsOf, levelOf, patch, read, tally, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
@@ -218,5 +219,25 @@ Deno.test("When an order paid by card and by bank is cancelled, the card's money
   assertEquals((await tryToRefund(app, staff, order.id)).body.manual, true);
   assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "REFUNDED", TOTAL, 0]);
   await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("A refund of a transfer that a process of the release before asks a provider for fails, and staff give the money back", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: payment } = await tryToRecord(app, staff, order.id);
+  await patch(app, staff, order.id, { status: "CANCELLED" });
+  // As that process settles the order: reserved, and to be sent to whom it takes for the payment's provider.
+  const { sql, clock } = app.deps;
+  await sql`
+    insert into refunds (id, order_id, payment_id, currency, amount, reason, status, next_attempt_at, actor, created_at, updated_at)
+    select ${newId()}, order_id, id, currency, amount, 'The order was cancelled', 'pending', ${clock.now()}, 'system', ${clock.now()},
+           ${clock.now()}
+    from payments where id = ${payment.id}`;
+  await sql`update payments set amount_refunding = amount where id = ${payment.id}`;
+  await letItEnd(shop);
+  assertEquals((await tryToRefund(app, staff, order.id)).body.status, "succeeded");
+  assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "REFUNDED", TOTAL, 0]);
   await assertBooksBalance(app.deps.sql);
 });
