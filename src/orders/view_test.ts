@@ -36,3 +36,8 @@ Deno.test("The view has every field of the schema and invents none", () => {
 Deno.test("Parts of an address that were left out stay left out", () => {
   assertEquals(JSON.parse(JSON.stringify(orderView(exampleOrder()))).ship_to, exampleOrder().ship_to);
 });
+
+Deno.test("What an order was told without, before it had that, is answered as null", () => {
+  const { pay_by: _, ...told } = exampleOrder();
+  assertEquals(JSON.parse(JSON.stringify(orderView(told as Order))), { ...told, pay_by: null });
+});
