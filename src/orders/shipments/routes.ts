@@ -156,7 +156,7 @@ shipmentRoutes.openapi(
     description:
       "For one that was recorded by mistake: its units are on hand again, held for the order, which is PROCESSING then. Units " +
       "of it that were refunded meanwhile are not sent any more, and free. Refused (409) once it was delivered, once units of " +
-      "it came back or are to, and where its order is over. Repeating it changes nothing.",
+      "its lines came back or are to, and where its order is over. Repeating it changes nothing.",
     request: { params: IdParam },
     responses: {
       200: json(ShipmentSchema, "The shipment as it is then.", {

@@ -117,8 +117,8 @@ function refuseItem(
 }
 
 /**
- * Can a shipment be cancelled, so that its units are the order's to send again? Not once any of them came back or is to: of a
- * line of which several parcels left it counts how many did. Pure.
+ * Can a shipment be cancelled, so that its units are the order's to send again? Not once any unit of its lines came back or is
+ * to, be it of another parcel: if it had been refunded before, a unit that is to be sent would be taken for the one. Pure.
  *
  * @throws invalid_transition, naming everything in the way
  */
@@ -137,11 +137,10 @@ export function refuseUnlessCancellable(
       `Its order is ${order.status} and sends nothing more: book units that never left as an adjustment.`;
     errors.push({ pointer: "path/id", code, message, status: order.status });
   }
-  for (const { line, quantity } of items) {
+  for (const { line } of items) {
     const left = returnable.find((each) => each.line === line)!.returnable;
-    if (left >= quantity) continue;
-    const message =
-      `Units of line ${line} came back, or are to: ${left} of what was sent are not among them.`;
+    if (left === order.items.find((item) => item.line === line)!.shipped) continue;
+    const message = `Units of line ${line} came back, or are to: book what never left as an adjustment.`;
     errors.push({ pointer: "path/id", code: "returned", message, line, returnable: left });
   }
   if (errors.length === 0) return;
