@@ -1092,7 +1092,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Cancel a shipment that never left
      *
-     * For one that was recorded by mistake: its units are on hand again, held for the order, which is PROCESSING then. Units of it that were refunded meanwhile are not sent any more, and free. Refused (409) once it was delivered, once units of it came back or are to, and where its order is over. Repeating it changes nothing.
+     * For one that was recorded by mistake: its units are on hand again, held for the order, which is PROCESSING then. Units of it that were refunded meanwhile are not sent any more, and free. Refused (409) once it was delivered, once units of its lines came back or are to, and where its order is over. Repeating it changes nothing.
      */
     public cancelShipment<ThrowOnError extends boolean = false>(options: Options<CancelShipmentData, ThrowOnError>): RequestResult<CancelShipmentResponses, CancelShipmentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CancelShipmentResponses, CancelShipmentErrors, ThrowOnError>({
