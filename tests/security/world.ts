@@ -144,16 +144,17 @@ async function openTrade(app: TestApp, staff: TestUser, sku: string): Promise<Wo
 async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: string): Promise<Books> {
   const buy = (quantity: number, token?: string, more?: Record<string, unknown>) =>
     checkedOut(app, owner, { [sku]: quantity }, token, more);
-  const [unpaid, { order, payment }, reserved, toVoid] = [
+  const [unpaid, { order, payment }, reserved, toVoid, sent] = [
     await buy(10),
     await buy(50, "tok_success"),
     await buy(10, "tok_success", { capture_method: "manual" }),
     await buy(1, "tok_3ds"),
+    await buy(1, "tok_success"),
   ];
   await made(app, owner, `/v1/orders/${unpaid.order.id}/consignee`, CONSIGNEE, "PUT");
-  const ship = (quantity: number) =>
-    made(app, staff, `/v1/orders/${order.id}/shipments`, { items: [{ line: 1, quantity }] });
-  const [shipment, shipmentToCancel] = [await ship(25), await ship(1)];
+  const ship = ({ id }: { id: string }, quantity: number) =>
+    made(app, staff, `/v1/orders/${id}/shipments`, { items: [{ line: 1, quantity }] });
+  const [shipment, shipmentToCancel] = [await ship(order, 25), await ship(sent.order, 1)];
   const refund = await made(app, staff, `/v1/orders/${order.id}/refunds`, { amount: 1, reason: "Late" });
   const ask = () =>
     made(app, owner, `/v1/orders/${order.id}/returns`, {
