@@ -51,22 +51,33 @@ export async function once<T>(
   effect: () => Promise<T>,
 ): Promise<Outcome<T>> {
   if (!idempotency) return { value: await effect(), replayed: false };
-  const { actor, route, key, requestHash } = idempotency;
-  const claimed = await tx`
-    insert into idempotency_keys (actor, route, key, request_hash, response)
-    values (${actor}, ${route}, ${key}, ${requestHash}, '')
-    on conflict (actor, route, key) do update
-      set request_hash = excluded.request_hash, response = '', created_at = now(), expires_at = excluded.expires_at
-      where idempotency_keys.expires_at < now()
-    returning key`.catch((error) => {
+  const { actor, route, key } = idempotency;
+  const isFirst = await claimKey(tx, idempotency, "").catch((error) => {
     throw inProgress(error);
   });
-  if (claimed.length === 0) return { value: (await findAnswer<T>(tx, idempotency))!, replayed: true };
+  if (!isFirst) return { value: (await findAnswer<T>(tx, idempotency))!, replayed: true };
   const value = await effect();
   await tx`
     update idempotency_keys set response = ${JSON.stringify(value)}
     where actor = ${actor} and route = ${route} and key = ${key}`;
   return { value, replayed: false };
+}
+
+/** Takes a key with what a repeated call is answered; false where another call has it, and has committed. */
+export async function claimKey(
+  tx: Tx,
+  { actor, route, key, requestHash }: Idempotency,
+  response: string,
+): Promise<boolean> {
+  const claimed = await tx`
+    insert into idempotency_keys (actor, route, key, request_hash, response)
+    values (${actor}, ${route}, ${key}, ${requestHash}, ${response})
+    on conflict (actor, route, key) do update
+      set request_hash = excluded.request_hash, response = excluded.response, created_at = now(),
+          expires_at = excluded.expires_at
+      where idempotency_keys.expires_at < now()
+    returning key`;
+  return claimed.length > 0;
 }
 
 /**
@@ -75,7 +86,7 @@ export async function once<T>(
  *
  * @throws idempotency_key_reused
  */
-export async function findAnswer<T>(sql: Sql | Tx, idempotency: Idempotency): Promise<T | undefined> {
+async function findAnswer<T>(sql: Tx, idempotency: Idempotency): Promise<T | undefined> {
   const { actor, route, key, requestHash } = idempotency;
   const [row] = await sql<{ same: boolean; answer: T }[]>`
     select k.request_hash = ${requestHash} as same, coalesce(k.response::json, e.data::json) as answer

@@ -67,17 +67,23 @@ export interface DecidedQuote {
   idempotency?: Idempotency;
 }
 
+/** What a repeated call with the key of this quote is answered. */
+export function answerTo(quote: QuoteData): string {
+  return JSON.stringify({ ...quote, status: "open", order_id: null });
+}
+
 /**
  * Commits new quotes in one statement: their idempotency keys, stock, movements and events, or none of them. False
  * where another call with the same key has committed first.
  *
  * Guarantees: a cart has one open quote (`quotes_open_key`), and is still as it was quoted. Locks: idempotency keys in
- * their order, carts in theirs, then stock in the order of SKUs.
+ * their order, carts in theirs, then stock in the order of SKUs. The quote comes before its stock: it may have to wait for
+ * the end of the cart's last one, which waits for stock.
  */
 export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote[]): Promise<boolean[]> {
   const input = decided.map(({ quote, actor, requestId, traceparent, idempotency }) => ({
     data: quote,
-    response: idempotency && JSON.stringify({ ...quote, status: "open", order_id: null }),
+    response: idempotency && answerTo(quote),
     actor,
     request_id: requestId,
     traceparent,
@@ -109,24 +115,25 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       cross join lateral ( -- a look-up for each, whatever the planner thinks of the table's size
         select id from carts where id = x.cart_id and version = x.cart_version for no key update
       ) c
+    ), quoted as (
+      insert into quotes (id, cart_id, cart_version, user_id, created_at, expires_at)
+      select id, cart_id, cart_version, user_id, created_at, expires_at from claimed
+      where guard(cart_id in (select id from unchanged), 'the cart has changed')
+      returning id
     ), demand as materialized (
       select null::uuid as order_id, c.id as quote_id, c.user_id, line.sku, line.quantity, c.actor, c.request_id,
              c.traceparent, c.created_at as at
       from claimed c, jsonb_to_recordset(c.lines) as line (sku text, quantity int)
-      where guard(c.cart_id in (select id from unchanged), 'the cart has changed')
-    ), ${stockMoves(sql, "reservation")}, quoted as (
-      insert into quotes (id, cart_id, cart_version, user_id, created_at, expires_at)
-      select id, cart_id, cart_version, user_id, created_at, expires_at from claimed
-      where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')
-      returning id
-    ), quote_event as (
+      where c.id in (select id from quoted)
+    ), ${stockMoves(sql, "reservation")}, quote_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
       select ${quoteCreated.type}, ${quoteCreated.version}::smallint, ${quoteCreated.aggregate}, id::text, 1, user_id,
              actor, request_id, traceparent, data, created_at
       from claimed
     )
-    select id from quoted`;
+    select id from quoted
+    where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')`;
   const ids = new Set(rows.map(({ id }) => id));
   return decided.map(({ quote }) => ids.has(quote.id));
 }

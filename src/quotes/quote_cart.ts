@@ -4,15 +4,10 @@ import { commitGroup } from "../platform/commit_group.ts";
 import { actorName, type Ctx, isOwn } from "../platform/ctx.ts";
 import { isGuardBroken, sqlState, transaction, violates } from "../platform/db.ts";
 import { AppError, notFound } from "../platform/errors.ts";
-import {
-  findAnswer,
-  type Idempotency,
-  inProgress,
-  keyReused,
-  type Outcome,
-} from "../platform/idempotency.ts";
+import { claimKey, type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
 import { type ProductFacts, readTradeFacts, type TradeFacts } from "../trade/mod.ts";
 import {
+  answerTo,
   type CartFacts,
   type CartQuestion,
   type DecidedQuote,
@@ -110,31 +105,27 @@ export function productsOf({ products, open }: CartFacts): ReadonlyMap<string, P
   );
 }
 
-/** Frees what the cart's quote holds, and lets the new one hold its own, in one transaction. */
+/**
+ * Frees what the cart's quote holds, and lets the new one hold its own, in one transaction. False where another call with
+ * the same key has committed first: its quote is the cart's, and stays.
+ */
 async function replaceQuote(ctx: Ctx, decided: DecidedQuote): Promise<boolean> {
-  const replaced = transaction(ctx.sql, async (tx) => {
-    const before = await lockCartAndQuote(tx, decided.quote.cart_id);
-    // A call with the same key may have been first: its quote is the cart's, and stays.
-    if (decided.idempotency && await findAnswer(tx, decided.idempotency)) return false;
+  const { quote, idempotency } = decided;
+  return await transaction(ctx.sql, async (tx) => {
+    // The key before the cart, as for a cart's first quote: calls with one key may find the cart with a quote and without.
+    if (idempotency && !await claimKey(tx, idempotency, answerTo(quote))) return false;
+    const before = await lockCartAndQuote(tx, quote.cart_id);
     if (before) {
       // What it lets go of and what it takes, in one order with everybody else.
-      await lockLevels(tx, [...before.items, ...decided.quote.lines].map(({ sku }) => sku));
+      await lockLevels(tx, [...before.items, ...quote.lines].map(({ sku }) => sku));
       // At the time of the new one, or the stock would be freed after it was taken again, by the times in its events.
-      const at = new Date(decided.quote.created_at);
+      const at = new Date(quote.created_at);
       await releaseQuotes(tx, { ...ctx, clock: { now: () => at } }, [before], "superseded");
     }
-    const [written] = await insertQuotes(tx, [decided]);
-    if (!written) throw new KeyTaken();
+    await insertQuotes(tx, [{ ...decided, idempotency: undefined }]);
     return true;
   });
-  return await replaced.catch((error) => {
-    if (error instanceof KeyTaken) return false;
-    throw error;
-  });
 }
-
-/** Undoes the transaction of a call whose key another had first: the quote that was there stays. */
-class KeyTaken extends Error {}
 
 function isOvertaken(error: unknown): boolean {
   return violates(error, "stock_levels_available_check") || violates(error, "quotes_open_key") ||

@@ -5,6 +5,7 @@ import { expireDueCarts, expireDueQuotes } from "../../src/quotes/mod.ts";
 import type { TestApp, TestUser } from "../support/app.ts";
 import { addExport } from "../support/checkout.ts";
 import { assertEventsValid } from "../support/events.ts";
+import { countDeadlocks } from "../support/lock_waits.ts";
 import { startAnother } from "../support/orders.ts";
 import {
   expire,
@@ -135,5 +136,6 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     assertEquals(life.failures, [], story);
     assertEquals(brokenOf(await verifyBooks(app.deps.sql, clock.at)), [], story);
     await assertEventsValid(app.deps.sql);
+    assertEquals(await countDeadlocks(app.deps.config.databaseUrl), 0, story);
   });
 }

@@ -1,6 +1,6 @@
 import { systemCtx } from "../../../src/deps.ts";
 import { expireDueCarts, expireDueQuotes } from "../../../src/quotes/mod.ts";
-import { insertQuotes, lockDueQuotes } from "../../../src/quotes/queries.ts";
+import { closeQuotes, insertQuotes, lockDueQuotes } from "../../../src/quotes/queries.ts";
 import type { QuoteData } from "../../../src/quotes/quote.ts";
 import { releaseQuotes } from "../../../src/quotes/release_quotes.ts";
 import { isGuardBroken, transaction } from "../../../src/platform/db.ts";
@@ -8,7 +8,7 @@ import { newId } from "../../../src/platform/id.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../../support/checkout.ts";
-import { untilWaiting } from "../../support/lock_waits.ts";
+import { countDeadlocks, untilWaiting } from "../../support/lock_waits.ts";
 import { assertBooksBalance, eventsOf, levelOf, place, startAnother } from "../../support/orders.ts";
 
 Deno.test("The same request for a newer quote, several times at once, gives one quote, and it can be used", async () => {
@@ -109,12 +109,7 @@ Deno.test("Carts that are quoted again beside orders of the same goods keep nobo
     assertEquals(answers.map(({ status }) => status), users.flatMap(() => [201, "PENDING"]));
   }
   await assertBooksBalance(app.deps.sql);
-  const deadlocks = async () => {
-    const [row] = await app.deps.sql`
-      select deadlocks::int from pg_stat_database where datname = current_database()`;
-    return row!.deadlocks;
-  };
-  assertEquals(await deadlocks(), 0);
+  assertEquals(await countDeadlocks(app.deps.config.databaseUrl), 0);
 });
 
 Deno.test("A refused call for a newer quote leaves the cart's quote as it was, when its key is taken meanwhile", async () => {
@@ -226,6 +221,51 @@ Deno.test("Who quotes a cart again waits for the cart first, and holds nothing t
     return { asked };
   });
   assertEquals((await asked).status, 201);
+});
+
+Deno.test("A quote that waits for the end of the cart's last one holds no stock, which that end may wait for", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 10 });
+  const { quote } = await quoted(app, user, { [sku]: 2 });
+  const { status: _, order_id: __, ...data } = { ...quote, id: newId() };
+  const { writing } = await transaction(app.deps.sql, async (tx) => {
+    await closeQuotes(tx, [quote.id], "expired");
+    const writing = insertQuotes(app.deps.sql, [{
+      quote: data,
+      actor: `user:${user.id}`,
+      requestId: "test",
+    }]);
+    await untilWaiting(tx);
+    await tx`select from stock_levels where sku = ${sku} for no key update nowait`;
+    return { writing };
+  });
+  assertEquals(await writing, [true]);
+});
+
+Deno.test("Who quotes a cart again takes the key before the cart, as whoever quotes it first does", async () => {
+  await using app = await startTestApp();
+  await using other = await startAnother(app);
+  await openBorders(app);
+  const user = await app.user();
+  const { sku } = await addExport(app, { stock: 10 });
+  const { cart } = await quoted(app, user, { [sku]: 2 });
+  const ask = (app: TestApp) =>
+    app.request("POST", `/v1/carts/${cart.id}/quotes`, {
+      token: user.token,
+      body: { shipping_option: "standard" },
+      headers: { "Idempotency-Key": "one" },
+    });
+  const { asked } = await app.deps.sql.begin(async (tx) => {
+    await tx`select from carts where id = ${cart.id} for no key update`;
+    const asked = Promise.all([ask(app), ask(other)]);
+    await untilWaiting(tx, { text: "insert into idempotency_keys" });
+    return { asked };
+  });
+  const [one, two] = await asked;
+  assertEquals([one.status, one.body.id], [201, two.body.id]);
+  assertEquals((await levelOf(app, sku)).reserved, 2);
 });
 
 /** What may end a cart's quote, how that should go, and what is held then. */
