@@ -136,6 +136,6 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     assertEquals(life.failures, [], story);
     assertEquals(brokenOf(await verifyBooks(app.deps.sql, clock.at)), [], story);
     await assertEventsValid(app.deps.sql);
-    assertEquals(await countDeadlocks(app.deps.config.databaseUrl), 0, story);
+    assertEquals(await countDeadlocks(app), 0, story);
   });
 }

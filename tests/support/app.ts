@@ -10,6 +10,8 @@ import { checkResponse } from "./contract.ts";
 
 /** What is to be in the cache is there, however busy the machine: by itself Waybill does without what takes Redis 50 ms. */
 const PATIENT = { timeoutMs: 60_000 };
+/** A backend ends within milliseconds, but for a machine under load. */
+const CUT_TIMEOUT_MS = 10_000;
 
 export const TEST_SECRET = "a7Fq-test-only-b2Kx9ZpL0wRt5vYc8mNs3dHj";
 
@@ -69,9 +71,28 @@ export async function startTestApp(
     ...replaced,
     ...isOwnRedis && { cache: await openCache(config.redis, PATIENT) },
   });
+
+  return {
+    ...faceOf(deps),
+    async user(role = "customer") {
+      const id = newId();
+      const email = `${role}-${id}@example.com`;
+      await deps.sql`insert into users (id, email, name, role) values (${id}, ${email}, ${
+        "Test " + role
+      }, ${role})`;
+      return { id, email, token: await deps.accessTokens.sign({ userId: id, role }, deps.clock.now()) };
+    },
+    async [Symbol.asyncDispose]() {
+      await closeDeps(deps);
+      await Promise.all([database.drop(), redis?.drop()]);
+    },
+  };
+}
+
+/** What callers see of a process with these dependencies: each answer is held to the contract. */
+export function faceOf(deps: Deps): Pick<TestApp, "deps" | "fetch" | "request"> {
   const app = createApp(deps);
   const remoteAddr = { transport: "tcp" as const, hostname: "127.0.0.1", port: 1 };
-
   return {
     deps,
     fetch: (request) => app.fetch(request, { remoteAddr }),
@@ -99,18 +120,6 @@ export async function startTestApp(
       checkResponse(method, path, answer);
       return answer;
     },
-    async user(role = "customer") {
-      const id = newId();
-      const email = `${role}-${id}@example.com`;
-      await deps.sql`insert into users (id, email, name, role) values (${id}, ${email}, ${
-        "Test " + role
-      }, ${role})`;
-      return { id, email, token: await deps.accessTokens.sign({ userId: id, role }, deps.clock.now()) };
-    },
-    async [Symbol.asyncDispose]() {
-      await closeDeps(deps);
-      await Promise.all([database.drop(), redis?.drop()]);
-    },
   };
 }
 
@@ -135,7 +144,8 @@ export async function losingCommitAnswers({ deps }: TestApp, work: () => Promise
 export async function cutConnections({ deps: { config } }: TestApp): Promise<number> {
   const database = new URL(config.databaseUrl).pathname.slice(1);
   return await withConnection(inDatabase(config.databaseUrl, "postgres"), async (sql) => {
-    const cut = await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database}`;
+    const cut =
+      await sql`select pg_terminate_backend(pid, ${CUT_TIMEOUT_MS}) from pg_stat_activity where datname = ${database}`;
     return cut.length;
   });
 }

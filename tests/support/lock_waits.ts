@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { withConnection } from "../../tools/database_admin.ts";
+import { cutConnections, type TestApp } from "./app.ts";
 import { until } from "./until.ts";
 
 /**
@@ -22,16 +22,12 @@ export async function untilWaiting(
 }
 
 /**
- * How many statements of this database PostgreSQL had to end because they waited for each other in a circle. Its processes
- * tell of that when they end, so all are ended first.
+ * How many statements PostgreSQL had to end because they waited for each other in a circle. Its processes tell of that when
+ * they end, so all of this app are ended first.
  */
-export async function countDeadlocks(databaseUrl: string): Promise<number> {
-  return await withConnection(databaseUrl, async (sql) => {
-    await sql`
-      select pg_terminate_backend(pid, 10000) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid()`;
-    const [row] = await sql<{ count: number }[]>`
-      select deadlocks::int as count from pg_stat_database where datname = current_database()`;
-    return row!.count;
-  });
+export async function countDeadlocks(app: TestApp): Promise<number> {
+  await cutConnections(app);
+  const [row] = await app.deps.sql<{ count: number }[]>`
+    select deadlocks::int as count from pg_stat_database where datname = current_database()`;
+  return row!.count;
 }

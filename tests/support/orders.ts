@@ -1,13 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { brokenOf, verifyBooks } from "../../src/admin/mod.ts";
-import { createApp } from "../../src/app.ts";
 import { closeDeps, openDeps } from "../../src/deps.ts";
 import type { Sql } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { assertEventsValid } from "./events.ts";
 import { untilWaiting } from "./lock_waits.ts";
-import type { Answer, RequestOptions, TestApp, TestUser } from "./app.ts";
+import { type Answer, faceOf, type RequestOptions, type TestApp, type TestUser } from "./app.ts";
 
 export const SHIP_TO = {
   name: "Ada Lovelace",
@@ -53,27 +52,7 @@ export async function addProduct(
 /** A second process over the same database and the same Redis; it ends before the first. */
 export async function startAnother(first: TestApp): Promise<TestApp> {
   const deps = await openDeps(first.deps.config, { clock: first.deps.clock, log: first.deps.log });
-  const { fetch } = createApp(deps);
-  return {
-    ...first,
-    deps,
-    fetch: (request) => fetch(request),
-    async request(method, path, { token, body, headers } = {}) {
-      const response = await fetch(
-        new Request(`http://waybill.test${path}`, {
-          method,
-          headers: {
-            "Authorization": `Bearer ${token}`,
-            ...body !== undefined && { "Content-Type": "application/json" },
-            ...headers,
-          },
-          body: body === undefined ? undefined : JSON.stringify(body),
-        }),
-      );
-      return { status: response.status, headers: response.headers, body: await response.json() };
-    },
-    [Symbol.asyncDispose]: () => closeDeps(deps),
-  };
+  return { ...first, ...faceOf(deps), [Symbol.asyncDispose]: () => closeDeps(deps) };
 }
 
 /** The body of an order of so many units by SKU, in EUR to Berlin unless `more` says otherwise. */

@@ -109,7 +109,7 @@ Deno.test("Carts that are quoted again beside orders of the same goods keep nobo
     assertEquals(answers.map(({ status }) => status), users.flatMap(() => [201, "PENDING"]));
   }
   await assertBooksBalance(app.deps.sql);
-  assertEquals(await countDeadlocks(app.deps.config.databaseUrl), 0);
+  assertEquals(await countDeadlocks(app), 0);
 });
 
 Deno.test("A refused call for a newer quote leaves the cart's quote as it was, when its key is taken meanwhile", async () => {
