@@ -14,6 +14,7 @@ import {
   MINUTE_MS,
   type PaidShop,
   startPaidShop,
+  sweep,
 } from "../support/payments.ts";
 import { Dice } from "../support/random.ts";
 import { type Call, MOVES, type Thing } from "./stock_moves.ts";
@@ -115,7 +116,7 @@ class Life {
   async #letWorkersWork(): Promise<void> {
     await Promise.all(this.#apps.flatMap((app) => {
       const ctx = systemCtx(app.deps, "test");
-      return [expire(app), expireDueQuotes(ctx), expireDueCarts(ctx)];
+      return [expire(app), expireDueQuotes(ctx), expireDueCarts(ctx), sweep(app)];
     }));
   }
 }

@@ -10,6 +10,8 @@ export interface Thing {
   status: string;
   /** Of a quote. */
   cart_id: string;
+  /** Of a payment. */
+  provider_reference: string;
   /** Of a return. */
   items: { line: number; quantity: number }[];
 }
@@ -28,7 +30,7 @@ export interface Call {
   by: TestUser;
   method?: string;
   path: string;
-  body: object;
+  body?: object;
 }
 
 interface Move {
@@ -41,17 +43,27 @@ interface Move {
 export const MOVES: readonly Move[] = [
   { weight: 12, callOf: fillCart },
   { weight: 6, of: ["carts", "open"], callOf: changeCart },
+  { weight: 1, of: ["carts", "open"], callOf: giveUp },
   { weight: 16, of: ["carts", "open"], callOf: quote },
   { weight: 14, of: ["quotes", "open"], callOf: checkOut },
   { weight: 2, of: ["quotes", "open", "used", "superseded", "expired"], callOf: checkOut },
   { weight: 8, callOf: placeOrder },
   { weight: 6, of: ["orders", "PENDING"], callOf: pay },
+  { weight: 3, of: ["orders", "PENDING"], callOf: payByBank },
+  { weight: 4, of: ["payments", "authorised"], callOf: capture },
+  { weight: 2, of: ["payments", "authorised"], callOf: voidPayment },
+  { weight: 2, of: ["payments", "created", "processing", "authorised", "captured"], callOf: refresh },
+  { weight: 3, of: ["payments", "processing"], callOf: settle },
+  { weight: 2, of: ["orders", "PENDING", "PAID", "PROCESSING", "SHIPPED"], callOf: change },
   { weight: 4, of: ["orders", "PENDING", "PAID", "PROCESSING"], callOf: cancel },
   { weight: 10, of: ["orders", "PAID", "PROCESSING"], callOf: ship },
+  { weight: 2, of: ["shipments", "shipped"], callOf: cancelShipment },
   { weight: 6, of: ["orders", "PAID", "PROCESSING"], callOf: refundUnits },
+  { weight: 4, of: ["orders", "PAID", "PROCESSING", "SHIPPED", "CANCELLED"], callOf: refundAmount },
   { weight: 6, of: ["orders", "PROCESSING", "SHIPPED"], callOf: askForReturn },
   { weight: 6, of: ["returns", "requested"], callOf: decideReturn },
   { weight: 8, of: ["returns", "approved"], callOf: receiveReturn },
+  { weight: 3, of: ["returns", "received"], callOf: refundReturn },
   { weight: 8, callOf: adjust },
 ];
 
@@ -72,6 +84,10 @@ function fillCart(turn: Turn): Call {
 function changeCart({ customer: by, thing: { id }, dice, skus }: Turn): Call {
   const path = `/v1/carts/${id}/items/${dice.pick(...skus)}`;
   return { by, method: "PUT", path, body: { quantity: dice.upTo(3) } };
+}
+
+function giveUp({ customer: by, thing: { id } }: Turn): Call {
+  return { by, method: "DELETE", path: `/v1/carts/${id}` };
 }
 
 function quote({ customer: by, thing: { id } }: Turn): Call {
@@ -95,8 +111,39 @@ function placeOrder(turn: Turn): Call {
 }
 
 function pay({ customer: by, thing: { id }, dice }: Turn): Call {
-  const body = { provider: "sandbox", payment_method: dice.pick("tok_success", "tok_refund_fails") };
+  const body = {
+    provider: "sandbox",
+    payment_method: dice.pick("tok_success", "tok_refund_fails"),
+    capture_method: dice.pick("automatic", "manual"),
+  };
   return { by, path: `/v1/orders/${id}/payments`, body };
+}
+
+function payByBank({ staff: by, thing: { id }, dice }: Turn): Call {
+  return { by, path: `/v1/orders/${id}/manual-payments`, body: dice.pick({}, { amount: dice.upTo(2000) }) };
+}
+
+function capture({ staff: by, thing: { id }, dice }: Turn): Call {
+  return { by, path: `/v1/payments/${id}/captures`, body: dice.pick({}, { amount: dice.upTo(2000) }) };
+}
+
+function voidPayment({ staff: by, thing: { id } }: Turn): Call {
+  return { by, path: `/v1/payments/${id}/void`, body: {} };
+}
+
+function refresh({ customer: by, thing: { id } }: Turn): Call {
+  return { by, path: `/v1/payments/${id}/refresh`, body: {} };
+}
+
+function settle({ staff: by, thing: { provider_reference } }: Turn): Call {
+  return { by, path: `/v1/sandbox/charges/${provider_reference}/settle`, body: {} };
+}
+
+function change({ staff: by, thing: { id }, dice }: Turn): Call {
+  const body = dice.pick({ note: "Ring twice" }, { status: "PAID" }, { status: "REFUNDED" }, {
+    status: "CANCELLED",
+  });
+  return { by, method: "PATCH", path: `/v1/orders/${id}`, body };
 }
 
 function cancel({ customer, staff, thing: { id }, dice }: Turn): Call {
@@ -108,9 +155,22 @@ function ship(turn: Turn): Call {
   return { by: turn.staff, path: `/v1/orders/${turn.thing.id}/shipments`, body };
 }
 
+function cancelShipment({ staff: by, thing: { id } }: Turn): Call {
+  return { by, path: `/v1/shipments/${id}/cancellation`, body: {} };
+}
+
 function refundUnits(turn: Turn): Call {
   const body = { reason: "Not to be had", items: someUnits(turn) };
   return { by: turn.staff, path: `/v1/orders/${turn.thing.id}/refunds`, body };
+}
+
+function refundAmount({ staff: by, thing: { id }, dice }: Turn): Call {
+  const body = {
+    reason: "Goodwill",
+    ...dice.pick({}, { amount: dice.upTo(1000) }),
+    manual: dice.chance(0.2),
+  };
+  return { by, path: `/v1/orders/${id}/refunds`, body };
 }
 
 function askForReturn(turn: Turn): Call {
@@ -129,6 +189,10 @@ function receiveReturn({ staff: by, thing: { id, items }, dice }: Turn): Call {
     dice.pick({ line, restocked: quantity }, { line, restocked: quantity - 1, written_off: 1 })
   );
   return { by, path: `/v1/returns/${id}/receipt`, body: { items: received, refund: dice.chance(0.5) } };
+}
+
+function refundReturn({ staff: by, thing: { id } }: Turn): Call {
+  return { by, path: `/v1/returns/${id}/refund`, body: {} };
 }
 
 function adjust({ staff: by, dice, skus }: Turn): Call {
