@@ -96,6 +96,12 @@ async function checkAll(sql: Sql, stage: Stage, shopping: Shopping): Promise<Che
       select name || ': ' || coalesce(output->>'message', output::text, '') as what
       from pgboss.job where state = 'failed' and name <> all(${ROUNDS})`),
   );
+  add(
+    "no statements waited for each other in a circle",
+    await ids(sql<{ what: string }[]>`
+      select format('%s deadlocks', deadlocks) as what from pg_stat_database
+      where datname = current_database() and deadlocks > 0`),
+  );
   if (stage.kafka) checks.push(...await checkKafka(stage, stage.kafka.bootstrapServers));
   return checks;
 }
