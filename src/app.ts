@@ -19,8 +19,10 @@ import { ledgerRoutes } from "./orders/ledger/routes.ts";
 import { orderRoutes } from "./orders/routes.ts";
 import { shipmentRoutes } from "./orders/shipments/routes.ts";
 import { JOBS } from "./jobs.ts";
+import { refundRoutes } from "./payments/refunds/routes.ts";
 import { paymentRoutes } from "./payments/routes.ts";
 import { sandboxPages, sandboxRoutes } from "./payments/sandbox/routes.ts";
+import { paymentWebhookRoutes } from "./payments/webhooks/routes.ts";
 import { quoteRoutes } from "./quotes/routes.ts";
 import { realtimeRoutes } from "./realtime/routes.ts";
 import { returnRoutes } from "./returns/routes.ts";
@@ -151,6 +153,8 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
       shipmentRoutes,
       ledgerRoutes,
       paymentRoutes,
+      refundRoutes,
+      paymentWebhookRoutes,
       sandboxRoutes,
       returnRoutes,
       eventRoutes,

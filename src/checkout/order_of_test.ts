@@ -5,7 +5,7 @@ import { saleOf } from "../../tests/support/sale_of.ts";
 import { ACCOUNTS, afterTransaction } from "../orders/ledger/entries.ts";
 import { captureOf, type LedgerTransaction, type Order, refundOf } from "../orders/mod.ts";
 import { withState } from "../orders/state.ts";
-import { splitRefund } from "../payments/refund.ts";
+import { splitRefund } from "../payments/refunds/refund.ts";
 import type { Actor } from "../platform/ctx.ts";
 import { newId } from "../platform/id.ts";
 import { landedCost } from "../trade/mod.ts";

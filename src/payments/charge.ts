@@ -1,10 +1,10 @@
 import type { Ctx } from "../platform/ctx.ts";
-import { bookForeignRefund } from "./foreign_refund.ts";
+import { bookForeignRefund } from "./refunds/foreign_refund.ts";
 import { providerOf } from "./get_provider.ts";
 import { refundedByProvider, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
 import { recordCharge } from "./record_charge.ts";
-import { countFailedRefunds } from "./refund_queries.ts";
+import { countFailedRefunds } from "./refunds/queries.ts";
 
 /**
  * Asks the provider to charge a stored payment, and records what it says. A charge that was not answered stays `created`

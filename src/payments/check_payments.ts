@@ -15,9 +15,9 @@ import {
   takeBackPostponing,
 } from "./queries.ts";
 import { recordCharge } from "./record_charge.ts";
-import { nextAttempt, type Refund } from "./refund.ts";
-import { listDueRefunds, postponeRefund } from "./refund_queries.ts";
-import { sendRefund } from "./send_refund.ts";
+import { nextAttempt, type Refund } from "./refunds/refund.ts";
+import { listDueRefunds, postponeRefund } from "./refunds/queries.ts";
+import { sendRefund } from "./refunds/send_refund.ts";
 
 const AT_ONCE = 50;
 /** After so long a charge that its provider never heard of is not under way any more. */

@@ -1,5 +1,5 @@
 import { MANUAL, type Payment, paymentRefused, wrongState } from "./payment.ts";
-import type { Refund } from "./refund.ts";
+import type { Refund } from "./refunds/refund.ts";
 
 /** The document's example of a payment … */
 export const EXAMPLE_PAYMENT: Payment = {

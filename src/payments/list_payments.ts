@@ -4,7 +4,7 @@ import type { Ctx } from "../platform/ctx.ts";
 import { type AskedPage, type Page, toPage } from "../platform/page.ts";
 import { listPaymentRows, listPaymentsOfOrder, listRefundRows, listRefundsOfOrder } from "./list_queries.ts";
 import type { Payment } from "./payment.ts";
-import type { Refund } from "./refund.ts";
+import type { Refund } from "./refunds/refund.ts";
 import type { PaymentsQuery, RefundsQuery } from "./schemas.ts";
 
 /** Which payments or refunds, newest first. All filters must hold; times are half-open, `from` ≤ t < `to`. */

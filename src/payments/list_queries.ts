@@ -3,8 +3,8 @@ import { madeWithin } from "../platform/made_within.ts";
 import type { ListPayments, ListRefunds } from "./list_payments.ts";
 import { MANUAL, type Payment, type StoredPayment } from "./payment.ts";
 import { paymentColumns } from "./queries.ts";
-import type { Refund } from "./refund.ts";
-import { refundColumns } from "./refund_queries.ts";
+import type { Refund } from "./refunds/refund.ts";
+import { refundColumns } from "./refunds/queries.ts";
 
 /** While a payment is so, it has a `check_at`: the few that are so stand in the index of that. */
 const IN_DOUBT: readonly Payment["status"][] = ["created", "requires_action", "processing"];

@@ -8,30 +8,15 @@ import { createPayment, getPayment, refreshPayment } from "./create_payment.ts";
 import {
   EXAMPLE_MANUAL_PAYMENT,
   EXAMPLE_PAYMENT,
-  EXAMPLE_REFUND,
   EXAMPLE_STAFF_ONLY,
   EXAMPLE_TOO_MUCH,
   EXAMPLE_UNDER_WAY,
   EXAMPLE_VOIDED_LATE,
 } from "./example.ts";
-import { getRefund } from "./get_refund.ts";
-import { listAllPayments, listAllRefunds, listOrderPayments, listOrderRefunds } from "./list_payments.ts";
+import { listAllPayments, listOrderPayments } from "./list_payments.ts";
 import { paymentView } from "./payment.ts";
 import { recordManualPayment } from "./record_manual_payment.ts";
-import { refundOrder } from "./refund_order.ts";
-import {
-  CaptureBody,
-  ManualPaymentBody,
-  PaymentBody,
-  PaymentSchema,
-  PaymentsQuery,
-  ProviderParam,
-  RefundBody,
-  RefundSchema,
-  RefundsQuery,
-  WebhookReceived,
-} from "./schemas.ts";
-import { receiveWebhook } from "./webhooks.ts";
+import { CaptureBody, ManualPaymentBody, PaymentBody, PaymentSchema, PaymentsQuery } from "./schemas.ts";
 
 const tags = ["Payments"];
 const paymentAnswer = json(PaymentSchema, "The payment.", EXAMPLE_PAYMENT);
@@ -39,22 +24,7 @@ const paymentPage = json(pageSchema(PaymentSchema).openapi("PaymentPage"), "One 
   data: [EXAMPLE_PAYMENT],
   next_cursor: null,
 });
-const refundPage = json(pageSchema(RefundSchema).openapi("RefundPage"), "One page.", {
-  data: [EXAMPLE_REFUND],
-  next_cursor: null,
-});
 const UNCHANGED = { description: "Unchanged since your ETag." };
-
-/** Declared without zod, and so not parsed by the router: nothing reads what nobody has signed. */
-const SignedBytes = {
-  description: "As the provider signs it.",
-  content: {
-    "application/json": {
-      example: { type: "charge.captured", data: {} },
-      schema: { type: "object" as const, properties: {}, additionalProperties: {} },
-    },
-  },
-};
 
 export const paymentRoutes = router();
 
@@ -271,126 +241,6 @@ paymentRoutes.openapi(
   async (c) => {
     const input = { id: c.req.valid("param").id, requireSame: expecting(c, "payment") };
     return c.json(tagged(c, paymentView(await voidPayment(c.get("ctx"), input))), 200);
-  },
-);
-
-paymentRoutes.openapi(
-  endpoint({
-    policy: "staff",
-    idempotent: "required",
-    errors: ["not_found", "refund_refused"],
-  }, {
-    method: "post",
-    path: "/v1/orders/{id}/refunds",
-    operationId: "refundOrder",
-    tags,
-    summary: "Refund an order",
-    description:
-      "All that was paid, an amount, or units of lines with their duty and tax to the minor unit. Never more than was " +
-      "captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays " +
-      "`pending`, and it is asked again, with the same key, until it does.\n\nUnits that have not left yet are refunded " +
-      "first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order " +
-      "whose units were all cancelled ends REFUNDED. Refunds of amounts and of returns cancel nothing.",
-    request: {
-      params: IdParam,
-      body: json(RefundBody, "What, and why.", {
-        items: [{ line: 1, quantity: 1 }],
-        reason: "Arrived broken",
-      }),
-    },
-    responses: { 201: json(RefundSchema, "The refund.", EXAMPLE_REFUND) },
-  }),
-  async (c) => {
-    const input = { orderId: c.req.valid("param").id, ask: c.req.valid("json") };
-    const refund = markReplay(c, await refundOrder(c.get("ctx"), input, c.get("idempotency")!));
-    c.header("Location", `/v1/refunds/${refund.id}`);
-    return c.json(tagged(c, refund), 201);
-  },
-);
-
-paymentRoutes.openapi(
-  endpoint({ policy: "user", errors: ["not_found"] }, {
-    method: "get",
-    path: "/v1/orders/{id}/refunds",
-    operationId: "listRefunds",
-    tags,
-    summary: "List an order's refunds",
-    description: "Oldest first.",
-    request: { params: IdParam, query: PageQuery },
-    responses: { 200: refundPage },
-  }),
-  async (c) => {
-    const page = await listOrderRefunds(c.get("ctx"), { ...c.req.valid("param"), ...c.req.valid("query") });
-    return c.json(pageView(page), 200);
-  },
-);
-
-paymentRoutes.openapi(
-  endpoint({ policy: "staff" }, {
-    method: "get",
-    path: "/v1/refunds",
-    operationId: "listAllRefunds",
-    tags,
-    summary: "List all refunds",
-    description:
-      "Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those " +
-      "that their provider has not answered to.",
-    request: { query: RefundsQuery },
-    responses: { 200: refundPage },
-  }),
-  async (c) => {
-    const page = await listAllRefunds(c.get("ctx"), c.req.valid("query"));
-    return c.json(pageView(page), 200);
-  },
-);
-
-paymentRoutes.openapi(
-  endpoint({ policy: "user", errors: ["not_found"] }, {
-    method: "get",
-    path: "/v1/refunds/{id}",
-    operationId: "getRefund",
-    tags,
-    summary: "Read a refund",
-    description: "As it stands.",
-    request: { params: IdParam },
-    responses: { 200: json(RefundSchema, "The refund.", EXAMPLE_REFUND), 304: UNCHANGED },
-  }),
-  async (c) => {
-    const refund = await getRefund(c.get("ctx"), c.req.valid("param").id);
-    return isSame(c, refund) ? c.body(null, 304) : c.json(refund, 200);
-  },
-);
-
-paymentRoutes.openapi(
-  endpoint({
-    policy: "public",
-    ignoreAuthorization: true,
-    readsBytes: true,
-    errors: ["not_found", "invalid_signature"],
-  }, {
-    method: "post",
-    path: "/v1/payment-webhooks/{provider}",
-    operationId: "receivePaymentWebhook",
-    tags,
-    summary: "For payment providers: what happened",
-    description:
-      "Verified over the raw bytes and their time, remembered once, answered at once, and worked on by a job. Repeats and " +
-      "any order are fine: what it says is asked of the provider, never believed.",
-    request: {
-      params: ProviderParam,
-      body: SignedBytes,
-    },
-    responses: {
-      200: json(WebhookReceived, "It is remembered.", { received: true }),
-    },
-  }),
-  async (c) => {
-    await receiveWebhook(c.get("ctx"), {
-      provider: c.req.valid("param").provider,
-      body: new Uint8Array(await c.req.arrayBuffer()),
-      headers: c.req.raw.headers,
-    });
-    return c.json({ received: true as const }, 200);
   },
 );
 

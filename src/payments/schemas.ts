@@ -3,7 +3,7 @@ import { PageQuery } from "../http/pagination.ts";
 import { Amount, Currency, Id, text, Timestamp } from "../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
 import { PAYMENT_STATUSES } from "./payment.ts";
-import { REFUND_STATUSES } from "./refund.ts";
+import { REFUND_STATUSES } from "./refunds/refund.ts";
 
 /** How a charge stands at its provider. */
 const CHARGE_STATUSES = [

@@ -2,10 +2,10 @@ import { changingOrder, lockOrder, type Order } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { isFinal, isManual, type Payment, wantsNothing } from "./payment.ts";
 import { listPayments } from "./queries.ts";
-import { owedPart, type Refund } from "./refund.ts";
-import { listRefunds } from "./refund_queries.ts";
-import { beginRefund } from "./refund_order.ts";
-import { sendRefund } from "./send_refund.ts";
+import { owedPart, type Refund } from "./refunds/refund.ts";
+import { listRefunds } from "./refunds/queries.ts";
+import { beginRefund } from "./refunds/refund_order.ts";
+import { sendRefund } from "./refunds/send_refund.ts";
 import { voidPayment } from "./capture_payment.ts";
 
 /**

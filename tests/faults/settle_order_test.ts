@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../src/deps.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
-import { beginRefund } from "../../src/payments/refund_order.ts";
+import { beginRefund } from "../../src/payments/refunds/refund_order.ts";
 import { settleMoney } from "../../src/payments/settle_order.ts";
 import { lockOrder } from "../../src/orders/mod.ts";
 import { transaction } from "../../src/platform/db.ts";

@@ -3,8 +3,8 @@ import { notFound } from "../../platform/errors.ts";
 import { type ChargeState, ProviderError } from "../providers/provider.ts";
 import type { Sandbox, SandboxAction } from "../providers/sandbox.ts";
 import { findPaymentByReference } from "../queries.ts";
-import { refundRefused } from "../refund.ts";
-import { receiveWebhook } from "../webhooks.ts";
+import { refundRefused } from "../refunds/refund.ts";
+import { receiveWebhook } from "../webhooks/webhooks.ts";
 
 /** What the sandbox calls its charges. */
 const REFERENCE = /^sandbox_[0-9a-f-]{36}$/;

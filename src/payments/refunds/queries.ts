@@ -1,6 +1,6 @@
-import { actorName, type Ctx } from "../platform/ctx.ts";
-import type { Fragment, Sql, Tx } from "../platform/db.ts";
-import { refundCreated } from "./events.ts";
+import { actorName, type Ctx } from "../../platform/ctx.ts";
+import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import { refundCreated } from "../events.ts";
 import type { PastRefund, Refund } from "./refund.ts";
 
 export const refundColumns = (sql: Sql | Tx): Fragment =>

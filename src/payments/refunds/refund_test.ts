@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { exampleOrder } from "../../tests/support/example_order.ts";
-import type { Order, OrderItem, RefundParts } from "../orders/mod.ts";
-import { AppError } from "../platform/errors.ts";
+import { exampleOrder } from "../../../tests/support/example_order.ts";
+import type { Order, OrderItem, RefundParts } from "../../orders/mod.ts";
+import { AppError } from "../../platform/errors.ts";
 import {
   type AskRefund,
   nextAttempt,

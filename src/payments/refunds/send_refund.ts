@@ -6,19 +6,19 @@ import {
   type Order,
   refundOf,
   writeOrders,
-} from "../orders/mod.ts";
-import type { Ctx } from "../platform/ctx.ts";
-import type { Tx } from "../platform/db.ts";
-import { appendEvents } from "../platform/events.ts";
-import { paymentRefunded, refundFailed, refundSucceeded } from "./events.ts";
-import { providerOf } from "./get_provider.ts";
-import { settleOrder } from "./jobs.ts";
-import { noteWebhook } from "./note_webhook.ts";
-import { isManual, paymentView, type StoredPayment } from "./payment.ts";
-import { ProviderError } from "./providers/provider.ts";
-import { findPayment, lockPayments, updatePayments } from "./queries.ts";
+} from "../../orders/mod.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import type { Tx } from "../../platform/db.ts";
+import { appendEvents } from "../../platform/events.ts";
+import { paymentRefunded, refundFailed, refundSucceeded } from "../events.ts";
+import { providerOf } from "../get_provider.ts";
+import { settleOrder } from "../jobs.ts";
+import { noteWebhook } from "../webhooks/note_webhook.ts";
+import { isManual, paymentView, type StoredPayment } from "../payment.ts";
+import { ProviderError } from "../providers/provider.ts";
+import { findPayment, lockPayments, updatePayments } from "../queries.ts";
 import { asTaken, nextAttempt, type Refund, takenParts } from "./refund.ts";
-import { lockFollowers, lockRefund, updateRefund } from "./refund_queries.ts";
+import { lockFollowers, lockRefund, updateRefund } from "./queries.ts";
 
 /** What a provider said of a refund. */
 interface Said {

@@ -1,8 +1,8 @@
-import type { Ctx } from "../platform/ctx.ts";
-import type { Tx } from "../platform/db.ts";
-import { handleWebhook } from "./jobs.ts";
-import type { ProviderEvent } from "./providers/provider.ts";
-import { insertWebhook } from "./queries.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import type { Tx } from "../../platform/db.ts";
+import { handleWebhook } from "../jobs.ts";
+import type { ProviderEvent } from "../providers/provider.ts";
+import { insertWebhook } from "../queries.ts";
 
 /**
  * Remembers once that something happened to a payment at its provider, and lets a job ask what. The caller announces the

@@ -1,8 +1,8 @@
-import { mayReadOrder } from "../orders/mod.ts";
-import type { Ctx } from "../platform/ctx.ts";
-import { notFound } from "../platform/errors.ts";
+import { mayReadOrder } from "../../orders/mod.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import { notFound } from "../../platform/errors.ts";
 import type { Refund } from "./refund.ts";
-import { findRefund } from "./refund_queries.ts";
+import { findRefund } from "./queries.ts";
 
 /** @throws not_found, also for another's */
 export async function getRefund(ctx: Ctx, id: string): Promise<Refund> {

@@ -6,15 +6,15 @@ import {
   lockReadableOrder,
   type Order,
   type RefundParts,
-} from "../orders/mod.ts";
-import type { Ctx } from "../platform/ctx.ts";
-import type { Tx } from "../platform/db.ts";
-import { appendEvents } from "../platform/events.ts";
-import { newId } from "../platform/id.ts";
-import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import { refundCreated } from "./events.ts";
-import { isManual, type StoredPayment } from "./payment.ts";
-import { listPayments, lockPayments, updatePayments } from "./queries.ts";
+} from "../../orders/mod.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import type { Tx } from "../../platform/db.ts";
+import { appendEvents } from "../../platform/events.ts";
+import { newId } from "../../platform/id.ts";
+import { type Idempotency, once, type Outcome } from "../../platform/idempotency.ts";
+import { refundCreated } from "../events.ts";
+import { isManual, type StoredPayment } from "../payment.ts";
+import { listPayments, lockPayments, updatePayments } from "../queries.ts";
 import {
   type AskRefund,
   nextAttempt,
@@ -28,7 +28,7 @@ import {
   splitRefund,
   takenParts,
 } from "./refund.ts";
-import { findRefund, insertRefund, listPastRefunds } from "./refund_queries.ts";
+import { findRefund, insertRefund, listPastRefunds } from "./queries.ts";
 import { sendRefund, settleRefund } from "./send_refund.ts";
 
 /**

@@ -1,11 +1,11 @@
-import { changingOrder, lockOrder } from "../orders/mod.ts";
-import type { Ctx } from "../platform/ctx.ts";
-import { settleOrder } from "./jobs.ts";
-import { refundedByProvider, type StoredPayment } from "./payment.ts";
-import { findPayment, lockPayments } from "./queries.ts";
+import { changingOrder, lockOrder } from "../../orders/mod.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import { settleOrder } from "../jobs.ts";
+import { refundedByProvider, type StoredPayment } from "../payment.ts";
+import { findPayment, lockPayments } from "../queries.ts";
 import { owedPart } from "./refund.ts";
 import { beginRefund, recordRefund } from "./refund_order.ts";
-import { countFailedRefunds } from "./refund_queries.ts";
+import { countFailedRefunds } from "./queries.ts";
 
 /**
  * Books what went back without us: refunded by somebody at the provider itself, in its dashboard. It is the difference of

@@ -1,9 +1,9 @@
-import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
-import { AppError, notFound } from "../platform/errors.ts";
-import { askAboutPayment } from "./charge.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import { transaction } from "../../platform/db.ts";
+import { AppError, notFound } from "../../platform/errors.ts";
+import { askAboutPayment } from "../charge.ts";
 import { noteWebhook } from "./note_webhook.ts";
-import { endWebhook, findPayment, findPaymentByReference, findWebhook } from "./queries.ts";
+import { endWebhook, findPayment, findPaymentByReference, findWebhook } from "../queries.ts";
 
 /**
  * Takes what a provider tells: verified over its raw bytes and its time, remembered once, and answered before anything is
