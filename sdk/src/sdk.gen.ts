@@ -1178,7 +1178,7 @@ export class Waybill extends HeyApiClient {
      *
      * By bank transfer, in cash: a payment whose `provider` is `manual`, captured at once, of all that is due or of a part. An order that is paid in part waits a week for the rest. Beside payments under way only what they leave can be recorded, or it would be paid twice.
      *
-     * Such money goes back by your own hands: nothing refunds it by itself, and a refund of it, which may take what providers hold first, is `manual` and done at once.
+     * Such money goes back by your own hands: nothing refunds it by itself, and a refund of it is `manual` and done at once. A refund takes what providers hold first, unless it is asked for with `manual: true`.
      */
     public recordManualPayment<ThrowOnError extends boolean = false>(options: Options<RecordManualPaymentData, ThrowOnError>): RequestResult<RecordManualPaymentResponses, RecordManualPaymentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RecordManualPaymentResponses, RecordManualPaymentErrors, ThrowOnError>({

@@ -5692,7 +5692,7 @@ export type RefundOrder = {
      */
     include_shipping?: boolean;
     /**
-     * Which payment it goes back through, where there are several
+     * Which payment it goes back through, where there are several. Unless said one that has enough, the latest first: of what providers hold before what came by bank, and with `manual` the other way round
      */
     payment_id?: string;
     /**

@@ -79,7 +79,8 @@ paymentRoutes.openapi(
       "By bank transfer, in cash: a payment whose `provider` is `manual`, captured at once, of all that is due or of a part. " +
       "An order that is paid in part waits a week for the rest. Beside payments under way only what " +
       "they leave can be recorded, or it would be paid twice.\n\nSuch money goes back by your own hands: nothing refunds it by " +
-      "itself, and a refund of it, which may take what providers hold first, is `manual` and done at once.",
+      "itself, and a refund of it is `manual` and done at once. A refund takes what providers hold first, unless it is asked " +
+      "for with `manual: true`.",
     request: {
       params: IdParam,
       body: json(ManualPaymentBody, "How much, and what the bank calls it.", {

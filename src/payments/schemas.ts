@@ -120,7 +120,9 @@ export const RefundBody = z.strictObject({
     description: "With `items`: their share of the shipping goes back too, and its tax",
   }),
   payment_id: Id.optional().openapi({
-    description: "Which payment it goes back through, where there are several",
+    description:
+      "Which payment it goes back through, where there are several. Unless said one that has enough, the latest first: of what " +
+      "providers hold before what came by bank, and with `manual` the other way round",
   }),
   manual: z.boolean().optional().openapi({
     description:

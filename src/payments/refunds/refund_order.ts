@@ -66,14 +66,12 @@ export async function beginRefund(
   ask: AskRefund & { return_id?: string },
   written: (order: Order) => void,
 ): Promise<Refund> {
-  const locked = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
-  // The last are asked first: what staff recorded comes after what providers hold, so that it never waits for one.
-  const payments = [...locked.filter(isManual), ...locked.filter((payment) => !isManual(payment))];
+  const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
   const refunds = await listPastRefunds(tx, order.id);
   const facts = await factsOf(tx, order, refunds);
   if (ask.items && ask.return_id === undefined) facts.unsent = await listUnsent(tx, order);
   const split = splitRefund(facts, ask);
-  const givers = chooseGivers(facts, payments, split, ask.payment_id);
+  const givers = chooseGivers(facts, payments, split, ask);
   const shares = shareOut(split, givers.map(({ amount }) => amount));
   const draft = (index: number, follows: string | null) =>
     newRefund(ctx, order, { ...ask, follows }, shares[index]!, givers[index]!.payment);
@@ -186,35 +184,49 @@ interface Giver {
   amount: number;
 }
 
-/**
- * Who gives the money back: one payment that has enough left, the latest first, else what staff recorded, else as many as it
- * takes, the latest first and what staff recorded last.
- */
+/** Who gives the money back: the first that has enough left, else as many as it takes, the first of them first. */
 function chooseGivers(
   { money }: RefundFacts,
   payments: StoredPayment[],
   { amount }: RefundSplit,
-  asked: string | undefined,
+  { payment_id: asked, manual = false }: Pick<AskRefund, "payment_id" | "manual">,
 ): Giver[] {
   if (amount === 0) return [{ amount }];
-  const leftOf = (p: StoredPayment) => p.amount_captured - p.amount_refunded - p.amount_refunding;
-  const chosen = payments.findLast((p) => leftOf(p) >= amount && (asked === undefined || asked === p.id));
-  if (chosen) return [{ payment: chosen, amount }];
-  const having: Giver[] = payments.map((payment) => ({ payment, amount: leftOf(payment) })).reverse();
+  const givers = inTurn(payments, money, manual);
+  const chosen = givers.find((giver) =>
+    giver.amount >= amount && (asked === undefined || asked === giver.payment?.id)
+  );
+  if (chosen) return [{ ...chosen, amount }];
   if (asked !== undefined) {
     throw refundRefused([{
       pointer: "/payment_id",
       code: "no_payment_with_enough",
       message: `No such payment has ${amount} left to be refunded.`,
-      payments: having.map(({ payment, amount }) => ({ payment_id: payment!.id, refundable: amount })),
+      payments: givers.flatMap(({ payment, amount }) =>
+        payment ? [{ payment_id: payment.id, refundable: amount }] : []
+      ),
     }]);
   }
-  const recorded = payments.reduce((left, payment) => left - leftOf(payment), money);
-  if (recorded >= amount) return [{ amount }];
   let left = amount;
-  return [...having, { amount: recorded }].flatMap((giver) => {
+  return givers.flatMap((giver) => {
     const given = Math.min(left, giver.amount);
     left -= given;
     return given > 0 ? [{ ...giver, amount: given }] : [];
   });
+}
+
+/**
+ * What each has left to give: payments, the latest first, and what the books have beside them, which staff recorded. What staff
+ * hold themselves comes after what providers hold, so that it never waits for one; what staff give back anyway is taken from it
+ * first.
+ */
+function inTurn(payments: StoredPayment[], money: number, byStaff: boolean): Giver[] {
+  const having = payments.toReversed().map((payment): Required<Giver> => ({
+    payment,
+    amount: payment.amount_captured - payment.amount_refunded - payment.amount_refunding,
+  }));
+  const ofProviders = having.filter(({ payment }) => !isManual(payment));
+  const recorded = having.reduce((left, { amount }) => left - amount, money);
+  const ofStaff = [...having.filter(({ payment }) => isManual(payment)), { amount: recorded }];
+  return byStaff ? [...ofStaff, ...ofProviders] : [...ofProviders, ...ofStaff];
 }

@@ -9,6 +9,8 @@ import {
   standing,
   startPaidShop,
   TOTAL,
+  tryToPay,
+  tryToRecord,
   tryToRefund,
 } from "../../support/payments.ts";
 
@@ -104,5 +106,45 @@ Deno.test("What goes back at the bank itself beside what staff gave back is book
   assertEquals(await standingOf(), [TOTAL, 1000]);
   assertEquals(logged, [["a provider says that it gave back more of a payment than was left", payment.id]]);
   assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("What staff give back by hand is taken from what came by bank before what a card paid, and anything else from the card first", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: transfer } = await tryToRecord(app, staff, order.id, { amount: 2000 });
+  const { body: card } = await tryToPay(app, user, order.id);
+  const refunded = async (ask: Record<string, unknown>) => {
+    const { status, body } = await tryToRefund(app, staff, order.id, ask);
+    assertEquals([status, body.status], [201, "succeeded"], JSON.stringify(body));
+    return [body.payment_id, body.manual, body.amount];
+  };
+  assertEquals(await refunded({ amount: 100 }), [card.id, false, 100]);
+  assertEquals(await refunded({ amount: 100, manual: true }), [transfer.id, true, 100]);
+  assertEquals(await refunded({ amount: 100, manual: true, payment_id: card.id }), [card.id, true, 100]);
+  assertEquals(
+    await refunded({ amount: 1901, manual: true }),
+    [card.id, true, 1901],
+    "a single one has enough",
+  );
+  assertEquals(await refunded({ manual: true }), [transfer.id, true, 1900], "the card gives the rest");
+  assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  await letWorkerCatchUp(app);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("What staff give back by hand is taken from what they had recorded by a status, too, before a card", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: card } = await tryToPay(app, user, order.id, "tok_success", { amount: 3000 });
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  const payerOf = async (ask: Record<string, unknown>) =>
+    (await tryToRefund(app, staff, order.id, { amount: 100, ...ask })).body.payment_id;
+  assertEquals([await payerOf({}), await payerOf({ manual: true })], [card.id, null]);
+  await letWorkerCatchUp(app);
+  await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });
