@@ -1298,7 +1298,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List all refunds
      *
-     * Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those that their provider has not answered to.
+     * Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those that their provider has not answered to, `provider_reference` finds the one that a provider's report names.
      */
     public listAllRefunds<ThrowOnError extends boolean = false>(options?: Options<ListAllRefundsData, ThrowOnError>): RequestResult<ListAllRefundsResponses, ListAllRefundsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListAllRefundsResponses, ListAllRefundsErrors, ThrowOnError>({

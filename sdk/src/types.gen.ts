@@ -2932,6 +2932,9 @@ export type Refund = {
      * pending: the provider is asked until it answers
      */
     status: 'pending' | 'succeeded' | 'failed';
+    /**
+     * What the provider calls it; null until it has answered, and of what staff gave back themselves
+     */
     provider_reference: string | null;
     /**
      * Of the last attempt
@@ -11900,6 +11903,10 @@ export type ListAllRefundsData = {
          * Only those that go back through this payment
          */
         payment_id?: string;
+        /**
+         * The refund that its provider calls so
+         */
+        provider_reference?: string;
         /**
          * Only those of this order
          */

@@ -30,11 +30,12 @@ export async function listPaymentRows(sql: Sql, filter: ListPayments): Promise<S
 
 /** One page of refunds, `limit + 1` rows. */
 export async function listRefundRows(sql: Sql, filter: ListRefunds): Promise<Refund[]> {
-  const { status, payment_id } = filter;
+  const { status, payment_id, provider_reference } = filter;
   return await sql<Refund[]>`
     select ${refundColumns(sql)} from refunds
     where true ${common(sql, filter)} ${hasStatus(sql, status)}
       ${payment_id === undefined ? sql`` : sql`and payment_id = ${payment_id}`}
+      ${provider_reference === undefined ? sql`` : sql`and provider_reference = ${provider_reference}`}
     order by ${status === undefined || status === "succeeded" ? sql`` : sql`status,`} id desc
     limit ${filter.limit + 1}`;
 }

@@ -168,7 +168,10 @@ export const RefundSchema = z.object({
     description: "Staff gave the money back themselves: it was only recorded, and no provider asked",
   }),
   status: z.enum(REFUND_STATUSES).openapi({ description: "pending: the provider is asked until it answers" }),
-  provider_reference: z.string().nullable(),
+  provider_reference: z.string().nullable().openapi({
+    description:
+      "What the provider calls it; null until it has answered, and of what staff gave back themselves",
+  }),
   failure_message: z.string().nullable().openapi({ description: "Of the last attempt" }),
   attempts: z.int().openapi({
     description: "How often the provider was asked. While it does not answer no event tells of that",
@@ -198,6 +201,9 @@ export const PaymentsQuery = z.strictObject({
 export const RefundsQuery = z.strictObject({
   status: z.enum(REFUND_STATUSES).optional().openapi({ description: "Only refunds in this status" }),
   payment_id: Id.optional().openapi({ description: "Only those that go back through this payment" }),
+  provider_reference: text(1, 255).optional().openapi({
+    description: "The refund that its provider calls so",
+  }),
   ...Listing,
 });
 

@@ -78,7 +78,7 @@ refundRoutes.openapi(
     summary: "List all refunds",
     description:
       "Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those " +
-      "that their provider has not answered to.",
+      "that their provider has not answered to, `provider_reference` finds the one that a provider's report names.",
     request: { query: RefundsQuery },
     responses: { 200: refundPage },
   }),

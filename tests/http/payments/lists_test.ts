@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { listPaymentRows } from "../../../src/payments/list_queries.ts";
+import { listPaymentRows, listRefundRows } from "../../../src/payments/list_queries.ts";
 import { type PAYMENT_STATUSES } from "../../../src/payments/payment.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
@@ -69,6 +69,7 @@ async function open(): Promise<Seeded> {
     payment_id: i % 4 ? payments[i % 4]!.id : null,
     reason: "Arrived broken",
     status: ["succeeded", "pending", "failed", "succeeded", "succeeded"][i % 5],
+    provider_reference: i % 5 === 1 ? null : `ref_${i}`,
   }));
   for (const row of payments) await sql`insert into payments ${sql(row as never)}`;
   for (const row of refunds) await sql`insert into refunds ${sql(row as never)}`;
@@ -140,6 +141,14 @@ Deno.test("Each filter of refunds gives exactly what it says, alone and together
     ...["pending", "succeeded", "failed"].map((status): Case => [{ status }, (row) => row.status === status]),
     [{ payment_id: payments[1]!.id }, (row) => row.payment_id === payments[1]!.id],
     [{ payment_id: payments[9]!.id }, () => false],
+    [{ provider_reference: "ref_7" }, (row) => row.provider_reference === "ref_7"],
+    [
+      { provider_reference: "ref_7", status: "failed", payment_id: payments[3]!.id },
+      (row) => row.provider_reference === "ref_7",
+    ],
+    [{ provider_reference: "ref_7", status: "succeeded" }, () => false],
+    [{ provider_reference: "ref_1" }, () => false],
+    [{ provider_reference: "REF_7" }, () => false],
     [
       { status: "failed", payment_id: payments[3]!.id, order_id: orders[1]!, created_from: at(3) },
       (row) =>
@@ -195,6 +204,33 @@ Deno.test("A page of what staff recorded reads no more than that, however much w
   }
 });
 
+Deno.test("What a line of a provider's statement names is found without reading any other, however old it is", async () => {
+  await using shop = await open();
+  const { sql } = shop.app.deps;
+  const [payment] = await sql`
+    insert into payments (id, order_id, provider, currency, amount, payment_method, provider_reference, actor, created_at, updated_at)
+    select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${shop.orders[0]!},
+           (array['stripe', 'sandbox', 'manual'])[1 + n % 3], 'EUR', 1, 'tok', 'many_' || n, 'system:test', now(), now()
+    from generate_series(1, 10000) n returning id`;
+  await sql`
+    insert into refunds (id, order_id, payment_id, currency, amount, reason, status, provider_reference, actor, created_at, updated_at)
+    select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${shop.orders[0]!}, ${
+    payment!.id
+  }, 'EUR', 1, 'Broken',
+           'succeeded', 'many_' || n, 'system:test', now(), now()
+    from generate_series(1, 10000) n`;
+  await sql`analyze payments, refunds`;
+  const filter = { provider_reference: "many_7", limit: 50 };
+  const lists: [table: string, list: (tx: never) => Promise<{ provider_reference: string | null }[]>][] = [
+    ["payments", (tx) => listPaymentRows(tx, filter)],
+    ["refunds", (tx) => listRefundRows(tx, filter)],
+  ];
+  for (const [table, list] of lists) {
+    const { result, rows } = await countingRows(sql, table, (tx) => list(tx as never));
+    assertEquals([result.map((row) => row.provider_reference), rows], [["many_7"], 1], table);
+  }
+});
+
 Deno.test("A payment and a refund are listed as they are read, and never say what was charged", async () => {
   await using shop = await open();
   const { app, staff, payments, refunds } = shop;
@@ -216,6 +252,7 @@ Deno.test("The lists of payments and refunds are staff's, and a filter that says
     for (
       const [query, pointer] of [
         ["status=lost", "query/status"],
+        ["provider_reference=", "query/provider_reference"],
         ["order_id=1", "query/order_id"],
         ["created_from=yesterday", "query/created_from"],
         ["limit=101", "query/limit"],
