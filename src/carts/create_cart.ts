@@ -6,11 +6,17 @@ import { type Actor, actorName, type Ctx } from "../platform/ctx.ts";
 import { type Sql, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
-import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
+import {
+  type FirstAnswer,
+  type Idempotency,
+  inProgress,
+  keyReused,
+  type Outcome,
+} from "../platform/idempotency.ts";
 import type { Cart, Products } from "./cart.ts";
 import { addLines } from "./change.ts";
 import { answerCart } from "./get_cart.ts";
-import { type CreatedCart, findCreatingFacts, type FirstAnswer, insertCarts } from "./queries.ts";
+import { type CreatedCart, findCreatingFacts, insertCarts } from "./queries.ts";
 import type { CreateCartBody } from "./schemas.ts";
 import type { NewCart } from "./view.ts";
 
@@ -37,7 +43,7 @@ export async function createCart(
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const { products, answer } = await readFacts({ skus, key });
     if (answer && !answer.same) throw keyReused();
-    if (answer) return { value: answer.cart, replayed: true };
+    if (answer) return { value: answer.value, replayed: true };
     const cart = newCart(ctx.clock.now(), ctx.config.cartExpirationMs, ctx.actor, input, products);
     const value = await answerCart(ctx, cart, products);
     const written = await commit({
@@ -93,7 +99,7 @@ interface Question {
 /** The products are those of the whole group. */
 interface Answer {
   products: Products;
-  answer: FirstAnswer | null;
+  answer: FirstAnswer<NewCart> | null;
 }
 
 /** The one place where a process takes new carts over a pool. */

@@ -3,7 +3,13 @@ import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
 import type { EventType } from "../platform/events.ts";
-import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
+import {
+  claimingKeys,
+  type FirstAnswer,
+  firstAnswers,
+  type Idempotency,
+  keyColumns,
+} from "../platform/idempotency.ts";
 import { withinLines } from "../platform/page.ts";
 import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import type { Cart, CartAccess, Products } from "./cart.ts";
@@ -122,33 +128,15 @@ export async function listCartRows(
   return await sql<Cart[]>`select ${cartColumns(sql)} from ${few} c order by c.id desc`;
 }
 
-/** An answer that was given to a key before, and whether it was to this very request. */
-export interface FirstAnswer {
-  same: boolean;
-  cart: NewCart;
-}
-
 /** What carts that are about to be created ask of the database, in one round trip. Answers in the order of `keys`. */
 export async function findCreatingFacts(
   sql: Sql,
   { skus, keys }: { skus: string[]; keys: Idempotency[] },
-): Promise<{ products: Products; answers: (FirstAnswer | null)[] }> {
-  const [found] = await sql<{ products: ProductFacts[]; answers: (FirstAnswer | null)[] }[]>`
+): Promise<{ products: Products; answers: (FirstAnswer<NewCart> | null)[] }> {
+  const [found] = await sql<{ products: ProductFacts[]; answers: (FirstAnswer<NewCart> | null)[] }[]>`
     select ${productsOf(sql, sql`select unnest(${skus}::text[]) as sku`)} as products,
-           ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
+           ${firstAnswers(sql, keys, sql`k.response::json`)} as answers`;
   return { products: bySku(found!.products), answers: found!.answers };
-}
-
-function findAnswers(sql: Sql, keys: Idempotency[]): Fragment {
-  return sql`(
-    select json_agg((
-      select json_build_object('same', k.request_hash = asked.request_hash, 'cart', k.response::json)
-      from idempotency_keys k
-      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true
-    ) order by asked.turn)
-    from unnest(${keys.map((k) => k.actor)}::text[], ${keys.map((k) => k.route)}::text[],
-                ${keys.map((k) => k.key)}::text[], ${keys.map((k) => k.requestHash)}::text[])
-         with ordinality as asked (actor, route, key, request_hash, turn))`;
 }
 
 /** A cart that was decided on, who asked for it, and what they are answered. */
@@ -187,15 +175,7 @@ export async function insertCarts(sql: Sql, created: readonly CreatedCart[]): Pr
         id uuid, user_id uuid, currency text, destination text, items jsonb, note text, coupon_code text, metadata jsonb,
         created_at timestamptz, expires_at timestamptz
       )
-    ), keys as (
-      insert into idempotency_keys (actor, route, key, request_hash, response)
-      select key_actor, route, key, request_hash, response from input where key is not null
-      order by key_actor, route, key
-      on conflict (actor, route, key) do update
-        set request_hash = excluded.request_hash, response = excluded.response, created_at = now(),
-            expires_at = excluded.expires_at
-        where idempotency_keys.expires_at < now()
-      returning actor, route, key
+    ), keys as (${claimingKeys(sql, sql`response`)}
     ), claimed as (
       select * from input i
       where i.key is null

@@ -53,7 +53,7 @@ export async function checkOut(
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const facts = await readFacts({ cartId, quoteId: checkout.quote_id, userId: actor.userId, idempotency });
     if (facts.answer && !facts.answer.same) throw keyReused();
-    if (facts.answer) return { value: await resume(ctx, facts.answer.order), replayed: true };
+    if (facts.answer) return { value: await resume(ctx, facts.answer.value), replayed: true };
     const now = ctx.clock.now();
     const { quote, cartVersion } = await requireOpenQuote(ctx, cartId, facts, now);
     refuseInput(quote, checkout);

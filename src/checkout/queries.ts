@@ -1,8 +1,8 @@
 import { isPricedAs } from "../carts/mod.ts";
-import type { Order } from "../orders/mod.ts";
+import { firstOrder, type Order } from "../orders/mod.ts";
 import { insertPaymentsAlso } from "../payments/mod.ts";
 import type { Sql } from "../platform/db.ts";
-import type { Idempotency } from "../platform/idempotency.ts";
+import { type FirstAnswer, firstAnswer, type Idempotency, unnestedKeys } from "../platform/idempotency.ts";
 import { type Quote, type QuoteData, quoteData } from "../quotes/mod.ts";
 
 /** What is asked of the database about one checkout. */
@@ -21,8 +21,8 @@ export interface CheckoutFacts {
   cart?: { status: string; version: number; isAsQuoted: boolean };
   /** May the customer order: an account that is not disabled? */
   ownerActive: boolean;
-  /** The order of the first call with this key, and whether that was this very request. */
-  answer: { same: boolean; order: Order } | null;
+  /** To the first call with this key. */
+  answer: FirstAnswer<Order> | null;
 }
 
 /** The facts of several checkouts in one round trip, in the order of the questions. */
@@ -40,18 +40,11 @@ export async function findCheckoutFacts(
     isPricedAs(sql, sql`(select cart_version from quotes where id = asked.quote_id)`)
   }) from carts c where c.id = asked.cart_id),
       'ownerActive', coalesce((select disabled_at is null from users where id = asked.user_id), false),
-      'answer', (select json_build_object('same', k.request_hash = asked.request_hash, 'order', (
-          select e.data from events e
-          where e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1))
-        from idempotency_keys k
-        where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true)
-      ) as facts
+      'answer', (${firstAnswer(sql, firstOrder(sql))})) as facts
     from unnest(${questions.map((q) => q.cartId)}::uuid[], ${questions.map((q) => q.quoteId)}::uuid[],
-                ${questions.map((q) => q.userId)}::uuid[],
-                ${questions.map((q) => q.idempotency?.actor ?? null)}::text[],
-                ${questions.map((q) => q.idempotency?.route ?? null)}::text[],
-                ${questions.map((q) => q.idempotency?.key ?? null)}::text[],
-                ${questions.map((q) => q.idempotency?.requestHash ?? null)}::text[])
+                ${questions.map((q) => q.userId)}::uuid[], ${
+    unnestedKeys(sql, questions.map((q) => q.idempotency))
+  })
          with ordinality as asked (cart_id, quote_id, user_id, actor, route, key, request_hash, turn)
     order by asked.turn`;
   return rows.map(({ facts }) => ({

@@ -16,7 +16,7 @@ export { MAX_LINES, MAX_QUANTITY, type NewOrder, newOrder, type Order, type Orde
 export { commitOrders, linesOf } from "./place_order.ts";
 export { consigneeNeeded, landedItem } from "./pricing.ts";
 export { processOrders } from "./process_orders.ts";
-export type { PlacedOrder } from "./placing_queries.ts";
+export { firstOrder, type PlacedOrder } from "./placing_queries.ts";
 export { findOrder, lockOrder, lockOrdersWithItems } from "./queries.ts";
 export { OrderSchema, ShipTo } from "./schemas.ts";
 export { cancelUnits } from "./shipments/cancel_units.ts";

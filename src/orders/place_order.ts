@@ -3,7 +3,13 @@ import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { type Sql, sqlState, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
-import { type Idempotency, inProgress, keyReused, type Outcome } from "../platform/idempotency.ts";
+import {
+  type FirstAnswer,
+  type Idempotency,
+  inProgress,
+  keyReused,
+  type Outcome,
+} from "../platform/idempotency.ts";
 import { readTradeFacts } from "../trade/mod.ts";
 import { sealConsignee } from "../consignees/mod.ts";
 import {
@@ -18,13 +24,7 @@ import {
   refusePlacedAt,
 } from "./order.ts";
 import { isLanded } from "./pricing.ts";
-import {
-  findPlacingFacts,
-  type FirstAnswer,
-  insertOrders,
-  type Origin,
-  type PlacedOrder,
-} from "./placing_queries.ts";
+import { findPlacingFacts, insertOrders, type Origin, type PlacedOrder } from "./placing_queries.ts";
 
 /** How often a draft may lose its stock between reading and writing before the caller is told to come again. */
 const MAX_ATTEMPTS = 5;
@@ -46,7 +46,7 @@ export async function placeOrder(
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const { answer, ...facts } = await readFacts({ input, ownerId: ownerOf(ctx.actor, input), idempotency });
     if (answer && !answer.same) throw keyReused();
-    if (answer) return { value: answer.order, replayed: true };
+    if (answer) return { value: answer.value, replayed: true };
     const { order, explanation } = await draft(ctx, input, facts);
     const consignee = input.consignee &&
       await sealConsignee(ctx.config.consigneeKeys, order.id, input.consignee);
@@ -101,7 +101,7 @@ interface Question {
   idempotency?: Idempotency;
 }
 
-type Answer = PlacingFacts & { answer: FirstAnswer | null };
+type Answer = PlacingFacts & { answer: FirstAnswer<Order> | null };
 
 /** The one place where a process takes orders over a pool. */
 const counterOf = perPool((sql) => ({

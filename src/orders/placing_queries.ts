@@ -1,17 +1,17 @@
 import { insertConsignees, type SealedConsignee } from "../consignees/mod.ts";
 import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql } from "../platform/db.ts";
-import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
+import {
+  claimingKeys,
+  type FirstAnswer,
+  firstAnswers,
+  type Idempotency,
+  keyColumns,
+} from "../platform/idempotency.ts";
 import { claimQuotes } from "../quotes/mod.ts";
 import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import { orderCreated } from "./events.ts";
 import type { Order, OrderDraft } from "./order.ts";
-
-/** An answer that was given to a key before, and whether it was to this very request. */
-export interface FirstAnswer {
-  same: boolean;
-  order: Order;
-}
 
 /** What several orders that are about to be placed ask of the database. */
 export interface FactsWanted {
@@ -31,7 +31,7 @@ export interface FactsFound {
   /** Order id by external reference. */
   references: Record<string, string>;
   /** In the order of `keys`. */
-  answers: (FirstAnswer | null)[];
+  answers: (FirstAnswer<Order> | null)[];
 }
 
 /** All that placing these orders needs to know, in one round trip. */
@@ -52,7 +52,7 @@ export async function findPlacingFacts(sql: Sql, wanted: FactsWanted): Promise<F
       exists (
         select from trade_schedules where effective_from <= (now() at time zone 'UTC')::date) as "keepsSchedules",
       ${references.length === 0 ? sql`'{}'::json` : findReferences(sql, references)} as references,
-      ${keys.length === 0 ? sql`'[]'::json` : findAnswers(sql, keys)} as answers`;
+      ${firstAnswers(sql, keys, firstOrder(sql))} as answers`;
   return found!;
 }
 
@@ -62,19 +62,11 @@ function findReferences(sql: Sql, references: string[]): Fragment {
     where external_reference = any(${references}::text[]))`;
 }
 
-function findAnswers(sql: Sql, keys: Idempotency[]): Fragment {
-  return sql`(
-    select json_agg((
-      select json_build_object('same', k.request_hash = asked.request_hash, 'order', (
-        select e.data from events e
-        where e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1))
-      from idempotency_keys k
-      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true
-    ) order by asked.turn)
-    from unnest(${keys.map((k) => k.actor)}::text[], ${keys.map((k) => k.route)}::text[],
-                ${keys.map((k) => k.key)}::text[], ${keys.map((k) => k.requestHash)}::text[])
-         with ordinality as asked (actor, route, key, request_hash, turn))`;
-}
+/** The order of an idempotency key `k`, as it was first answered. */
+export const firstOrder = (sql: Sql): Fragment =>
+  sql`(
+    select e.data from events e
+    where e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1)`;
 
 /** An order that was decided on, and who placed it how. */
 export interface PlacedOrder extends OrderDraft {
@@ -144,15 +136,7 @@ export async function insertOrders(
         quote_id uuid, incoterm text, shipping_option text, ship_to jsonb, note text, metadata jsonb,
         external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz, expires_at timestamptz
       )
-    ), keys as (
-      insert into idempotency_keys (actor, route, key, request_hash, order_id)
-      select key_actor, route, key, request_hash, id from input where key is not null
-      order by key_actor, route, key
-      on conflict (actor, route, key) do update
-        set request_hash = excluded.request_hash, response = null, order_id = excluded.order_id,
-            created_at = now(), expires_at = excluded.expires_at
-        where idempotency_keys.expires_at < now()
-      returning order_id
+    ), keys as (${claimingKeys(sql, sql`order_id`, sql`id`)}
     ), named as (
       insert into order_references (external_reference, order_id)
       select external_reference, id from input

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { AppError } from "./errors.ts";
-import { type Sql, sqlState, type Tx } from "./db.ts";
+import { type Fragment, type Sql, sqlState, type Tx } from "./db.ts";
 import { sweepTable } from "./sweep_job.ts";
 
 /** A creating call's `Idempotency-Key` with its scope: who called what, and a hash of what they sent. */
@@ -21,6 +21,59 @@ export function keyColumns(idempotency: Idempotency | undefined) {
     request_hash: idempotency?.requestHash,
   };
 }
+
+/** An answer that was given to a key before, and whether it was to this very request. */
+export interface FirstAnswer<T> {
+  same: boolean;
+  value: T;
+}
+
+/** Several keys as the columns `actor, route, key, request_hash` of an `unnest`; null where a call has none. */
+export const unnestedKeys = (sql: Sql | Tx, keys: readonly (Idempotency | undefined)[]): Fragment =>
+  sql`
+    ${keys.map((k) => k?.actor ?? null)}::text[], ${keys.map((k) => k?.route ?? null)}::text[],
+    ${keys.map((k) => k?.key ?? null)}::text[], ${keys.map((k) => k?.requestHash ?? null)}::text[]`;
+
+/**
+ * A query for the {@link FirstAnswer} to the key of a row `asked`, which has {@link unnestedKeys}. (`is true` keeps the
+ * planner off the index on expires_at, which it takes while the table is small, and along which it would read every key.)
+ *
+ * @param value what was answered, as JSON, by the key's row `k`
+ */
+export const firstAnswer = (sql: Sql | Tx, value: Fragment): Fragment =>
+  sql`
+    select json_build_object('same', k.request_hash = asked.request_hash, 'value', ${value}) as found
+    from idempotency_keys k
+    where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true`;
+
+/** The same for several keys, in their order, as a JSON array; null where there was none. */
+export const firstAnswers = (sql: Sql, keys: readonly Idempotency[], value: Fragment): Fragment =>
+  keys.length === 0 ? sql`'[]'::json` : sql`(
+    select json_agg((${firstAnswer(sql, value)}) order by asked.turn)
+    from unnest(${
+    unnestedKeys(sql, keys)
+  }) with ordinality as asked (actor, route, key, request_hash, turn))`;
+
+/**
+ * What the CTE `keys` does in a statement whose CTE `input` has {@link keyColumns}: takes the keys, and gives those that it got.
+ *
+ * @param kept the column that says what a repeated call is answered, `response` or `order_id`, and `value` that of the input
+ */
+export const claimingKeys = (sql: Sql | Tx, kept: Fragment, value = kept): Fragment =>
+  sql`
+    insert into idempotency_keys (actor, route, key, request_hash, ${kept})
+    select key_actor, route, key, request_hash, ${value} from input where key is not null
+    order by key_actor, route, key
+    ${unlessTaken(sql)}
+    returning actor, route, key, order_id`;
+
+/** A key is somebody's for 24 hours, and then the next one's. */
+const unlessTaken = (sql: Sql | Tx): Fragment =>
+  sql`
+    on conflict (actor, route, key) do update
+      set request_hash = excluded.request_hash, response = excluded.response, order_id = excluded.order_id,
+          created_at = now(), expires_at = excluded.expires_at
+      where idempotency_keys.expires_at < now()`;
 
 /** A verb's result, and whether it is the first answer given again. */
 export interface Outcome<T> {
@@ -72,29 +125,21 @@ export async function claimKey(
   const claimed = await tx`
     insert into idempotency_keys (actor, route, key, request_hash, response)
     values (${actor}, ${route}, ${key}, ${requestHash}, ${response})
-    on conflict (actor, route, key) do update
-      set request_hash = excluded.request_hash, response = excluded.response, created_at = now(),
-          expires_at = excluded.expires_at
-      where idempotency_keys.expires_at < now()
+    ${unlessTaken(tx)}
     returning key`;
   return claimed.length > 0;
 }
 
-/**
- * The first answer to this key, if there is one. (`is true` keeps the planner off the index on expires_at, which it takes
- * while the table is small, and along which it would read every key there is.)
- *
- * @throws idempotency_key_reused
- */
-async function findAnswer<T>(sql: Tx, idempotency: Idempotency): Promise<T | undefined> {
-  const { actor, route, key, requestHash } = idempotency;
-  const [row] = await sql<{ same: boolean; answer: T }[]>`
-    select k.request_hash = ${requestHash} as same, coalesce(k.response::json, e.data::json) as answer
-    from idempotency_keys k
-    left join events e on e.aggregate_type = 'order' and e.aggregate_id = k.order_id::text and e.sequence = 1
-    where k.actor = ${actor} and k.route = ${route} and k.key = ${key} and (k.expires_at >= now()) is true`;
+/** The first answer to this key, if there is one. @throws idempotency_key_reused */
+async function findAnswer<T>(
+  tx: Tx,
+  { actor, route, key, requestHash }: Idempotency,
+): Promise<T | undefined> {
+  const [row] = await tx<FirstAnswer<T>[]>`
+    select request_hash = ${requestHash} as same, response::json as value from idempotency_keys
+    where actor = ${actor} and route = ${route} and key = ${key} and (expires_at >= now()) is true`;
   if (row && !row.same) throw keyReused();
-  return row?.answer;
+  return row?.value;
 }
 
 export function keyReused(): AppError {

@@ -2,7 +2,14 @@ import { closeCarts } from "../carts/mod.ts";
 import { DEFAULT_LOCATION, stockMoves } from "../inventory/mod.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
-import { type Idempotency, keyColumns } from "../platform/idempotency.ts";
+import {
+  claimingKeys,
+  type FirstAnswer,
+  firstAnswer,
+  type Idempotency,
+  keyColumns,
+  unnestedKeys,
+} from "../platform/idempotency.ts";
 import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import { quoteCreated } from "./events.ts";
 import type { Quote, QuoteData, QuotedCart } from "./quote.ts";
@@ -13,8 +20,8 @@ export interface CartFacts {
   products: ProductFacts[];
   /** The cart's present quote and what it holds. */
   open: HeldQuote | null;
-  /** The first answer to this key, and whether it was to this very request. */
-  answer: { same: boolean; text: string } | null;
+  /** To this key, as text. */
+  answer: FirstAnswer<string> | null;
 }
 
 /** What is asked about one cart. */
@@ -37,23 +44,16 @@ export async function findCartFacts(
         join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}) product) as products,
       (select row_to_json(held) from (
         select ${heldColumns(sql)} from quotes q where q.cart_id = c.id and q.status = 'open') held) as open
-    from unnest(${questions.map((q) => q.cartId)}::uuid[],
-                ${questions.map((q) => q.idempotency?.actor ?? null)}::text[],
-                ${questions.map((q) => q.idempotency?.route ?? null)}::text[],
-                ${questions.map((q) => q.idempotency?.key ?? null)}::text[],
-                ${questions.map((q) => q.idempotency?.requestHash ?? null)}::text[])
+    from unnest(${questions.map((q) => q.cartId)}::uuid[], ${
+    unnestedKeys(sql, questions.map((q) => q.idempotency))
+  })
          with ordinality as asked (cart_id, actor, route, key, request_hash, turn)
     cross join lateral (
       select id, version, user_id, status, order_id, merged_into, currency, destination, items, expires_at
       from carts where id = asked.cart_id
       limit 1 -- makes it a look-up for each, whatever the planner thinks of the table's size; likewise below
     ) c
-    left join lateral (
-      select json_build_object('same', k.request_hash = asked.request_hash, 'text', k.response) as found
-      from idempotency_keys k
-      where k.actor = asked.actor and k.route = asked.route and k.key = asked.key and (k.expires_at >= now()) is true
-      limit 1
-    ) answer on true`;
+    left join lateral (${firstAnswer(sql, sql`k.response`)} limit 1) answer on true`;
   const byTurn = new Map(rows.map((row) => [row.turn, row]));
   return questions.map((_, index) => byTurn.get(index + 1));
 }
@@ -98,15 +98,7 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       ), jsonb_to_record(i.data) as q (
         id uuid, cart_id uuid, cart_version int, user_id uuid, lines jsonb, created_at timestamptz, expires_at timestamptz
       )
-    ), keys as (
-      insert into idempotency_keys (actor, route, key, request_hash, response)
-      select key_actor, route, key, request_hash, response from input where key is not null
-      order by key_actor, route, key
-      on conflict (actor, route, key) do update
-        set request_hash = excluded.request_hash, response = excluded.response, created_at = now(),
-            expires_at = excluded.expires_at
-        where idempotency_keys.expires_at < now()
-      returning actor, route, key
+    ), keys as (${claimingKeys(sql, sql`response`)}
     ), claimed as materialized (
       select * from input
       where key is null or (key_actor, route, key) in (select actor, route, key from keys)

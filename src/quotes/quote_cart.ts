@@ -44,7 +44,7 @@ export async function quoteCart(
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const facts = await readFacts({ cartId, idempotency });
     if (facts?.answer && !facts.answer.same) throw keyReused();
-    if (facts?.answer) return { value: JSON.parse(facts.answer.text), replayed: true };
+    if (facts?.answer) return { value: JSON.parse(facts.answer.value), replayed: true };
     const quote = await draft(ctx, ask, facts);
     const { actor, requestId, traceparent } = ctx;
     const decided = { quote, actor: actorName(actor), requestId, traceparent, idempotency };
