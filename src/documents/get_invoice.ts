@@ -4,8 +4,8 @@ import {
   getParcel,
   getReadableOrder,
   getShipment,
-  listUnshippedLines,
   type Order,
+  unshippedLines,
   withoutUnits,
 } from "../orders/mod.ts";
 import { type Ctx, isStaff } from "../platform/ctx.ts";
@@ -25,7 +25,7 @@ export interface InvoiceEdition {
  * @throws not_found, document_incomplete
  */
 export async function getInvoice(ctx: Ctx, orderId: string): Promise<InvoiceEdition> {
-  return await edit(ctx, await withoutUnsent(ctx, await getReadableOrder(ctx, orderId)));
+  return await edit(ctx, withoutUnsent(await getReadableOrder(ctx, orderId)));
 }
 
 /** The commercial invoice of what is in one parcel of an order, likewise. @throws not_found, document_incomplete */
@@ -54,10 +54,8 @@ async function edit(ctx: Ctx, order: Order): Promise<InvoiceEdition> {
 }
 
 /** The order without what will never leave: of one that is REFUNDED all that has not, whether units were named or money alone. */
-async function withoutUnsent(ctx: Ctx, order: Order): Promise<Order> {
-  if (order.status !== "REFUNDED") return order;
-  const unshipped = await listUnshippedLines(ctx.sql, order.id);
-  return { ...order, ...withoutUnits(order, unshipped, unshipped) };
+function withoutUnsent(order: Order): Order {
+  return order.status === "REFUNDED" ? { ...order, ...withoutUnits(order, unshippedLines(order)) } : order;
 }
 
 async function consigneeFor(

@@ -22,14 +22,15 @@ export { OrderSchema, ShipTo } from "./schemas.ts";
 export { cancelUnits } from "./shipments/cancel_units.ts";
 export { getShipment } from "./shipments/get_shipments.ts";
 export { shipmentCancelled, shipmentCreated, shipmentUpdated } from "./shipments/events.ts";
+export { findShipment, getParcel, listReturnableLines, type Parcel } from "./shipments/queries.ts";
 export {
-  findShipment,
-  getParcel,
-  listReturnableLines,
-  listUnshippedLines,
-  type Parcel,
-} from "./shipments/queries.ts";
-export { type ReturnableLine, type Shipment, withoutUnits } from "./shipments/shipment.ts";
+  type LineUnits,
+  type ReturnableLine,
+  type Shipment,
+  stockOf,
+  unshippedLines,
+  withoutUnits,
+} from "./shipments/shipment.ts";
 export { booked, type OrderWrite, writeOrders } from "./write_orders.ts";
 export { orderView } from "./view.ts";
 export { EXAMPLE_ORDER } from "./example.ts";

@@ -1,4 +1,3 @@
-import type { StockHolder } from "../inventory/mod.ts";
 import { type Fragment, pipelined, type Sql, type Tx } from "../platform/db.ts";
 import { listDue } from "../platform/end_due.ts";
 import { orderProcessed } from "./events.ts";
@@ -201,15 +200,4 @@ export async function listOrderStates(
     where aggregate_type = 'order' and aggregate_id = ${orderId}
       and sequence in (select min(sequence) from states union select max(sequence) from states)
     order by sequence`;
-}
-
-/** What is still to leave of orders whose rows are locked, as stock that they hold. */
-export async function listUnshipped(tx: Tx, orders: Order[]): Promise<StockHolder[]> {
-  if (orders.length === 0) return [];
-  return await tx<StockHolder[]>`
-    select o.id as order_id, o.user_id,
-           json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity - i.cancelled - i.shipped)) as items
-    from orders o join order_items i on i.order_id = o.id and i.quantity > i.cancelled + i.shipped
-    where o.id = any(${orders.map(({ id }) => id)}::uuid[])
-    group by o.id order by o.id`;
 }

@@ -9,7 +9,8 @@ import { eventOfChange } from "./events.ts";
 import { afterTransaction, type LedgerTransaction } from "./ledger/entries.ts";
 import { insertTransactions } from "./ledger/queries.ts";
 import type { Order } from "./order.ts";
-import { listUnshipped, updateCancelled, updateOrders } from "./queries.ts";
+import { updateCancelled, updateOrders } from "./queries.ts";
+import { stockOf, unshippedLines } from "./shipments/shipment.ts";
 import { withState } from "./state.ts";
 
 /** A change of an order whose row is locked: as it was, as it will be, and what its ledger books for that. */
@@ -56,23 +57,18 @@ async function bookTransactions(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise
  * order of their SKUs.
  */
 async function freeStock(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise<void> {
-  const held = writes.filter(({ before }) => holdsStock(before));
   // Units are cancelled while they are held alone, be it since they turned out never to have left.
-  const cancelled = writes.map((write) => {
-    const { id: order_id, user_id } = write.order;
-    return { order_id, user_id, items: newlyCancelled(write) };
-  });
-  const ended = held.filter(({ order }) => !holdsStock(order) && !isShipped(order));
-  const unshipped = await listUnshipped(tx, ended.map(({ order }) => order));
+  const cancelled = writes.map((write) => stockOf(write.order, newlyCancelled(write)));
+  const ended = writes.filter(({ before, order }) => holdsStock(before) && !holdsStock(order));
+  const unshipped = ended.map(({ order }) => stockOf(order, unshippedLines(order)));
   await moveStock(tx, ctx, "release", [...cancelled, ...unshipped]);
 }
 
 /** The lines of which more units are cancelled than were: how many in all, and as `quantity` how many more. */
 function newlyCancelled({ before, order }: OrderWrite) {
-  return order.items.map(({ line, sku, cancelled }, index) => ({
+  return order.items.map(({ line, cancelled }, index) => ({
     order_id: order.id,
     line,
-    sku,
     cancelled,
     quantity: cancelled - before.items[index]!.cancelled,
   })).filter(({ quantity }) => quantity > 0);
@@ -126,8 +122,4 @@ export function booked(
 /** Is what has not left yet promised to this order? */
 export function holdsStock({ status }: Pick<Order, "status">): boolean {
   return status === "PENDING" || status === "PAID" || status === "PROCESSING";
-}
-
-function isShipped({ units, units_shipped }: Order): boolean {
-  return units === units_shipped;
 }

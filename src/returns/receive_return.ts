@@ -1,5 +1,5 @@
 import { lockLevels, moveStock } from "../inventory/mod.ts";
-import { booked, changingOrder, type Order, writeOrders } from "../orders/mod.ts";
+import { booked, changingOrder, type Order, stockOf, writeOrders } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
 import { requireVersion } from "../platform/errors.ts";
@@ -55,15 +55,9 @@ async function receive(tx: Tx, ctx: Ctx, before: Order, asked: Return, receipt: 
   await writeReturn(tx, ctx, before, received);
   // A refund that ends the order frees what has not left: a second move, of levels that may come before these.
   if (receipt.refund) await lockLevels(tx, before.items.map(({ sku }) => sku));
-  await restock(tx, ctx, before, received);
+  const restocked = received.items.map((item) => ({ line: item.line, quantity: item.restocked }));
+  await moveStock(tx, ctx, "return", [stockOf(before, restocked.filter(({ quantity }) => quantity > 0))]);
   const write = booked(ctx, before, [], withReturned(before, unitsReceived(received)));
   await writeOrders(tx, ctx, [write]);
   return { order: write.order, received };
-}
-
-async function restock(tx: Tx, ctx: Ctx, order: Order, { items }: Return): Promise<void> {
-  const skus = new Map(order.items.map(({ line, sku }) => [line, sku]));
-  const units = items.filter(({ restocked }) => restocked > 0)
-    .map(({ line, restocked }) => ({ sku: skus.get(line)!, quantity: restocked }));
-  await moveStock(tx, ctx, "return", [{ order_id: order.id, user_id: order.user_id, items: units }]);
 }

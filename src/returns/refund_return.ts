@@ -1,9 +1,9 @@
-import { changingOrder } from "../orders/mod.ts";
+import { changingOrder, type LineUnits } from "../orders/mod.ts";
 import { findRefund, sendRefund } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { requireVersion } from "../platform/errors.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import type { LineUnits, Return } from "./return.ts";
+import type { Return } from "./return.ts";
 import { findReturn } from "./queries.ts";
 import { beginReturnRefund, lockReturnAndOrder } from "./steps.ts";
 

@@ -1,4 +1,4 @@
-import { listReturnableLines, lockReadableOrder } from "../orders/mod.ts";
+import { type LineUnits, listReturnableLines, lockReadableOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { newId } from "../platform/id.ts";
@@ -15,7 +15,7 @@ import { tellOfReturn } from "./steps.ts";
  */
 export async function requestReturn(
   ctx: Ctx,
-  input: { orderId: string; items: { line: number; quantity: number }[]; reason: string },
+  input: { orderId: string; items: LineUnits[]; reason: string },
   idempotency: Idempotency | undefined,
 ): Promise<Outcome<Return>> {
   return await transaction(ctx.sql, (tx) =>

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { type Actor, isStaff } from "../platform/ctx.ts";
-import type { Order, OrderItem, ReturnableLine } from "../orders/mod.ts";
+import type { LineUnits, Order, OrderItem, ReturnableLine } from "../orders/mod.ts";
 import { owedPart, type PastRefund, type Refund } from "../payments/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import type { ChangeReturnBody, ReceiptBody, ReturnSchema } from "./schemas.ts";
@@ -11,9 +11,6 @@ export type ReturnStatus = Return["status"];
 export type ReturnItem = Return["items"][number];
 export type ChangeReturn = z.output<typeof ChangeReturnBody>;
 export type Receipt = z.output<typeof ReceiptBody>;
-
-/** Units of a line of the order. */
-export type LineUnits = Pick<ReturnItem, "line" | "quantity">;
 
 /** Every change of status, and who may make it; staff may do all that an owner may. What is not here is refused. */
 export const TRANSITIONS: Record<ReturnStatus, Partial<Record<ReturnStatus, "owner" | "staff">>> = {
@@ -66,7 +63,7 @@ export function wrongTransition(from: ReturnStatus, to: ReturnStatus, pointer: s
  */
 export function itemsToReturn(
   lines: readonly ReturnableLine[],
-  asked: readonly { line: number; quantity: number }[],
+  asked: readonly LineUnits[],
 ): ReturnItem[] {
   const requested = unitsByLine(asked, ({ quantity }) => quantity);
   refuseIfAny(asked.flatMap(({ line }, index): FieldError[] => {

@@ -1,4 +1,4 @@
-import { lockOrder, mayRead, type Order } from "../orders/mod.ts";
+import { type LineUnits, lockOrder, mayRead, type Order } from "../orders/mod.ts";
 import { beginRefund, listPastRefunds } from "../payments/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
@@ -8,7 +8,6 @@ import { EVENT_OF_STATUS } from "./events.ts";
 import { findReturn, getReturnRefund, lockReturn, updateReturn } from "./queries.ts";
 import {
   amountFailed,
-  type LineUnits,
   nextVersion,
   refuseNotReceived,
   refuseTransition,

@@ -78,19 +78,9 @@ export async function listShipmentRows(sql: Sql, filter: ListShipments): Promise
     order by s.id desc limit ${filter.limit + 1}`;
 }
 
-/** What of an order is still to leave, or never will as it is over, by line. */
-export async function listUnshippedLines(tx: Sql | Tx, orderId: string): Promise<LineUnits[]> {
-  return await tx<LineUnits[]>`
-    select line, sku, quantity - cancelled - shipped as quantity from order_items
-    where order_id = ${orderId} and quantity > cancelled + shipped order by line`;
-}
-
 /** The units of an order whose row the caller holds that were refunded without coming back, by line. */
-export async function listRefundedUnits(
-  tx: Tx,
-  orderId: string,
-): Promise<{ line: number; quantity: number }[]> {
-  return await tx<{ line: number; quantity: number }[]>`
+export async function listRefundedUnits(tx: Tx, orderId: string): Promise<LineUnits[]> {
+  return await tx<LineUnits[]>`
     select item.line, sum(item.quantity)::int as quantity
     from refunds r, jsonb_to_recordset(r.items) as item (line smallint, quantity int)
     where r.order_id = ${orderId} and r.status = 'succeeded' and r.return_id is null

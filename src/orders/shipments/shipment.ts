@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import type { StockHolder } from "../../inventory/mod.ts";
 import { AppError, type FieldError } from "../../platform/errors.ts";
 import type { Order } from "../order.ts";
 import type { ChangeShipmentBody, ShipmentSchema } from "./schemas.ts";
@@ -14,11 +15,7 @@ export type ShipmentDetails = Partial<
 export type ChangeShipment = z.infer<typeof ChangeShipmentBody>;
 
 /** Units of a line of an order. */
-export interface LineUnits {
-  line: number;
-  sku: string;
-  quantity: number;
-}
+export type LineUnits = Shipment["items"][number];
 
 /** Units of a line of an order that left, and neither came back nor are in an open return. */
 export interface ReturnableLine {
@@ -29,7 +26,22 @@ export interface ReturnableLine {
 /** What refunds under way will give back: money, and units by line. */
 export interface Refunding {
   amount: number;
-  items: { line: number; quantity: number }[];
+  items: LineUnits[];
+}
+
+/** What of an order is still to leave, or never will as it is over, by line. Pure. */
+export function unshippedLines({ items }: Pick<Order, "items">): LineUnits[] {
+  return items.flatMap(({ line, quantity, cancelled, shipped }) => {
+    const left = quantity - cancelled - shipped;
+    return left > 0 ? [{ line, quantity: left }] : [];
+  });
+}
+
+/** Units of lines of an order, as stock that is moved for it. Pure. */
+export function stockOf({ id, user_id, items }: Order, units: readonly LineUnits[]): StockHolder {
+  const skus = new Map(items.map(({ line, sku }) => [line, sku]));
+  const stock = units.map(({ line, quantity }) => ({ sku: skus.get(line)!, quantity }));
+  return { order_id: id, user_id, items: stock };
 }
 
 /** Can goods of this order leave? @throws invalid_transition */
@@ -48,15 +60,11 @@ export function refuseUnlessShippable({ status }: Order): void {
 /**
  * What can leave of what has not: not the units whose money is on its way back, and nothing where all of it is. Pure.
  */
-export function shippableLines(
-  { amount_paid, amount_refunded }: Order,
-  unshipped: readonly LineUnits[],
-  { amount, items }: Refunding,
-): LineUnits[] {
-  if (amount > 0 && amount >= amount_paid - amount_refunded) return [];
-  return unshipped.flatMap((each) => {
-    const refunding = items.reduce((sum, item) => item.line === each.line ? sum + item.quantity : sum, 0);
-    return refunding < each.quantity ? [{ ...each, quantity: each.quantity - refunding }] : [];
+export function shippableLines(order: Order, { amount, items }: Refunding): LineUnits[] {
+  if (amount > 0 && amount >= order.amount_paid - order.amount_refunded) return [];
+  return unshippedLines(order).flatMap(({ line, quantity }) => {
+    const refunding = items.reduce((sum, item) => item.line === line ? sum + item.quantity : sum, 0);
+    return refunding < quantity ? [{ line, quantity: quantity - refunding }] : [];
   });
 }
 
@@ -69,7 +77,7 @@ export function shippableLines(
 export function linesToShip(
   order: Order,
   shippable: readonly LineUnits[],
-  wanted?: Shipment["items"],
+  wanted?: readonly LineUnits[],
 ): LineUnits[] {
   if (shippable.length === 0) throw refuseRefunded();
   if (wanted === undefined) return [...shippable];
@@ -82,7 +90,7 @@ export function linesToShip(
     throw new AppError("shipment_refused", `This cannot be shipped: ${errors[0]!.message}`, { errors });
   }
   return shippable.filter(({ line }) => requested.has(line))
-    .map(({ line, sku }) => ({ line, sku, quantity: requested.get(line)! }));
+    .map(({ line }) => ({ line, quantity: requested.get(line)! }));
 }
 
 /** All that has not left is being refunded. */
@@ -159,7 +167,7 @@ export function refuseIfCancelled({ status }: Shipment): void {
 /** The order after units of its lines left, or `-1`: after it turned out that they had not. Pure. */
 export function withShipped(
   { items, units_shipped }: Order,
-  units: readonly Shipment["items"][number][],
+  units: readonly LineUnits[],
   sign: 1 | -1 = 1,
 ): Pick<Order, "items" | "units_shipped"> {
   const moved = new Map(units.map(({ line, quantity }) => [line, sign * quantity]));
@@ -171,14 +179,15 @@ export function withShipped(
 
 /** The order without units of its lines: as many as are asked for, but none that has left. Pure. */
 export function withoutUnits(
-  { items, units }: Order,
-  unshipped: readonly LineUnits[],
-  wanted: readonly Shipment["items"][number][],
+  { items, units }: Pick<Order, "items" | "units">,
+  wanted: readonly LineUnits[],
 ): Pick<Order, "items" | "units"> {
-  const dropped = new Map(unshipped.map(({ line, quantity: left }) => {
-    const asked = wanted.find((item) => item.line === line)?.quantity ?? 0;
-    return [line, Math.min(asked, left)];
-  }));
+  const dropped = new Map(
+    unshippedLines({ items }).map(({ line, quantity: left }) => {
+      const asked = wanted.find((item) => item.line === line)?.quantity ?? 0;
+      return [line, Math.min(asked, left)];
+    }),
+  );
   return {
     items: items.map((item) => ({ ...item, cancelled: item.cancelled + (dropped.get(item.line) ?? 0) })),
     units: [...dropped.values()].reduce((left, quantity) => left - quantity, units),

@@ -1,25 +1,19 @@
 import { moveStock } from "../../inventory/mod.ts";
 import { changesBetween } from "../../platform/changes.ts";
 import type { Ctx } from "../../platform/ctx.ts";
-import { pipelined, type Tx } from "../../platform/db.ts";
+import type { Tx } from "../../platform/db.ts";
 import { AppError } from "../../platform/errors.ts";
 import { appendEvents } from "../../platform/events.ts";
 import type { Order } from "../order.ts";
 import { shipmentCancelled, shipmentCreated, shipmentUpdated } from "./events.ts";
-import {
-  findRefunding,
-  insertShipment,
-  listUnderWay,
-  listUnshippedLines,
-  updateShipments,
-  updateUnshipped,
-} from "./queries.ts";
+import { findRefunding, insertShipment, listUnderWay, updateShipments, updateUnshipped } from "./queries.ts";
 import {
   deliveredShipment,
   type LineUnits,
   type Shipment,
   type ShipmentDetails,
   shippableLines,
+  stockOf,
 } from "./shipment.ts";
 
 /** Sends lines of an order whose row the caller holds: shipment, stock, event. The order itself is the caller's to write. */
@@ -30,9 +24,8 @@ export async function shipItems(
   items: LineUnits[],
   details: ShipmentDetails = {},
 ): Promise<Shipment> {
-  const lines = items.map(({ line, quantity }) => ({ line, quantity }));
-  const shipment = await insertShipment(tx, ctx, order.id, lines, details);
-  await moveStock(tx, ctx, "shipment", [{ order_id: order.id, user_id: order.user_id, items }]);
+  const shipment = await insertShipment(tx, ctx, order.id, items, details);
+  await moveStock(tx, ctx, "shipment", [stockOf(order, items)]);
   await appendEvents(tx, ctx, [{
     event: shipmentCreated,
     aggregateId: shipment.id,
@@ -48,25 +41,15 @@ export async function unshipItems(
   tx: Tx,
   ctx: Ctx,
   order: Order,
-  items: Shipment["items"],
+  items: LineUnits[],
 ): Promise<void> {
   await updateUnshipped(tx, order.id, items);
-  const skus = new Map(order.items.map(({ line, sku }) => [line, sku]));
-  const units = items.map(({ line, quantity }) => ({ sku: skus.get(line)!, quantity }));
-  await moveStock(tx, ctx, "shipment_cancelled", [{
-    order_id: order.id,
-    user_id: order.user_id,
-    items: units,
-  }]);
+  await moveStock(tx, ctx, "shipment_cancelled", [stockOf(order, items)]);
 }
 
 /** What can leave of an order whose row the caller holds. */
 export async function listShippable(tx: Tx, order: Order): Promise<LineUnits[]> {
-  const [unshipped, refunding] = await pipelined([
-    listUnshippedLines(tx, order.id),
-    findRefunding(tx, order.id),
-  ]);
-  return shippableLines(order, unshipped, refunding);
+  return shippableLines(order, await findRefunding(tx, order.id));
 }
 
 /** Sends all that is still to leave. @throws invalid_transition while some of it is being refunded */

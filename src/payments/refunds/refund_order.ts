@@ -1,11 +1,11 @@
 import {
   changingOrder,
   findRefundable,
-  listUnshippedLines,
   lockOrder,
   lockReadableOrder,
   type Order,
   type RefundParts,
+  unshippedLines,
 } from "../../orders/mod.ts";
 import type { Ctx } from "../../platform/ctx.ts";
 import type { Tx } from "../../platform/db.ts";
@@ -69,7 +69,7 @@ export async function beginRefund(
   const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
   const refunds = await listPastRefunds(tx, order.id);
   const facts = await factsOf(tx, order, refunds);
-  if (ask.items && ask.return_id === undefined) facts.unsent = await listUnsent(tx, order);
+  if (ask.items && ask.return_id === undefined) facts.unsent = unsentOf(order);
   const split = splitRefund(facts, ask);
   const givers = chooseGivers(facts, payments, split, ask);
   const shares = shareOut(split, givers.map(({ amount }) => amount));
@@ -174,8 +174,8 @@ async function factsOf(tx: Tx, order: Order, refunds: PastRefund[]): Promise<Ref
 }
 
 /** What of a paid order is still to be sent. */
-async function listUnsent(tx: Tx, { id, status }: Order): Promise<RefundFacts["unsent"]> {
-  return status === "PAID" || status === "PROCESSING" ? await listUnshippedLines(tx, id) : [];
+function unsentOf(order: Order): RefundFacts["unsent"] {
+  return order.status === "PAID" || order.status === "PROCESSING" ? unshippedLines(order) : [];
 }
 
 /** A payment, or without one the money that staff recorded or none at all, and what it gives. */

@@ -158,7 +158,7 @@ export async function settleRefund(
       ? []
       : [refundOf(order, refund.amount, takenParts(order, refund), of)];
     // What comes back has left; other refunds of units take first what has not.
-    const cancelled = refund.return_id === null ? await cancelUnits(tx, order, refund.items) : {};
+    const cancelled = refund.return_id === null ? cancelUnits(order, refund.items) : {};
     const write = booked(ctx, order, transactions, cancelled);
     written(write.order);
     await writeOrders(tx, ctx, [write]);
