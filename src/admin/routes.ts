@@ -1,21 +1,14 @@
 import type { z } from "@hono/zod-openapi";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import type { JobType } from "../platform/jobs.ts";
 import { cancelJob } from "./cancel_job.ts";
 import { getJob } from "./get_job.ts";
 import { invariantRoutes } from "./invariants/routes.ts";
 import { listJobs, listQueues } from "./list_jobs.ts";
 import { retryJob } from "./retry_job.ts";
-import {
-  JobParam,
-  JobSchema,
-  jobView,
-  ListJobsQuery,
-  QueueSchema,
-  QueuesSchema,
-  queueView,
-} from "./schemas.ts";
+import { JobSchema, jobView, ListJobsQuery, QueueSchema, QueuesSchema, queueView } from "./schemas.ts";
 
 export { adminPage } from "./page.ts";
 
@@ -104,7 +97,7 @@ export function adminRoutes(jobs: readonly JobType[]) {
       tags,
       summary: "Read a job",
       description: "Its data, its attempts, and the error of the last one.",
-      request: { params: JobParam },
+      request: { params: IdParam },
       responses: { 200: jobAnswer },
     }),
     async (c) => c.json(jobView(await getJob(c.get("ctx"), c.req.valid("param").id), jobs), 200),
@@ -121,7 +114,7 @@ export function adminRoutes(jobs: readonly JobType[]) {
         "A failed one gets one more attempt, one that waits for its time is begun at once. Sending back a failed job " +
         "removes its dead letter; sending back a dead letter sends back the job, so the work is not done twice. " +
         "Answers the job that will run.",
-      request: { params: JobParam },
+      request: { params: IdParam },
       responses: { 200: jobAnswer },
     }),
     async (c) => c.json(jobView(await retryJob(c.get("ctx"), c.req.valid("param").id), jobs), 200),
@@ -137,7 +130,7 @@ export function adminRoutes(jobs: readonly JobType[]) {
       description:
         "It is not begun, or not begun again; an attempt that is under way is not broken off. Dismisses a dead letter. " +
         "Repeating it changes nothing.",
-      request: { params: JobParam },
+      request: { params: IdParam },
       responses: { 200: jobAnswer },
     }),
     async (c) => c.json(jobView(await cancelJob(c.get("ctx"), c.req.valid("param").id), jobs), 200),

@@ -80,8 +80,6 @@ function laneOf(queue: string, jobs: readonly JobType[]): string | null {
   return jobs.find(({ name }) => name === queue)?.lane ?? null;
 }
 
-export const JobParam = z.object({ id: Id });
-
 export const ListJobsQuery = z.strictObject({
   queue: text(1, 100).optional().openapi({
     description: "Only those of this queue; `dead_letters` has what failed for good",

@@ -4,6 +4,7 @@ import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { onInvalid } from "../http/problem.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { ACCESS_TOKEN_SECONDS } from "./access_token.ts";
@@ -29,7 +30,6 @@ import {
   SetPasswordBody,
   TokenForm,
   TokenSchema,
-  UserParam,
   UserSchema,
   userView,
 } from "./schemas.ts";
@@ -262,7 +262,7 @@ identityRoutes.openapi(
     tags,
     summary: "Get an account",
     description: "Your own; for staff, anybody's.",
-    request: { params: UserParam },
+    request: { params: IdParam },
     responses: { 200: json(UserSchema, "It.", EXAMPLE), 304: UNCHANGED },
   }),
   async (c) => {
@@ -282,7 +282,7 @@ identityRoutes.openapi(
       "Staff change customers; only admins change roles, and the accounts of staff and admins. There is " +
       "always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access " +
       "token is good until it expires.",
-    request: { params: UserParam, body: json(ChangeUserBody, "What to change.", { name: "Anna Jones" }) },
+    request: { params: IdParam, body: json(ChangeUserBody, "What to change.", { name: "Anna Jones" }) },
     responses: { 200: json(UserSchema, "The account as it is now.", CHANGED) },
   }),
   async (c) => {
@@ -306,7 +306,7 @@ identityRoutes.openapi(
     description:
       "For an account made by staff, or a forgotten password. The token is good once, for 24 hours, and " +
       "replaces earlier ones; pass it to the account's owner. For the accounts of staff and admins: admins only.",
-    request: { params: UserParam },
+    request: { params: IdParam },
     responses: {
       201: json(PasswordTokenSchema, "The token, shown only here.", {
         token: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",

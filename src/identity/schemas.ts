@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit } from "../http/pagination.ts";
+import { PageQuery } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
 import { ACCESS_TOKEN_SECONDS } from "./access_token.ts";
 import { MAX_PASSWORD_LENGTH } from "./password.ts";
@@ -119,13 +119,10 @@ export const ChangeUserBody = z.strictObject({
   disabled: z.boolean().optional().openapi({ description: "True: it cannot log in any more", example: true }),
 }).openapi("UserChange");
 
-export const UserParam = z.object({ id: Id });
-
 export const ListUsersQuery = z.strictObject({
   email: text(1, 254).optional().openapi({ description: "Exactly this address, whatever its case" }),
   role: Role.optional().openapi({ description: "Only accounts with this role" }),
-  cursor: cursor(z.tuple([Id])),
-  limit: Limit,
+  ...PageQuery.shape,
 });
 
 export const PasswordTokenSchema = z.object({

@@ -1,9 +1,10 @@
 import type { z } from "@hono/zod-openapi";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { getNotification } from "./get_notification.ts";
 import { listNotifications } from "./list_notifications.ts";
-import { ListQuery, NotificationParam, NotificationSchema, notificationView } from "./schemas.ts";
+import { ListQuery, NotificationSchema, notificationView } from "./schemas.ts";
 
 const tags = ["Notifications"];
 const EXAMPLE: z.infer<typeof NotificationSchema> = {
@@ -57,7 +58,7 @@ notificationRoutes.openapi(
     summary: "Read an e-mail",
     description:
       "Its text, and whether it was sent. Each order, shipment and refund has one of each template at the most.",
-    request: { params: NotificationParam },
+    request: { params: IdParam },
     responses: { 200: json(NotificationSchema, "The notification.", EXAMPLE) },
   }),
   async (c) => {

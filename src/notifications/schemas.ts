@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit } from "../http/pagination.ts";
+import { PageQuery } from "../http/pagination.ts";
 import { Id, Timestamp } from "../http/schemas.ts";
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { type Notification, STATUSES, TEMPLATES } from "./notification.ts";
@@ -34,13 +34,10 @@ export function notificationView(notification: Notification, actor: Actor): Noti
   return { ...notification, error: isStaff(actor) ? notification.error : null };
 }
 
-export const NotificationParam = z.object({ id: Id });
-
 export const ListQuery = z.strictObject({
   user_id: Id.optional().openapi({ description: "Whose; customers only ever see their own" }),
   order_id: Id.optional().openapi({ description: "Only those about this order" }),
   status: Status.optional(),
   template: Template.optional().openapi({ description: "Only those of this kind" }),
-  cursor: cursor(z.tuple([Id])),
-  limit: Limit,
+  ...PageQuery.shape,
 });

@@ -1,5 +1,5 @@
 import { expecting, isSame } from "../http/etag.ts";
-import { pageView } from "../http/pagination.ts";
+import { PageQuery, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
 import { getSchedule } from "./get_schedule.ts";
@@ -17,7 +17,6 @@ import {
   HsCodeParam,
   HsCodeSchema,
   HsCodesParam,
-  HsCodesQuery,
   RateHistoryQuery,
   RateImportQuery,
   RateImportSchema,
@@ -265,7 +264,7 @@ tradeRoutes.openapi(
     tags,
     summary: "What does a destination classify otherwise?",
     description: "Oldest product first.",
-    request: { params: HsCodesParam, query: HsCodesQuery },
+    request: { params: HsCodesParam, query: PageQuery },
     responses: { 200: json(HsCodePage, "One page.", { data: [HS_CODE], next_cursor: null }) },
   }),
   async (c) => {

@@ -229,7 +229,6 @@ export const HsCodeSchema = z.object({
   updated_at: Timestamp,
 }).openapi("HsCodeOverride");
 export const HsCodesParam = z.object({ destination: Country });
-export const HsCodesQuery = z.strictObject({ cursor: cursor(z.tuple([Id])), limit: Limit });
 export const HsCodePage = pageSchema(HsCodeSchema).openapi("HsCodeOverridePage");
 
 const MAX_INT4 = 2_147_483_647;

@@ -1,8 +1,9 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { EVENT_TYPES } from "../events/mod.ts";
 import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
-import { pageView } from "../http/pagination.ts";
+import { PageQuery, pageView } from "../http/pagination.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
+import { IdParam } from "../http/schemas.ts";
 import { changeEndpoint } from "./change_endpoint.ts";
 import { createEndpoint } from "./create_endpoint.ts";
 import { PING } from "./delivery.ts";
@@ -17,13 +18,10 @@ import { rotateSecret } from "./rotate_secret.ts";
 import {
   ChangeEndpointBody,
   DeliveryPage,
-  DeliveryParam,
   DeliveryQuery,
   DeliverySchema,
   DeliveryWithAttemptsSchema,
   EndpointPage,
-  EndpointParam,
-  EndpointQuery,
   EndpointSchema,
   EndpointWithSecretSchema,
   messageSchema,
@@ -119,7 +117,7 @@ webhookRoutes.openapi(
     tags,
     summary: "List webhook endpoints",
     description: "Newest first.",
-    request: { query: EndpointQuery },
+    request: { query: PageQuery },
     responses: { 200: json(EndpointPage, "One page.", { data: [EXAMPLE], next_cursor: null }) },
   }),
   async (c) => c.json(pageView(await listEndpoints(c.get("ctx"), c.req.valid("query"))), 200),
@@ -134,7 +132,7 @@ webhookRoutes.openapi(
     summary: "Get a webhook endpoint",
     description:
       "Without its secret, which is shown only where it is made: by the POST, and by each rotation.",
-    request: { params: EndpointParam },
+    request: { params: IdParam },
     responses: {
       200: json(EndpointSchema, "The endpoint.", EXAMPLE),
       304: { description: "Unchanged since your ETag." },
@@ -157,7 +155,7 @@ webhookRoutes.openapi(
       "Fields that are left out stay; `event_types` replaces the list. What waits for a disabled endpoint fails when " +
       "its turn comes, and can be sent again once it is enabled.",
     request: {
-      params: EndpointParam,
+      params: IdParam,
       body: json(ChangeEndpointBody, "What changes.", { event_types: ["order.created"], status: "enabled" }),
     },
     responses: { 200: json(EndpointSchema, "The endpoint after it.", { ...EXAMPLE, version: 2 }) },
@@ -181,7 +179,7 @@ webhookRoutes.openapi(
     tags,
     summary: "Remove a webhook endpoint",
     description: "With its deliveries; what waits is not sent any more.",
-    request: { params: EndpointParam },
+    request: { params: IdParam },
     responses: { 204: { description: "Removed." } },
   }),
   async (c) => {
@@ -204,7 +202,7 @@ webhookRoutes.openapi(
       "Until the overlap ends messages carry the signatures of both, so that receivers can change over without missing " +
       "one. A rotation within it ends the overlap of the one before. 0 ends the old secret at once.",
     request: {
-      params: EndpointParam,
+      params: IdParam,
       body: { ...json(RotationBody, "How long both sign.", { overlap_hours: 24 }), required: false },
     },
     responses: {
@@ -237,7 +235,7 @@ webhookRoutes.openapi(
     summary: "Send a test message",
     description:
       "Of the type `webhook.ping`, with `data` of `{ endpoint_id }`; tried once, also where the endpoint is disabled.",
-    request: { params: EndpointParam },
+    request: { params: IdParam },
     responses: { 202: json(DeliverySchema, "The delivery: GET it to see how it went.", PENDING) },
   }),
   async (c) => {
@@ -255,7 +253,7 @@ webhookRoutes.openapi(
     tags,
     summary: "List what was sent, and what waits",
     description: "Newest first. Finished deliveries are kept for 30 days.",
-    request: { params: EndpointParam, query: DeliveryQuery },
+    request: { params: IdParam, query: DeliveryQuery },
     responses: { 200: json(DeliveryPage, "One page.", { data: [SUCCEEDED], next_cursor: null }) },
   }),
   async (c) => {
@@ -272,7 +270,7 @@ webhookRoutes.openapi(
     tags,
     summary: "See how a delivery went, attempt by attempt",
     description: "Each attempt with its time, what was answered (the first kilobyte), and how long it took.",
-    request: { params: DeliveryParam },
+    request: { params: IdParam },
     responses: {
       200: json(DeliveryWithAttemptsSchema, "The delivery.", {
         ...SUCCEEDED,
@@ -301,7 +299,7 @@ webhookRoutes.openapi(
       "At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been " +
       "overdue for an hour, as its job was cancelled (else 409). Its endpoint must be enabled (409), but for a ping. If it " +
       "fails it is tried again until three days after the delivery was made; later than that there is this one attempt.",
-    request: { params: DeliveryParam },
+    request: { params: IdParam },
     responses: {
       202: json(DeliverySchema, "The delivery, pending again.", {
         ...SUCCEEDED,

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, Limit, pageSchema } from "../http/pagination.ts";
+import { PageQuery, pageSchema } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
 import type { EventType } from "../platform/events.ts";
 import { EventSchema } from "../events/mod.ts";
@@ -88,8 +88,6 @@ export const EndpointWithSecretSchema = EndpointSchema.extend({
 }).openapi("WebhookEndpointWithSecret");
 
 export const EndpointPage = pageSchema(EndpointSchema).openapi("WebhookEndpointPage");
-export const EndpointParam = z.object({ id: Id });
-export const EndpointQuery = z.strictObject({ cursor: cursor(z.tuple([Id])), limit: Limit });
 
 const DeliveryStatus = z.enum(["pending", "succeeded", "failed"]);
 
@@ -122,11 +120,9 @@ export const DeliveryWithAttemptsSchema = DeliverySchema.extend({
 }).openapi("WebhookDeliveryWithAttempts");
 
 export const DeliveryPage = pageSchema(DeliverySchema).openapi("WebhookDeliveryPage");
-export const DeliveryParam = z.object({ id: Id });
 export const DeliveryQuery = z.strictObject({
   status: DeliveryStatus.optional().openapi({ description: "Only deliveries in this status" }),
-  cursor: cursor(z.tuple([Id])),
-  limit: Limit,
+  ...PageQuery.shape,
 });
 
 /** What an endpoint gets of an event of this type, by a name: what has none is of other types in Java and Kotlin, or none. */
