@@ -1,20 +1,15 @@
 /** `pgbench -b tpcb-like`: what this PostgreSQL can do on this machine. */
 
+import { outputOf } from "../tools/supervise.ts";
+
 const SCALE = 10;
 const CLIENTS = 10;
 
 /** Undefined where the machine has no pgbench. */
 export async function findPgbench(): Promise<string | undefined> {
-  const candidates = ["pgbench"];
-  for (const version of ["18", "17", "16", "15"]) {
-    candidates.push(`/usr/lib/postgresql/${version}/bin/pgbench`);
-  }
-  for (const command of candidates) {
-    try {
-      if ((await new Deno.Command(command, { args: ["--version"] }).output()).success) return command;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+  const versioned = [18, 17, 16, 15].map((version) => `/usr/lib/postgresql/${version}/bin/pgbench`);
+  for (const command of ["pgbench", ...versioned]) {
+    if (await outputOf(command, "--version") !== undefined) return command;
   }
 }
 

@@ -1,12 +1,8 @@
+import { outputOf } from "../tools/supervise.ts";
+
 /** What `ps` says of a process, as Deno opens /proc only to a program that may do everything. Empty where there is no `ps`. */
 async function tellBy(ps: "time" | "rss", pid: number): Promise<string> {
-  try {
-    const { stdout } = await new Deno.Command("ps", { args: ["-o", `${ps}=`, "-p", String(pid)] }).output();
-    return new TextDecoder().decode(stdout).trim();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
+  return (await outputOf("ps", "-o", `${ps}=`, "-p", String(pid)))?.trim() ?? "";
 }
 
 /** The memory of a process that is not swapped out; undefined where it cannot be told. */

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { join } from "@std/path";
 import { Kafka, logLevel } from "kafkajs";
 import { cacheDirectory, exists, removeTree } from "./files.ts";
-import { freePort, lookFor, supervise, type Supervised } from "./supervise.ts";
+import { freePort, lookFor, outputOf, supervise, type Supervised } from "./supervise.ts";
 
 /** A running broker whose data go with it. */
 export interface KafkaServer {
@@ -233,18 +233,6 @@ async function reasonAgainstJava(): Promise<string | undefined> {
   return Number(version) >= OLDEST_JAVA
     ? undefined
     : `Kafka ${KAFKA_VERSION} needs Java ${OLDEST_JAVA}, and this is ${version ?? output.slice(0, 100)}`;
-}
-
-/** What a program writes to both its outputs; undefined if it is not there or fails. */
-async function outputOf(command: string, ...args: string[]): Promise<string | undefined> {
-  try {
-    const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
-    const decoder = new TextDecoder();
-    return success ? decoder.decode(stdout) + decoder.decode(stderr) : undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 /**

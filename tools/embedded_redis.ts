@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { freePort, lookFor, supervise } from "./supervise.ts";
+import { freePort, lookFor, outputOf, supervise } from "./supervise.ts";
 import { removeTree } from "./files.ts";
 
 /** A running server without persistence. */
@@ -13,7 +13,7 @@ const POLL_MS = 10;
 
 /** Starts the machine's `redis-server` with room for many test files; undefined where there is none. */
 export async function startThrowAwayRedis(): Promise<RedisServer | undefined> {
-  if (!(await isInstalled())) return undefined;
+  if (await outputOf("redis-server", "--version") === undefined) return undefined;
   for (let attempt = 1;; attempt++) {
     const directory = await Deno.makeTempDir({ prefix: "waybill-redis-" });
     const port = freePort();
@@ -40,15 +40,6 @@ export async function startThrowAwayRedis(): Promise<RedisServer | undefined> {
     if (attempt === START_ATTEMPTS || !output.includes("Address already in use")) {
       throw new Error(`redis-server did not start:\n${output.slice(-2000)}`);
     }
-  }
-}
-
-async function isInstalled(): Promise<boolean> {
-  try {
-    return (await new Deno.Command("redis-server", { args: ["--version"] }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { join } from "@std/path";
 import { cacheDirectory, exists, removeTree } from "./files.ts";
-import { lookFor, supervise } from "./supervise.ts";
+import { lookFor, outputOf, supervise } from "./supervise.ts";
 
 /** A running mock. */
 export interface StripeMock {
@@ -56,34 +56,25 @@ async function findProgram(say: (line: string) => void): Promise<string | { reas
   const cache = cacheDirectory();
   const program = join(cache, `stripe-mock-${VERSION}`);
   if (await exists(program)) return program;
-  if (!(await runGo({}, "version")).success) return { reason: "no go on the PATH to build stripe-mock with" };
+  if (await outputOf("go", "version") === undefined) {
+    return { reason: "no go on the PATH to build stripe-mock with" };
+  }
   say(`Stripe: building stripe-mock ${VERSION} into ${program}`);
   await Deno.mkdir(cache, { recursive: true });
   const draft = await Deno.makeTempDir({ dir: cache, prefix: `stripe-mock-${VERSION}.new-` });
   try {
-    const { success, output } = await runGo(
-      { GOBIN: draft },
-      "install",
-      `github.com/stripe/stripe-mock@${VERSION}`,
-    );
+    const { success, stderr } = await new Deno.Command("go", {
+      args: ["install", `github.com/stripe/stripe-mock@${VERSION}`],
+      env: { GOBIN: draft },
+      cwd: "/",
+      stdin: "null",
+    }).output();
+    const output = new TextDecoder().decode(stderr);
     if (!success) return { reason: `go could not build stripe-mock ${VERSION}: ${lastLine(output)}` };
     await Deno.rename(join(draft, "stripe-mock"), program);
     return program;
   } finally {
     await removeTree(draft);
-  }
-}
-
-async function runGo(
-  env: Record<string, string>,
-  ...args: string[]
-): Promise<{ success: boolean; output: string }> {
-  try {
-    const { success, stderr } = await new Deno.Command("go", { args, env, cwd: "/", stdin: "null" }).output();
-    return { success, output: new TextDecoder().decode(stderr) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return { success: false, output: "" };
-    throw error;
   }
 }
 

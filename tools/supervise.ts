@@ -97,6 +97,18 @@ export async function lookFor<T>(
   }
 }
 
+/** What a program writes to both its outputs; undefined if it is not there or fails. */
+export async function outputOf(command: string, ...args: string[]): Promise<string | undefined> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
+    const decoder = new TextDecoder();
+    return success ? decoder.decode(stdout) + decoder.decode(stderr) : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 /** A port of 127.0.0.1 that nobody listens on now. Another process may take it before we do: be ready to retry. */
 export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

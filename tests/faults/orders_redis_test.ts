@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { openCache } from "../../src/platform/cache.ts";
-import { freePort, redisOnPath, startRedis } from "../platform/redis_server.ts";
+import { freePort } from "../../tools/supervise.ts";
+import { redisOnPath, startRedis } from "../platform/redis_server.ts";
 import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
 import { addProduct, assertBooksBalance, patch, place, read, tryToPlace } from "../support/orders.ts";
 

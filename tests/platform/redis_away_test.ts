@@ -4,7 +4,6 @@ import { type Bucket, type Cache, type CacheRead, openCache, SHAPE } from "../..
 import type { RedisConfig } from "../../src/config.ts";
 import type { RedisOptions } from "../../src/platform/redis.ts";
 import {
-  freePort,
   redisOnPath,
   type RedisServer,
   serveUpstash,
@@ -12,6 +11,7 @@ import {
   startRedis,
   Wire,
 } from "./redis_server.ts";
+import { freePort } from "../../tools/supervise.ts";
 import { until } from "../support/until.ts";
 
 const HOUR_MS = 3_600_000;

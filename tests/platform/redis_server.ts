@@ -1,4 +1,5 @@
 import { Redis as RespConnection } from "ioredis";
+import { freePort, outputOf } from "../../tools/supervise.ts";
 
 /** A real Redis of a test's own, on a free port, with nothing on disk. */
 export interface RedisServer {
@@ -13,18 +14,9 @@ export interface RedisServer {
 }
 
 /** Whether tests can start a Redis of their own; says why not, once. */
-export const redisOnPath: boolean = await (async () => {
-  try {
-    return (await new Deno.Command("redis-server", { args: ["--version"], stdout: "null" }).output()).success;
-  } catch {
-    console.warn("redis-server is not on the PATH: the tests that need a Redis of their own are left out.");
-    return false;
-  }
-})();
-
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+export const redisOnPath = await outputOf("redis-server", "--version") !== undefined;
+if (!redisOnPath) {
+  console.warn("redis-server is not on the PATH: the tests that need a Redis of their own are left out.");
 }
 
 export async function startRedis(port: number = freePort()): Promise<RedisServer> {
