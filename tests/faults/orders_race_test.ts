@@ -11,7 +11,7 @@ import {
   tally,
   tryToPlace,
 } from "../support/orders.ts";
-import { random } from "../support/random.ts";
+import { seeded } from "../../tools/chaos/random.ts";
 
 function sample<T>(from: readonly T[], count: number, next: () => number): T[] {
   const rest = [...from];
@@ -75,7 +75,7 @@ Deno.test("2,000 orders of 20 random SKUs out of 40 by 32 clients of two process
   const user = await app.user();
   const skus: string[] = [];
   for (let i = 0; i < 40; i++) skus.push((await addProduct(app, { stock: 1_000_000 })).sku);
-  const next = random(20_260_301);
+  const next = seeded(20_260_301);
   const wanted = Array.from(
     { length: 2000 },
     () => Object.fromEntries(sample(skus, 20, next).map((sku) => [sku, 1 + Math.floor(next() * 5)])),
@@ -106,7 +106,7 @@ Deno.test("Orders, changes, shipments and stock counts of the same few SKUs get 
   const [user, staff] = [await app.user(), await app.user("staff")];
   const skus: string[] = [];
   for (let i = 0; i < 5; i++) skus.push((await addProduct(app, { stock: 200 })).sku);
-  const next = random(7);
+  const next = seeded(7);
   const placed: string[] = [];
   const answers: Answer[] = [];
   await Promise.all(Array.from({ length: 24 }, async (_, client) => {

@@ -18,7 +18,7 @@ import {
   tryToPay,
   tryToRefund,
 } from "../support/payments.ts";
-import { random } from "../support/random.ts";
+import { seeded } from "../../tools/chaos/random.ts";
 import { startProcess } from "../support/process.ts";
 
 /** Five hundred in all: orders whose bank or whose process fails in the midst of it, and processes that are killed. */
@@ -151,7 +151,7 @@ Deno.test(`${FAULTS} orders whose bank fails, or whose process ends, at any mome
   const shop = await startShop(new Date("2026-11-20T12:00:00Z"));
   await using app = shop.app;
   const { user, staff, sku } = shop;
-  const next = random(20_261_120);
+  const next = seeded(20_261_120);
   const bank = new TroubledBank(sandboxOf(app), next);
   payThrough(app, bank.provider());
 

@@ -1,20 +1,11 @@
-/** The same random numbers for the same seed (mulberry32): each from 0 to below 1. */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = state + 0x6D2B79F5 | 0;
-    let mixed = Math.imul(state ^ state >>> 15, 1 | state);
-    mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed;
-    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
-  };
-}
+import { seeded } from "../../tools/chaos/random.ts";
 
 /** Decides what a random test does, in the same way for the same seed. */
 export class Dice {
   readonly #next: () => number;
 
   constructor(seed: number) {
-    this.#next = random(seed);
+    this.#next = seeded(seed);
   }
 
   /** True in so many cases, from 0 for never to 1 for always. */
