@@ -1,6 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
-import type { Sandbox } from "../../src/payments/providers/sandbox.ts";
 import { startTestApp, TEST_SECRET, type TestApp, type TestUser } from "../support/app.ts";
 import { addProduct, assertBooksBalance, place } from "../support/orders.ts";
 import {
@@ -20,6 +18,8 @@ import {
 } from "../support/payments.ts";
 import { seeded } from "../../tools/chaos/random.ts";
 import { startProcess } from "../support/process.ts";
+import { Dice } from "../support/random.ts";
+import { TroubledBank } from "../support/troubled_bank.ts";
 
 /** Five hundred in all: orders whose bank or whose process fails in the midst of it, and processes that are killed. */
 const FAULTS = 495;
@@ -28,6 +28,14 @@ const KILLS = 5;
 const UNRECORDED = 6;
 const AT_ONCE = 15;
 const PRICE = 1499;
+/** What becomes of calls to the bank, of how many in a hundred: far more of it than in a bad hour. */
+const TROUBLES = [
+  { name: "not done", weight: 15 },
+  { name: "not answered", weight: 20 },
+  { name: "killed", weight: 20 },
+  { name: "overtaken", weight: 20 },
+  { name: "none", weight: 25 },
+] as const;
 
 /** A shop whose clock the test moves, and whose users log in again when it does. */
 async function startShop(at: Date) {
@@ -49,50 +57,6 @@ async function startShop(at: Date) {
     },
   };
 }
-
-/** A bank that works, and whose answers are lost, come late, or are the last that the process heard. */
-class TroubledBank {
-  /** The next call to it ends so. */
-  troubled = true;
-  readonly #sandbox: Sandbox;
-  readonly #dice: () => number;
-
-  constructor(sandbox: Sandbox, dice: () => number) {
-    this.#sandbox = sandbox;
-    this.#dice = dice;
-  }
-
-  provider(): PaymentProvider {
-    const troubled = <I, R>(call: (input: I, signal: AbortSignal) => Promise<R>) =>
-    async (
-      input: I,
-      signal: AbortSignal,
-    ) => {
-      const dice = this.troubled ? this.#dice() : 1;
-      if (dice < 0.15) throw new ProviderError("unknown", "api_error", "The bank answered with an error.");
-      // Others go first: what it says is old by the time it is recorded.
-      const turns = dice > 0.8 && dice < 1 ? 20 : 0;
-      const answer = await call(input, signal);
-      if (dice < 0.35) throw new ProviderError("unknown", "timeout", "The bank did not answer in time.");
-      if (dice < 0.55) throw new Error("The process is killed before it records what the bank said.");
-      for (let turn = 0; turn < turns; turn++) {
-        await this.#sandbox.find({ id: NOBODY, reference: null }, signal);
-      }
-      return answer;
-    };
-    const { charge, find, capture, void: release, refund } = this.#sandbox;
-    return {
-      ...this.#sandbox,
-      charge: troubled(charge),
-      find: troubled(find),
-      capture: troubled(capture),
-      void: troubled(release),
-      refund: troubled(refund),
-    };
-  }
-}
-
-const NOBODY = "00000000-0000-7000-8000-000000000000";
 
 /** The bank tells of all its charges, of some often, in any order. */
 async function tellOfAll(app: TestApp, next: () => number): Promise<void> {
@@ -152,7 +116,7 @@ Deno.test(`${FAULTS} orders whose bank fails, or whose process ends, at any mome
   await using app = shop.app;
   const { user, staff, sku } = shop;
   const next = seeded(20_261_120);
-  const bank = new TroubledBank(sandboxOf(app), next);
+  const bank = new TroubledBank(sandboxOf(app), new Dice(20_261_121), true, TROUBLES);
   payThrough(app, bank.provider());
 
   const again = async (call: () => Promise<{ status: number }>) => {
@@ -191,7 +155,7 @@ Deno.test(`${FAULTS} orders whose bank fails, or whose process ends, at any mome
   await tellOfAll(app, next);
   await letWorkerCatchUp(app);
   await sweep(app);
-  bank.troubled = false;
+  bank.isTroubled = false;
   await letHoursGoBy(shop);
 
   await assertNothingIsLost(app);

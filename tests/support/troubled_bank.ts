@@ -10,6 +10,7 @@ const TROUBLES = [
   { name: "overtaken", weight: 30 },
   { name: "none", weight: 52 },
 ] as const;
+type Troubles = readonly { name: typeof TROUBLES[number]["name"]; weight: number }[];
 
 /** By then others have had their turns. */
 const MOST_TURNS = 30;
@@ -26,11 +27,13 @@ export class TroubledBank {
   readonly #sandbox: Sandbox;
   readonly #dice: Dice;
   readonly #kills: boolean;
+  readonly #troubles: Troubles;
 
-  constructor(sandbox: Sandbox, dice: Dice, kills: boolean) {
+  constructor(sandbox: Sandbox, dice: Dice, kills: boolean, troubles: Troubles = TROUBLES) {
     this.#sandbox = sandbox;
     this.#dice = dice;
     this.#kills = kills;
+    this.#troubles = troubles;
   }
 
   provider(): PaymentProvider {
@@ -49,7 +52,7 @@ export class TroubledBank {
   }
 
   async #answer<R>(call: () => Promise<R>): Promise<R> {
-    const trouble = this.isTroubled ? this.#dice.pickByWeight(TROUBLES).name : "none";
+    const trouble = this.isTroubled ? this.#dice.pickByWeight(this.#troubles).name : "none";
     if (trouble === "not done") {
       throw new ProviderError("unknown", "api_error", "The bank answered with an error.");
     }
