@@ -28,7 +28,7 @@ import { realtimeRoutes } from "./realtime/routes.ts";
 import { returnRoutes } from "./returns/routes.ts";
 import { tradeRoutes } from "./trade/routes.ts";
 import { describeMessages, webhookRoutes } from "./webhooks/routes.ts";
-import { AppError } from "./platform/errors.ts";
+import { AppError, invalidHeader } from "./platform/errors.ts";
 import { clientAddress } from "./http/client_address.ts";
 import { admitLost, sayRateLimit } from "./http/gate.ts";
 import { logRequest, normalisePath, sayLength } from "./http/request.ts";
@@ -104,8 +104,9 @@ export function createApp(deps: Deps) {
     }));
   }
   app.use((c, next) => {
-    if (!URL.canParse(c.req.url)) throw hostMalformed();
-    return next();
+    // With another Host the address is no URL, and whatever makes one of it would break (RFC 9112, 3.2).
+    if (URL.canParse(c.req.url)) return next();
+    throw invalidHeader("Host", "must be a host name or an address, IPv6 in brackets, and its port");
   });
   app.onError(onError);
   app.route("/", healthRoutes);
@@ -187,14 +188,6 @@ export function openApiDocument() {
 /** A caller's own request id is kept if it is safe in logs and headers: one id follows a request through systems. */
 function requestIdOf(sent: string | undefined): string {
   return sent && /^[\w.:/+=@-]{1,128}$/.test(sent) ? sent : crypto.randomUUID();
-}
-
-/** Refuses a request whose address is no URL, for its Host: whatever makes one of it would break (RFC 9112, 3.2). */
-function hostMalformed(): AppError {
-  const message = "must be a host name or an address, IPv6 in brackets, and its port";
-  return new AppError("invalid_request", `Host ${message}`, {
-    errors: [{ pointer: "header/host", code: "invalid", message }],
-  });
 }
 
 /** Which methods there are at a path. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
-import { AppError, type RequireSame } from "../platform/errors.ts";
+import { AppError, invalidHeader, type RequireSame } from "../platform/errors.ts";
 
 /** Says which version the answer shows, as its `ETag`. */
 export function setEtag(c: Context, version: number): void {
@@ -54,8 +54,5 @@ function expectedTag(c: Context, form: RegExp, example: string): string | undefi
   const header = c.req.header("If-Match")?.trim();
   if (header === undefined || header === "*") return undefined;
   if (form.test(header)) return header;
-  const message = `must be an ETag that this API gave, such as ${example}`;
-  throw new AppError("invalid_request", `If-Match ${message}`, {
-    errors: [{ pointer: "header/if-match", code: "invalid", message }],
-  });
+  throw invalidHeader("If-Match", `must be an ETag that this API gave, such as ${example}`);
 }

@@ -3,7 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { findActiveRole, invalidToken } from "../identity/mod.ts";
 import type { Bucket, Verdict } from "../platform/cache.ts";
 import { type Actor, actorName, type Ctx, isStaff, type Role } from "../platform/ctx.ts";
-import { AppError } from "../platform/errors.ts";
+import { AppError, invalidHeader } from "../platform/errors.ts";
 import { type Idempotency, requestHash } from "../platform/idempotency.ts";
 import { traceRoute } from "../platform/tracing.ts";
 import { hasMoreValues } from "./json_values.ts";
@@ -232,9 +232,7 @@ function tooLarge(): never {
 
 function keyMissing(): AppError {
   const message = "is required here: a new one, best a UUID, for each refund that you mean to make";
-  return new AppError("invalid_request", `Idempotency-Key ${message}`, {
-    errors: [{ pointer: "header/idempotency-key", code: "required", message }],
-  });
+  return invalidHeader("Idempotency-Key", message, "required");
 }
 
 async function readIdempotency(
@@ -245,10 +243,7 @@ async function readIdempotency(
   const key = c.req.header("Idempotency-Key");
   if (key === undefined) return undefined;
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-    const message = "must be 1 to 255 visible ASCII characters, best a UUID";
-    throw new AppError("invalid_request", `Idempotency-Key ${message}`, {
-      errors: [{ pointer: "header/idempotency-key", code: "invalid", message }],
-    });
+    throw invalidHeader("Idempotency-Key", "must be 1 to 255 visible ASCII characters, best a UUID");
   }
   return { actor: actorName(actor), route, key, requestHash: requestHash(c.req.path, await c.req.text()) };
 }

@@ -176,6 +176,13 @@ export function invalidRequest(errors: FieldError[]): AppError {
   return new AppError("invalid_request", `The request is not valid: ${pointer} ${message}`, { errors });
 }
 
+/** The refusal of a header, whose name its message goes on from. */
+export function invalidHeader(name: string, message: string, code = "invalid"): AppError {
+  return new AppError("invalid_request", `${name} ${message}`, {
+    errors: [{ pointer: `header/${name.toLowerCase()}`, code, message }],
+  });
+}
+
 /** Is a thing still at the version that its caller means to change (`If-Match`), if they said? @throws version_mismatch */
 export function requireVersion(thing: string, version: number, expected: number | undefined): void {
   if (expected === undefined || expected === version) return;

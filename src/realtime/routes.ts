@@ -2,7 +2,7 @@ import type { Context, TypedResponse } from "hono";
 import { type AppEnv, endpoint, type EndpointOptions, json, router } from "../http/router.ts";
 import { ACCESS_TOKEN_SECONDS } from "../identity/mod.ts";
 import type { Actor } from "../platform/ctx.ts";
-import { AppError } from "../platform/errors.ts";
+import { AppError, invalidHeader } from "../platform/errors.ts";
 import { StreamedEvent, StreamHeaders, StreamQuery, TicketSchema } from "./schemas.ts";
 import { SocketStream } from "./socket.ts";
 import { EventStream } from "./stream.ts";
@@ -149,8 +149,5 @@ function checkUpgrade(c: Context<AppEnv>): void {
     c.req.method === "GET" && has("Upgrade", "websocket") && has("Connection", "upgrade") &&
     has("Sec-WebSocket-Version", "13") && c.req.header("Sec-WebSocket-Key")
   ) return;
-  const message = "must ask for a WebSocket: `Upgrade: websocket` and what goes with it";
-  throw new AppError("invalid_request", `The header Upgrade ${message}.`, {
-    errors: [{ pointer: "header/upgrade", code: "invalid", message }],
-  });
+  throw invalidHeader("Upgrade", "must ask for a WebSocket: `Upgrade: websocket` and what goes with it");
 }
