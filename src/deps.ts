@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { type AccessTokens, openAccessTokens } from "./identity/mod.ts";
+import { checkMailer } from "./notifications/mod.ts";
 import { forgetToldOrders } from "./orders/mod.ts";
 import { openProviders, type Providers } from "./payments/mod.ts";
 import { Bell } from "./platform/bell.ts";
@@ -51,7 +52,14 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
     log,
     metrics: replace.metrics ?? new Metrics(cache),
     vitals: replace.vitals ??
-      new Vitals(config, sql, cache, providers.breakers, () => checkMailer(config), log),
+      new Vitals(
+        config,
+        sql,
+        cache,
+        providers.breakers,
+        async () => config.smtpUrl ? await checkMailer(config.smtpUrl) : { status: "not_used" },
+        log,
+      ),
     accessTokens: replace.accessTokens ?? await openAccessTokens(config),
     providers,
     streams: replace.streams ?? new LiveStreams({
@@ -63,12 +71,6 @@ export async function openDeps(config: Readonly<Config>, replace: Partial<Deps> 
       first: (events) => forgetToldOrders({ cache, clock }, events),
     }),
   };
-}
-
-async function checkMailer({ smtpUrl }: Config) {
-  if (!smtpUrl) return { status: "not_used" as const };
-  const mailer = await import("./notifications/mod.ts"); // not loaded where there is none
-  return await mailer.checkMailer(smtpUrl);
 }
 
 export async function closeDeps(deps: Deps): Promise<void> {

@@ -3,6 +3,7 @@ import { type Backlog, findBacklog, type ReaderLag } from "./backlog.ts";
 import type { BreakerState } from "./breaker.ts";
 import type { Cache, CacheHealth } from "./cache.ts";
 import type { Sql } from "./db.ts";
+import { checkKafka } from "./kafka.ts";
 import { errorFields, type Log } from "./log.ts";
 import { Recent, within } from "./recent.ts";
 
@@ -73,14 +74,7 @@ export class Vitals {
     this.#breakers = breakers;
     this.#backlog = new Recent(() => this.#findBacklog(), BACKLOG);
     const { kafka } = config;
-    this.#kafka = new Recent(
-      async () => {
-        if (!kafka) return { status: "not_used" };
-        const { checkKafka } = await import("./kafka.ts"); // not loaded where there is none
-        return await checkKafka(kafka);
-      },
-      KAFKA,
-    );
+    this.#kafka = new Recent(async () => kafka ? await checkKafka(kafka) : { status: "not_used" }, KAFKA);
     this.#smtp = new Recent(checkMailer, SMTP);
   }
 
