@@ -66,7 +66,6 @@ async function* sourceFiles(directory: string): AsyncGenerator<string> {
 if (import.meta.main) {
   const found: string[] = [];
   for (const directory of ["src", "workers"]) {
-    if (!await Deno.stat(directory).catch(() => undefined)) continue;
     for await (const file of sourceFiles(directory)) {
       found.push(...violations(file, await Deno.readTextFile(file)));
     }

@@ -3,6 +3,7 @@
  * ordinary user. Root must hand the server to another account, and that account must be able to reach the files.
  */
 
+import { createHash } from "node:crypto";
 import { dirname, join } from "@std/path";
 import { exists, ignoreNotFound, removeTree } from "./files.ts";
 import type { Account } from "./supervise.ts";
@@ -36,7 +37,8 @@ export async function findHome(directory: string, say: Say): Promise<Home> {
   const owner = await ownerOf(path);
   if (owner) return { path, account: owner };
   if (await canReach(account, directory)) return { path, account };
-  const elsewhere = join(SYSTEM_DIRECTORY, await shortHash(await Deno.realPath(directory)));
+  const name = createHash("sha256").update(await Deno.realPath(directory)).digest("hex").slice(0, 12);
+  const elsewhere = join(SYSTEM_DIRECTORY, name);
   await makeReadable(elsewhere);
   const home = { path: join(elsewhere, "postgres") };
   say(`PostgreSQL: its account cannot enter ${directory}, so the data are in ${home.path}`);
@@ -118,9 +120,4 @@ async function copyReadable(from: string, to: string): Promise<void> {
     if (!(await exists(to))) throw error;
   });
   await removeTree(draft);
-}
-
-async function shortHash(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex().slice(0, 12);
 }

@@ -1,21 +1,15 @@
 import { assertEquals } from "@std/assert";
 import type { Answer, TestApp } from "../../support/app.ts";
-import type { Clock } from "../../../src/platform/clock.ts";
+import { TestClock } from "../../support/clock.ts";
 
 /** A clock that stands at a day's noon until it is set to another. */
-export class DayClock implements Clock {
-  #now: Date;
-
+export class DayClock extends TestClock {
   constructor(day = "2026-11-21") {
-    this.#now = new Date(`${day}T12:00:00Z`);
+    super(`${day}T12:00:00Z`);
   }
 
-  now(): Date {
-    return this.#now;
-  }
-
-  set(day: string): void {
-    this.#now = new Date(`${day}T12:00:00Z`);
+  override set(day: string): void {
+    super.set(`${day}T12:00:00Z`);
   }
 }
 
