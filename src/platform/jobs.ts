@@ -141,13 +141,7 @@ export class Jobs {
 
   /** pg-boss itself, for workers and for looking at queues. */
   async boss(): Promise<PgBoss> {
-    this.#boss ??= openBoss(this.#databaseUrl, {
-      migrate: false,
-      supervise: false,
-      schedule: false,
-      max: 2,
-      query_timeout: ANSWER_MS,
-    });
+    this.#boss ??= openBoss(this.#databaseUrl, { max: 2, query_timeout: ANSWER_MS });
     try {
       return await this.#boss;
     } catch (error) {
@@ -159,7 +153,6 @@ export class Jobs {
   /** Opens pg-boss as a worker process needs it: with its clockwork and room for so many jobs at once. */
   async openForWork(connections: number, onError: (error: Error) => void): Promise<PgBoss> {
     this.#boss = openBoss(this.#databaseUrl, {
-      migrate: false,
       supervise: true,
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,
@@ -176,14 +169,14 @@ export class Jobs {
   }
 }
 
+/** Without its clockwork, and without a look at its schema, unless `options` say otherwise. */
 async function openBoss(
   connectionString: string,
-  options: Omit<ConstructorParameters<typeof PgBoss>[0] & object, "connectionString"> & {
-    query_timeout?: number;
-  },
+  options: ConstructorParameters<typeof PgBoss>[0] & { query_timeout?: number },
   onError: (error: Error) => void = () => {},
 ): Promise<PgBoss> {
-  const boss = new PgBoss({ connectionString, application_name: "waybill-jobs", ...options });
+  const without = { migrate: false, supervise: false, schedule: false };
+  const boss = new PgBoss({ connectionString, application_name: "waybill-jobs", ...without, ...options });
   // Without a listener a lost connection ends the process. What its workers met comes as a copy that is no Error.
   boss.on("error", (error) => onError(error instanceof Error ? error : Object.assign(new Error(), error)));
   await boss.start();
@@ -207,7 +200,7 @@ export function joining(tx: Tx) {
 
 /** Makes pg-boss's schema and the queues of these jobs, and brings both up to date. */
 export async function installJobs(databaseUrl: string, jobs: readonly JobType[]): Promise<void> {
-  const boss = await openBoss(databaseUrl, { migrate: true, supervise: false, schedule: false, max: 2 });
+  const boss = await openBoss(databaseUrl, { migrate: true, max: 2 });
   try {
     const kept = { deleteAfterSeconds: KEEP_DONE, retentionSeconds: KEEP_WAITING };
     await boss.createQueue(DEAD_LETTERS, kept);
