@@ -87,9 +87,7 @@ function headersOf(options: EndpointOptions, route: Route, status: number): Name
   return (Object.keys(has) as Name[]).filter((name) => has[name]);
 }
 
-/**
- * What counts its changes has an `ETag`, and what can be revalidated or changed conditionally.
- */
+/** What counts its changes has an `ETag`, and what can be revalidated or changed conditionally. */
 function isTagged({ conditional }: EndpointOptions, { responses }: Route, status: number): boolean {
   if (conditional === "ends") return false;
   if (conditional || isRevalidated({ responses })) return true;

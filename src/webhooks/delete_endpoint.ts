@@ -1,5 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound, requireVersion } from "../platform/errors.ts";
+import { getEndpoint } from "./get_endpoint.ts";
 import * as queries from "./queries.ts";
 
 /**
@@ -11,8 +12,7 @@ export async function deleteEndpoint(
   ctx: Ctx,
   { id, expectedVersion }: { id: string; expectedVersion?: number },
 ): Promise<void> {
-  const known = await queries.findEndpoint(ctx.sql, id);
-  if (!known) throw notFound("webhook endpoint");
-  requireVersion("endpoint", known.version, expectedVersion);
+  const { version } = await getEndpoint(ctx, id);
+  requireVersion("endpoint", version, expectedVersion);
   if (!await queries.deleteEndpoint(ctx.sql, id)) throw notFound("webhook endpoint");
 }
