@@ -38,7 +38,7 @@ let failed = false;
 try {
   await fillOrders(stage.sql, FEW, () => {});
   const manyUrl = inDatabase(stage.adminUrl, "waybill_many");
-  await withConnection(manyUrl.replace("/waybill_many", "/postgres"), async (sql) => {
+  await withConnection(stage.adminUrl, async (sql) => {
     await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = 'waybill'`;
     await sql`create database waybill_many template waybill`;
   });

@@ -12,8 +12,8 @@ import { messageOf, openKafka, topicOf } from "../src/platform/kafka.ts";
 import { type KafkaServer, startThrowAwayKafka } from "../tools/embedded_kafka.ts";
 import { fillOrders } from "./fill.ts";
 import { median, table, writeResults } from "./report.ts";
-import { openStage, placeOrder, ROOT, type Stage } from "./stage.ts";
-import { play } from "./traffic.ts";
+import { openStage, placeOrder, ROOT, type Server, type Stage } from "./stage.ts";
+import { type JobResult, play } from "./traffic.ts";
 
 const POLL_MS = 20;
 const LATENCY_SECONDS = 20;
@@ -65,18 +65,15 @@ console.log(
 console.log(`\n${await writeResults(`${ROOT}bench/results`, { toProcess, due, figures }, "worker")}`);
 Deno.exit(figures.every(({ holds }) => holds) ? 0 : 1);
 
+function placeForAWhile({ skus }: Stage, { port }: Server, tokens: string[]): Promise<JobResult> {
+  return play({ port, clients: 32, seconds: 4, traffic: { kind: "place", tokens, skus } });
+}
+
 /** What placing orders loses to a worker beside it that screens them, writes notifications and feeds Kafka. */
 async function measureCost(stage: Stage): Promise<void> {
   const api = await stage.startApi();
   const tokens = await stage.signTokens(stage.customers);
-  const placed = async () =>
-    (await play({
-      port: api.port,
-      clients: 32,
-      seconds: 4,
-      traffic: { kind: "place", tokens, skus: stage.skus },
-    }))
-      .perSecond;
+  const placed = async () => (await placeForAWhile(stage, api, tokens)).perSecond;
   await placed(); // warms up
   const ratios: number[] = [];
   const beside: number[] = [];
@@ -103,13 +100,7 @@ async function measureProcessing(stage: Stage): Promise<void> {
   const tokens = await stage.signTokens(stage.customers);
   let placed = 0;
   while (placed < toProcess) {
-    const { requests } = await play({
-      port: api.port,
-      clients: 32,
-      seconds: 4,
-      traffic: { kind: "place", tokens, skus: stage.skus },
-    });
-    placed += requests;
+    placed += (await placeForAWhile(stage, api, tokens)).requests;
   }
   await api.stop();
   const [before] = await stage.sql<{ position: number; waiting: number }[]>`
