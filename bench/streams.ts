@@ -105,12 +105,8 @@ async function measure(stage: Stage, api: Server, kind: "SSE" | "WebSocket"): Pr
   const before = await residentMib(api.pid);
 
   const receivedAt = new Map<string, number[]>();
-  const hear = (orderId: string) => {
-    const at = performance.now();
-    const all = receivedAt.get(orderId);
-    if (all) all.push(at);
-    else receivedAt.set(orderId, [at]);
-  };
+  const hear = (orderId: string) =>
+    void receivedAt.getOrInsertComputed(orderId, () => []).push(performance.now());
   const open = kind === "SSE" ? openStream : openSocket;
   const closers: (() => void)[] = [];
   for (let opened = 0; opened < streams; opened += OPEN_AT_ONCE) {

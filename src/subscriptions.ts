@@ -61,10 +61,9 @@ export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise
     for (const { job, data: dataOf } of SUBSCRIPTIONS[event.type] ?? []) {
       const data = dataOf(event);
       if (!data) continue;
-      const each = jobs.get(job) ?? { data: [], traceparents: [] };
+      const each = jobs.getOrInsertComputed(job, () => ({ data: [], traceparents: [] }));
       each.data.push(data);
       each.traceparents.push(event.traceparent);
-      jobs.set(job, each);
     }
   }
   for (const [job, { data, traceparents }] of jobs) await ctx.jobs.enqueue(tx, job, data, { traceparents });

@@ -66,11 +66,7 @@ type Problem = z.infer<typeof ProblemSchema>;
  * @param examples of errors that the route answers with; of other codes one is made up
  */
 export function problemResponses(codes: readonly ErrorCode[], examples: readonly AppError[] = []) {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of new Set(codes)) {
-    const status = ERROR_STATUS[code];
-    byStatus.set(status, [...byStatus.get(status) ?? [], code]);
-  }
+  const byStatus = Map.groupBy(new Set(codes), (code) => ERROR_STATUS[code]);
   return Object.fromEntries(
     [...byStatus].sort(([a], [b]) => a - b).map(([status, codes]) => [status, {
       description: `${TITLES[status]}: ${codes.map((code) => `\`${code}\``).join(", ")}`,

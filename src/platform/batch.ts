@@ -87,9 +87,5 @@ export function groupedByLines<I, O>(
 /** One of something for each pool, made at its first use: whoever works over the pool in this process shares it. */
 export function perPool<T>(open: (sql: Sql) => T): (sql: Sql) => T {
   const opened = new WeakMap<Sql, T>();
-  return (sql) => {
-    let one = opened.get(sql);
-    if (one === undefined) opened.set(sql, one = open(sql));
-    return one;
-  };
+  return (sql) => opened.getOrInsertComputed(sql, open);
 }

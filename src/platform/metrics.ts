@@ -139,8 +139,7 @@ export class Metrics {
   /** A request was answered. `route` is its method and the template of its path, where it is a route of the API. */
   requestEnded(route: string | undefined, method: string, status: number, seconds: number): void {
     const key = route ?? (METHODS.includes(method) ? method : "other");
-    let byClass = this.#requestsOf.get(key);
-    if (!byClass) this.#requestsOf.set(key, byClass = []);
+    const byClass = this.#requestsOf.getOrInsertComputed(key, () => []);
     const digit = Math.floor(status / 100);
     (byClass[digit] ??= this.#requestsLabelled(key, digit)).observe(seconds);
   }

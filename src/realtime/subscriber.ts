@@ -57,8 +57,7 @@ const shownEvents = new WeakMap<LoggedEvent, { staff?: ShownEvent; owner?: Shown
 
 /** For the two who can see an event at all: staff, or the one whose it is. */
 function show(actor: Actor, event: LoggedEvent): ShownEvent {
-  let shown = shownEvents.get(event);
-  if (!shown) shownEvents.set(event, shown = {});
+  const shown = shownEvents.getOrInsertComputed(event, () => ({}));
   return shown[isStaff(actor) ? "staff" : "owner"] ??= new ShownEvent(
     event,
     JSON.stringify(eventView(actor, event)),
