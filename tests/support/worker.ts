@@ -1,25 +1,14 @@
 import { type JobName, JOBS } from "../../src/jobs.ts";
-import type { Deps } from "../../src/deps.ts";
+import { type Deps, systemCtx } from "../../src/deps.ts";
 import { type Handler, HANDLERS, type TransactionHandler } from "../../workers/handlers.ts";
 import { takeJobs } from "../../workers/lanes.ts";
-import { READERS } from "../../workers/log_follower.ts";
+import { READERS, readOn } from "../../workers/log_follower.ts";
 import { type JobType, openJob } from "../../src/platform/jobs.ts";
-import { advanceReader } from "../../src/platform/event_log.ts";
-import { systemCtx } from "../../src/deps.ts";
 
 /** Reads the log to its end with every reader of the worker, so that all jobs that follow from it are there. */
 export async function readLog(deps: Deps): Promise<void> {
-  for (const [reader, { work }] of Object.entries(READERS)) {
-    const ctx = systemCtx(deps, `reader.${reader}`);
-    for (let count = -1; count !== 0;) {
-      ({ count } = await advanceReader(
-        deps.sql,
-        deps.horizon,
-        reader,
-        500,
-        (tx, events) => work(tx, ctx, events),
-      ));
-    }
+  for (const reader of Object.keys(READERS)) {
+    while ((await readOn(deps, reader)).count > 0);
   }
 }
 
