@@ -10,11 +10,11 @@ import {
 
 const FOLDER = new URL("./example_trade/", import.meta.url);
 /** `de.json`; a later law of the same destination is named with its month: `de_2026_07.json`. */
-const SCHEDULE_FILE = /^([a-z]{2})(_\d{4}_\d{2})?\.json$/;
+export const SCHEDULE_FILE = /^([a-z]{2})(_\d{4}_\d{2})?\.json$/;
 const END_OF_TIME = "9999-12-31";
 
 /** What each file of rates says, by its name. The ECB has no rate of the Kuwaiti dinar. */
-const RATE_FILES = { "exchange_rates.csv": "ECB", "exchange_rates_kwd.csv": "example" };
+export const RATE_FILES = { "exchange_rates.csv": "ECB", "exchange_rates_kwd.csv": "example" };
 
 /**
  * Loads the example rates, shipping options and schedules where nobody has written down any law yet; changes nothing

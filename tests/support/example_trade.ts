@@ -1,6 +1,7 @@
 /** The example schedules, reference rates and shipping options of tools/example_trade, as trade's facts. */
 import { readRateFile } from "../../src/trade/rate_file.ts";
 import { OptionCode, ScheduleBody, ShippingOptionBody } from "../../src/trade/schemas.ts";
+import { RATE_FILES, SCHEDULE_FILE } from "../../tools/demo_trade.ts";
 import type { ReferenceRate, Schedule, ShippingOption } from "../../src/trade/facts.ts";
 
 const FOLDER = "tools/example_trade";
@@ -10,7 +11,7 @@ const DAY = "2026-01-01";
 /** Every example schedule, by the name of its file. */
 export function exampleSchedules(): Map<string, Schedule> {
   const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name)
-    .filter((name) => /^[a-z]{2}(_\d{4}_\d{2})?\.json$/.test(name)).sort();
+    .filter((name) => SCHEDULE_FILE.test(name)).sort();
   return new Map(names.map((name) => [name, readSchedule(name)]));
 }
 
@@ -23,9 +24,9 @@ export function exampleSchedule(destination: string, on = DAY): Schedule {
 }
 
 export function exampleRates(): ReferenceRate[] {
-  return [["exchange_rates.csv", "ECB"], ["exchange_rates_kwd.csv", "example"]].flatMap(([name, source]) =>
+  return Object.entries(RATE_FILES).flatMap(([name, source]) =>
     readRateFile("csv", Deno.readTextFileSync(`${FOLDER}/${name}`), new Date(DAY)).rates
-      .map((rate) => ({ ...rate, source: source! }))
+      .map((rate) => ({ ...rate, source }))
   );
 }
 
