@@ -276,7 +276,8 @@ export function closeCarts(sql: Sql): Fragment {
       update carts c set status = 'checked_out', order_id = x.order_id, version = c.version + 1, updated_at = x.at
       from closing x
       where c.id = x.cart_id and c.version = x.cart_version
-        and c.id = any(array(select cart_id from closing))
+        and c.id = any(array( -- which holds all of them, in their order, before the first is written
+          select id from carts where id = any(array(select cart_id from closing)) order by id for no key update))
       returning c.*, x.actor, x.request_id, x.traceparent
     ), cart_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,

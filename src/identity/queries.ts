@@ -203,7 +203,10 @@ export async function revokeFamilyOfToken(sql: Sql, hash: Uint8Array, now: strin
     where t.hash = ${hash} and f.id = t.family_id and f.revoked_at is null`;
 }
 
-/** Revokes all of a user's families. Call it after the user's row is locked, in a statement of its own. */
+/**
+ * Revokes all of a user's families, held in the order of their ids, as the sweep does. Call it after the user's row is
+ * locked, in a statement of its own.
+ */
 export async function revokeFamilies(
   tx: Tx,
   userId: string,
@@ -212,7 +215,8 @@ export async function revokeFamilies(
 ): Promise<void> {
   await tx`
     update refresh_families set revoked_at = ${now}, revoked_for = ${reason}
-    where user_id = ${userId} and revoked_at is null`;
+    where id = any(array(
+      select id from refresh_families where user_id = ${userId} and revoked_at is null order by id for no key update))`;
 }
 
 export async function insertPasswordToken(
@@ -269,9 +273,11 @@ async function deleteExpiredRefreshTokens(sql: Sql, signal: AbortSignal): Promis
           select ctid from refresh_tokens where expires_at < now() limit ${limit} for update skip locked))
         returning hash, family_id
       ), over as (
-        delete from refresh_families f using (select distinct family_id from expired) e
-        where f.id = e.family_id and not exists (
-          select from refresh_tokens t where t.family_id = f.id and t.hash not in (select hash from expired))
+        delete from refresh_families where id = any(array(
+          select id from refresh_families f
+          where id = any(array(select distinct family_id from expired)) and not exists (
+            select from refresh_tokens t where t.family_id = f.id and t.hash not in (select hash from expired))
+          order by id for update))
       )
       select from expired`);
 }

@@ -92,9 +92,9 @@ export type Origin = "basket" | {
  * them. Gives each its number; undefined where another call with the same key has committed first.
  *
  * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after reference and
- * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, quotes and
- * their carts, then stock in the order of SKUs. A quote is used once, while it is open, for the cart at the version at which
- * it was found to be as quoted.
+ * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, carts in
+ * theirs, their quotes, then stock in the order of SKUs. A quote is used once, while it is open, for the cart at the version
+ * at which it was found to be as quoted.
  */
 export async function insertOrders(
   sql: Sql,
@@ -140,7 +140,9 @@ export async function insertOrders(
     ), named as (
       insert into order_references (external_reference, order_id)
       select external_reference, id from input
-      where external_reference is not null and (key is null or id in (select order_id from keys))
+      -- An array is made before the first row: however few of the references come with a key, all keys are taken before.
+      where external_reference is not null
+        and id = any(array(select order_id from keys union all select id from input where key is null))
       order by external_reference
       returning order_id
     ), ${origin === "basket" ? sql`` : sql`${claimQuotes(sql)}, `}claimed as materialized (

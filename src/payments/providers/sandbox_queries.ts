@@ -1,4 +1,4 @@
-import type { Fragment, Sql } from "../../platform/db.ts";
+import type { Fragment, Sql, Tx } from "../../platform/db.ts";
 import type { ChargeRequest, ChargeState } from "./provider.ts";
 
 /** A row of the sandbox's books. Amounts in minor units of the currency. */
@@ -26,14 +26,14 @@ export interface SandboxOperation {
   reference: string;
 }
 
-const chargeColumns = (sql: Sql): Fragment =>
+const chargeColumns = (sql: Sql | Tx): Fragment =>
   sql`
     id, reference, payment_method, currency, amount, status, capture_method, return_url, amount_captured,
     amount_refunded`;
 
 /** @returns in their order the charges, undefined for one whose id there is already */
 export async function insertCharges(
-  sql: Sql,
+  sql: Sql | Tx,
   charges: readonly SandboxCharge[],
 ): Promise<(SandboxCharge | undefined)[]> {
   const inserted = await sql<SandboxCharge[]>`
@@ -41,7 +41,7 @@ export async function insertCharges(
     select ${chargeColumns(sql)} from jsonb_populate_recordset(null::sandbox_charges, ${
     sql.json(charges as never)
   })
-    on conflict (id) do nothing returning ${chargeColumns(sql)}`;
+    order by id on conflict (id) do nothing returning ${chargeColumns(sql)}`;
   const byId = new Map(inserted.map((charge) => [charge.id, charge]));
   return charges.map(({ id }) => {
     const charge = byId.get(id);

@@ -1,3 +1,4 @@
+import { lockLevels } from "../../inventory/mod.ts";
 import {
   changingOrder,
   findRefundable,
@@ -81,6 +82,8 @@ export async function beginRefund(
     await reserveRefund(tx, ctx, order, refund, givers[index]!.payment);
   }
   if (!first.manual) return first;
+  // The last may end the order, which frees what has not left: a second move, of levels that may come before the first's.
+  if (begun.length > 1) await lockLevels(tx, order.items.map(({ sku }) => sku));
   const done = [];
   for (const refund of begun) done.push(await recordRefund(tx, ctx, refund, written));
   return done[0]!;
