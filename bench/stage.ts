@@ -9,7 +9,7 @@ import { inDatabase, withConnection } from "../tools/database_admin.ts";
 import { startLastingPostgres } from "../tools/embedded_postgres.ts";
 import { startThrowAwayRedis } from "../tools/embedded_redis.ts";
 import { removeTree } from "../tools/files.ts";
-import { freePort } from "../tools/supervise.ts";
+import { freePort, PRODUCTION_FLAGS } from "../tools/supervise.ts";
 import { fillShop } from "./shop.ts";
 
 export const ROOT = new URL("..", import.meta.url).pathname;
@@ -147,12 +147,7 @@ export async function startServer(
       logFile,
       Deno.execPath(),
       "run",
-      "--no-prompt",
-      "--allow-net",
-      "--allow-env",
-      "--allow-read=.,/usr/bin/ldd",
-      "--allow-sys",
-      "--allow-ffi",
+      ...PRODUCTION_FLAGS,
       script,
     ],
     cwd: ROOT,

@@ -13,7 +13,7 @@ import { loadDemoCatalogue } from "./demo_catalogue.ts";
 import { loadExampleTrade } from "./demo_trade.ts";
 import { prepareDatabase } from "./prepare_database.ts";
 import { startServices } from "./services.ts";
-import { supervise } from "./supervise.ts";
+import { PRODUCTION_FLAGS, supervise } from "./supervise.ts";
 
 const READY_POLL_MS = 50;
 /** Commercial invoices name one. */
@@ -62,12 +62,7 @@ function run(script: string, env: Record<string, string>): Promise<unknown> {
       "run",
       "--watch",
       "--no-clear-screen",
-      "--allow-net",
-      "--allow-env",
-      "--no-prompt",
-      "--allow-read=.,/usr/bin/ldd", // argon2 looks there for the C library that it is loaded with
-      "--allow-sys",
-      "--allow-ffi",
+      ...PRODUCTION_FLAGS,
       script,
     ],
     env,

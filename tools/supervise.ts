@@ -1,4 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
+import config from "../deno.json" with { type: "json" };
+
+/** What the API and the worker may do in production, as flags of Deno. (argon2 asks ldd which C library there is.) */
+export const PRODUCTION_FLAGS = config.tasks.api.command.split(" ").filter((word) => word.startsWith("--"));
 
 /** Where and as whom a server runs, and how it is told to stop. */
 export interface SuperviseOptions {

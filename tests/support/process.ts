@@ -1,3 +1,5 @@
+import { PRODUCTION_FLAGS } from "../../tools/supervise.ts";
+
 /** How a process ended, and every line that it wrote. */
 export interface Ending {
   code: number;
@@ -17,12 +19,7 @@ export async function startProcess(
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      "--no-prompt",
-      "--allow-net",
-      "--allow-env",
-      "--allow-read=.,/usr/bin/ldd",
-      "--allow-sys",
-      "--allow-ffi",
+      ...PRODUCTION_FLAGS,
       script,
       ...flags,
     ],

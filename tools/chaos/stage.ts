@@ -11,7 +11,7 @@ import { type KafkaServer, startThrowAwayKafka } from "../embedded_kafka.ts";
 import { startThrowAwayPostgres } from "../embedded_postgres.ts";
 import { removeTree } from "../files.ts";
 import { prepareDatabase } from "../prepare_database.ts";
-import { freePort } from "../supervise.ts";
+import { freePort, PRODUCTION_FLAGS } from "../supervise.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** The name of the consumer whose effects are counted. */
@@ -151,12 +151,7 @@ function keepAlive(script: string, args: string[], env: Record<string, string>, 
         logFile,
         Deno.execPath(),
         "run",
-        "--no-prompt",
-        "--allow-net",
-        "--allow-env",
-        "--allow-read=.,/usr/bin/ldd",
-        "--allow-sys",
-        "--allow-ffi",
+        ...PRODUCTION_FLAGS,
         script,
         ...args,
       ],
