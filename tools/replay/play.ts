@@ -3,7 +3,7 @@ import type { Waybill } from "../../sdk/mod.ts";
 import { cancellationMetadata, type PlannedCancellation } from "./cancellations.ts";
 import type { PlannedOrder } from "./orders.ts";
 import type { Plan, PlannedCustomer, PlannedProduct } from "./plan.ts";
-import { must, refusedFor } from "./session.ts";
+import { must, refusedFor, ReplayError } from "./session.ts";
 
 const CURRENCY = "GBP";
 /** Orders of this data set by their names in it, in any file of it. */
@@ -80,9 +80,9 @@ async function importCatalogue(waybill: Waybill, products: PlannedProduct[]): Pr
   );
   const report = must("Importing the products", await waybill.importProducts({ body: lines.join("\n") }));
   if (report.failed > 0) {
-    must("Importing the products", {
-      error: { detail: `${report.failed} failed: ${JSON.stringify(report.errors[0])}` },
-    });
+    throw new ReplayError(
+      `Importing the products: ${report.failed} failed: ${JSON.stringify(report.errors[0])}`,
+    );
   }
   return { created: report.created + report.updated, unchanged: report.unchanged };
 }

@@ -36,18 +36,15 @@ export async function openSession(url: string, username: string, password: strin
     await visitor.createToken({ body: { grant_type: "password", username, password } }),
   );
   let renewedAt = Date.now();
-  let renewing: Promise<void> | undefined;
-  const renew = async () => {
-    const body = { grant_type: "refresh_token" as const, refresh_token: tokens.refresh_token };
-    tokens = must("Renewing the login", await visitor.createToken({ body }));
-    renewedAt = Date.now();
-    renewing = undefined;
-  };
   return createWaybill({
     baseUrl: url,
     retries: 10,
     token: async () => {
-      if (Date.now() - renewedAt > REFRESH_AFTER_MS) await (renewing ??= renew());
+      if (Date.now() - renewedAt > REFRESH_AFTER_MS) {
+        const body = { grant_type: "refresh_token" as const, refresh_token: tokens.refresh_token };
+        tokens = must("Renewing the login", await visitor.createToken({ body }));
+        renewedAt = Date.now();
+      }
       return tokens.access_token;
     },
   });
