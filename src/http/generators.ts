@@ -1,5 +1,6 @@
-// deno-lint-ignore no-explicit-any -- the document is JSON, and its types know of references everywhere
-type Json = any;
+/** A part of the document. */
+// deno-lint-ignore no-explicit-any -- it is JSON, and its types know of references everywhere
+export type Json = any;
 
 /**
  * Says in the document what those who generate clients must be told, and what its own generator does not say: integers
@@ -33,12 +34,17 @@ function told(node: Json, schemas: Json): Json {
 
 /** One object that holds what each of these does. */
 function together(parts: Json[], schemas: Json): Json {
-  const objects = parts.map((part) => part.$ref ? schemas[part.$ref.split("/").pop()] : part);
+  const objects = parts.map((part) => resolved(schemas, part));
   return {
     type: "object",
     properties: Object.assign({}, ...objects.map(({ properties }) => properties)),
     required: [...new Set(objects.flatMap(({ required }) => required ?? []))],
   };
+}
+
+/** The schema that is meant: this one itself, or where it is a reference, that of these. */
+export function resolved(schemas: Json, schema: Json): Json {
+  return schema.$ref ? schemas[schema.$ref.split("/").pop()] : schema;
 }
 
 function withoutNull(types: Json[]): Json[] {

@@ -1,4 +1,5 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
+import { type Json, resolved } from "./generators.ts";
 import type { EndpointOptions } from "./router.ts";
 
 /** The headers of answers, as components of the OpenAPI document. */
@@ -50,8 +51,6 @@ export const HEADERS = {
   },
 };
 
-// deno-lint-ignore no-explicit-any -- the document is JSON, and its types know of references everywhere
-type Json = any;
 type Name = keyof typeof HEADERS;
 type Route = Pick<RouteConfig, "method" | "path" | "responses">;
 
@@ -99,36 +98,32 @@ function isTagged({ conditional }: EndpointOptions, { responses }: Route, status
  * Declares `Location` where a POST makes something with an address of its own: its answer, or a part of it, has an id,
  * and it is not the very thing that the POST was made below, as when goods of a return are received.
  */
-export function addLocations({ paths, components }: Json): void {
+export function addLocations({ paths, components: { schemas } }: Json): void {
   for (const [path, methods] of Object.entries<Json>(paths)) {
     for (const status of ["201", "202"]) {
       const made = methods.post?.responses[status];
       const schema = made?.content?.["application/json"]?.schema;
-      if (!schema || !hasId(components, schema)) continue;
+      if (!schema || !hasId(schemas, schema)) continue;
       const above = paths[path.slice(0, path.lastIndexOf("/"))]?.get?.responses["200"];
       const read = above?.content?.["application/json"]?.schema;
-      if (!read || !isPartOf(components, schema, read)) made.headers.Location = refTo("Location");
+      if (!read || !isPartOf(schemas, schema, read)) made.headers.Location = refTo("Location");
     }
   }
 }
 
-function hasId(components: Json, schema: Json): boolean {
-  const shape = (each: Json): Json => propertiesOf(components, each);
+function hasId(schemas: Json, schema: Json): boolean {
+  const shape = (each: Json): Json => propertiesOf(schemas, each);
   return [schema, ...Object.values(shape(schema))].some((part) => "id" in shape(part));
 }
 
-function isPartOf(components: Json, schema: Json, whole: Json): boolean {
-  const { allOf = [] } = resolved(components, whole);
+function isPartOf(schemas: Json, schema: Json, whole: Json): boolean {
+  const { allOf = [] } = resolved(schemas, whole);
   return [whole, ...allOf].some(({ $ref }) => $ref !== undefined && $ref === schema.$ref);
 }
 
-function propertiesOf(components: Json, schema: Json): Json {
-  const { properties = {}, allOf = [] } = resolved(components, schema);
-  return Object.assign({}, properties, ...allOf.map((each: Json) => propertiesOf(components, each)));
-}
-
-function resolved({ schemas }: Json, schema: Json): Json {
-  return schema.$ref ? schemas[schema.$ref.split("/").pop()] : schema;
+function propertiesOf(schemas: Json, schema: Json): Json {
+  const { properties = {}, allOf = [] } = resolved(schemas, schema);
+  return Object.assign({}, properties, ...allOf.map((each: Json) => propertiesOf(schemas, each)));
 }
 
 function refTo(name: Name) {

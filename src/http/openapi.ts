@@ -1,10 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { forGenerators } from "./generators.ts";
+import { forGenerators, type Json } from "./generators.ts";
 import { addLocations, HEADERS } from "./headers.ts";
 import type { AppEnv } from "./router.ts";
-
-// deno-lint-ignore no-explicit-any -- the document is JSON, and its types know of references everywhere
-type Json = any;
 
 const DESCRIPTION = `The order backend for shops that sell across borders.
 
