@@ -89,14 +89,12 @@ const gzipped = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
 
 /** Zipped once for the process: the script is 1.7 MB, and zipping it takes longer than any other request. */
 function gzippedAsset(file: string): Promise<Uint8Array<ArrayBuffer>> {
-  let asset = gzipped.get(file);
-  if (!asset) {
-    asset = readAsset(file).then((bytes) => {
+  return gzipped.getOrInsertComputed(file, () => {
+    const asset = readAsset(file).then((bytes) => {
       const zipped = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
       return new Response(zipped).bytes();
     });
     asset.catch(() => gzipped.delete(file));
-    gzipped.set(file, asset);
-  }
-  return asset;
+    return asset;
+  });
 }

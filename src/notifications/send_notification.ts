@@ -8,23 +8,18 @@ import type { Notification } from "./notification.ts";
 import { findNotificationOf, insertNotification, markKept, markRefused, markSent } from "./queries.ts";
 import { type Mail, renderHtml, renderMail, renderRefund, renderShipment } from "./templates.ts";
 
-/** The attempt that this is: when to break it off, and whether no other will follow. */
-export interface Attempt {
-  signal: AbortSignal;
-  isLast: boolean;
-}
-
 /**
  * Writes the notification, once for each thing and template, and sends it if there is a mail server, or else keeps it.
  * Done again after it was sent or kept, it does nothing. Killed between the server's acceptance and our record of it,
  * it sends the same message once more under the same Message-ID: on the wire it is at least once.
  *
+ * @param isLast whether no other attempt will follow this one
  * @throws MailError when the server did not take it; `failed` after the last attempt
  */
 export async function sendNotification(
   ctx: Ctx,
   told: Told,
-  { signal, isLast }: Attempt,
+  { signal, isLast }: { signal: AbortSignal; isLast: boolean },
 ): Promise<void> {
   const notification = await writeNotification(ctx, told);
   if (!notification || notification.status === "sent" || notification.status === "kept") return;

@@ -10,12 +10,9 @@ import type { RedisConfig } from "../config.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
 import { within } from "./recent.ts";
 
-/** Every command, typed; replies come as Redis gave them, strings as strings. */
-export type RedisCommands = RestRedis;
-
 /** A way to the server. */
 interface Transport {
-  commands: RedisCommands;
+  commands: RestRedis;
   /** Resolves when it can be used; may take as long as it likes. */
   connect(): Promise<unknown>;
   /** A call has waited too long: what is still under way is of no use any more. */
@@ -73,8 +70,8 @@ export class Redis {
     return this.#breaker;
   }
 
-  /** To be called within `run`. */
-  get commands(): RedisCommands {
+  /** Every command, typed, to be called within `run`; replies come as Redis gave them, strings as strings. */
+  get commands(): RestRedis {
     return this.#transport.commands;
   }
 
