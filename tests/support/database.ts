@@ -71,7 +71,8 @@ export async function testRedis(): Promise<TestRedis> {
   }
 }
 
-function required(name: string): string {
+/** What `deno task test` says of its servers, by the variable's name. */
+export function required(name: string): string {
   const value = Deno.env.get(name);
   if (!value) throw new Error(`${name} is not set: run the tests with \`deno task test [files]\`.`);
   return value;

@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, type Consumer, Kafka, type KafkaMessage, logLevel } from "kafkajs";
+import { required } from "./database.ts";
 
 /** Names that no other test has, and a look at what was published under them. */
 export interface TestKafka extends AsyncDisposable {
@@ -45,7 +46,7 @@ export const kafkaMissing: string | undefined = Deno.env.get("TEST_KAFKA_BOOTSTR
 const MAX_WAIT_MS = 50;
 
 /** Costs nothing until it is used. A topic comes to be when it is first written to or read. */
-export function testKafka(bootstrapServers = sharedKafka()): TestKafka {
+export function testKafka(bootstrapServers = required("TEST_KAFKA_BOOTSTRAP_SERVERS")): TestKafka {
   const prefix = `test-${crypto.randomUUID().slice(0, 13)}-`;
   const client = new Kafka({ brokers: bootstrapServers.split(","), logLevel: logLevel.NOTHING });
   const drop = () => withAdmin(client, (admin) => deleteAll(admin, prefix));
@@ -59,14 +60,6 @@ export function testKafka(bootstrapServers = sharedKafka()): TestKafka {
     drop,
     [Symbol.asyncDispose]: drop,
   };
-}
-
-function sharedKafka(): string {
-  const servers = Deno.env.get("TEST_KAFKA_BOOTSTRAP_SERVERS");
-  if (!servers) {
-    throw new Error("TEST_KAFKA_BOOTSTRAP_SERVERS is not set: run the tests with `deno task test [files]`.");
-  }
-  return servers;
 }
 
 async function consumeAll(
