@@ -22,15 +22,15 @@ export interface Services {
 }
 
 /** A Redis over TCP, one over HTTP, or why there is none. */
-export type RedisService = RedisConfig | { kind: "none"; reason: string };
+type RedisService = RedisConfig | { kind: "none"; reason: string };
 
 /** A Kafka, as `host:port,host:port`, or why there is none. */
-export type KafkaService =
+type KafkaService =
   | { kind: "tcp"; bootstrapServers: string }
   | { kind: "none"; reason: string };
 
 /** Stripe's mock of its API, or why there is none. */
-export type StripeService =
+type StripeService =
   | { kind: "http"; url: string }
   | { kind: "none"; reason: string };
 

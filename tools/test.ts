@@ -11,13 +11,7 @@ import { prepareDatabase } from "./prepare_database.ts";
 import { inDatabase, withConnection } from "./database_admin.ts";
 import { cacheDirectory } from "./files.ts";
 import { SYSTEM_DIRECTORY } from "./postgres_home.ts";
-import {
-  type KafkaService,
-  type RedisService,
-  type Services,
-  startServices,
-  type StripeService,
-} from "./services.ts";
+import { type Services, startServices } from "./services.ts";
 
 const INTERRUPTED_EXIT_CODE = 130;
 /** What `deno test` may not inherit: the tests must not find the servers that one works with. */
@@ -71,6 +65,7 @@ async function runTests(
   template: string,
   interrupted: AbortSignal,
 ): Promise<number> {
+  const { redis, kafka, stripe } = services;
   const env = Object.fromEntries(
     Object.entries(Deno.env.toObject()).filter(([name]) => !HIDDEN_VARIABLES.includes(name)),
   );
@@ -84,9 +79,9 @@ async function runTests(
       APP_ENV: "test",
       TEST_DATABASE_URL: services.databaseUrl,
       TEST_DATABASE_TEMPLATE: template,
-      ...redisVariables(services.redis),
-      ...kafkaVariables(services.kafka),
-      ...stripeVariables(services.stripe),
+      ...redis.kind === "tcp" && { TEST_REDIS_URL: redis.url },
+      ...kafka.kind === "tcp" && { TEST_KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers },
+      ...stripe.kind === "http" && { TEST_STRIPE_URL: stripe.url },
     },
     stdout: "piped",
     signal: interrupted,
@@ -121,24 +116,6 @@ function testFlags(services: Services): string[] {
   ];
 }
 
-function redisVariables(redis: RedisService): Record<string, string> {
-  if (redis.kind === "tcp") return { TEST_REDIS_URL: redis.url };
-  const reason = redis.kind === "none"
-    ? redis.reason
-    : "Upstash over HTTP has no logical databases to test in";
-  return { TEST_REDIS_MISSING: reason };
-}
-
-function kafkaVariables(kafka: KafkaService): Record<string, string> {
-  return kafka.kind === "tcp"
-    ? { TEST_KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers }
-    : { TEST_KAFKA_MISSING: kafka.reason };
-}
-
-function stripeVariables(stripe: StripeService): Record<string, string> {
-  return stripe.kind === "http" ? { TEST_STRIPE_URL: stripe.url } : { TEST_STRIPE_MISSING: stripe.reason };
-}
-
 /** Shows what the tests print as it comes, and returns all of it. */
 async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
   const [shown, kept] = stream.tee();
@@ -154,8 +131,9 @@ function report(output: string, success: boolean, { redis, kafka, stripe }: Serv
   // deno-lint-ignore no-control-regex
   const lines = output.replace(/\x1b\[[0-9;]*m/g, "").split("\n");
   const skipped = lines.flatMap((line) => /^(.*) \.\.\. ignored \(/.exec(line)?.[1] ?? []);
-  const missing = redisVariables(redis).TEST_REDIS_MISSING;
-  if (missing) console.log(`Redis: none (${missing}): nothing was shown against a real Redis.`);
+  if (redis.kind === "none") {
+    console.log(`Redis: none (${redis.reason}): nothing was shown against a real Redis.`);
+  }
   if (kafka.kind === "none") {
     console.log(`Kafka: none (${kafka.reason}): nothing was shown against a real Kafka.`);
   }

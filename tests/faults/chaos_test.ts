@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { kafkaMissing } from "../support/kafka.ts";
+import { hasKafka } from "../support/kafka.ts";
 import { redisOnPath } from "../platform/redis_server.ts";
 
 Deno.test({
   name:
     "No goods and no money are lost, doubled or miscounted while processes are killed and Redis, Kafka and connections go away",
-  ignore: kafkaMissing !== undefined || !redisOnPath,
+  ignore: !hasKafka || !redisOnPath,
   async fn() {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["task", "chaos", "--orders", "400", "--kills", "10", "--seconds", "15", "--outages", "1"].concat(

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { redisMissing, testRedis } from "../support/database.ts";
+import { hasRedis, testRedis } from "../support/database.ts";
 import { startTestApp, TEST_SECRET, type TestApp } from "../support/app.ts";
 import { addProduct, place } from "../support/orders.ts";
 import { startProcess } from "../support/process.ts";
@@ -21,7 +21,7 @@ function envOf({ deps }: TestApp): Record<string, string> {
 
 Deno.test("a process killed 20 times amid its streams loses no event of its clients and repeats none", async () => {
   await using app = await startTestApp();
-  await using redis = redisMissing === undefined ? await testRedis() : undefined;
+  await using redis = hasRedis ? await testRedis() : undefined;
   const env = { ...envOf(app), ...redis && { REDIS_URL: redis.url } };
   const [user, staff] = [await app.user(), await app.user("staff")];
   const { sku } = await addProduct(app, { stock: 1_000_000 });

@@ -6,7 +6,7 @@ import { loadConfig } from "../../src/config.ts";
 import { checkKafka } from "../../src/platform/kafka.ts";
 import { openKafkaSocket } from "../../src/platform/kafka_socket.ts";
 import { within } from "../../src/platform/recent.ts";
-import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { hasKafka, testKafka } from "../support/kafka.ts";
 
 const config = (port: number) =>
   loadConfig({
@@ -91,7 +91,7 @@ async function startTlsProxy(broker: string, cert: string): Promise<AsyncDisposa
 
 Deno.test({
   name: "over TLS what is sent is read as it was, and a certificate that nobody vouches for is refused",
-  ignore: Boolean(kafkaMissing),
+  ignore: !hasKafka,
   async fn() {
     await using kafka = testKafka();
     const topic = kafka.name("tls");

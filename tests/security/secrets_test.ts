@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
-import { redisMissing, testDatabase, testRedis } from "../support/database.ts";
+import { hasRedis, testDatabase, testRedis } from "../support/database.ts";
 import { startProcess } from "../support/process.ts";
 import { isGated, operations } from "./operations.ts";
 
@@ -21,7 +21,7 @@ const SECRET_KEY = `q7Wm-Canary-${tag}-signing-xZ4p`;
 
 Deno.test("no secret and nothing personal is in the log at its most talkative, whatever went well or wrong", async () => {
   await using database = await testDatabase();
-  await using redis = redisMissing === undefined ? await testRedis() : undefined;
+  await using redis = hasRedis ? await testRedis() : undefined;
   const process = await startProcess("src/main.ts", {
     APP_ENV: "production",
     HOST: "127.0.0.1",

@@ -5,7 +5,7 @@ import { openCache } from "../../src/platform/cache.ts";
 import type { Role } from "../../src/platform/ctx.ts";
 import { newId } from "../../src/platform/id.ts";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
-import { redisMissing, testDatabase, testRedis } from "./database.ts";
+import { hasRedis, testDatabase, testRedis } from "./database.ts";
 import { checkResponse } from "./contract.ts";
 
 /** What is to be in the cache is there, however busy the machine: by itself Waybill does without what takes Redis 50 ms. */
@@ -54,7 +54,7 @@ export async function startTestApp(
   replace: Partial<Deps> | ((config: Config) => Partial<Deps>) = {},
 ): Promise<TestApp> {
   const database = await testDatabase();
-  const redis = redisMissing === undefined ? await testRedis() : undefined;
+  const redis = hasRedis ? await testRedis() : undefined;
   const config = loadConfig({
     APP_ENV: "test",
     DATABASE_URL: database.url,

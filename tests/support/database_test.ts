@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Redis } from "ioredis";
 import { withConnection } from "../../tools/database_admin.ts";
-import { redisMissing, testDatabase, testRedis } from "./database.ts";
+import { hasRedis, testDatabase, testRedis } from "./database.ts";
 
 Deno.test("what one test writes, no other database sees", async () => {
   await using mine = await testDatabase();
@@ -26,7 +26,7 @@ Deno.test("a test database has the schema and is gone after the test, whoever is
 
 Deno.test({
   name: "tests that run at once never share a Redis database, and one with keys in it is left alone",
-  ignore: Boolean(redisMissing),
+  ignore: !hasRedis,
   async fn() {
     await using first = await testRedis();
     await using second = await testRedis();

@@ -2,12 +2,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openKafka } from "../../src/platform/kafka.ts";
 import { startConsumer } from "../../tools/consume/consumer.ts";
 import type { TestApp } from "../support/app.ts";
-import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { hasKafka, testKafka } from "../support/kafka.ts";
 import { addProduct, levelOf, place } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 import { dispatching, startDispatchApp } from "../workers/dispatching.ts";
 
-const ignore = kafkaMissing !== undefined;
+const ignore = !hasKafka;
 
 function consuming({ deps: { config, sql } }: TestApp, group: string) {
   const { order, inventory } = config.kafka!.topics;

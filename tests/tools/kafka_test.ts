@@ -3,7 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import { exists, ignoreNotFound } from "../../tools/files.ts";
 import { type KafkaServer, startThrowAwayKafka } from "../../tools/embedded_kafka.ts";
 import { startServices } from "../../tools/services.ts";
-import { type ConsumedMessage, kafkaMissing, type TestKafka, testKafka } from "../support/kafka.ts";
+import { type ConsumedMessage, hasKafka, type TestKafka, testKafka } from "../support/kafka.ts";
 import { until } from "../support/until.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -11,7 +11,7 @@ const EMBEDDED_KAFKA = import.meta.resolve("../../tools/embedded_kafka.ts");
 const TEMPORARY = Deno.env.get("TMPDIR") || "/tmp";
 
 /** A Kafka that the environment names says nothing about whether one can be started here. */
-const embeddedMissing = Boolean(kafkaMissing) ||
+const embeddedMissing = !hasKafka ||
   await new Deno.Command("java", { args: ["-version"] }).output().then(() => false, () => true);
 
 async function embedded(): Promise<KafkaServer & AsyncDisposable> {
@@ -51,7 +51,7 @@ const isListening = (bootstrapServers: string) =>
 
 Deno.test({
   name: "a message comes back with its key and headers",
-  ignore: Boolean(kafkaMissing),
+  ignore: !hasKafka,
   async fn() {
     await using kafka = testKafka();
     const topic = kafka.name("orders");
@@ -73,7 +73,7 @@ Deno.test({
 
 Deno.test({
   name: "messages of one key come in order, and keys are spread over partitions",
-  ignore: Boolean(kafkaMissing),
+  ignore: !hasKafka,
   async fn() {
     await using kafka = testKafka();
     const topic = kafka.name("orders");
@@ -92,7 +92,7 @@ Deno.test({
 
 Deno.test({
   name: "reading gives up after its deadline, on a topic that nobody wrote to as well",
-  ignore: Boolean(kafkaMissing),
+  ignore: !hasKafka,
   async fn() {
     await using kafka = testKafka();
     await assertRejects(
@@ -105,7 +105,7 @@ Deno.test({
 
 Deno.test({
   name: "a test's topics and groups go with it",
-  ignore: Boolean(kafkaMissing),
+  ignore: !hasKafka,
   async fn() {
     await using other = testKafka();
     await publish(other, other.name("kept"), [{ key: "k", value: "v" }]);

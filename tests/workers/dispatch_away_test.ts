@@ -2,14 +2,14 @@ import { assertEquals } from "@std/assert";
 import { type KafkaServer, startThrowAwayKafka } from "../../tools/embedded_kafka.ts";
 import { checkKafka, openKafka } from "../../src/platform/kafka.ts";
 import { startEventDispatcher } from "../../workers/event_dispatcher.ts";
-import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { hasKafka, testKafka } from "../support/kafka.ts";
 import { addProduct, place } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 import { firstArrivals, rememberingLog, startDispatchApp } from "./dispatching.ts";
 
 Deno.test({
   name: "While Kafka is away orders are taken, no event is blamed, and all arrive once it is back",
-  ignore: kafkaMissing !== undefined,
+  ignore: !hasKafka,
 }, async () => {
   const server = await startThrowAwayKafka(() => {}) as KafkaServer;
   const { log, lines } = rememberingLog();
@@ -55,7 +55,7 @@ Deno.test({
 
 Deno.test({
   name: "What is left of an answer whose connection was lost is not taken for the beginning of another",
-  ignore: kafkaMissing !== undefined,
+  ignore: !hasKafka,
 }, async () => {
   await using app = await startDispatchApp(testKafka());
   const { kafka } = app.deps.config;

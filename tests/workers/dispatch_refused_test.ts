@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { transaction } from "../../src/platform/db.ts";
 import { listDue } from "../../workers/dispatcher_queries.ts";
 import { startTestApp, type TestApp } from "../support/app.ts";
-import { kafkaMissing, type TestKafka, testKafka } from "../support/kafka.ts";
+import { hasKafka, type TestKafka, testKafka } from "../support/kafka.ts";
 import { until } from "../support/until.ts";
 import {
   countDifferent,
@@ -16,7 +16,7 @@ import {
   widenTopic,
 } from "./dispatching.ts";
 
-const ignore = kafkaMissing !== undefined;
+const ignore = !hasKafka;
 const MAX_BYTES = 4000;
 const LARGE = 5000;
 const KEYS = range(1, 20).map((n) => `key-${n}`);

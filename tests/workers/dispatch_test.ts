@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
 import type { Sql } from "../../src/platform/db.ts";
 import { startWorker } from "../../workers/worker.ts";
-import { kafkaMissing, testKafka } from "../support/kafka.ts";
+import { hasKafka, testKafka } from "../support/kafka.ts";
 import { addProduct, eventsOf, place } from "../support/orders.ts";
 import { startTestApp } from "../support/app.ts";
 import { rewriteLog } from "../support/events.ts";
@@ -19,7 +19,7 @@ import {
   startDispatchApp,
 } from "./dispatching.ts";
 
-const ignore = kafkaMissing !== undefined;
+const ignore = !hasKafka;
 
 Deno.test({ name: "An order arrives in Kafka as a CloudEvent, sent by the worker", ignore }, async () => {
   await using kafka = testKafka();

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Redis } from "ioredis";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp } from "../../support/app.ts";
-import { redisMissing, testWithRedis } from "../../support/database.ts";
+import { hasRedis, testWithRedis } from "../../support/database.ts";
 import { at, create } from "./products.ts";
 
 testWithRedis(
@@ -31,7 +31,7 @@ testWithRedis(
 
 Deno.test({
   name: "a product is kept in Redis for 300 s and a list for 60 s",
-  ignore: redisMissing !== undefined,
+  ignore: !hasRedis,
   async fn() {
     await using app = await startTestApp();
     const { token } = await app.user("staff");

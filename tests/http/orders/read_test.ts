@@ -4,7 +4,7 @@ import { forgetToldOrders } from "../../../src/orders/mod.ts";
 import type { Cache } from "../../../src/platform/cache.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { type Answer, losingCommitAnswers, startTestApp, type TestUser } from "../../support/app.ts";
-import { redisMissing, testWithRedis } from "../../support/database.ts";
+import { hasRedis, testWithRedis } from "../../support/database.ts";
 import { addProduct, patch, place, read, startAnother } from "../../support/orders.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
@@ -222,7 +222,7 @@ Deno.test("A thousand changes among racing reads: no read after a change's answe
 
 Deno.test({
   name: "In Redis an order is JSON under orders:{id}, for 300 seconds",
-  ignore: Boolean(redisMissing),
+  ignore: !hasRedis,
   async fn() {
     await using app = await startTestApp();
     const owner = await app.user();
