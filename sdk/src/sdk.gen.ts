@@ -1279,9 +1279,9 @@ export class Waybill extends HeyApiClient {
     /**
      * Refund an order
      *
-     * All that was paid, an amount, or units of lines with their duty and tax to the minor unit. Never more than was captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays `pending`, and it is asked again, with the same key, until it does.
+     * All that was paid, an amount, units of lines with their duty and tax to the minor unit, or the shipping alone, as for a parcel that came late (`include_shipping` without `items`). Never more than was captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays `pending`, and it is asked again, with the same key, until it does.
      *
-     * Units that have not left yet are refunded first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order whose units were all cancelled ends REFUNDED. Refunds of amounts and of returns cancel nothing.
+     * Units that have not left yet are refunded first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order whose units were all cancelled ends REFUNDED. Refunds of amounts, of shipping and of returns cancel nothing.
      */
     public refundOrder<ThrowOnError extends boolean = false>(options: Options<RefundOrderData, ThrowOnError>): RequestResult<RefundOrderResponses, RefundOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RefundOrderResponses, RefundOrderErrors, ThrowOnError>({

@@ -5691,7 +5691,7 @@ export type RefundOrder = {
      */
     items?: Array<RefundOrderItem>;
     /**
-     * With `items`: their share of the shipping goes back too, and its tax
+     * With `items`: their share of the shipping goes back too, as far as it is left, and the tax on it. Alone: all that is left of the shipping and of the tax on it, and the goods stay the customer's
      */
     include_shipping?: boolean;
     /**

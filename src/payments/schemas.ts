@@ -117,7 +117,9 @@ export const RefundBody = z.strictObject({
       "still to be sent: then they are not",
   }),
   include_shipping: z.boolean().optional().openapi({
-    description: "With `items`: their share of the shipping goes back too, and its tax",
+    description:
+      "With `items`: their share of the shipping goes back too, as far as it is left, and the tax on it. Alone: all that is " +
+      "left of the shipping and of the tax on it, and the goods stay the customer's",
   }),
   payment_id: Id.optional().openapi({
     description:
@@ -132,10 +134,14 @@ export const RefundBody = z.strictObject({
 }).refine((body) => body.amount === undefined || body.items === undefined, {
   path: ["amount"],
   message: "give either amount or items, or neither for all that is left",
-}).refine((body) => body.include_shipping === undefined || body.items !== undefined, {
-  path: ["include_shipping"],
-  message: "goes with items",
-}).openapi("RefundOrder");
+}).refine(
+  ({ include_shipping, amount, items }) =>
+    include_shipping === undefined || items !== undefined || (include_shipping && amount === undefined),
+  {
+    path: ["include_shipping"],
+    message: "goes with items, or stands alone, true, for the shipping alone",
+  },
+).openapi("RefundOrder");
 
 export const RefundSchema = z.object({
   id: Id,

@@ -158,7 +158,7 @@ export function unitsNotRefunded(
 /**
  * What of a return's refund failed and is to be asked for again as an amount: less what was given back otherwise since, by
  * another payment or at the provider itself, which is not given twice. Undefined where the units themselves are to be asked
- * for: none of it was given. Pure.
+ * for: none of it was given, or only shipping, of which they get no more than is left. Pure.
  *
  * @throws refund_refused while it is not known whether what is given otherwise goes back
  */
@@ -173,16 +173,21 @@ export function amountFailed(
   if (failed.length === 0) return undefined;
   const takenOffSale = (each: Refund) => each.amount - owedPart(order, each);
   const since = Math.min(...failed.map(({ ended }) => ended!));
+  const areUnits = failed.some(({ items }) => items.length > 0);
   const others = refunds.filter((each) => {
     const { items, return_id } = refunds.find(({ id }) => id === each.follows) ?? each;
-    const isAmount = items.length === 0 && return_id === null;
+    const isAmount = items.length === 0 && return_id === null && !(areUnits && isShippingAlone(each));
     return isAmount && each.status !== "failed" && each.began > since && takenOffSale(each) > 0;
   });
   if (others.some(({ status }) => status === "pending")) throw refundUnderWay();
   const given = others.reduce((sum, each) => sum + takenOffSale(each), 0);
   const amount = failed.reduce((sum, each) => sum + each.amount, 0);
-  const isWhole = given === 0 && failed.some(({ items }) => items.length > 0);
-  return isWhole ? undefined : Math.max(0, amount - given);
+  return given === 0 && areUnits ? undefined : Math.max(0, amount - given);
+}
+
+/** While units are left, an amount takes of the goods too. */
+function isShippingAlone({ goods_amount, duty_amount, shipping_amount }: Refund): boolean {
+  return shipping_amount > 0 && goods_amount === 0 && duty_amount === 0;
 }
 
 function refundUnderWay(): AppError {

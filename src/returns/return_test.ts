@@ -147,6 +147,9 @@ Deno.test("What failed of a return's refund is asked for again, less the amounts
   assertEquals(again(refund({})), undefined);
   assertEquals(again(first, share), undefined, "the units themselves");
   assertEquals(again({ ...first, status: "succeeded" }, share), 200);
+  const shipping = refund({ goods_amount: 0, shipping_amount: 120, tax_amount: 30 });
+  assertEquals(again(first, share, shipping), undefined, "the units themselves, less their shipping");
+  assertEquals(again({ ...first, status: "succeeded" }, share, shipping), 50);
 
   const TABLE: [what: string, others: PastRefund[], amount: number | undefined][] = [
     ["an amount", [refund({})], 650],

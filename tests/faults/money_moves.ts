@@ -209,11 +209,12 @@ function someUnits(dice: Dice) {
   return [{ line: dice.pick(1, 2), quantity: dice.pick(1, 1, 2) }];
 }
 
-/** What a refund is asked for: all, an amount, or units. */
+/** What a refund is asked for: all, an amount, units, or the shipping alone. */
 const REFUND_BODIES: readonly { weight: number; body(dice: Dice): Record<string, unknown> }[] = [
   { weight: 15, body: () => ({}) },
-  { weight: 35, body: (dice) => ({ amount: dice.upTo(5000) }) },
-  { weight: 50, body: (dice) => ({ items: someUnits(dice), include_shipping: dice.chance(0.5) }) },
+  { weight: 30, body: (dice) => ({ amount: dice.upTo(5000) }) },
+  { weight: 45, body: (dice) => ({ items: someUnits(dice), include_shipping: dice.chance(0.5) }) },
+  { weight: 10, body: () => ({ include_shipping: true }) },
 ];
 
 async function refund({ shop, dice, order, payment }: Turn): Promise<Deed> {

@@ -45,7 +45,8 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
     isFinelyGrouped: true,
     holds:
       "Each order has one sale of its total and its parts; if it was cancelled or expired, what refunds had left of each part " +
-      "was taken back, once; what it says is due, paid and refunded is what its ledger sums to, in its currency.",
+      "was taken back, once; refunds took no more off a part than was sold of it; what it says is due, paid and refunded is " +
+      "what its ledger sums to, in its currency.",
     broken: (sql) =>
       sql`
       select coalesce(o.id, l.order_id)::text as id,
@@ -70,7 +71,7 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
                           o.amount_due, o.amount_paid, o.amount_refunded)
         or case when o.status in ('CANCELLED', 'EXPIRED')
           then (l.cancellations, l.goods_left, l.shipping_left, l.duty_left, l.tax_left) <> (1, 0, 0, 0, 0)
-          else l.cancellations <> 0 end`,
+          else l.cancellations <> 0 or least(l.goods_left, l.shipping_left, l.duty_left, l.tax_left) < 0 end`,
   },
   {
     ...common,

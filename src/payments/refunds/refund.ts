@@ -33,8 +33,13 @@ export interface RefundFacts {
   /** Units that are still to be sent, by line; none where what is refunded has been sent. */
   unsent: readonly { line: number; quantity: number }[];
   /** The order's other refunds, in the order in which they began. */
-  refunds: readonly Pick<PastRefund, "status" | "items" | "began" | "ended">[];
+  refunds: readonly EarlierRefund[];
 }
+
+type EarlierRefund = Pick<
+  PastRefund,
+  "id" | "follows" | "status" | "items" | "shipping_amount" | "began" | "ended"
+>;
 
 /** What a refund gives back: the parts are taken off the sale, the rest of the amount was owed to the customer anyway. */
 export interface RefundSplit {
@@ -69,8 +74,9 @@ export function owedPart(order: Pick<Order, "status">, refund: Refund): number {
 
 /**
  * Decides what a refund gives back. Pure. Of a cancelled or overpaid order first what is owed; units of lines with their
- * duty and tax to the minor unit, so that all units together give back exactly the line; an amount in proportion to what
- * is left of the sale, by largest remainder. Units that cost nothing are given back for nothing, so that they are not sent.
+ * duty and tax to the minor unit, so that all units together give back exactly the line; the shipping alone with its tax; an
+ * amount in proportion to what is left of the sale, by largest remainder. Units that cost nothing are given back for nothing,
+ * so that they are not sent.
  *
  * @throws refund_refused, which says what is possible
  */
@@ -89,6 +95,7 @@ export function splitRefund(
     }]);
   }
   if (ask.items) return ofItems(facts, ask.items, ask.include_shipping ?? false);
+  if (ask.include_shipping) return ofShipping(facts);
   const amount = ask.amount ?? money;
   if (amount > money) throw moreThan("/amount", money, refunding);
   // The books balance: beyond what is owed no money was paid that is not for what is left of the sale.
@@ -123,7 +130,7 @@ export function shareOut(split: RefundSplit, amounts: number[]): RefundSplit[] {
 /** Are these units that are still to be sent, and of lines that cost nothing, as a gift? */
 function isForNothing({ order, unsent }: RefundFacts, asked: AskRefund["items"] = []): boolean {
   const isFree = (item: OrderItem) => {
-    const parts = unitsOf(item, [[0, item.quantity]], false);
+    const parts = unitsOf(item, [[0, item.quantity]]);
     return PARTS.every((part) => parts[part] === 0);
   };
   const quantityOf = (units: typeof unsent, line: number) =>
@@ -148,12 +155,15 @@ function ofItems(
   }));
   const errors: FieldError[] = [];
   const shares: RefundParts[] = [];
+  const shippings: ShippingShare[] = [];
   for (const { line, quantity } of items) {
     const item = order.items.find((each) => each.line === line);
-    const taken = takenUnits(refunds, line);
-    const before = taken.reduce((sum, [from, to]) => sum + to - from, 0);
+    const taken = takenUnits(refunds, line).map(({ span }) => span);
+    const before = countOf(taken);
     if (item && before + quantity <= item.quantity) {
-      shares.push(unitsOf(item, firstFree(taken, quantity), withShipping));
+      const units = firstFree(taken, quantity);
+      shares.push(unitsOf(item, units));
+      if (withShipping) shippings.push(shippingOf(item, units));
       continue;
     }
     errors.push({
@@ -168,12 +178,55 @@ function ofItems(
   }
   if (errors.length > 0) throw refundRefused(errors);
   // An earlier refund of an amount may have taken from these parts already.
-  const parts = partsOf((part) => Math.min(left[part], shares.reduce((sum, share) => sum + share[part], 0)));
+  const parts = asFarAsLeft(left, [...shares, upTo(left.shipping, sumOfShipping(shippings))]);
   const amount = PARTS.reduce((sum, part) => sum + parts[part], 0);
   if (amount > money || (amount === 0 && !isForNothing(facts, asked))) {
     throw moreThan("/items", Math.min(money, amount), refunding);
   }
   return { amount, parts, items };
+}
+
+/** All that is left of the shipping, with the tax on it: first of units that it did not go back with. */
+function ofShipping({ order, left, money, refunding, refunds }: RefundFacts): RefundSplit {
+  const whole = sumOfShipping(order.items.map((item) => shippingOf(item, [[0, item.quantity]])));
+  const kept = sumOfShipping(order.items.map((item) => {
+    const withShipping = takenUnits(refunds, item.line).filter(({ by }) => tookShipping(refunds, by));
+    const gone = withShipping.map(({ span }) => span);
+    return shippingOf(item, firstFree(gone, item.quantity - countOf(gone)));
+  }));
+  const first = upTo(left.shipping, kept);
+  // A share of a refund of units may have failed, and then more is left than of these.
+  const others = { shipping: whole.shipping - kept.shipping, tax: whole.tax - kept.tax };
+  const more = left.shipping > first.shipping ? upTo(left.shipping - first.shipping, others) : NO_SHIPPING;
+  const parts = asFarAsLeft(left, [sumOfShipping([first, more])]);
+  const amount = parts.shipping + parts.tax;
+  if (amount > money || parts.shipping === 0) {
+    throw moreThan("/include_shipping", parts.shipping === 0 ? 0 : money, refunding);
+  }
+  return { amount, parts, items: [] };
+}
+
+/** Did units go back with their shipping, by the refund itself or by the shares of it that follow? */
+function tookShipping(refunds: readonly EarlierRefund[], { id }: EarlierRefund): boolean {
+  return refunds.some((each) =>
+    (each.id === id || each.follows === id) && each.status !== "failed" && each.shipping_amount > 0
+  );
+}
+
+/** So much of the shipping at most, and its tax with it: an amount may have taken of it, or all went back alone. */
+function upTo(most: number, { shipping, tax }: ShippingShare): ShippingShare {
+  return shipping <= most ? { shipping, tax } : { shipping: most, tax: share(tax, most, shipping) };
+}
+
+function sumOfShipping(shares: readonly ShippingShare[]): ShippingShare {
+  return shares.reduce((sum, { shipping, tax }) => ({
+    shipping: sum.shipping + shipping,
+    tax: sum.tax + tax,
+  }), NO_SHIPPING);
+}
+
+function asFarAsLeft(left: RefundParts, shares: readonly Partial<RefundParts>[]): RefundParts {
+  return partsOf((part) => Math.min(left[part], shares.reduce((sum, each) => sum + (each[part] ?? 0), 0)));
 }
 
 /** Units of a line from one up to before another, counted from 0. */
@@ -183,15 +236,19 @@ type Span = readonly [from: number, to: number];
  * The units of a line that refunds gave back, done or under way. Each took the first that were free as it began, and one
  * that failed freed its own: so the order of all that tells which they are.
  */
-function takenUnits(refunds: RefundFacts["refunds"], line: number): Span[] {
-  let taken: { span: Span; freedAt: number | null }[] = [];
-  for (const { status, items, began, ended } of refunds) {
-    taken = taken.filter(({ freedAt }) => freedAt === null || freedAt > began);
-    const quantity = items.find((item) => item.line === line)?.quantity ?? 0;
-    const freedAt = status === "failed" ? ended : null;
-    taken.push(...firstFree(taken.map(({ span }) => span), quantity).map((span) => ({ span, freedAt })));
+function takenUnits(refunds: readonly EarlierRefund[], line: number): { span: Span; by: EarlierRefund }[] {
+  let taken: { span: Span; by: EarlierRefund; freedAt: number | null }[] = [];
+  for (const by of refunds) {
+    taken = taken.filter(({ freedAt }) => freedAt === null || freedAt > by.began);
+    const quantity = by.items.find((item) => item.line === line)?.quantity ?? 0;
+    const freedAt = by.status === "failed" ? by.ended : null;
+    taken.push(...firstFree(taken.map(({ span }) => span), quantity).map((span) => ({ span, by, freedAt })));
   }
-  return taken.filter(({ freedAt }) => freedAt === null).map(({ span }) => span);
+  return taken.filter(({ freedAt }) => freedAt === null);
+}
+
+function countOf(units: readonly Span[]): number {
+  return units.reduce((sum, [from, to]) => sum + to - from, 0);
 }
 
 /** The first units of a line that are not among those taken. */
@@ -210,7 +267,7 @@ function firstFree(taken: readonly Span[], quantity: number): Span[] {
 
 /** What the units of a line that are not sent any more were worth: they went back without their share of the shipping. */
 export function cancelledParts(item: OrderItem): RefundParts {
-  return unitsOf(item, [[0, item.cancelled]], false);
+  return unitsOf(item, [[0, item.cancelled]]);
 }
 
 /**
@@ -223,23 +280,43 @@ export function sentParts(
   { before, quantity }: { before: number; quantity: number },
 ): RefundParts {
   const end = item.quantity - before;
-  return unitsOf(item, [[end - quantity, end]], true);
+  const units: Span[] = [[end - quantity, end]];
+  const [{ goods, duty, tax }, shipped] = [unitsOf(item, units), shippingOf(item, units)];
+  return { goods, duty, shipping: shipped.shipping, tax: tax + shipped.tax };
 }
 
-/** What these units of a line are worth. */
-function unitsOf(item: OrderItem, units: readonly Span[], withShipping: boolean): RefundParts {
-  const upTo = (whole: number, unit: number) => share(whole, unit, item.quantity);
-  const ofUnits = (whole: number) =>
-    units.reduce((sum, [from, to]) => sum + upTo(whole, to) - upTo(whole, from), 0);
-  const taxable = item.line_total + item.duty_amount + item.shipping_amount;
-  const shippingTax = item.shipping_tax_amount ??
-    (taxable === 0 ? 0 : share(item.tax_amount, item.shipping_amount, taxable));
+/** What these units of a line are worth without their shipping. */
+function unitsOf(item: OrderItem, units: readonly Span[]): RefundParts {
   return {
-    goods: ofUnits(item.line_total),
-    shipping: withShipping ? ofUnits(item.shipping_amount) : 0,
-    duty: ofUnits(item.duty_amount),
-    tax: ofUnits(item.tax_amount - shippingTax) + (withShipping ? ofUnits(shippingTax) : 0),
+    goods: shareOf(item, units, item.line_total),
+    shipping: 0,
+    duty: shareOf(item, units, item.duty_amount),
+    tax: shareOf(item, units, item.tax_amount - shippingTaxOf(item)),
   };
+}
+
+/** The share of a line's shipping that some of its units have, and the tax on that. */
+type ShippingShare = Pick<RefundParts, "shipping" | "tax">;
+const NO_SHIPPING: ShippingShare = { shipping: 0, tax: 0 };
+
+function shippingOf(item: OrderItem, units: readonly Span[]): ShippingShare {
+  return {
+    shipping: shareOf(item, units, item.shipping_amount),
+    tax: shareOf(item, units, shippingTaxOf(item)),
+  };
+}
+
+function shippingTaxOf(
+  { line_total, duty_amount, shipping_amount, shipping_tax_amount, tax_amount }: OrderItem,
+) {
+  const taxable = line_total + duty_amount + shipping_amount;
+  return shipping_tax_amount ?? (taxable === 0 ? 0 : share(tax_amount, shipping_amount, taxable));
+}
+
+/** What these units have of an amount of their line. */
+function shareOf({ quantity }: OrderItem, units: readonly Span[], whole: number): number {
+  const upTo = (unit: number) => share(whole, unit, quantity);
+  return units.reduce((sum, [from, to]) => sum + upTo(to) - upTo(from), 0);
 }
 
 /** `part / of` of a whole. Taken of all that went before and of all with it, the differences lose nothing. */

@@ -43,7 +43,7 @@ function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, m
     shipping_amount: shipping,
     duty_amount: duty,
     tax_amount: tax,
-    shipping_tax_amount: shippingTax === null ? null : Math.floor(tax * shippingTax),
+    shipping_tax_amount: shippingTax === null ? null : Math.floor(Math.min(tax, shipping) * shippingTax),
   }));
   const total = (amount: (item: OrderItem) => number) => items.reduce((sum, item) => sum + amount(item), 0);
   const parts = {
@@ -67,6 +67,7 @@ function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, m
 /** A refund that has not failed, whenever it began. */
 const EVER = {
   status: "succeeded" as const,
+  follows: null,
   began: 1,
   ended: 2,
 };
@@ -97,7 +98,12 @@ function after(facts: RefundFacts, { amount, parts, items }: RefundSplit): Refun
     money: facts.money - amount,
     refunding: facts.refunding,
     unsent: facts.unsent,
-    refunds: [...facts.refunds, { ...EVER, items }],
+    refunds: [...facts.refunds, {
+      ...EVER,
+      id: String(facts.refunds.length),
+      items,
+      shipping_amount: parts.shipping,
+    }],
   };
 }
 
@@ -113,6 +119,7 @@ const asks: fc.Arbitrary<Ask> = fc.oneof(
     ),
     include_shipping: fc.boolean(),
   }),
+  fc.constant({ include_shipping: true }),
 );
 
 const refusalOf = (facts: RefundFacts, ask: Ask) =>
@@ -230,7 +237,17 @@ Deno.test("For all lines: its units give back exactly the line, whichever refund
           const ask = { items: [{ line: item.line, quantity }], include_shipping: true };
           try {
             const { parts, items } = splitRefund({ ...facts, refunds }, ask);
-            refunds = [...refunds, { status: "pending", items, parts, began: ++position, ended: null }];
+            const began = ++position;
+            refunds = [...refunds, {
+              id: String(began),
+              follows: null,
+              status: "pending",
+              items,
+              parts,
+              shipping_amount: parts.shipping,
+              began,
+              ended: null,
+            }];
           } catch (error) {
             assertWorthless(error);
           }
@@ -283,6 +300,94 @@ Deno.test("Units go back with their share of duty and tax, and of shipping where
   assertEquals(splitRefund(untaxed, { items: [{ line: 1, quantity: 3 }] }).parts.tax, 1099);
 });
 
+Deno.test("The shipping alone goes back as far as it is left, with the tax that the lines it is left of have on it", () => {
+  const alone = (facts: RefundFacts) => splitRefund(facts, { include_shipping: true });
+  const facts = factsOf(paidOrder([{ ...LINE, shippingTax: 0.2 }, { ...LINE, shippingTax: 0 }]));
+  const whole = alone(facts);
+  assertEquals(whole, { amount: 1100, parts: { goods: 0, shipping: 1000, duty: 0, tax: 100 }, items: [] });
+  const taxed = after(
+    facts,
+    splitRefund(facts, { items: [{ line: 1, quantity: 2 }], include_shipping: true }),
+  );
+  assertEquals(alone(taxed).parts, { goods: 0, shipping: 167 + 500, duty: 0, tax: 33 });
+  const bare = after(facts, splitRefund(facts, { items: [{ line: 1, quantity: 2 }] }));
+  assertEquals(alone(bare), whole, "their shipping had stayed");
+  // Half of it went back with amounts.
+  assertEquals(alone({ ...facts, left: { ...facts.left, shipping: 500 } }).parts.tax, 50);
+  // A share of what gave back the first line's failed: the other payment's had been the rest of it.
+  const [first] = taxed.refunds;
+  const failed = { ...taxed, left: { ...taxed.left, shipping: taxed.left.shipping + 100 } };
+  assertEquals(alone(failed).parts, { goods: 0, shipping: 767, duty: 0, tax: 33 + 20 });
+  const byShare = [{ ...first!, shipping_amount: 0 }, {
+    ...first!,
+    id: "share",
+    follows: first!.id,
+    items: [],
+  }];
+  assertEquals(alone({ ...taxed, refunds: byShare }), alone(taxed), "a share that follows gave it");
+
+  const gone = after(facts, whole);
+  assertEquals(
+    [refusalOf(gone, { include_shipping: true })].map(({ pointer, refundable }) => [pointer, refundable]),
+    [
+      ["/include_shipping", 0],
+    ],
+  );
+  const unit = { items: [{ line: 1, quantity: 1 }] };
+  assertEquals(
+    splitRefund(gone, { ...unit, include_shipping: true }),
+    splitRefund(gone, unit),
+    "once, with its tax",
+  );
+  assertEquals(refusalOf({ ...facts, money: 1099 }, { include_shipping: true }).refundable, 1099);
+});
+
+Deno.test("For all lines: the shipping goes back once, with units or alone, and all units and the shipping give back exactly the lines", () => {
+  const steps = fc.array(
+    fc.record({ line: fc.nat(3), quantity: fc.integer({ min: 1, max: 3 }), include_shipping: fc.boolean() }),
+    { maxLength: 8 },
+  );
+  let alone = 0;
+  fc.assert(
+    fc.property(lines, steps, steps, (of, before, since) => {
+      const order = paidOrder(of);
+      let facts = factsOf(order);
+      const refund = (ask: Ask): RefundParts | undefined => {
+        try {
+          const split = splitRefund(facts, ask);
+          facts = after(facts, split);
+          return split.parts;
+        } catch (error) {
+          assert(error instanceof AppError && error.code === "refund_refused", String(error));
+        }
+      };
+      const refundUnits = (asked: typeof before) => {
+        for (const { line, quantity, include_shipping } of asked) {
+          refund({ items: [{ line: line % of.length + 1, quantity }], include_shipping });
+        }
+      };
+      refundUnits(before);
+      const { shipping } = facts.left;
+      const parts = refund({ include_shipping: true });
+      assertEquals(parts === undefined, shipping === 0);
+      if (parts) {
+        alone++;
+        assertEquals([parts.goods, parts.duty, parts.shipping], [0, 0, shipping]);
+      }
+      assertEquals(refund({ include_shipping: true }), undefined, "once");
+      refundUnits(since);
+      for (const { line, quantity } of order.items) {
+        const taken = facts.refunds.flatMap(({ items }) => items).filter((each) => each.line === line);
+        const rest = taken.reduce((left, each) => left - each.quantity, quantity);
+        if (rest > 0) refund({ items: [{ line, quantity: rest }], include_shipping: true });
+      }
+      if (parts) assertEquals([facts.left, facts.money], [{ goods: 0, shipping: 0, duty: 0, tax: 0 }, 0]);
+    }),
+    { numRuns: 3000 },
+  );
+  assert(alone > 1000);
+});
+
 Deno.test("Units that cost nothing are given back for nothing while they are still to be sent, and no others are", () => {
   const gift = { quantity: 2, price: 0, shipping: 40, duty: 0, tax: 8, shippingTax: 1 };
   const sent = factsOf(paidOrder([LINE, gift]));
@@ -303,7 +408,7 @@ Deno.test("Units that cost nothing are given back for nothing while they are sti
 Deno.test("A refusal names each line that is at fault, and how much of it is left", () => {
   const facts = {
     ...factsOf(paidOrder([LINE, LINE])),
-    refunds: [{ ...EVER, items: [{ line: 2, quantity: 2 }] }],
+    refunds: [{ ...EVER, id: "before", items: [{ line: 2, quantity: 2 }], shipping_amount: 0 }],
   };
   const error = assertThrows(() =>
     splitRefund(facts, {

@@ -29,11 +29,12 @@ refundRoutes.openapi(
     tags,
     summary: "Refund an order",
     description:
-      "All that was paid, an amount, or units of lines with their duty and tax to the minor unit. Never more than was " +
+      "All that was paid, an amount, units of lines with their duty and tax to the minor unit, or the shipping alone, as for " +
+      "a parcel that came late (`include_shipping` without `items`). Never more than was " +
       "captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays " +
       "`pending`, and it is asked again, with the same key, until it does.\n\nUnits that have not left yet are refunded " +
       "first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order " +
-      "whose units were all cancelled ends REFUNDED. Refunds of amounts and of returns cancel nothing.",
+      "whose units were all cancelled ends REFUNDED. Refunds of amounts, of shipping and of returns cancel nothing.",
     request: {
       params: IdParam,
       body: json(RefundBody, "What, and why.", {

@@ -132,6 +132,9 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     `update ledger set refunds = refunds - 1, tax = tax + 1 where order_id = ${
       order("refunded_and_cancelled")
     } and kind = 'refund'`,
+    `update ledger set refunds = refunds - 1, shipping = shipping + 1 where order_id = ${
+      order("partly_cancelled")
+    } and kind = 'refund'`,
     `update orders set status = 'CANCELLED' where id = ${order("pending")}`,
     `update ledger set order_id = '${ID}5' where order_id = ${order("pending")}`,
   ],

@@ -136,6 +136,68 @@ Deno.test("Units go back with their duty and tax to the minor unit, with shippin
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("The shipping alone goes back once, with the tax on it, and whoever keeps the goods is refunded nothing else", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_success");
+  const late = { include_shipping: true, reason: "It came a week late" };
+  const { status, body: refund } = await tryToRefund(app, staff, order.id, late);
+  assertEquals([status, refund.status, refund.items], [201, "succeeded", []], JSON.stringify(refund));
+  assertEquals(partsOf(refund), [600, 0, 500, 0, 100]);
+  const { body: after } = await read(app, user, order.id);
+  assertEquals(standing(after), ["PAID", "PARTIALLY_REFUNDED", 600, 0]);
+  assertEquals([after.units, after.items[0].cancelled], [3, 0], "all is sent");
+  const { body: ledger } = await app.request("GET", `/v1/orders/${order.id}/ledger`, { token: staff.token });
+  assertEquals(
+    ledger.transactions.at(-1).entries.map((each: Record<string, unknown>) => [
+      each.account,
+      each.debit,
+      each.credit,
+    ]),
+    [["cash_at_provider", 0, 600], ["shipping", 500, 0], ["tax", 100, 0]],
+  );
+  const again = await tryToRefund(app, staff, order.id, late);
+  const { pointer, code, refundable } = again.body.errors[0];
+  assertEquals([again.status, pointer, code, refundable], [
+    422,
+    "/include_shipping",
+    "more_than_refundable",
+    0,
+  ]);
+  // Of 1099 tax 999 are on goods and duty, whether their shipping is asked for once more or not.
+  const unit = { items: [{ line: 1, quantity: 1 }], include_shipping: true };
+  assertEquals(partsOf((await tryToRefund(app, staff, order.id, unit)).body), [1999, 1499, 0, 167, 333]);
+  assertEquals((await tryToRefund(app, staff, order.id)).body.amount, TOTAL - 600 - 1999);
+  assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Of shipping that several ask for at once, some of it with units, no more goes back than was paid for it", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_success");
+  const unit = { items: [{ line: 1, quantity: 1 }], include_shipping: true };
+  const answers = await Promise.all(
+    [{ include_shipping: true }, unit, { include_shipping: true }, unit, { include_shipping: true }].map((
+      ask,
+    ) => tryToRefund(app, staff, order.id, ask)),
+  );
+  assertEquals(
+    answers.filter(({ status }) => status === 201).length,
+    3,
+    JSON.stringify(answers.map(({ body }) => body)),
+  );
+  const { body: { data } } = await app.request("GET", `/v1/orders/${order.id}/refunds`, {
+    token: user.token,
+  });
+  const sumOf = (part: string) => data.reduce((sum: number, refund: typeof order) => sum + refund[part], 0);
+  assertEquals([sumOf("goods_amount"), sumOf("shipping_amount"), sumOf("duty_amount")], [2998, 500, 333]);
+  assertEquals(sumOf("tax_amount"), 666 + 100);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("A refund needs an Idempotency-Key, and the same one again gives nothing back a second time", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
@@ -156,9 +218,12 @@ Deno.test("A refund needs an Idempotency-Key, and the same one again gives nothi
   assertEquals([other.status, other.body.code], [422, "idempotency_key_reused"]);
   assertEquals((await readPayment(app, user, payment.id)).amount_refunded, 100);
   for (
-    const body of [{ amount: 1, items: [{ line: 1, quantity: 1 }] }, { amount: 0 }, {
-      include_shipping: true,
-    }]
+    const body of [
+      { amount: 1, items: [{ line: 1, quantity: 1 }] },
+      { amount: 0 },
+      { include_shipping: false },
+      { amount: 1, include_shipping: true },
+    ]
   ) {
     assertEquals((await tryToRefund(app, staff, order.id, body)).status, 422, JSON.stringify(body));
   }
