@@ -3908,7 +3908,7 @@ export type StockAdjustmentByDelta = {
      */
     kind?: 'receipt' | 'adjustment' | 'return';
     /**
-     * Your document's number. The same one is booked only once per SKU.
+     * Your document's number, kept in Unicode's form NFC. The same one is booked only once per SKU.
      */
     reference?: string;
     location?: 'default';
@@ -3932,7 +3932,7 @@ export type StockAdjustmentByCount = {
      */
     kind?: 'receipt' | 'adjustment' | 'return';
     /**
-     * Your document's number. The same one is booked only once per SKU.
+     * Your document's number, kept in Unicode's form NFC. The same one is booked only once per SKU.
      */
     reference?: string;
     location?: 'default';
@@ -5289,7 +5289,7 @@ export type PlaceOrder = {
      */
     placed_at?: string;
     /**
-     * Staff only: its name in the system it comes from; can be there only once
+     * Staff only: its name in the system it comes from, kept in Unicode's form NFC; can be there only once
      */
     external_reference?: string;
 };
@@ -5660,7 +5660,7 @@ export type RecordManualPayment = {
      */
     amount?: number;
     /**
-     * What the bank's statement calls it, to be the payment's `provider_reference`. Each is recorded once: the second is refused, whoever tries
+     * What the bank's statement calls it, to be the payment's `provider_reference`, in Unicode's form NFC. Each is recorded once: the second is refused, whoever tries
      */
     reference?: string;
 };

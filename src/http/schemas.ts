@@ -6,7 +6,16 @@ import { isCurrency } from "../platform/money.ts";
 
 /** Text that PostgreSQL and JSON can hold: no NUL, no half of a surrogate pair. Outer white space is cut off. */
 export function text(min: number, max: number) {
-  return z.string().trim().min(min).max(max).refine(
+  return storable(z.string().trim(), min, max);
+}
+
+/** Text that is there only once: kept in Unicode's normal form NFC, or one name could be written in two ways. */
+export function uniqueText(min: number, max: number) {
+  return storable(z.string().trim().normalize("NFC"), min, max);
+}
+
+function storable(written: z.ZodString, min: number, max: number) {
+  return written.min(min).max(max).refine(
     (value) => !value.includes("\0") && value.isWellFormed(),
     "must not hold NUL characters or broken surrogate pairs",
   );

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { Id, Sku, text, Timestamp } from "../http/schemas.ts";
+import { Id, Sku, text, Timestamp, uniqueText } from "../http/schemas.ts";
 import { cursor, Limit } from "../http/pagination.ts";
 import { DEFAULT_LOCATION, MAX_UNITS, MOVEMENT_KINDS } from "./level.ts";
 
@@ -51,9 +51,10 @@ const why = {
     .openapi({
       description: "What kind of movement; `adjustment` unless said. Receipts and returns only add.",
     }),
-  reference: text(1, 100).optional()
+  reference: uniqueText(1, 100).optional()
     .openapi({
-      description: "Your document's number. The same one is booked only once per SKU.",
+      description:
+        "Your document's number, kept in Unicode's form NFC. The same one is booked only once per SKU.",
       example: "GR-2026-0815",
     }),
   location: z.literal(DEFAULT_LOCATION).default(DEFAULT_LOCATION),

@@ -72,9 +72,7 @@ export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort 
     isStatus(sql, sql`o.fulfilment_status`, filter.fulfilment_status),
     filter.owed_to_customer ? sql`and o.amount_due < 0` : sql``,
     filter.number !== undefined ? sql`and o.number = ${filter.number}` : sql``,
-    filter.external_reference !== undefined
-      ? sql`and o.external_reference = ${filter.external_reference}`
-      : sql``,
+    filter.external_reference !== undefined ? isReference(sql, filter.external_reference) : sql``,
     madeWithin(sql, { id, at: sql`o.created_at` }, filter),
     filter.placed_from !== undefined ? sql`and o.placed_at >= ${timeOf(sql, filter.placed_from)}` : sql``,
     filter.placed_to !== undefined ? sql`and o.placed_at < ${timeOf(sql, filter.placed_to)}` : sql``,
@@ -92,3 +90,7 @@ export async function listOrderRows(sql: Sql, filter: ListOrders & { sort: Sort 
   return await sql<Order[]>`
     select ${orderColumns(sql)} from ${withinLines(sql, rows, { lines, order })} o order by ${order}`;
 }
+
+/** In NFC, as it is kept, or as it was written before that was the rule. */
+const isReference = (sql: Sql, reference: string): Fragment =>
+  sql`and o.external_reference = any(${[reference.normalize("NFC"), reference]}::text[])`;

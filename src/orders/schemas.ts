@@ -10,6 +10,7 @@ import {
   Sku,
   text,
   Timestamp,
+  uniqueText,
 } from "../http/schemas.ts";
 import { ConsigneeBody } from "../consignees/mod.ts";
 import { cursor, CursorTime, Limit } from "../http/pagination.ts";
@@ -177,8 +178,11 @@ export const PlaceOrderBody = z.strictObject({
   placed_at: Timestamp.optional().openapi({
     description: "Staff only: when it was placed, for imports; not in the future",
   }),
-  external_reference: text(1, 100).optional()
-    .openapi({ description: "Staff only: its name in the system it comes from; can be there only once" }),
+  external_reference: uniqueText(1, 100).optional()
+    .openapi({
+      description:
+        "Staff only: its name in the system it comes from, kept in Unicode's form NFC; can be there only once",
+    }),
 }).openapi("PlaceOrder");
 
 export const ChangeOrderBody = z.strictObject({

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { PageQuery } from "../http/pagination.ts";
-import { Amount, Currency, Id, text, Timestamp } from "../http/schemas.ts";
+import { Amount, Currency, Id, text, Timestamp, uniqueText } from "../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
 import { PAYMENT_STATUSES } from "./payment.ts";
 import { REFUND_STATUSES } from "./refunds/refund.ts";
@@ -48,10 +48,10 @@ export const PaymentBody = z.strictObject({
 
 export const ManualPaymentBody = z.strictObject({
   amount: z.int().min(1).optional().openapi({ description: "What is due unless said", example: 1500 }),
-  reference: text(1, 255).optional().openapi({
+  reference: uniqueText(1, 255).optional().openapi({
     description:
-      "What the bank's statement calls it, to be the payment's `provider_reference`. Each is recorded once: the second is " +
-      "refused, whoever tries",
+      "What the bank's statement calls it, to be the payment's `provider_reference`, in Unicode's form NFC. Each is recorded " +
+      "once: the second is refused, whoever tries",
     example: "2026-02-02/0042",
   }),
 }).openapi("RecordManualPayment");
@@ -198,7 +198,7 @@ const Listing = {
 export const PaymentsQuery = z.strictObject({
   status: z.enum(PAYMENT_STATUSES).optional().openapi({ description: "Only payments in this status" }),
   provider: Provider.optional(),
-  provider_reference: text(1, 255).optional().openapi({
+  provider_reference: uniqueText(1, 255).optional().openapi({
     description: "The payment that its provider, or the bank's statement, calls so",
   }),
   ...Listing,

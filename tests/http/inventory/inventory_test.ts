@@ -140,7 +140,15 @@ Deno.test("A document is booked once per SKU, however often and at once it comes
   );
   assertEquals(tally(answers), { 201: 1, "409 reference_taken": 19 });
   assertEquals((await adjust(app, staff, b.sku, { delta: 5, reference: "GR-7" })).status, 201);
-  assertEquals([(await levelOf(app, a.sku)).on_hand, (await levelOf(app, b.sku)).on_hand], [5, 5]);
+  const written = ["Zoë-1", "Zoe\u0308-1"].map((reference) =>
+    adjust(app, staff, b.sku, { delta: 1, reference })
+  );
+  assertEquals(
+    tally(await Promise.all(written)),
+    { 201: 1, "409 reference_taken": 1 },
+    "in two forms of Unicode",
+  );
+  assertEquals([(await levelOf(app, a.sku)).on_hand, (await levelOf(app, b.sku)).on_hand], [5, 6]);
   await assertBooksBalance(app.deps.sql);
 });
 

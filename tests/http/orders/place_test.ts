@@ -10,6 +10,7 @@ import {
   place,
   read,
   SHIP_TO,
+  tally,
   tryToPlace,
 } from "../../support/orders.ts";
 
@@ -324,7 +325,7 @@ Deno.test("Staff cannot place for somebody who is not there or is disabled", asy
   assertEquals((await tryToPlace(app, gone, { [sku]: 1 })).status, 422);
 });
 
-Deno.test("A reference is placed once, whatever word it is", async () => {
+Deno.test("A reference is placed once, whatever word it is, and in whatever form of Unicode it is written", async () => {
   await using app = await startTestApp();
   const staff = await app.user("staff");
   const { sku } = await addProduct(app);
@@ -335,6 +336,22 @@ Deno.test("A reference is placed once, whatever word it is", async () => {
     assertEquals([second.status, second.body.code], [409, "reference_taken"]);
     assertEquals(second.body.errors[0].order_id, first.body.id);
   }
+  const [composed, decomposed] = ["Zoë-1", "Zoe\u0308-1"];
+  const placeAs = (external_reference: string) =>
+    tryToPlace(app, staff, { [sku]: 1 }, { more: { external_reference } });
+  const { body: order } = await placeAs(decomposed);
+  assertEquals(order.external_reference, composed);
+  assertEquals(tally([await placeAs(composed), await placeAs(decomposed)]), { "409 reference_taken": 2 });
+  for (const reference of [composed, decomposed]) {
+    const path = `/v1/orders?external_reference=${encodeURIComponent(reference)}`;
+    const { body } = await app.request("GET", path, { token: staff.token });
+    assertEquals(body.data.map(({ id }: typeof order) => id), [order.id]);
+  }
+  await app.deps.sql`update orders set external_reference = ${decomposed} where id = ${order.id}`;
+  const path = `/v1/orders?external_reference=${encodeURIComponent(decomposed)}`;
+  const { body: old } = await app.request("GET", path, { token: staff.token });
+  assertEquals(old.data.length, 1, "as it was written before there was a rule");
+  await app.deps.sql`update orders set external_reference = ${composed} where id = ${order.id}`;
   await assertBooksBalance(app.deps.sql);
 });
 

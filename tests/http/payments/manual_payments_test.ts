@@ -106,6 +106,25 @@ Deno.test("A transfer is recorded once: by its key, and by its reference, whoeve
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("A transfer is the same one in whatever form of Unicode its reference is written, and is found by each", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const [composed, decomposed] = ["Zoë 7", "Zoe\u0308 7"];
+  const { body: payment } = await tryToRecord(app, staff, order.id, { amount: 1, reference: decomposed });
+  assertEquals(payment.provider_reference, composed);
+  for (const reference of [composed, decomposed]) {
+    const again = await tryToRecord(app, staff, order.id, { amount: 1, reference });
+    assertEquals([again.status, again.body.code], [409, "reference_taken"]);
+  }
+  const foundBy = async (reference: string) => {
+    const path = `/v1/payments?provider_reference=${encodeURIComponent(reference)}`;
+    const { body: { data } } = await app.request("GET", path, { token: staff.token });
+    return data.map(({ id }: typeof payment) => id);
+  };
+  assertEquals([await foundBy(composed), await foundBy(decomposed)], [[payment.id], [payment.id]]);
+});
+
 Deno.test("No more is recorded than is due beside what payments under way may bring in, and nothing for an order that is over", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
