@@ -12,16 +12,13 @@ export const TEXT_WIDTH = 595.28 - 2 * MARGIN;
 const FOOTER_HEIGHT = 24;
 /** Of the letters' size. */
 const LINE_HEIGHT = 1.3;
-/** Where the letters stand, from the top of the line. */
-const BASELINE = 1;
-const DEFAULT_SIZE = 9;
 const MIN_SIZE = 4;
 
 export interface TextStyle {
   /** Of the letters, in points. */
-  size?: number;
+  size: number;
   bold?: boolean;
-  align?: "left" | "right";
+  align?: "right";
   colour?: string;
 }
 
@@ -81,35 +78,35 @@ export class Paper {
   }
 
   /** The lines that a text takes in a column. */
-  lines(text: string, width: number, style: TextStyle = {}): string[] {
+  lines(text: string, width: number, style: TextStyle): string[] {
     const { text: shown, changed } = readable(text);
     this.changedLetters ||= changed;
     return breakLines(shown, width, (part) => this.#widthOf(part, style));
   }
 
   /** The height of so many lines. */
-  heightOf(lines: number, { size = DEFAULT_SIZE }: TextStyle = {}): number {
+  heightOf(lines: number, { size }: TextStyle): number {
     return lines * size * LINE_HEIGHT;
   }
 
   /** Writes a text in as many lines as it takes. @returns its height */
-  write(text: string, place: Place, style: TextStyle = {}): number {
+  write(text: string, place: Place, style: TextStyle): number {
     return this.writeLines(this.lines(text, place.width, style), place, style);
   }
 
   /** Writes lines that {@link lines} gave. @returns their height */
-  writeLines(lines: string[], { x, y, width }: Place, style: TextStyle = {}): number {
+  writeLines(lines: string[], { x, y, width }: Place, style: TextStyle): number {
     lines.forEach((line, index) => {
       const start = style.align === "right" ? x + width - this.#widthOf(line, style) : x;
-      const baseline = y + this.heightOf(index, style) + (style.size ?? DEFAULT_SIZE) * BASELINE;
+      const baseline = y + this.heightOf(index, style) + style.size;
       this.#writeLine(line, start, baseline, style);
     });
     return this.heightOf(lines.length, style);
   }
 
   /** Writes one line, with smaller letters if it would not fit. */
-  writeFitting(text: string, place: Place, style: TextStyle = {}): void {
-    const size = style.size ?? DEFAULT_SIZE;
+  writeFitting(text: string, place: Place, style: TextStyle): void {
+    const { size } = style;
     const { text: shown, changed } = readable(text);
     this.changedLetters ||= changed;
     const fitting = Math.min(size, size * place.width / Math.max(1, this.#widthOf(shown, style)));
@@ -172,7 +169,7 @@ export class Paper {
     for (const font of Object.values(_fontFamilies)) font.layoutCache = Object.create(null);
   }
 
-  #setFace(face: Face, { size = DEFAULT_SIZE }: TextStyle): void {
+  #setFace(face: Face, { size }: TextStyle): void {
     // PDFKit takes a font that fontkit opened as well, which saves parsing it for each document.
     this.#document.font(fontOf(face) as unknown as PDFKit.Mixins.PDFFontSource, face, size);
   }
