@@ -1,3 +1,5 @@
+import { lettersOf } from "../platform/letters.ts";
+
 /** Whoever receives the goods, as customs of some destinations want to know them. Never logged, never in an event. */
 export interface Consignee {
   name: string;
@@ -9,8 +11,6 @@ export interface Consignee {
 /** So many last characters of a number stay readable, so that its owner knows it again; of a short one only the last. */
 const READABLE_END = 4;
 const LONG_FROM = 8;
-
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** All but the first character of each word is covered: "Ada Lovelace" → "A** L*******"; a lone letter is covered too. */
 export function maskName(name: string): string {
@@ -25,8 +25,4 @@ export function maskId(idNumber: string): string {
   const letters = lettersOf(idNumber);
   const covered = letters.length - (letters.length < LONG_FROM ? 1 : READABLE_END);
   return "*".repeat(covered) + letters.slice(covered).join("");
-}
-
-function lettersOf(text: string): string[] {
-  return [...graphemes.segment(text)].map(({ segment }) => segment);
 }

@@ -1,4 +1,4 @@
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+import { lettersOf } from "../platform/letters.ts";
 
 /** Where a line may end: after white space, a hyphen or a slash, and around every character of Chinese and Japanese. */
 const PIECES =
@@ -29,10 +29,10 @@ export function breakLines(text: string, width: number, measure: (text: string) 
     makeRoom(needed);
     if (needed <= width) add(piece, measure(piece));
     else {
-      for (const { segment } of graphemes.segment(word)) {
-        const size = measure(segment);
+      for (const letter of lettersOf(word)) {
+        const size = measure(letter);
         makeRoom(size);
-        add(segment, size);
+        add(letter, size);
       }
       add(piece.slice(word.length), measure(piece.slice(word.length)));
     }

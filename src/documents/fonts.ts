@@ -1,6 +1,7 @@
 import anyAscii from "any-ascii";
 // @ts-types="@types/fontkit"
 import { create, type Font } from "fontkit";
+import { lettersOf } from "../platform/letters.ts";
 
 /**
  * Noto Sans (SIL Open Font License 1.1), from packages: Latin, Greek and Cyrillic; Korean; Chinese and Japanese. The
@@ -25,7 +26,6 @@ export interface Run {
 const VOWELS: Record<string, string> = { "\u0627": "a", "\u0EAD": "o", "\u0F68": "a" };
 
 const opened = new Map<Face, Font>();
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** The face, read and parsed once in a process. */
 export function fontOf(face: Face): Font {
@@ -80,8 +80,4 @@ function faceOf(letter: string, base: "regular" | "bold", context: string): Face
 
 function isAscii(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text);
-}
-
-function lettersOf(text: string): string[] {
-  return [...graphemes.segment(text)].map(({ segment }) => segment);
 }
