@@ -3,9 +3,9 @@ export { consigneeRecorded } from "./events.ts";
 export { findConsignee, insertConsignees, upsertConsignee } from "./queries.ts";
 export { ConsigneeBody, ConsigneeSchema } from "./schemas.ts";
 export {
+  type ConsigneeView,
   consigneeView,
   openConsignee,
   sealConsignee,
   type SealedConsignee,
-  type StoredConsignee,
 } from "./seal.ts";

@@ -26,10 +26,13 @@ export function insertConsignees(sql: Sql | Tx): Fragment {
     )`;
 }
 
+const storedColumns = (sql: Sql | Tx): Fragment =>
+  sql`
+    order_id, id_type, masked_name, masked_id, key_id, encode(sealed, 'base64') as sealed, created_at, updated_at`;
+
 export async function findConsignee(sql: Sql | Tx, orderId: string): Promise<StoredConsignee | undefined> {
   const [found] = await sql<StoredConsignee[]>`
-    select order_id, id_type, masked_name, masked_id, key_id, encode(sealed, 'base64') as sealed, created_at, updated_at
-    from consignees where order_id = ${orderId}`;
+    select ${storedColumns(sql)} from consignees where order_id = ${orderId}`;
   return found;
 }
 
@@ -42,6 +45,6 @@ export async function upsertConsignee(tx: Tx, row: SealedConsignee, now: Date): 
     on conflict (order_id) do update
       set id_type = excluded.id_type, masked_name = excluded.masked_name, masked_id = excluded.masked_id,
           key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at
-    returning order_id, id_type, masked_name, masked_id, key_id, encode(sealed, 'base64') as sealed, created_at, updated_at`;
+    returning ${storedColumns(tx)}`;
   return stored!;
 }

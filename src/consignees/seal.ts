@@ -25,8 +25,10 @@ export interface StoredConsignee extends SealedConsignee {
   updated_at: string;
 }
 
+export type ConsigneeView = z.infer<typeof ConsigneeSchema>;
+
 /** What may be shown of a consignee. */
-export function consigneeView(stored: StoredConsignee): z.infer<typeof ConsigneeSchema> {
+export function consigneeView(stored: StoredConsignee): ConsigneeView {
   const { order_id, id_type, masked_name, masked_id, created_at, updated_at } = stored;
   return { order_id, id_type, masked_name, masked_id, created_at, updated_at };
 }

@@ -1,10 +1,10 @@
 import {
   type Consignee,
   consigneeRecorded,
+  type ConsigneeView,
   consigneeView,
   findConsignee,
   sealConsignee,
-  type StoredConsignee,
   upsertConsignee,
 } from "../consignees/mod.ts";
 import { lockReadableOrder, type Order } from "../orders/mod.ts";
@@ -22,7 +22,7 @@ import { appendEvents } from "../platform/events.ts";
 export async function recordConsignee(
   ctx: Ctx,
   input: { orderId: string; consignee: Consignee; requireSame: RequireSame },
-): Promise<StoredConsignee> {
+): Promise<ConsigneeView> {
   return await transaction(ctx.sql, async (tx) => {
     const order = await lockReadableOrder(tx, ctx, input.orderId);
     if (!isStaff(ctx.actor)) refuseTooLate(order);
@@ -36,7 +36,7 @@ export async function recordConsignee(
       userId: order.user_id,
       data: { order_id: order.id, id_type: sealed.id_type, user_id: order.user_id },
     }]);
-    return stored;
+    return consigneeView(stored);
   });
 }
 

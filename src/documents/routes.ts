@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
-import { ConsigneeBody, ConsigneeSchema, consigneeView } from "../consignees/mod.ts";
+import { ConsigneeBody, ConsigneeSchema, type ConsigneeView } from "../consignees/mod.ts";
 import { expecting, isSame, isTagged } from "../http/etag.ts";
 import { type AppEnv, endpoint, json, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
@@ -9,7 +9,7 @@ import { getInvoice, getShipmentInvoice, type InvoiceEdition } from "./get_invoi
 import { recordConsignee } from "./record_consignee.ts";
 
 const tags = ["Documents"];
-const EXAMPLE: z.infer<typeof ConsigneeSchema> = {
+const EXAMPLE: ConsigneeView = {
   order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   id_type: "PCCC",
   masked_name: "H*** G******",
@@ -37,7 +37,7 @@ documentRoutes.openapi(
     responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE), 304: UNCHANGED },
   }),
   async (c) => {
-    const consignee = consigneeView(await getConsignee(c.get("ctx"), c.req.valid("param").id));
+    const consignee = await getConsignee(c.get("ctx"), c.req.valid("param").id);
     return isSame(c, consignee) ? c.body(null, 304) : c.json(consignee, 200);
   },
 );
@@ -64,13 +64,11 @@ documentRoutes.openapi(
     responses: { 200: json(ConsigneeSchema, "The consignee, masked.", EXAMPLE) },
   }),
   async (c) => {
-    const consignee = consigneeView(
-      await recordConsignee(c.get("ctx"), {
-        orderId: c.req.valid("param").id,
-        consignee: c.req.valid("json"),
-        requireSame: expecting(c, "consignee"),
-      }),
-    );
+    const consignee = await recordConsignee(c.get("ctx"), {
+      orderId: c.req.valid("param").id,
+      consignee: c.req.valid("json"),
+      requireSame: expecting(c, "consignee"),
+    });
     isSame(c, consignee);
     return c.json(consignee, 200);
   },
