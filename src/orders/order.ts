@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import { insufficientStock, shortageOf } from "../inventory/mod.ts";
 import { type Actor, actorName, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
@@ -267,24 +268,12 @@ function findShortages(wanted: readonly WantedLine[]): FieldError[] {
   for (const { product: { sku }, quantity } of wanted) {
     requested.set(sku, (requested.get(sku) ?? 0) + quantity);
   }
-  return wanted.filter(({ product: { sku, available } }) => requested.get(sku)! > available).map((
-    { product: { sku, available }, line },
-  ) => ({
-    pointer: `/items/${line - 1}/quantity`,
-    code: "insufficient_stock",
-    message: `${available} of ${sku} are available.`,
-    sku,
-    requested: requested.get(sku)!,
-    available,
-  }));
+  return wanted.filter(({ product: { sku, available } }) => requested.get(sku)! > available)
+    .map(({ product, line }) => shortageOf(line - 1, product, requested.get(product.sku)!));
 }
 
 function refused(errors: FieldError[]): AppError {
   return new AppError("order_refused", `The order cannot be placed: ${errors[0]!.message}`, { errors });
-}
-
-function insufficientStock(errors: FieldError[]): AppError {
-  return new AppError("insufficient_stock", `Not enough in stock: ${errors[0]!.message}`, { errors });
 }
 
 export function referenceTaken(orderId: string | null): AppError {

@@ -1,7 +1,13 @@
 import type { z } from "@hono/zod-openapi";
 import { AppError } from "../platform/errors.ts";
-import { landedCost, type LandedCostInput, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
-import { type AskEstimate, destinationOf, priceLines, type QuotedCart, quoteRefused } from "./quote.ts";
+import {
+  landedCost,
+  type LandedCostInput,
+  type ProductFacts,
+  quoteRefused,
+  type TradeFacts,
+} from "../trade/mod.ts";
+import { type AskEstimate, destinationOf, priceLines, type QuotedCart } from "./quote.ts";
 import type { EstimateSchema } from "./schemas.ts";
 
 export type Estimate = z.output<typeof EstimateSchema>;

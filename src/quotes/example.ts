@@ -1,4 +1,4 @@
-import { AppError } from "../platform/errors.ts";
+import { insufficientStock, shortageOf } from "../inventory/mod.ts";
 import type { Estimate } from "./estimate_options.ts";
 import type { Quote } from "./quote.ts";
 
@@ -114,17 +114,4 @@ export const EXAMPLE_ESTIMATE: Estimate = {
 };
 
 /** What is answered to a cart, and to an order, of more than there is. */
-export const EXAMPLE_SHORTAGE = new AppError(
-  "insufficient_stock",
-  "Not enough in stock: 7 of MUG-BLUE are available.",
-  {
-    errors: [{
-      pointer: "/items/0/quantity",
-      code: "insufficient_stock",
-      message: "7 of MUG-BLUE are available.",
-      sku: "MUG-BLUE",
-      requested: 12,
-      available: 7,
-    }],
-  },
-);
+export const EXAMPLE_SHORTAGE = insufficientStock([shortageOf(0, { sku: "MUG-BLUE", available: 7 }, 12)]);

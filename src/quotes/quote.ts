@@ -1,8 +1,9 @@
 import type { z } from "@hono/zod-openapi";
 import { type Cart, cartClosed } from "../carts/mod.ts";
+import { insufficientStock, shortageOf } from "../inventory/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
-import { landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
+import { landedCost, type ProductFacts, quoteRefused, type TradeFacts } from "../trade/mod.ts";
 import type { QuoteBody, QuoteDataSchema, QuoteSchema } from "./schemas.ts";
 
 /** What is stored and binds. */
@@ -112,24 +113,11 @@ export function priceLines<T>(
   } catch (error) {
     refusals.push(...refusedInCart(error, sold));
   }
-  const short = sold.flatMap(shortageOf);
+  const short = sold.filter(({ product, quantity }) => quantity > product.available)
+    .map(({ index, product, quantity }) => shortageOf(index, product, quantity));
   if (refusals.length > 0) throw quoteRefused([...refusals, ...short]);
-  if (short.length > 0) {
-    throw new AppError("insufficient_stock", `Not enough in stock: ${short[0]!.message}`, { errors: short });
-  }
+  if (short.length > 0) throw insufficientStock(short);
   return priced!;
-}
-
-function shortageOf({ index, product: { sku, available }, quantity }: SoldLine): FieldError[] {
-  if (available >= quantity) return [];
-  return [{
-    pointer: `/items/${index}/quantity`,
-    code: "insufficient_stock",
-    message: `${available} of ${sku} are available.`,
-    sku,
-    requested: quantity,
-    available,
-  }];
 }
 
 /** What is refused of a line is said of its place in the cart. @throws what is no refusal */
@@ -138,8 +126,4 @@ function refusedInCart(error: unknown, sold: SoldLine[]): FieldError[] {
   const inCart = (pointer: string) =>
     pointer.replace(/^\/items\/(\d+)/, (_, line) => `/items/${sold[Number(line)]!.index}`);
   return error.errors.map((each) => ({ ...each, pointer: inCart(each.pointer) }));
-}
-
-export function quoteRefused(errors: FieldError[]): AppError {
-  return new AppError("quote_refused", `There is no quote for this: ${errors[0]!.message}`, { errors });
 }

@@ -204,7 +204,7 @@ Deno.test("A refusal says in words what is wrong and what would be right", () =>
     askFor([tradeProduct("A", { prices: { USD: 5 }, hs_code: null })], { shippingOption: "pigeon" }),
     tradeFacts(),
   );
-  assertMatch(message, /^No price can be promised: A has no price in EUR/);
+  assertMatch(message, /^There is no quote for this: A has no price in EUR/);
   assertEquals(errors.map(({ message }) => message), [
     "A has no price in EUR, and those in USD cannot be converted: there is no exchange rate, or nothing comes of it.",
     "The HS code of A is not known: staff set it on the product.",

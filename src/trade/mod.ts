@@ -13,5 +13,6 @@ export { listSchedules } from "./list_schedules.ts";
 export { productFacts } from "./queries.ts";
 export { putShippingOption } from "./shipping_options/put_shipping_option.ts";
 export { readTradeFacts } from "./read_trade_facts.ts";
+export { quoteRefused } from "./refusals.ts";
 export { findRestrictions } from "./restrictions.ts";
 export { ExplanationSchema, ScheduleBody, ShippingOptionBody } from "./schemas.ts";

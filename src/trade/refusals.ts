@@ -4,7 +4,7 @@ import { findRestrictions } from "./restrictions.ts";
 
 /** @returns the error that names every reason why no price can be promised */
 export function quoteRefused(errors: FieldError[]): AppError {
-  return new AppError("quote_refused", `No price can be promised: ${errors[0]!.message}`, { errors });
+  return new AppError("quote_refused", `There is no quote for this: ${errors[0]!.message}`, { errors });
 }
 
 export function destinationNotServed(destination: string): FieldError {
