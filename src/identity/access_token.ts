@@ -81,15 +81,10 @@ export function invalidToken(cause?: unknown): AppError {
 export type AccessTokens = Awaited<ReturnType<typeof openAccessTokens>>;
 
 async function importKey({ kid, secret }: SigningKey): Promise<[string, CryptoKey]> {
-  const key = await crypto.subtle.importKey(
-    "raw",
-    secret as BufferSource,
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    [
-      "sign",
-      "verify",
-    ],
-  );
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", secret as BufferSource, algorithm, false, [
+    "sign",
+    "verify",
+  ]);
   return [kid, key];
 }

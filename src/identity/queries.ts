@@ -27,22 +27,18 @@ export async function findUser(sql: Sql, userId: string): Promise<User | undefin
   return user;
 }
 
-/** By e-mail address, whatever its case, with what a password is compared to. */
-export async function findUserByEmail(
-  sql: Sql,
-  email: string,
-): Promise<(User & { password_hash: string | null }) | undefined> {
-  const [user] = await sql<(User & { password_hash: string | null })[]>`
+/** A user with what a password is compared to; null: none was set. */
+type Credentials = User & { password_hash: string | null };
+
+/** By e-mail address, whatever its case. */
+export async function findUserByEmail(sql: Sql, email: string): Promise<Credentials | undefined> {
+  const [user] = await sql<Credentials[]>`
     select ${userColumns(sql)}, password_hash from users where lower(email) = lower(${email})`;
   return user;
 }
 
-/** With what a password is compared to. */
-export async function findCredentials(
-  sql: Sql,
-  userId: string,
-): Promise<(User & { password_hash: string | null }) | undefined> {
-  const [user] = await sql<(User & { password_hash: string | null })[]>`
+export async function findCredentials(sql: Sql, userId: string): Promise<Credentials | undefined> {
+  const [user] = await sql<Credentials[]>`
     select ${userColumns(sql)}, password_hash from users where id = ${userId}`;
   return user;
 }
