@@ -9,16 +9,6 @@ import type { CartSchema } from "./schemas.ts";
 export const MAX_LINES = 1000;
 export const MAX_QUANTITY = 1_000_000;
 
-export const CART_STATUSES = ["open", "checked_out", "merged", "expired"] as const;
-export const PROBLEM_CODES = [
-  "gone",
-  "short",
-  "price_changed",
-  "no_price",
-  "not_shippable",
-  "amount_too_large",
-] as const;
-
 /** A cart as its row has it: plain data, prices in minor units. The hash of a guest's token never leaves the table. */
 export type Cart = z.infer<typeof CartSchema>;
 export type CartItem = Cart["items"][number];

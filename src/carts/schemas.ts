@@ -11,9 +11,9 @@ import {
   text,
   Timestamp,
 } from "../http/schemas.ts";
-import { CART_STATUSES, MAX_LINES, MAX_QUANTITY, PROBLEM_CODES } from "./cart.ts";
+import { MAX_LINES, MAX_QUANTITY } from "./cart.ts";
 
-const Status = z.enum(CART_STATUSES);
+const Status = z.enum(["open", "checked_out", "merged", "expired"]);
 const Quantity = z.int().min(1).max(MAX_QUANTITY).openapi({ description: "Units", example: 2 });
 const Note = text(0, 2000);
 const CouponCode = text(1, 100).openapi({ description: "Kept for the caller; it changes no price" });
@@ -58,7 +58,7 @@ const PricedItem = z.object({
 }).openapi("CartItem");
 
 const Problem = z.object({
-  code: z.enum(PROBLEM_CODES),
+  code: z.enum(["gone", "short", "price_changed", "no_price", "not_shippable", "amount_too_large"]),
   sku: Sku,
   pointer: z.string().openapi({ description: "JSON Pointer into the cart", example: "/items/0" }),
   message: z.string(),

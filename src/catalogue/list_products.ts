@@ -5,8 +5,7 @@ import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { readThrough } from "../platform/read_through.ts";
 import { takingTurns } from "../platform/turns.ts";
-import type { Product } from "./product.ts";
-import type { ProductFilter } from "./product_filter.ts";
+import type { Product, ProductFilter } from "./product.ts";
 import { type ListedProduct, listProducts as selectProducts } from "./queries.ts";
 
 /** How old a list may be, in milliseconds. */

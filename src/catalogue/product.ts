@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { mergeEntries } from "../platform/entries.ts";
-import type { ChangeProductBody, ProductSchema } from "./schemas.ts";
+import type { ChangeProductBody, ListQuery, ProductSchema } from "./schemas.ts";
 
 export const PRODUCT_STATUSES = ["draft", "active", "archived"] as const;
 
@@ -14,6 +14,9 @@ type Price = Product["prices"][number];
  * null removes one.
  */
 export type ProductChanges = z.output<typeof ChangeProductBody>;
+
+/** Which products, and in what order. Amounts are in minor units of `currency`. */
+export type ProductFilter = z.output<typeof ListQuery>;
 
 /** Is this an id? If not it is a SKU: none may look like a UUID. */
 export function isProductId(ref: string): boolean {

@@ -1,7 +1,6 @@
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
 import { boundMs } from "../platform/made_within.ts";
-import { isProductId, type Product } from "./product.ts";
-import type { ProductFilter, ProductPosition, ProductSort } from "./product_filter.ts";
+import { isProductId, type Product, type ProductFilter } from "./product.ts";
 
 const productColumns = (sql: Sql | Tx) =>
   sql`
@@ -105,7 +104,7 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
     order by ${by ? tx`${by.key} ${direction},` : tx``} p.id ${direction}
     limit ${filter.limit + 1}`;
 
-  function isBeyond(position: ProductPosition): Fragment {
+  function isBeyond(position: NonNullable<ProductFilter["cursor"]>): Fragment {
     const id = position.at(-1)!;
     return by
       ? tx`and (${by.key}, p.id) ${beyond} (${position[1]}::${by.cast}, ${id})`
@@ -114,7 +113,10 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
 }
 
 /** What a sort goes by before the id: nothing for the time of creation, as ids are UUIDv7. */
-function sortKey(sql: Tx, sort: ProductSort): { key: Fragment; text: Fragment; cast: Fragment } | undefined {
+function sortKey(
+  sql: Tx,
+  sort: ProductFilter["sort"],
+): { key: Fragment; text: Fragment; cast: Fragment } | undefined {
   switch (sort) {
     case "created_at":
     case "-created_at":

@@ -5,7 +5,6 @@ import { Amount, Country, Currency, entries, Id, Sku, text, Timestamp } from "..
 import { MAX_ENTRIES } from "../platform/entries.ts";
 import { HS_CODE_RULE, parseHsCode } from "./hs_code.ts";
 import { isProductId, PRODUCT_STATUSES } from "./product.ts";
-import { PRODUCT_SORTS, STATUS_FILTERS } from "./product_filter.ts";
 
 const MAX_PRICES = 200;
 const MAX_INT4 = 2_147_483_647;
@@ -176,7 +175,7 @@ export const ListQuery = z.strictObject({
     example: "blue mu",
   }),
   category: line(100).optional().openapi({ description: "Only this category" }),
-  status: z.enum(STATUS_FILTERS).default("active").openapi({
+  status: z.enum([...PRODUCT_STATUSES, "any"]).default("active").openapi({
     description: "Other than `active`: staff only",
   }),
   currency: Currency.optional().openapi({ description: "Only products with a price in this currency" }),
@@ -196,7 +195,16 @@ export const ListQuery = z.strictObject({
       "Changed at this time or later. A change may be seen seconds after its time: to miss none, follow " +
       "`product.*` in `GET /v1/events`",
   }),
-  sort: z.enum(PRODUCT_SORTS).default("-created_at")
+  sort: z.enum([
+    "-created_at",
+    "created_at",
+    "name",
+    "-name",
+    "updated_at",
+    "-updated_at",
+    "price",
+    "-price",
+  ]).default("-created_at")
     .openapi({ description: "A leading `-` means descending. `price` needs `currency`." }),
   limit: Limit,
   cursor: Cursor,

@@ -1,6 +1,6 @@
 import { testWithRedis } from "../../support/database.ts";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import type { ProductFilter } from "../../../src/catalogue/product_filter.ts";
+import type { ProductFilter } from "../../../src/catalogue/product.ts";
 import { listProducts } from "../../../src/catalogue/queries.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
