@@ -30,6 +30,7 @@ const storedColumns = (sql: Sql | Tx): Fragment =>
   sql`
     order_id, id_type, masked_name, masked_id, key_id, encode(sealed, 'base64') as sealed, created_at, updated_at`;
 
+/** Who receives an order's goods, sealed; undefined where nobody said. */
 export async function findConsignee(sql: Sql | Tx, orderId: string): Promise<StoredConsignee | undefined> {
   const [found] = await sql<StoredConsignee[]>`
     select ${storedColumns(sql)} from consignees where order_id = ${orderId}`;

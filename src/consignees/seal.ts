@@ -25,6 +25,7 @@ export interface StoredConsignee extends SealedConsignee {
   updated_at: string;
 }
 
+/** A consignee as the API shows it: masked. */
 export type ConsigneeView = z.infer<typeof ConsigneeSchema>;
 
 /** What may be shown of a consignee. */

@@ -78,6 +78,7 @@ export function invalidToken(cause?: unknown): AppError {
   return new AppError("unauthenticated", "The access token is not valid or has expired.", { cause });
 }
 
+/** Signs and verifies access tokens, with the keys that it was opened with. */
 export type AccessTokens = Awaited<ReturnType<typeof openAccessTokens>>;
 
 async function importKey({ kid, secret }: SigningKey): Promise<[string, CryptoKey]> {

@@ -8,7 +8,9 @@ import { type LandedFacts, priceByList, priceLanded, type WantedLine } from "./p
 import type { OrderSchema, PlaceOrderBody } from "./schemas.ts";
 import { withState } from "./state.ts";
 
+/** The most lines of an order. */
 export const MAX_LINES = 1000;
+/** The most units of one line. */
 export const MAX_QUANTITY = 1_000_000;
 
 export const ORDER_STATUSES = [
@@ -46,6 +48,7 @@ export type Sort = typeof SORTS[number];
 
 /** An order as it is stored, cached, told in events and answered: plain data, amounts in minor units. */
 export type Order = z.infer<typeof OrderSchema>;
+/** One of its lines; how many units of it left and came back is counted there. */
 export type OrderItem = Order["items"][number];
 /** What a caller asks for. */
 export type PlaceOrder = z.infer<typeof PlaceOrderBody>;

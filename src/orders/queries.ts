@@ -22,6 +22,7 @@ export const orderColumns = (sql: Sql | Tx): Fragment =>
        'hs_code', i.hs_code, 'country_of_origin', i.country_of_origin, 'weight_grams', i.weight_grams) order by i.line)
      from order_items i where i.order_id = o.id) as items`;
 
+/** An order with its lines, whosever it is. */
 export async function findOrder(sql: Sql | Tx, id: string): Promise<Order | undefined> {
   const [order] = await sql<Order[]>`select ${orderColumns(sql)} from orders o where o.id = ${id}`;
   return order;

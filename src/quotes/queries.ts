@@ -152,6 +152,7 @@ export function claimQuotes(sql: Sql): Fragment {
     )`;
 }
 
+/** A quote with what became of it, whosever it is. One whose time is over is `open` until it is released. */
 export async function findQuote(sql: Sql | Tx, id: string): Promise<Quote | undefined> {
   const [row] = await sql<{ data: QuoteData; status: Quote["status"]; order_id: string | null }[]>`
     select ${quoteData(sql)} as data, q.status, q.order_id from quotes q where q.id = ${id}`;

@@ -13,6 +13,7 @@ const shipmentColumns = (sql: Sql | Tx): Fragment =>
     s.carrier, s.tracking_number, s.tracking_url, s.weight_grams, s.version, s.shipped_at, s.delivered_at,
     s.cancelled_at, s.updated_at`;
 
+/** A shipment with its units, of whosever order. */
 export async function findShipment(sql: Sql | Tx, id: string): Promise<Shipment | undefined> {
   const [shipment] = await sql<Shipment[]>`select ${
     shipmentColumns(sql)
@@ -26,6 +27,7 @@ export interface Parcel {
   items: { line: number; quantity: number; before: number }[];
 }
 
+/** The parcel that a shipment is, among all that left of its order before and with it. */
 export async function getParcel(
   sql: Sql,
   { id, order_id }: Pick<Shipment, "id" | "order_id">,
