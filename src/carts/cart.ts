@@ -38,7 +38,7 @@ export function accessToRead(actor: Actor, token: string | undefined): CartAcces
 }
 
 /** A cart's next version, and how it differs. Where nothing does, `changes` is empty and the version stays. */
-export interface ChangedCart {
+interface ChangedCart {
   cart: Cart;
   changes: Changes;
 }

@@ -7,7 +7,7 @@ import type { ChangeCartBody } from "./schemas.ts";
 export type ChangeCart = z.infer<typeof ChangeCartBody>;
 
 /** Units of a SKU, and where the request says so. */
-export interface Wish {
+interface Wish {
   sku: string;
   quantity: number;
   /** Of the SKU and of the quantity: JSON Pointers, or `path/sku`. */

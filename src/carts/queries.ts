@@ -199,7 +199,7 @@ export async function insertCarts(sql: Sql, created: readonly CreatedCart[]): Pr
 }
 
 /** A cart's next version, and the event that tells of it. */
-export interface CartWrite {
+interface CartWrite {
   cart: Cart;
   event: EventType;
   data: object;

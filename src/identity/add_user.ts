@@ -8,7 +8,7 @@ import { insertUser } from "./queries.ts";
 import type { User } from "./user.ts";
 
 /** An account to be made. Without a hash nobody can log in to it until its owner sets a password. */
-export interface NewUser {
+interface NewUser {
   email: string;
   name?: string | null;
   role: Role;

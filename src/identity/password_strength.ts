@@ -10,7 +10,7 @@ const ESTIMATED_LENGTH = 64;
 const MAX_LEET_SUBSTITUTIONS = 10;
 
 /** Whose password it is: what an attacker would try first. */
-export interface Person {
+interface Person {
   email: string;
   name?: string | null;
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 
 /** 256 random bits for the one who gets them, and the hash that is kept: a stolen table opens no door. */
-export interface SecretToken {
+interface SecretToken {
   token: string;
   hash: Uint8Array;
 }

@@ -8,7 +8,7 @@ import { levelChanged } from "./events.ts";
 import { MAX_UNITS, type StockLevel } from "./level.ts";
 import { insertAdjustment, lockLevel } from "./queries.ts";
 
-export interface Adjustment {
+interface Adjustment {
   sku: string;
   location: string;
   kind?: "receipt" | "adjustment" | "return";

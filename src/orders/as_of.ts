@@ -8,7 +8,7 @@ import { listMovedUnits } from "./shipments/queries.ts";
 import { orderView } from "./view.ts";
 
 /** What {@link foldOrder} needs of an event. */
-export interface OrderEvent {
+interface OrderEvent {
   type: string;
   data: Record<string, unknown>;
 }

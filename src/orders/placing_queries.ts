@@ -14,7 +14,7 @@ import { orderCreated } from "./events.ts";
 import type { Order, OrderDraft } from "./order.ts";
 
 /** What several orders that are about to be placed ask of the database. */
-export interface FactsWanted {
+interface FactsWanted {
   skus: string[];
   productIds: string[];
   ownerIds: string[];
@@ -23,7 +23,7 @@ export interface FactsWanted {
 }
 
 /** The facts by what they were asked with; what does not exist is missing. */
-export interface FactsFound {
+interface FactsFound {
   products: ProductFacts[];
   owners: string[];
   /** Does the shop keep schedules of duty and tax, of which any is in force? */

@@ -10,7 +10,7 @@ export type Exchange = NonNullable<ExplanationEntry["exchange"]>;
 const TOLD_DIGITS = 12;
 
 /** An exact amount in minor units of the currency asked for, and the exchange that it took, if any. */
-export interface Converted {
+interface Converted {
   value: Rational;
   exchange: Exchange | null;
 }

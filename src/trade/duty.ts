@@ -8,7 +8,7 @@ import { comparedValue, type ConsignmentValue, describeThreshold } from "./thres
 const GRAMS_PER_KG = 1000n;
 
 /** A line at the border: amounts in minor units of `currency`. */
-export interface ImportedLine {
+interface ImportedLine {
   goods: bigint;
   shipping: bigint;
   weightGrams: bigint;

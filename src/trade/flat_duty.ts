@@ -9,7 +9,7 @@ import { comparedValue, type ConsignmentValue, describeThreshold } from "./thres
 const SUBHEADING_DIGITS = 6;
 
 /** A line at the border; the value of its goods in the currency asked for. */
-export interface FlatDutyLine {
+interface FlatDutyLine {
   hsCode: string;
   goods: bigint;
   product: TradeProduct;

@@ -13,7 +13,7 @@ export interface PublishedRate {
 }
 
 /** What a file says. */
-export interface RateFile {
+interface RateFile {
   rates: PublishedRate[];
   /** How many rates are of currencies that ISO 4217 knows no more, and which these are. */
   skipped: number;

@@ -1,7 +1,7 @@
 import type { Schedule, TradeProduct, TradeRules } from "./facts.ts";
 
 /** A rule of a destination that is against goods, and what it says of them. */
-export interface FoundRestriction {
+interface FoundRestriction {
   rule: TradeRules["restrictions"][number];
   message: string;
 }

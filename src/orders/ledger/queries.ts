@@ -100,7 +100,7 @@ export async function listTransactions(sql: Sql, orderId: string): Promise<Ledge
 }
 
 /** A transaction of any order. */
-export interface BookedRow extends LedgerRow {
+interface BookedRow extends LedgerRow {
   order_id: string;
   currency: string;
 }
@@ -134,7 +134,7 @@ const isWithin = (sql: Sql, { from, to }: Span): Fragment =>
     and occurred_at < to_timestamp(${to.getTime()}::float8 / 1000)`;
 
 /** What was posted to an account in a span of time, in minor units of the currency; from 2^53 on about so much. */
-export interface AccountSum {
+interface AccountSum {
   currency: string;
   account: Account;
   debit: number;
