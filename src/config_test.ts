@@ -68,6 +68,24 @@ Deno.test("What no Kafka could ever be reached with is refused at the start", ()
   }
 });
 
+Deno.test("Settings that contradict each other, or of which half is missing, are refused at the start", () => {
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  const upstash = { UPSTASH_REDIS_REST_URL: "https://redis.example", UPSTASH_REDIS_REST_TOKEN: "token" };
+  const key = btoa("k".repeat(32));
+  const wrong: [name: string, set: Record<string, string>][] = [
+    ["REDIS_URL", { ...upstash, REDIS_URL: "redis://localhost" }],
+    ["UPSTASH_REDIS_REST_TOKEN", { ...upstash, UPSTASH_REDIS_REST_TOKEN: "" }],
+    ["ADMIN_PASSWORD", { ADMIN_EMAIL: "admin@shop.example" }],
+    ["ADMIN_PASSWORD", { ADMIN_PASSWORD: "a-long-password" }],
+    ["CONSIGNEE_KEY_PREVIOUS", { CONSIGNEE_KEY_PREVIOUS: key }],
+  ];
+  for (const [name, set] of wrong) {
+    assertThrows(() => loadConfig({ ...env, ...set }), ConfigError, `  ${name}: `, JSON.stringify(set));
+  }
+  const good = { CONSIGNEE_KEY: btoa("n".repeat(32)), CONSIGNEE_KEY_PREVIOUS: key };
+  assertEquals(loadConfig({ ...env, ...good, ...upstash }).redis?.kind, "http");
+});
+
 Deno.test("All that is missing or wrong is named at once, also what has to go together", () => {
   const env = {
     PORT: "eighty",
@@ -99,6 +117,9 @@ Deno.test("What a process would start with and then do without, or do wrong, is 
     // Kafka refuses each event, and each becomes a dead letter.
     KAFKA_ORDERS_TOPIC: ["order events", "shop/orders", "ä", ".", "x".repeat(250)],
     KAFKA_BOOTSTRAP_SERVERS: ["kafka:90922"],
+    // No work of theirs would be done.
+    WORKER_LANES: ["order", "orders,mails"],
+    CONSIGNEE_KEY: ["short", btoa("x".repeat(31)), btoa("x".repeat(33))],
     // Rotated, it would be two others in SECRET_KEY_PREVIOUS, and webhooks' secrets that it sealed be lost.
     SECRET_KEY: [`${TEST_SECRET},${TEST_SECRET}`],
     // The mailer takes this machine for the one that was left out.
@@ -130,6 +151,60 @@ Deno.test("What a process would start with and then do without, or do wrong, is 
     MAIL_FROM: "Müller, Söhne & Co. <orders@shop.example>",
   };
   assertEquals(loadConfig({ ...env, ...good }).databaseUrl, good.DATABASE_URL);
+});
+
+Deno.test("A secret that can be guessed signs nothing: too short, of few characters or a sample's, also one of before", () => {
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  const good = "abcdefghijkl".repeat(3).slice(0, 32);
+  const weak = {
+    "shorter than 32 bytes": good.slice(1),
+    "too few different characters": "abcdefghijk".repeat(3),
+    "looks like a sample value": `change-me-${good}`,
+  };
+  for (const [why, secret] of Object.entries(weak)) {
+    for (const set of [{ SECRET_KEY: secret }, { SECRET_KEY_PREVIOUS: `${good},${secret}` }]) {
+      const [name] = Object.keys(set);
+      assertThrows(() => loadConfig({ ...env, ...set }), ConfigError, `  ${name}: ${why}`);
+    }
+  }
+  const { signingKeys } = loadConfig({ ...env, SECRET_KEY: good, SECRET_KEY_PREVIOUS: TEST_SECRET });
+  assertEquals(signingKeys.map(({ secret }) => new TextDecoder().decode(secret)), [good, TEST_SECRET]);
+});
+
+Deno.test("Who does not say where Waybill runs has production: with a secret, and without what only tests may do", () => {
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  const { appEnv, payments, consigneeKeys } = loadConfig(env);
+  assertEquals([appEnv, payments.sandbox, consigneeKeys], ["production", undefined, []]);
+  for (
+    const [name, set] of [
+      ["SECRET_KEY", { SECRET_KEY: "" }],
+      ["WEBHOOK_ALLOW_PRIVATE_ADDRESSES", { WEBHOOK_ALLOW_PRIVATE_ADDRESSES: "true" }],
+    ] as const
+  ) {
+    assertThrows(() => loadConfig({ ...env, ...set }), ConfigError, `  ${name}: `);
+  }
+});
+
+Deno.test("A limit of nothing, or of a window longer than a day, is refused at the start", () => {
+  const env = { DATABASE_URL: "postgres://localhost/waybill", SECRET_KEY: TEST_SECRET };
+  const limits = {
+    RATE_LIMIT_TIMES: "7",
+    RATE_LIMIT_SECONDS: "86400",
+    RATE_LIMIT_STAFF_TIMES: "1000000",
+    RATE_LIMIT_LOGIN_TIMES: "1",
+  };
+  assertEquals(loadConfig({ ...env, ...limits }).rateLimit, {
+    times: 7,
+    seconds: 86_400,
+    staffTimes: 1_000_000,
+    loginTimes: 1,
+  });
+  for (const name of Object.keys(limits)) {
+    for (const wrong of ["0", "-1", "0.5", "1000001", "ten"]) {
+      assertThrows(() => loadConfig({ ...env, [name]: wrong }), ConfigError, `  ${name}: `, wrong);
+    }
+  }
+  assertThrows(() => loadConfig({ ...env, RATE_LIMIT_SECONDS: "86401" }), ConfigError, "RATE_LIMIT_SECONDS");
 });
 
 Deno.test(".env.example has every setting there is, with its default", () => {

@@ -9,10 +9,8 @@ const TYPES: Record<string, string> = {
   int: "a whole number",
   boolean: "true or false",
   array: "a list",
-  tuple: "a list",
   object: "an object",
   record: "an object",
-  null: "null",
 };
 
 const FORMATS: Record<string, string> = {
@@ -32,11 +30,9 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string {
     case "invalid_value":
       return oneOf(issue.values);
     case "too_small":
-      return `must ${bound(issue, issue.minimum, "at least", "more than")}`;
+      return `must ${bound(issue.origin, "at least", issue.minimum)}`;
     case "too_big":
-      return `must ${bound(issue, issue.maximum, "at most", "less than")}`;
-    case "not_multiple_of":
-      return `must be a multiple of ${issue.divisor}`;
+      return `must ${bound(issue.origin, "at most", issue.maximum)}`;
     case "invalid_format":
       return FORMATS[issue.format] ? `must be ${FORMATS[issue.format]}` : "has the wrong form";
     case "invalid_key":
@@ -58,13 +54,7 @@ function oneOf(values: readonly unknown[]): string {
   return `must be ${values.length > 1 ? "one of " : ""}${values.join(", ")}`;
 }
 
-function bound(
-  { origin, inclusive, exact }: { origin: string; inclusive?: boolean; exact?: boolean },
-  limit: number | bigint,
-  within: string,
-  beyond: string,
-): string {
-  const how = exact ? "exactly" : inclusive ? within : beyond;
+function bound(origin: string, how: string, limit: number | bigint): string {
   const unit = origin === "string" ? "character" : origin === "array" ? "item" : undefined;
   if (!unit) return `be ${how} ${limit}`;
   return `have ${how} ${limit} ${unit}${limit === 1 ? "" : "s"}`;

@@ -118,6 +118,27 @@ Deno.test("Calls of what there is not are counted too, and say how many are left
   assertEquals((await app.request("GET", "/health")).status, 200);
 });
 
+Deno.test("an address that used up its calls may still log in", async () => {
+  await using app = await startTestApp(NARROW);
+  assertEquals(await admitted(app, LIMIT + 1, () => ["GET", "/v1/products", {}]), LIMIT);
+  const started = performance.now();
+  assertLimited(await admitted(app, LIMIT + 1, () => ["POST", "/v1/token", { form: LOGIN }]), started);
+});
+
+Deno.test("the headers say in seconds when every call is possible again, and to whom is refused when the next one is", async () => {
+  await using app = await startTestApp({ ...NARROW, RATE_LIMIT_TIMES: "2" });
+  const answers = [];
+  for (let i = 0; i < 3; i++) answers.push(await app.request("GET", "/v1/products"));
+  assertEquals(answers.map(({ status }) => status), [200, 200, 429]);
+  const said = answers.map(({ headers }) => /^"default";r=(\d);t=(\d+)$/.exec(headers.get("RateLimit")!)!);
+  assertEquals(said.map(([_, left]) => left), ["1", "0", "0"]);
+  const within = (seconds: string | null | undefined, most: number) =>
+    assert(Number(seconds) > most - 600 && Number(seconds) <= most, `${seconds} of ${most}`);
+  [1800, 3600, 3600].forEach((most, i) => within(said[i]![2], most));
+  assertEquals(answers.map(({ headers }) => headers.has("Retry-After")), [false, false, true]);
+  within(answers[2]!.headers.get("Retry-After"), 1800);
+});
+
 /** Who is counted, with requests that come from `peer` over the wire and say `forwardedFor`. */
 function statusFrom(app: TestApp) {
   const { fetch } = createApp(app.deps);

@@ -142,6 +142,20 @@ Deno.test("a good token that is cut, changed or combined is refused", async () =
   }
 });
 
+Deno.test("a token is a bearer's, in letters of any size, and nothing else by which one could show it", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user();
+  const statusOf = async (Authorization: string) =>
+    (await app.request("GET", "/v1/me", { headers: { Authorization } })).status;
+  for (const scheme of ["Bearer", "bearer", "BEARER"]) {
+    assertEquals(await statusOf(`${scheme} ${token}`), 200);
+  }
+  for (const other of [token, `Basic ${token}`, `Bearer, ${token}`, `Bearer ${token}, Bearer ${token}`]) {
+    assertEquals(await statusOf(other), 401, other.replace(token, "…"));
+  }
+  assertEquals((await app.request("GET", `/v1/me?ticket=${token}&access_token=${token}`)).status, 401);
+});
+
 Deno.test("a refresh or password token is no access token, and an access token no refresh token", async () => {
   await using app = await startTestApp();
   const staff = await app.user("staff");
