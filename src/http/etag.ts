@@ -51,7 +51,7 @@ function tagOf(answer: object): string {
 }
 
 function expectedTag(c: Context, form: RegExp, example: string): string | undefined {
-  const header = c.req.header("If-Match")?.trim();
+  const header = c.req.header("If-Match");
   if (header === undefined || header === "*") return undefined;
   if (form.test(header)) return header;
   throw invalidHeader("If-Match", `must be an ETag that this API gave, such as ${example}`);

@@ -150,7 +150,7 @@ export function sayRateLimit(headers: Headers, verdict: Verdict): void {
 }
 
 function rateLimited(verdict: Verdict): AppError {
-  const seconds = Math.max(1, Math.ceil(verdict.retryAfterMs / 1000));
+  const seconds = Math.ceil(verdict.retryAfterMs / 1000);
   return new AppError(
     "rate_limited",
     `More than ${verdict.limit} requests in ${
@@ -162,7 +162,7 @@ function rateLimited(verdict: Verdict): AppError {
 
 function checkContentType(c: Context<AppEnv>, accepted: string[]): void {
   if (accepted.length === 0) return;
-  const coding = c.req.header("Content-Encoding")?.trim().toLowerCase() || "identity";
+  const coding = c.req.header("Content-Encoding")?.toLowerCase() || "identity";
   if (coding !== "identity") {
     throw new AppError("unsupported_media_type", "Send the body as it is: nothing is decompressed here.");
   }

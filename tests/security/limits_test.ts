@@ -242,6 +242,13 @@ Deno.test("10 MB are refused on every route, announced or in chunks, and no more
   });
 });
 
+Deno.test("a body of exactly a megabyte is taken, and not one byte more", async () => {
+  await using app = await startTestApp();
+  const statusOf = async (bytes: number) =>
+    (await app.request("POST", "/v1/carts", { body: '{"currency":"EUR"}'.padEnd(bytes) })).status;
+  assertEquals([await statusOf(MIB), await statusOf(MIB + 1)], [201, 413]);
+});
+
 function send({ app, ...world }: World, operation: Operation, token: string | undefined, body: BodyInit) {
   const headers = new Headers({ "Content-Type": operation.contentTypes[0]! });
   if (token) headers.set("Authorization", `Bearer ${token}`);

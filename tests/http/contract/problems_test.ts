@@ -111,6 +111,16 @@ Deno.test("a compressed body is refused as such, rather than read as what it is 
   }
 });
 
+Deno.test("a body that is said to be as it is, is read", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  for (const coding of ["identity", "Identity", ""]) {
+    const headers = { "Content-Encoding": coding };
+    const answer = await app.request("POST", "/v1/carts", { token, body: { currency: "EUR" }, headers });
+    assertEquals(answer.status, 201, coding);
+  }
+});
+
 Deno.test("a body that breaks off is told as what it is, and is no fault of ours", async () => {
   await using server = await startTestServer();
   const { app, url } = server;
