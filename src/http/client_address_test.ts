@@ -21,3 +21,10 @@ Deno.test("a caller is the same over all its connections, also where a proxy wri
   assertEquals(addressOf("10.0.0.1", "[2001:db8::1]:51000, 10.0.0.2:8080"), "2001:db8::/64");
   assertEquals(addressOf("10.0.0.1", "[2001:db8::1]"), "2001:db8::/64");
 });
+
+Deno.test("who cannot be told by an address is one caller, whatever a proxy says of it", () => {
+  const addressOf = clientAddress(["10.0.0.0/8"]);
+  assertEquals(addressOf("10.0.0.1", "unknown"), "unknown");
+  assertEquals(addressOf(undefined, undefined), "unknown");
+  assertEquals(addressOf(undefined, "198.51.100.1"), "unknown");
+});

@@ -39,7 +39,7 @@ export function gate(
       : ANONYMOUS;
     let actor: Actor = bearer instanceof Error ? ANONYMOUS : bearer;
     const key = options.cacheKey?.(c);
-    const { verdict, cached } = await deps.cache.admit(bucketsOf(c, actor, options), key);
+    const { verdict, cached } = await deps.cache.admit(bucketOf(c, actor, options), key);
     c.set("verdict", verdict);
     if (!verdict.allowed) throw rateLimited(verdict);
     if (bearer instanceof Error) throw bearer;
@@ -126,18 +126,18 @@ function authorise(actor: Actor, policy: Policy): void {
  * Requests count per user, or else per address; logins, registrations and new passwords count per address, on a limit
  * of their own.
  */
-function bucketsOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): Bucket[] {
+function bucketOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): Bucket {
   const { times, seconds, staffTimes, loginTimes } = c.get("deps").config.rateLimit;
   if (options.rateLimit === "login") {
-    return [{ key: `limit:login:${c.get("address")}`, limit: loginTimes, windowMs: LOGIN_WINDOW_MS }];
+    return { key: `limit:login:${c.get("address")}`, limit: loginTimes, windowMs: LOGIN_WINDOW_MS };
   }
   const who = actor.kind === "user" ? actorName(actor) : `address:${c.get("address")}`;
-  return [{ key: `limit:${who}`, limit: isStaff(actor) ? staffTimes : times, windowMs: seconds * 1000 }];
+  return { key: `limit:${who}`, limit: isStaff(actor) ? staffTimes : times, windowMs: seconds * 1000 };
 }
 
 /** Counts a call of what there is not, by its address: no token is looked at for that. @throws rate_limited */
 export async function admitLost(c: Context<AppEnv>): Promise<void> {
-  const { verdict } = await c.get("deps").cache.admit(bucketsOf(c, ANONYMOUS, { policy: "public" }));
+  const { verdict } = await c.get("deps").cache.admit(bucketOf(c, ANONYMOUS, { policy: "public" }));
   c.set("verdict", verdict);
   if (!verdict.allowed) throw rateLimited(verdict);
 }

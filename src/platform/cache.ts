@@ -1,13 +1,6 @@
 import type { RedisConfig } from "../config.ts";
 import type { BreakerState } from "./breaker.ts";
-import {
-  type Bucket,
-  LocalBuckets,
-  TAKE_AND_READ,
-  takeArguments,
-  type Verdict,
-  verdictOf,
-} from "./limiter.ts";
+import { type Bucket, LocalBuckets, sizesOf, TAKE_AND_READ, type Verdict, verdictOf } from "./limiter.ts";
 import { Redis, type RedisOptions } from "./redis.ts";
 
 export type { Bucket, Verdict } from "./limiter.ts";
@@ -43,11 +36,8 @@ export interface CacheHealth {
  */
 export interface Cache {
   readonly counters: Readonly<CacheCounters>;
-  /**
-   * Counts one request in all its buckets, or in none if one of them refuses, and reads one cached value unless
-   * refused, in one round trip.
-   */
-  admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }>;
+  /** Counts one request in its bucket unless that refuses it, and reads one cached value then, in one round trip. */
+  admit(bucket: Bucket, key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }>;
   get(key: string): Promise<CacheRead>;
   /** Keeps `value`, a JSON text, as `version` of `key` unless a newer version is known. */
   put(key: string, version: number, value: string, ttlMs: number): Promise<void>;
@@ -107,25 +97,25 @@ class RedisCache implements Cache {
 
   constructor(redis: Redis) {
     this.#redis = redis;
-    this.#takeAndRead = redis.script<(number | string | null)[]>(TAKE_AND_READ);
+    this.#takeAndRead = redis.script<[allowed: number, backlog: number, value: string | null]>(TAKE_AND_READ);
     this.#put = redis.script<number>(PUT);
   }
 
-  async admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
-    const { keys, args } = takeArguments(buckets);
-    if (key !== undefined) keys.push(key);
-    const reply = await this.#ask(() => this.#takeAndRead(keys, args));
+  async admit(bucket: Bucket, key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
+    const { cost, capacity } = sizesOf(bucket);
+    const keys = key === undefined ? [bucket.key] : [bucket.key, key];
+    const reply = await this.#ask(() => this.#takeAndRead(keys, [String(cost), String(capacity)]));
     if (!reply) {
-      const verdict = this.#localBuckets.take(buckets);
+      const verdict = this.#localBuckets.take(bucket);
       return {
         verdict,
         cached: key === undefined || !verdict.allowed ? undefined : this.#count({ status: "BYPASS" }),
       };
     }
-    const allowed = reply[0] === 1;
-    const verdict = verdictOf(allowed, buckets, reply.slice(1, buckets.length + 1) as number[]);
-    if (key === undefined || !allowed) return { verdict };
-    return { verdict, cached: this.#readOf(key, reply[buckets.length + 1] as string | null) };
+    const [allowed, backlog, value] = reply;
+    const verdict = verdictOf(allowed === 1, bucket, backlog);
+    if (key === undefined || !verdict.allowed) return { verdict };
+    return { verdict, cached: this.#readOf(key, value) };
   }
 
   async get(key: string): Promise<CacheRead> {
@@ -259,8 +249,8 @@ class NoCache implements Cache {
   readonly counters = { hits: 0, misses: 0, bypasses: 0, failures: 0 };
   readonly #buckets = new LocalBuckets();
 
-  async admit(buckets: readonly Bucket[], key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
-    const verdict = this.#buckets.take(buckets);
+  async admit(bucket: Bucket, key?: string): Promise<{ verdict: Verdict; cached?: CacheRead }> {
+    const verdict = this.#buckets.take(bucket);
     return key === undefined || !verdict.allowed ? { verdict } : { verdict, cached: await this.get(key) };
   }
 

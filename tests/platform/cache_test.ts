@@ -88,14 +88,14 @@ test("a value reads back as the very text that was written", async ({ cache, oth
     const key = newKey();
     await cache.put(key, 1, text, HOUR_MS);
     assertEquals(await other.get(key), { status: "HIT", value: text });
-    assertEquals((await other.admit([bucket(1)], key)).cached, { status: "HIT", value: text });
+    assertEquals((await other.admit(bucket(1), key)).cached, { status: "HIT", value: text });
   }
 }, REDIS_ONLY);
 
 test("a key that was never written is a miss", async ({ cache }) => {
   assertEquals(await cache.get(newKey()), { status: "MISS" });
-  assertEquals((await cache.admit([bucket(1)], newKey())).cached, { status: "MISS" });
-  assertEquals((await cache.admit([bucket(1)])).cached, undefined);
+  assertEquals((await cache.admit(bucket(1), newKey())).cached, { status: "MISS" });
+  assertEquals((await cache.admit(bucket(1))).cached, undefined);
 }, REDIS_ONLY);
 
 test("an older version never replaces a newer one, whoever writes last", async ({ cache, other }) => {
@@ -208,7 +208,7 @@ test("what others have put under a key is a miss, not a fault", async ({ cache, 
 test("of 50 requests at once exactly as many pass as the limit says", async ({ cache, other }) => {
   const shared = bucket(20);
   const admissions = await Promise.all(
-    Array.from({ length: 50 }, (_, i) => (i % 2 ? cache : other).admit([shared])),
+    Array.from({ length: 50 }, (_, i) => (i % 2 ? cache : other).admit(shared)),
   );
   const passed = admissions.filter(({ verdict }) => verdict.allowed);
   assertEquals(passed.length, 20);
@@ -221,14 +221,14 @@ test("of 50 requests at once exactly as many pass as the limit says", async ({ c
 test("every limit is exact, also where it does not divide its window", async ({ cache }) => {
   for (const [limit, windowMs] of [[1, HOUR_MS], [7, HOUR_MS], [3000, 86_400_000]] as const) {
     const one = bucket(limit, windowMs);
-    const admissions = await Promise.all(Array.from({ length: limit + 5 }, () => cache.admit([one])));
+    const admissions = await Promise.all(Array.from({ length: limit + 5 }, () => cache.admit(one)));
     assertEquals(admissions.filter(({ verdict }) => verdict.allowed).length, limit);
   }
 });
 
 test("a verdict says what is left and when to come back", async ({ cache }) => {
   const three = bucket(3, 60_000);
-  const first = (await cache.admit([three])).verdict;
+  const first = (await cache.admit(three)).verdict;
   assertEquals([first.allowed, first.limit, first.windowMs, first.remaining, first.retryAfterMs], [
     true,
     3,
@@ -237,11 +237,11 @@ test("a verdict says what is left and when to come back", async ({ cache }) => {
     0,
   ]);
   assert(first.resetMs > 19_000 && first.resetMs <= 20_000, `whole again in ${first.resetMs} ms`);
-  await cache.admit([three]);
-  const last = (await cache.admit([three])).verdict;
+  await cache.admit(three);
+  const last = (await cache.admit(three)).verdict;
   assertEquals([last.allowed, last.remaining], [true, 0]);
   assert(last.retryAfterMs > 15_000 && last.retryAfterMs <= 20_000, `next in ${last.retryAfterMs} ms`);
-  const refused = (await cache.admit([three])).verdict;
+  const refused = (await cache.admit(three)).verdict;
   assertEquals([refused.allowed, refused.remaining], [false, 0]);
   assert(
     refused.retryAfterMs > 15_000 && refused.retryAfterMs <= 20_000,
@@ -253,23 +253,23 @@ test("a verdict says what is left and when to come back", async ({ cache }) => {
 test("a request passes after the time it was told to wait, and not before", async ({ cache }) => {
   const one = bucket(1, 300);
   const start = performance.now();
-  await cache.admit([one]);
-  const { verdict } = await cache.admit([one]);
+  await cache.admit(one);
+  const { verdict } = await cache.admit(one);
   assertEquals(verdict.allowed, false);
-  while (!(await cache.admit([one])).verdict.allowed && performance.now() - start < 10_000) await delay(5);
+  while (!(await cache.admit(one)).verdict.allowed && performance.now() - start < 10_000) await delay(5);
   const waitedMs = performance.now() - start;
   assert(waitedMs >= 300 && waitedMs < 10_000, `passed after ${waitedMs} ms`);
-  const again = (await cache.admit([one])).verdict;
+  const again = (await cache.admit(one)).verdict;
   await delay(again.retryAfterMs);
-  assertEquals((await cache.admit([one])).verdict.allowed, true);
+  assertEquals((await cache.admit(one)).verdict.allowed, true);
 });
 
 test("a bucket that was left alone for long holds its limit, and no more", async ({ cache }) => {
   const [two, costMs] = [bucket(2, 200), 100];
-  await cache.admit([two]);
+  await cache.admit(two);
   await delay(10 * costMs);
   const start = performance.now();
-  const admissions = await Promise.all(Array.from({ length: 20 }, () => cache.admit([two])));
+  const admissions = await Promise.all(Array.from({ length: 20 }, () => cache.admit(two)));
   const earned = Math.ceil((performance.now() - start) / costMs);
   const passed = admissions.filter(({ verdict }) => verdict.allowed).length;
   assert(passed >= 2 && passed <= 2 + earned, `${passed} passed`);
@@ -280,49 +280,33 @@ test(
   async ({ cache, redis }) => {
     const second = bucket(10, 1000);
     await redis!.set(second.key, String((Date.now() + HOUR_MS) * 1000), "PX", HOUR_MS);
-    const { verdict } = await cache.admit([second]);
+    const { verdict } = await cache.admit(second);
     assertEquals([verdict.allowed, verdict.retryAfterMs], [false, 100]);
     await delay(2 * verdict.retryAfterMs);
-    assertEquals((await cache.admit([second])).verdict.allowed, true, "longer than it said");
+    assertEquals((await cache.admit(second)).verdict.allowed, true, "longer than it said");
   },
   REDIS_ONLY,
 );
-
-test("a request counts in all of its buckets or in none, and the tightest one speaks", async ({ cache }) => {
-  const [wide, tight] = [bucket(10), bucket(2)];
-  assertEquals((await cache.admit([wide, tight])).verdict.limit, 2);
-  assertEquals((await cache.admit([tight, wide])).verdict.remaining, 0);
-  for (let i = 0; i < 5; i++) {
-    const { verdict } = await cache.admit([wide, tight]);
-    assertEquals([verdict.allowed, verdict.limit], [false, 2]);
-  }
-  assertEquals((await cache.admit([wide])).verdict.remaining, 7);
-});
 
 test("a refused request reads nothing", async ({ cache }) => {
   const key = newKey();
   await cache.put(key, 1, "1", HOUR_MS);
   const one = bucket(1);
-  assertEquals((await cache.admit([one], key)).cached, { status: "HIT", value: "1" });
-  assertEquals((await cache.admit([one], key)).cached, undefined);
-}, REDIS_ONLY);
-
-test("without buckets everything passes", async ({ cache }) => {
-  const { verdict, cached } = await cache.admit([], newKey());
-  assertEquals([verdict.allowed, verdict.retryAfterMs, cached], [true, 0, { status: "MISS" }]);
+  assertEquals((await cache.admit(one, key)).cached, { status: "HIT", value: "1" });
+  assertEquals((await cache.admit(one, key)).cached, undefined);
 }, REDIS_ONLY);
 
 test("an emptied bucket leaves nothing behind in Redis", async ({ cache, redis }) => {
   const one = bucket(4, 200);
-  await cache.admit([one]);
+  await cache.admit(one);
   const ttl = await redis!.pttl(one.key);
   assert(ttl > 0 && ttl <= 50, `PTTL ${ttl}`);
 }, REDIS_ONLY);
 
 test("counting and reading are one round trip", async ({ cache, posts }) => {
-  await cache.admit([bucket(5), bucket(5)], newKey());
+  await cache.admit(bucket(5), newKey());
   const before = posts!.posts;
-  await cache.admit([bucket(5), bucket(5)], newKey());
+  await cache.admit(bucket(5), newKey());
   assertEquals(posts!.posts - before, 1);
 }, ["in Redis over HTTP"]);
 
@@ -331,7 +315,7 @@ test("a Redis that has forgotten the scripts is taught them again", async ({ cac
   await redis!.script("FLUSH");
   await cache.put(key, 1, "1", HOUR_MS);
   await redis!.script("FLUSH");
-  assertEquals((await cache.admit([bucket(1)], key)).cached, { status: "HIT", value: "1" });
+  assertEquals((await cache.admit(bucket(1), key)).cached, { status: "HIT", value: "1" });
   assertEquals(cache.counters.failures, 0);
 }, REDIS_ONLY);
 
@@ -340,7 +324,7 @@ test("the counters tell hits from misses", async ({ cache }) => {
   await cache.get(key);
   await cache.put(key, 1, "1", HOUR_MS);
   await cache.get(key);
-  await cache.admit([bucket(1)], key);
+  await cache.admit(bucket(1), key);
   assertEquals(cache.counters, { hits: 2, misses: 1, bypasses: 0, failures: 0 });
 }, REDIS_ONLY);
 
@@ -358,5 +342,5 @@ test("nothing is kept, as others could not say that it has changed", async ({ ca
   const key = newKey();
   await cache.put(key, 1, '"old"', HOUR_MS);
   assertEquals(await cache.get(key), { status: "BYPASS" });
-  assertEquals((await cache.admit([bucket(1)], key)).cached, { status: "BYPASS" });
+  assertEquals((await cache.admit(bucket(1), key)).cached, { status: "BYPASS" });
 }, ["without Redis"]);

@@ -111,7 +111,7 @@ for (const kind of ["tcp", "http"] as const) {
     withCache(targetAt(freePort()), {}, async (cache) => {
       const login = bucket(3);
       const admissions = [];
-      for (let i = 0; i < 5; i++) admissions.push(await cache.admit([login], newKey()));
+      for (let i = 0; i < 5; i++) admissions.push(await cache.admit(login, newKey()));
       assertEquals(admissions.map(({ verdict }) => verdict.allowed), [true, true, true, false, false]);
       assertEquals(admissions.map(({ cached }) => cached), [BYPASS, BYPASS, BYPASS, undefined, undefined]);
       assertEquals(await cache.get(newKey()), BYPASS);
@@ -127,7 +127,7 @@ for (const kind of ["tcp", "http"] as const) {
       await cache.put(newKey(), 1, "1", HOUR_MS);
       await delay(300);
       const start = performance.now();
-      assertEquals((await cache.admit([bucket(1)], newKey())).cached, BYPASS);
+      assertEquals((await cache.admit(bucket(1), newKey())).cached, BYPASS);
       assert(performance.now() - start < 1000, "gave up late");
       assert(await endsAtOnce(cache.put(newKey(), 1, "1", HOUR_MS)), "waited a second time");
     });
@@ -139,7 +139,7 @@ test("when Redis goes and comes back it is used again by itself", EAGER, async (
   await keep(cache, key, 1, '"kept"');
   for (let round = 0; round < 3; round++) {
     await wire.cut();
-    for (let i = 0; i < 10; i++) assertEquals((await cache.admit([bucket(1)], key)).cached, BYPASS);
+    for (let i = 0; i < 10; i++) assertEquals((await cache.admit(bucket(1), key)).cached, BYPASS);
     wire.mend();
     assertEquals(await readAgain(cache, key), { status: "HIT", value: '"kept"' });
   }
@@ -178,14 +178,14 @@ test("a connection that has gone silent is replaced", EAGER, async ({ cache, wir
 
 test("a call whose answer was lost is not sent again", EAGER, async ({ cache, redis }) => {
   const shared = bucket(10);
-  await cache.admit([shared]);
+  await cache.admit(shared);
   redis.pause();
   const { failures } = cache.counters;
-  await cache.admit([shared]);
+  await cache.admit(shared);
   assertEquals(cache.counters.failures, failures + 1);
   redis.resume();
   await readAgain(cache, newKey());
-  assert((await cache.admit([shared])).verdict.remaining >= 7, "counted twice");
+  assert((await cache.admit(shared)).verdict.remaining >= 7, "counted twice");
 });
 
 test("an open breaker keeps calls from Redis even when it is back", {}, async ({ cache, wire, posts }) => {
@@ -194,7 +194,7 @@ test("an open breaker keeps calls from Redis even when it is back", {}, async ({
   assertEquals((await cache.health()).breaker, "open");
   wire.mend();
   const before = posts();
-  for (let i = 0; i < 20; i++) assert(await endsAtOnce(cache.admit([bucket(1)], newKey())));
+  for (let i = 0; i < 20; i++) assert(await endsAtOnce(cache.admit(bucket(1), newKey())));
   assertEquals([posts(), cache.counters.failures], [before, 26]);
 });
 
@@ -292,7 +292,7 @@ test(
   EAGER,
   async ({ cache, redis }) => {
     const state = async () => {
-      const { verdict, cached } = await cache.admit([bucket(2)], newKey());
+      const { verdict, cached } = await cache.admit(bucket(2), newKey());
       return [verdict.allowed, cached?.status, (await cache.health()).status];
     };
     await keep(cache, newKey(), 1, "{}");
@@ -315,7 +315,7 @@ Deno.test({
   async fn() {
     await using redis = await startRedis();
     await withCache({ kind: "tcp", url: `${redis.url}/99` }, EAGER, async (cache) => {
-      assertEquals((await cache.admit([bucket(1)], newKey())).cached, BYPASS);
+      assertEquals((await cache.admit(bucket(1), newKey())).cached, BYPASS);
       await cache.put(newKey(), 1, "{}", HOUR_MS);
       assertEquals((await cache.health()).status, "down");
       assertEquals(await redis.direct.dbsize(), 0);
@@ -352,7 +352,7 @@ Deno.test({
     await using redis = await startRedis();
     await using upstash = serveUpstash(redis.direct, "a-token");
     await withCache({ kind: "http", url: upstash.url, token: "another" }, {}, async (cache) => {
-      assertEquals((await cache.admit([bucket(1)], newKey())).cached, BYPASS);
+      assertEquals((await cache.admit(bucket(1), newKey())).cached, BYPASS);
       assertEquals((await cache.health()).status, "down");
     });
   },

@@ -65,6 +65,7 @@ Deno.test("a grant that cannot be read is refused in OAuth's words too", async (
   for (const [form, error] of forms) {
     const { status, body } = await app.request("POST", "/v1/token", { form });
     assertEquals([status, body.code, body.error], [422, error, error], JSON.stringify(form));
+    assertEquals(body.error_description, body.detail);
   }
   const twice = await app.request("POST", "/v1/token", {
     body: "grant_type=password&username=a@example.com&username=b@example.com&password=x",
@@ -73,6 +74,8 @@ Deno.test("a grant that cannot be read is refused in OAuth's words too", async (
   assertEquals([twice.status, twice.body.errors[0].pointer], [422, "/username"]);
   const json = await app.request("POST", "/v1/token", { body: { grant_type: "password" } });
   assertEquals([json.status, json.body.code], [415, "unsupported_media_type"]);
+  const elsewhere = await app.request("POST", "/v1/register", { body: {} });
+  assertEquals([elsewhere.body.code, "error" in elsewhere.body], ["invalid_request", false]);
 });
 
 Deno.test("a refresh token is good once, and the next one with it", async () => {
