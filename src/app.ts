@@ -193,7 +193,7 @@ function requestIdOf(sent: string | undefined): string {
 /** Which methods there are at a path. */
 function methodTable(routes: { method: string; path: string }[]): (path: string) => string[] {
   const table = routes
-    .filter(({ method, path }) => method !== "ALL" && !path.includes("*"))
+    .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => {
       const pattern = path.replaceAll(".", "\\.").replace(/:\w+(\{[^}]+\})?/g, "[^/]+");
       return { method, pattern: new RegExp(`^${pattern}$`) };

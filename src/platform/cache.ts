@@ -223,9 +223,10 @@ class Unsettled {
 
   /** Whether Redis may have `version` of `key` (undefined: nothing) although this process wrote a newer one. */
   isStale(key: string, version: number | undefined): boolean {
+    const now = performance.now();
     const known = this.#writes.get(key);
-    return performance.now() < this.#distrustUntil ||
-      (known !== undefined && version !== undefined && version < known.version);
+    return now < this.#distrustUntil ||
+      (known !== undefined && now < known.until && version !== undefined && version < known.version);
   }
 
   /** The oldest of them, at most `count`. */

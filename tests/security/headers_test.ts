@@ -182,7 +182,7 @@ Deno.test("browsers get CORS headers for the configured origins and no other", a
   );
 });
 
-Deno.test("a browser of a configured origin may send every header that a call takes, and read every one that comes", async () => {
+Deno.test("a browser of a configured origin may call with every method and header that a call takes, and read every one that comes", async () => {
   await using app = await startTestApp({ CORS_ORIGINS: "https://shop.example" });
   const ask = async (headers: Record<string, string>, method = "OPTIONS") => {
     const response = await app.fetch(
@@ -194,11 +194,15 @@ Deno.test("a browser of a configured origin may send every header that a call ta
     await response.body?.cancel();
     const listed = (name: string) => response.headers.get(name)?.toLowerCase().split(",") ?? [];
     return {
+      methods: listed("Access-Control-Allow-Methods"),
       allowed: listed("Access-Control-Allow-Headers"),
       exposed: listed("Access-Control-Expose-Headers"),
     };
   };
-  const { allowed } = await ask({ "Access-Control-Request-Method": "GET" });
+  const { methods, allowed } = await ask({ "Access-Control-Request-Method": "GET" });
+  for (const { method } of operations) {
+    assert(methods.includes(method.toLowerCase()), `${method} may not be sent`);
+  }
   const sent = operations.flatMap(({ parameters }) => parameters).filter((each) => each.in === "header")
     .map(({ name }) => name);
   const common = ["Authorization", "Content-Type", "X-Request-Id", "traceparent", "tracestate"];

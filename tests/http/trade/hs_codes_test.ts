@@ -60,7 +60,12 @@ Deno.test("A code is changed, and taken back, as it was seen: who saw the one be
       body: hs_code === undefined ? undefined : { hs_code },
       headers: { "If-Match": etag },
     });
-  assertEquals((await send("PUT", '"1"', "691200")).status, 412, "there is none yet");
+  const early = await send("PUT", '"1"', "691200");
+  assertEquals(
+    [early.status, early.body.detail.endsWith(" is not there.")],
+    [412, true],
+    "there is none yet",
+  );
   assertEquals((await send("DELETE", '"1"')).status, 404);
   const seen = (await override(app, token, "US", sku, "691200")).headers.get("ETag")!;
   const got = await app.request("GET", at("US", sku), { token, headers: { "If-None-Match": seen } });
@@ -68,7 +73,8 @@ Deno.test("A code is changed, and taken back, as it was seen: who saw the one be
   const answers = await Promise.all(["691201", "691202"].map((code) => send("PUT", seen, code)));
   assertEquals(answers.map(({ status }) => status).sort(), [200, 412]);
   const done = answers.find(({ status }) => status === 200)!;
-  assertEquals((await send("DELETE", seen)).body.code, "version_mismatch");
+  const late = (await send("DELETE", seen)).body;
+  assertEquals([late.code, late.detail.endsWith(" has changed since.")], ["version_mismatch", true]);
   assertEquals((await app.request("GET", at("US", sku), { token })).body, done.body);
   assertEquals((await send("DELETE", done.headers.get("ETag")!)).status, 204);
   assertEquals((await eventsOf(app, "hs_code", `${sku}@US`)).length, 3);
