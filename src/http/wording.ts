@@ -37,8 +37,6 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string {
       return FORMATS[issue.format] ? `must be ${FORMATS[issue.format]}` : "has the wrong form";
     case "invalid_key":
       return `is a name that is not possible here: it ${issue.issues[0]?.message}`;
-    case "invalid_union":
-      return Array.isArray(issue.options) ? oneOf(issue.options) : "is of no kind that is possible here";
     default:
       return "is not possible here";
   }

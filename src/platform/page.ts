@@ -22,7 +22,7 @@ export function toPage<T>(rows: T[], limit: number, position: (last: T) => Posit
   return { data, next: position(data[data.length - 1]!) };
 }
 
-/** How many lines the entries of a page have together, or else a single one that has more. */
+/** The entry with which a page has this many lines together is its last. */
 const MAX_LINES = 2000;
 
 /**

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Bell } from "../../src/platform/bell.ts";
 import { openDatabase } from "../../src/platform/db.ts";
+import { startTestApp } from "../support/app.ts";
 import { testDatabase } from "../support/database.ts";
 
 /** A promise of the next ring, renewed after each. */
@@ -45,4 +46,15 @@ Deno.test("A bell without a database rings and listens without a word, and close
   bell.ring("waybill_events");
   await bell.close();
   await sql.end({ timeout: 0 });
+});
+
+Deno.test("A call that changed something rings for the readers of the log; one that was refused, or only reads, does not", async () => {
+  await using app = await startTestApp();
+  const rung: string[] = [];
+  app.deps.bell.ring = (channel) => void rung.push(channel);
+  assertEquals((await app.request("GET", "/v1/products")).status, 200);
+  assertEquals((await app.request("POST", "/v1/carts", { body: {} })).status, 422);
+  assertEquals(rung, []);
+  assertEquals((await app.request("POST", "/v1/carts", { body: { currency: "EUR" } })).status, 201);
+  assertEquals(rung, ["waybill_events"]);
 });
