@@ -64,6 +64,24 @@ Deno.test("Requests are counted by route and class of status, and reads of the c
   assert(valueOf(metrics, "event_loop_lag_seconds")! >= 0);
 });
 
+Deno.test("A call is one line of the log: by whom, of which route and how it ended, never its path; a probe that went well is none", async () => {
+  await using app = await startTestApp();
+  const { id, token } = await app.user();
+  const lines: unknown[] = [];
+  app.deps.log = {
+    ...app.deps.log,
+    info: (message, { request_id: _, duration_ms: __, ...fields } = {}) => lines.push([message, fields]),
+  };
+  const secret = crypto.randomUUID();
+  for (const path of [`/v1/orders/${secret}?q=${secret}`, `/v1/${secret}`, "/health", "/docs"]) {
+    await app.request("GET", path, { token });
+  }
+  assertEquals(lines, [
+    ["request", { method: "GET", route: "GET /v1/orders/{id}", status: 422, actor: `user:${id}` }],
+    ["request", { method: "GET", route: "none", status: 404, actor: undefined }],
+  ]);
+});
+
 Deno.test("A request that fails is no longer in flight", async () => {
   await using app = await startTestApp();
   await Promise.all(Array.from({ length: 20 }, () => app.request("POST", "/orders", { body: "{" })));
