@@ -212,17 +212,13 @@ async function readJson(c: Context<AppEnv>, maxValues: number): Promise<string> 
  */
 function readBody(limit: MiddlewareHandler<AppEnv>): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    let isRead = false;
     try {
-      return await limit(c, async () => {
-        await c.req.arrayBuffer();
-        isRead = true;
-        await next();
-      });
+      await limit(c, async () => void await c.req.arrayBuffer());
     } catch (cause) {
-      if (isRead || cause instanceof AppError) throw cause;
+      if (cause instanceof AppError) throw cause;
       throw new AppError("invalid_request", "The body broke off.", { cause });
     }
+    await next();
   };
 }
 
