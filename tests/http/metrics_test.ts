@@ -56,6 +56,7 @@ Deno.test("Requests are counted by route and class of status, and reads of the c
   assertEquals(valueOf(metrics, requests("GET", "/v1/orders/{id}", "4xx")), 1);
   const { hits, misses } = app.deps.cache.counters;
   assert(hits >= 2);
+  assertEquals(hits + misses, 4, "an order is looked for in the cache once, where its caller is counted");
   assertEquals(valueOf(metrics, 'cache_reads_total{result="hit"}'), hits);
   assertEquals(valueOf(metrics, 'cache_reads_total{result="miss"}'), misses);
   assertEquals(valueOf(metrics, "cache_failures_total"), 0);
