@@ -33,8 +33,9 @@ import { findRefund, insertRefund, listPastRefunds } from "./queries.ts";
 import { sendRefund, settleRefund } from "./send_refund.ts";
 
 /**
- * Refunds an order, all of what was paid, an amount, units of lines, or the shipping alone. What it takes is reserved on the payment before
- * the provider hears of it, so that however many refunds are asked for at once, never more goes back than came in.
+ * Refunds an order, all of what was paid, an amount, units of lines, or the shipping alone. What it takes is reserved on the
+ * payment before the provider hears of it, so that however many refunds are asked for at once, never more goes back than came
+ * in.
  *
  * @throws not_found, refund_refused (which says what is possible), idempotency_key_reused
  */
