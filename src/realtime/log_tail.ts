@@ -40,8 +40,8 @@ export interface LogSource {
  */
 export class LogTail {
   readonly #source: LogSource;
-  readonly #followers = new Set<Follower>();
-  readonly #live = new Set<Follower>();
+  /** All of them, and whether each is live: it has caught up, and is given what is new. */
+  readonly #followers = new Map<Follower, boolean>();
   readonly #catchingUp = new Set<Promise<void>>();
   /** How far the live followers have been served; undefined while nobody follows. */
   #position: number | undefined;
@@ -54,7 +54,7 @@ export class LogTail {
 
   /** Serves a follower from its position on, until it leaves. */
   follow(follower: Follower): void {
-    this.#followers.add(follower);
+    this.#followers.set(follower, false);
     this.#running ??= this.#run();
     const catchingUp = this.#catchUp(follower).finally(() => this.#catchingUp.delete(catchingUp));
     this.#catchingUp.add(catchingUp);
@@ -62,7 +62,6 @@ export class LogTail {
 
   leave(follower: Follower): void {
     this.#followers.delete(follower);
-    this.#live.delete(follower);
     if (this.#followers.size === 0) this.#waker.wake();
   }
 
@@ -85,7 +84,9 @@ export class LogTail {
         while (this.#position < upTo && this.#followers.size > 0) {
           const { events, reached } = await this.#read({ after: this.#position, upTo, limit: BATCH });
           this.#position = reached;
-          for (const follower of this.#live) follower.take(events, reached, false);
+          for (const [follower, isLive] of this.#followers) {
+            if (isLive) follower.take(events, reached, false);
+          }
         }
         await this.#waker.wait(POLL_MS, rings);
       } catch (error) {
@@ -105,7 +106,7 @@ export class LogTail {
         await follower.room();
         if (!this.#followers.has(follower)) return;
         if (this.#position !== undefined && follower.position >= this.#position) {
-          this.#live.add(follower);
+          this.#followers.set(follower, true);
           return;
         }
         const upTo = this.#position ?? await horizon.settled();

@@ -33,6 +33,20 @@ Deno.test("A client that keeps up gets everything, however many small events tha
   await reader.cancel();
 });
 
+Deno.test("A client is given up that takes nothing from two heartbeats to the next, and not one that is slow time after time", async () => {
+  const stream = open();
+  const reader = stream.body.getReader();
+  for (let turn = 0; turn < 5; turn++) {
+    await reader.read();
+    stream.beat();
+    stream.beat();
+  }
+  assert(!stream.isEnded);
+  stream.beat();
+  assert(stream.isEnded);
+  await reader.cancel();
+});
+
 Deno.test("What was being read when a stream lost its rights is not shown any more", async () => {
   const stream = open();
   stream.end("unauthenticated");

@@ -82,7 +82,7 @@ export abstract class Subscriber implements Follower {
   readonly #types: ReadonlySet<string> | undefined;
   #position: number;
   #ended = false;
-  /** Heartbeats since it ended, or at which a client that has something waiting had taken none of it. */
+  /** Heartbeats since it ended, or at which its client had taken nothing since the one before, not even that. */
   #idleBeats = 0;
   #sentBytes = 0;
   #takenAtLastBeat: number | undefined;
@@ -152,17 +152,15 @@ export abstract class Subscriber implements Follower {
 
   /** A sign of life; also the moment at which a client that takes nothing at all is given up. */
   beat(): void {
-    const backlog = this.backlog();
-    const taken = this.#sentBytes - backlog;
-    const isIdle = this.#ended || (backlog > 0 && taken === this.#takenAtLastBeat);
+    const taken = this.#sentBytes - this.backlog();
+    const isIdle = this.#ended || taken === this.#takenAtLastBeat;
     this.#idleBeats = isIdle ? this.#idleBeats + 1 : 0;
     this.#takenAtLastBeat = taken;
     if (this.#idleBeats >= MAX_IDLE_BEATS) {
       this.#idleBeats = 0;
       return this.#ended ? this.drop() : this.end("slow_consumer");
     }
-    if (this.#ended) return;
-    if (backlog < MAX_BACKLOG_BYTES) this.#sentBytes += this.sendHeartbeat(this.#position);
+    if (!this.#ended) this.#sentBytes += this.sendHeartbeat(this.#position);
   }
 
   /** Ends it, once. Nothing is sent any more. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { EventStream } from "../../../src/realtime/stream.ts";
 import type { Subscriber } from "../../../src/realtime/subscriber.ts";
 import type { TestApp } from "../../support/app.ts";
 import { askRaw, fillLog, HANDSHAKE, logOf, SocketClient, SseClient, startLive } from "./support.ts";
@@ -73,6 +74,21 @@ Deno.test("a client that stops reading while it catches up is given up, and its 
   });
   await until(() => app.deps.streams.size === 1, "it is open");
   await until(() => app.deps.streams.size === 0, "it is given up");
+});
+
+Deno.test("a client that reads nothing, not even that its stream ends, does not keep the process from ending", async () => {
+  await using server = await startLive();
+  const { app: { deps: { streams } } } = server;
+  const { id: userId } = await server.app.user();
+  const actor = { kind: "user", userId, role: "customer" } as const;
+  const stream = streams.open(
+    new EventStream({ actor, after: 0, types: undefined, endsAtMs: Date.now() + 60_000 }),
+  );
+  let isClosed = false;
+  const closing = streams.close().then(() => isClosed = true);
+  await until(() => isClosed, "all of them have ended", 10_000);
+  await closing;
+  assertEquals([streams.size, await new Response(stream.body).text()], [0, ""]);
 });
 
 /** The streams that are opened from now on, as the server sees them. */

@@ -170,10 +170,13 @@ Deno.test("what commits late, behind what came after it, is not skipped, nor is 
   assertEquals(stream.ids, await logOf(app));
 });
 
-Deno.test("a stream that shows nothing gives signs of life, and remembers how far the log has gone", async () => {
+Deno.test("a stream that shows nothing gives signs of life, and remembers how far the log has gone, also after all others had gone", async () => {
   await using server = await startLive({ heartbeatMs: 300 });
   const { app, url } = server;
   const [user, other] = [await app.user(), await app.user()];
+  const gone = await SseClient.open(url, { token: other.token });
+  await gone.close();
+  await until(() => app.deps.streams.size === 0, "nobody is there");
   const { sku } = await addProduct(app);
   await using stream = await SseClient.open(url, { token: user.token });
   await until(() => stream.comments.includes("heartbeat"), "a heartbeat");
