@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
-import type { Sql } from "../../src/platform/db.ts";
+import { type Sql, transaction } from "../../src/platform/db.ts";
+import { movePositions } from "../../workers/dispatcher_queries.ts";
 import { startWorker } from "../../workers/worker.ts";
 import { hasKafka, testKafka } from "../support/kafka.ts";
 import { addProduct, eventsOf, place } from "../support/orders.ts";
@@ -148,6 +149,74 @@ Deno.test({
     ]).toArray().sort(),
     shards.map(({ key, shard }) => [key, shard === behind ? range(1, 6) : [6]]).sort(),
   );
+  // Nor would it be by a process that takes its place.
+  const position = async () =>
+    (await sql`select min(position) as least from log_readers where name = 'kafka'`)[0]!.least;
+  const [{ end }] = await sql<[{ end: number }]>`select max(position) as end from events`;
+  await until(async () => await position() === end, "all is written down");
+  await transaction(sql, (tx) => movePositions(tx, range(0, 15), 1));
+  assertEquals(await position(), end);
+});
+
+Deno.test({
+  name: "Of shards that another process took unseen no more is sent than the batch in which that is noticed",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  await using app = await startDispatchApp(kafka, { OUTBOX_DISPATCH_BATCH_SIZE: "10" });
+  const { sql } = app.deps;
+  const keys = range(1, 20).map((n) => `key-${n}`);
+  const shards = new Map(
+    (await sql<{ key: string; shard: number }[]>`
+      select key, shard_of(key) as shard from unnest(${keys}::text[]) as key`)
+      .map(({ key, shard }) => [key, shard]),
+  );
+  const isTaken = (key: string) => shards.get(key)! % 2 === 0;
+  await using _dispatcher = dispatching(app);
+  await until(
+    async () => (await sql`select from log_readers where name = 'kafka' and owner is not null`).length === 16,
+    "it holds all shards",
+  );
+  await sql`
+    update log_readers set owner = ${crypto.randomUUID()}, owned_until = now() + interval '1 hour'
+    where name = 'kafka' and shard % 2 = 0`;
+  await logEvents(app, eventsOfKeys(keys, 1, 10));
+  const messages = await kafka.consumeAll(
+    [kafka.name("orders")],
+    (all) => keys.every((key) => isTaken(key) || all.filter((each) => each.key === key).length >= 10),
+  );
+  const ofOthers = messages.filter(({ key }) => isTaken(key!));
+  assert(ofOthers.length <= 10, `${ofOthers.length} were sent`);
+  await sql`update log_readers set owner = null, owned_until = null where name = 'kafka' and shard % 2 = 0`;
+});
+
+Deno.test({
+  name: "Where the database refuses to write down what was sent, it is sent again until that is written down",
+  ignore,
+}, async () => {
+  await using kafka = testKafka();
+  await using app = await startDispatchApp(kafka, { OUTBOX_DISPATCH_BATCH_SIZE: "10" });
+  const { sql } = app.deps;
+  await sql.unsafe(`
+    create sequence refused;
+    create function refuse() returns trigger language plpgsql as $$ begin
+      if nextval('refused') <= 3 then raise exception 'refused'; end if;
+      return new;
+    end $$;
+    create trigger refuse before update of position on log_readers
+    for each row when (new.name = 'kafka') execute function refuse()`);
+  // What follows takes Kafka longer than the database needs to refuse what is before.
+  await logEvents(app, [
+    ...eventsOfKeys(["a"], 1, 10),
+    ...eventsOfKeys(["a"], 11, 20).map((event) => ({ ...event, bytes: 200_000 })),
+  ]);
+  await using _dispatcher = dispatching(app);
+  const messages = await kafka.consumeAll([kafka.name("orders")], (all) => countDifferent(all) === 20);
+  assertEquals(firstArrivals(messages), { a: range(1, 20) });
+  await until(async () =>
+    (await sql`
+      select from log_readers where name = 'kafka' and position < (select max(position) from events)`)
+      .length === 0, "all is written down");
 });
 
 Deno.test({ name: "In the layout by type an event goes to the topic of its type", ignore }, async () => {

@@ -265,6 +265,9 @@ Deno.test("rights that were taken once and given back end no stream that begins 
   await using server = await startLive();
   const { app, url } = server;
   const [clerk, admin] = [await app.user("staff"), await app.user("admin")];
+  // Nor does it matter where the process stopped reading when nobody listened any more.
+  await (await SseClient.open(url, { token: clerk.token })).close();
+  await until(() => app.deps.streams.size === 0, "nobody is there");
   for (const body of [{ disabled: true }, { disabled: false }, { role: "customer" }, { role: "staff" }]) {
     await app.request("PATCH", `/v1/users/${clerk.id}`, { token: admin.token, body });
   }

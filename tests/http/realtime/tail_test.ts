@@ -131,6 +131,16 @@ Deno.test("nobody listens, nobody looks: without streams the log is not read", a
     looks++;
     return settled();
   };
+  let listening = 0;
+  const listen = app.deps.bell.listen.bind(app.deps.bell);
+  app.deps.bell.listen = (channel, hear) => {
+    listening++;
+    const silence = listen(channel, hear);
+    return () => {
+      listening--;
+      silence();
+    };
+  };
   const stream = await SseClient.open(url, { token: user.token });
   await place(app, user, { [sku]: 1 });
   await stream.receive(2);
@@ -141,6 +151,7 @@ Deno.test("nobody listens, nobody looks: without streams the log is not read", a
     await new Promise((resolve) => setTimeout(resolve, 1500));
     return looks === before;
   }, "the looks end");
+  assertEquals(listening, 0);
   // And who comes then gets what was written in between.
   await place(app, user, { [sku]: 1 });
   await using again = await SseClient.open(url, { token: user.token, lastEventId: stream.lastId });
