@@ -143,9 +143,8 @@ class RedisCache implements Cache {
     };
   }
 
-  async close(): Promise<void> {
-    await this.#redis.close();
-    await this.#settling;
+  close(): Promise<void> {
+    return this.#redis.close();
   }
 
   /** What Redis answers, or undefined if it doesn't. Where it does, failed writes are made up for. */

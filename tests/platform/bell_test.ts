@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Bell } from "../../src/platform/bell.ts";
-import { openDatabase } from "../../src/platform/db.ts";
-import { startTestApp } from "../support/app.ts";
+import { openDatabase, type Sql } from "../../src/platform/db.ts";
+import { within } from "../../src/platform/recent.ts";
 import { testDatabase } from "../support/database.ts";
 
 /** A promise of the next ring, renewed after each. */
@@ -48,13 +48,43 @@ Deno.test("A bell without a database rings and listens without a word, and close
   await sql.end({ timeout: 0 });
 });
 
-Deno.test("A call that changed something rings for the readers of the log; one that was refused, or only reads, does not", async () => {
-  await using app = await startTestApp();
-  const rung: string[] = [];
-  app.deps.bell.ring = (channel) => void rung.push(channel);
-  assertEquals((await app.request("GET", "/v1/products")).status, 200);
-  assertEquals((await app.request("POST", "/v1/carts", { body: {} })).status, 422);
-  assertEquals(rung, []);
-  assertEquals((await app.request("POST", "/v1/carts", { body: { currency: "EUR" } })).status, 201);
-  assertEquals(rung, ["waybill_events"]);
+Deno.test("A ring that comes while one is under way is rung after it, once for all of them, unless the bell is closed", async () => {
+  const rung: (() => void)[] = [];
+  const sql = () => new Promise<void>((resolve) => rung.push(resolve));
+  const bell = new Bell(sql as never as Sql, "");
+  const endLast = async () => {
+    rung.at(-1)!();
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  for (let i = 0; i < 3; i++) bell.ring("waybill_events");
+  assertEquals(rung.length, 1);
+  await endLast();
+  assertEquals(rung.length, 2);
+  await endLast();
+  assertEquals(rung.length, 2);
+  for (let i = 0; i < 2; i++) bell.ring("waybill_events");
+  const closing = bell.close();
+  await endLast();
+  await closing;
+  assertEquals(rung.length, 3);
+});
+
+Deno.test("A bell that is closed while it connects closes", async () => {
+  await using database = await testDatabase();
+  const sql = openDatabase({ databaseUrl: database.url, databasePoolSize: 1 });
+  const bell = new Bell(sql, database.url);
+  bell.listen("waybill_events", () => {});
+  await within(bell.close(), 20_000);
+  await sql.end();
+});
+
+Deno.test("A bell whose database takes the connection and says nothing gives up, and closes", async () => {
+  using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = `postgres://nobody@127.0.0.1:${mute.addr.port}/nothing`;
+  const sql = openDatabase({ databaseUrl: url, databasePoolSize: 1 });
+  const bell = new Bell(sql, url);
+  bell.listen("waybill_events", () => {});
+  using _connection = await mute.accept();
+  await within(bell.close(), 20_000);
+  await sql.end();
 });

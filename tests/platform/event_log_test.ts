@@ -80,12 +80,14 @@ async function assertEachOnce(sql: Sql): Promise<void> {
 
 Deno.test("A reader gets every event once and in order, in batches as large as it wants", async () => {
   await withLog(async (world) => {
-    const { sql } = world;
+    const { sql, horizon } = world;
     await append(sql, 25);
     const batches = await readInBatches(world, 10);
     assertEquals(batches.map(({ length }) => length), [10, 10, 5]);
     assertEquals(batches.flat().map(({ sequence }) => sequence), Array.from({ length: 25 }, (_, n) => n + 1));
     assertEquals(await cursorOf(sql), 25);
+    const none = () => Promise.reject(new Error("There is nothing to do"));
+    assertEquals(await advanceReader(sql, horizon, READER, 10, none), { count: 0, mayBeMore: false });
   });
 });
 

@@ -288,6 +288,34 @@ test(
 );
 
 test(
+  "a write that failed is made up for once, and a Redis that takes no writes is not asked for that again and again",
+  EAGER,
+  async ({ cache, redis, wire }) => {
+    const key = newKey();
+    await keep(cache, key, 1, '"old"');
+    await wire.cut();
+    await cache.put(key, 2, '"new"', HOUR_MS);
+    wire.mend();
+    assertEquals(await readAgain(cache, key), { status: "MISS" });
+    const writes = async () => {
+      const stats = await redis.direct.info("commandstats");
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)![1]);
+    };
+    const before = await writes();
+    for (let i = 0; i < 50; i++) await redis.direct.ping();
+    assertEquals(await writes(), before);
+
+    await redis.direct.config("SET", "maxmemory", "1");
+    await cache.put(key, 3, '"newer"', HOUR_MS);
+    const { failures } = cache.counters;
+    assertEquals((await cache.get(newKey())).status, "MISS");
+    await until(() => cache.counters.failures > failures, "it is tried");
+    for (let i = 0; i < 50; i++) await redis.direct.ping();
+    assertEquals(cache.counters.failures, failures + 1);
+  },
+);
+
+test(
   "a Redis that keeps nothing, being full or a replica, is not said to be up",
   EAGER,
   async ({ cache, redis }) => {
@@ -343,6 +371,23 @@ Deno.test("over http: a call is tried once", async () => {
   );
   listener.close();
   await refusing;
+});
+
+Deno.test("over http: a call that nobody waits for any more ends with the next one that takes too long", async () => {
+  await using hole = startBlackHole();
+  await withCache(
+    { kind: "http", url: `http://127.0.0.1:${hole.port}`, token: "t" },
+    EAGER,
+    async (cache) => {
+      let isLost = false;
+      const lost = hole.lostFirst().then(() => isLost = true);
+      await until(async () => {
+        assertEquals(await cache.get(newKey()), BYPASS);
+        return isLost;
+      }, "the first call has ended");
+      await lost;
+    },
+  );
 });
 
 Deno.test({

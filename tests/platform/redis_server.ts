@@ -175,6 +175,8 @@ export function startBlackHole() {
     port: listener.addr.port,
     /** Resolves when every client has closed its connection. */
     isAlone: () => Promise.all(held.map(hungUp)),
+    /** Resolves when the first connection was closed by its client. */
+    lostFirst: () => hungUp(held[0]!),
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;
