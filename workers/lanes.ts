@@ -143,8 +143,7 @@ async function serveOutside(
   handler: OutsideHandler<unknown>,
   stopping: AbortSignal,
 ): Promise<string> {
-  let id: string | undefined;
-  return id = await boss.work(
+  return await boss.work(
     job.name,
     {
       pollingIntervalSeconds: OUTSIDE_POLL_SECONDS,
@@ -153,11 +152,8 @@ async function serveOutside(
       includeMetadata: true,
       perJobResults: true,
     },
-    async (jobs: JobWithMetadata<object>[]) => {
-      const results = await Promise.all(jobs.map((each) => doOutside(deps, job, handler, stopping, each)));
-      if (id) boss.notifyWorker(id); // where there was one job there may be another: look at once
-      return results;
-    },
+    (jobs: JobWithMetadata<object>[]) =>
+      Promise.all(jobs.map((each) => doOutside(deps, job, handler, stopping, each))),
   );
 }
 

@@ -103,8 +103,10 @@ Deno.test("With PostgreSQL gone a worker's /health and /metrics answer with what
 
 Deno.test("A worker that cannot look for jobs says so now and then, and not for each of its places each time", async () => {
   const told: LogFields[] = [];
+  let toldOfTaking = 0;
   const keep = (message: string, fields: LogFields = {}) => {
     if (message === "could not look for jobs") told.push(fields);
+    if (message === "could not take jobs") toldOfTaking++;
   };
   await using app = await startTestApp(WORKER, {
     log: { debug: keep, info: keep, warn: keep, error: keep },
@@ -121,6 +123,7 @@ Deno.test("A worker that cannot look for jobs says so now and then, and not for 
     await worker.stop();
   }
   assertEquals(told.map(({ error_code }) => error_code), ["42P01"]);
+  assert(toldOfTaking > 0 && toldOfTaking < looks / 3, `${toldOfTaking} lines`);
 });
 
 Deno.test("A worker's metrics need the token where one is set", async () => {

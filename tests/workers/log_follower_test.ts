@@ -1,10 +1,13 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Deps } from "../../src/deps.ts";
 import { openCache } from "../../src/platform/cache.ts";
-import { readOn } from "../../workers/log_follower.ts";
+import type { LogHorizon } from "../../src/platform/log_horizon.ts";
+import { Waker } from "../../src/platform/waker.ts";
+import { followLog, readOn } from "../../workers/log_follower.ts";
 import { startTestApp } from "../support/app.ts";
 import { testWithRedis } from "../support/database.ts";
 import { addProduct, patch, place, read, startAnother } from "../support/orders.ts";
+import { until } from "../support/until.ts";
 
 async function readToEnd(deps: Deps, reader: string): Promise<void> {
   while ((await readOn(deps, reader)).count > 0);
@@ -76,4 +79,22 @@ Deno.test("However many endpoints want an event, a transaction makes no more del
     select (select count(*) from pgboss.job where name = 'webhooks.deliver') as jobs,
            (select count(*) from webhook_deliveries) as deliveries`;
   assertEquals(row, { jobs: endpoints * events, deliveries: endpoints * events });
+});
+
+Deno.test("A reader that cannot read the log, as the database is away, tries again now and then", async () => {
+  await using app = await startTestApp();
+  let tried = 0;
+  const settled = () => (tried++, Promise.reject(new Error("away")));
+  const deps = { ...app.deps, horizon: { settled } as never as LogHorizon };
+  const stopping = new AbortController();
+  const following = followLog(deps, "webhooks", new Waker(stopping.signal), stopping.signal);
+  try {
+    await until(() => tried > 0, "it has tried");
+    for (let i = 0; i < 50; i++) await app.deps.sql`select`;
+    assert(tried < 10, `${tried} times`);
+    await until(() => tried > 1, "it has tried again");
+  } finally {
+    stopping.abort();
+    await following;
+  }
 });

@@ -21,6 +21,7 @@ import { newId } from "../../src/platform/id.ts";
 import type { Log } from "../../src/platform/log.ts";
 import { serveLanes } from "../../workers/lanes.ts";
 import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
+import { valueOf } from "../support/metrics.ts";
 import { addProduct, patch, place } from "../support/orders.ts";
 import { doJobs, readLog } from "../support/worker.ts";
 import { until } from "../support/until.ts";
@@ -267,6 +268,11 @@ Deno.test("After the last attempt it has failed, and nobody learns the mail serv
   await until(async () => await shop.jobs("failed") === 1, "the job has failed");
   const [failed] = await notificationsOf(app);
   assertEquals([failed!.status, failed!.error], ["failed", "The mail was not accepted: EAUTH 535."]);
+  const count = valueOf(
+    await app.deps.metrics.text(),
+    'jobs_done_total{job="notifications.send",result="failed"}',
+  );
+  assertEquals(count, 2);
   const jobs = await sql`select name, output, source_output from pgboss.job`;
   assertEquals(jobs.map(({ name }) => name).sort(), ["dead_letters", "notifications.send", "orders.process"]);
   assert(JSON.stringify(jobs).includes("EAUTH 535"));

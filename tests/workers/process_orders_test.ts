@@ -1,13 +1,15 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { withConnection } from "../../tools/database_admin.ts";
 import { addProduct, assertBooksBalance, eventsOf, patch, place } from "../support/orders.ts";
 import { startTestApp } from "../support/app.ts";
 import { rewriteLog } from "../support/events.ts";
+import { untilWaiting } from "../support/lock_waits.ts";
 import { until } from "../support/until.ts";
 import { doJobs, readLog } from "../support/worker.ts";
 import { systemCtx } from "../../src/deps.ts";
 import { transaction, type Tx } from "../../src/platform/db.ts";
 import { processOrder, processOrders } from "../../src/orders/mod.ts";
-import { takeJobs } from "../../workers/lanes.ts";
+import { serveLanes, takeJobs } from "../../workers/lanes.ts";
 
 Deno.test("Every order that is placed is processed once, however often the log and the queue are worked", async () => {
   await using app = await startTestApp();
@@ -176,6 +178,32 @@ Deno.test("A job under way when its connection is lost is there for the next loo
     "order.created",
     "order.processed",
   ]);
+});
+
+Deno.test("A worker that is told to stop finishes the jobs that it has taken first", async () => {
+  await using app = await startTestApp({ WORKER_LANES: "orders" });
+  const { sql, jobs } = app.deps;
+  const boss = await jobs.openForWork(4, () => {});
+  const { sku } = await addProduct(app);
+  const { id } = await place(app, await app.user(), { [sku]: 1 });
+  await readLog(app.deps);
+  let isStopped = false;
+  const { stopping } = await withConnection(
+    app.deps.config.databaseUrl,
+    (other) =>
+      other.begin(async (tx) => {
+        await tx`select from orders where id = ${id} for update`;
+        const lanes = await serveLanes(app.deps, boss);
+        await untilWaiting(tx);
+        const stopping = lanes.stop().then(() => isStopped = true);
+        await sql`select`;
+        assert(!isStopped, "stopped in the middle of a job");
+        return { stopping };
+      }),
+  );
+  await stopping;
+  assertEquals((await eventsOf(app, "order", id)).length, 2);
+  await boss.stop({ graceful: true, close: false });
 });
 
 Deno.test("A job waits for a worker however long none came: an order of a year ago is processed yet", async () => {

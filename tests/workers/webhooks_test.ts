@@ -556,6 +556,28 @@ Deno.test("An endpoint that does not answer holds up no delivery to another", as
   }
 });
 
+Deno.test("A worker that is told to stop finishes the delivery that is under way", async () => {
+  await using app = await startTestApp({ ...LOCAL, WORKER_PORT: "0" });
+  await using receiver = startReceiver();
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, receiver.url);
+  const asked = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  receiver.answer = async () => {
+    asked.resolve();
+    await released.promise;
+    return new Response();
+  };
+  const worker = await startWorker(app.deps);
+  await ask(app, staff, "POST", `/v1/webhook-endpoints/${id}/ping`, 202);
+  await asked.promise;
+  const stopping = worker.stop();
+  released.resolve();
+  await stopping;
+  const { status, attempts } = await onlyDelivery(app, staff, id);
+  assertEquals([status, attempts], ["succeeded", 1]);
+});
+
 Deno.test("Not every delivery to an endpoint that has all its places has all that wait looked through", async () => {
   await using app = await startTestApp({
     ...LOCAL,
