@@ -24,6 +24,18 @@ Deno.test("/health/detailed tells of every dependency, and how far each reader o
   assert(jobs.lag_seconds >= 90 && jobs.lag_seconds < 200, String(jobs.lag_seconds));
 });
 
+Deno.test("Kafka's reader is as far behind as the slowest of its shards", async () => {
+  await using app = await startTestApp({ KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${freePort()}` });
+  const { sql } = app.deps;
+  const { sku } = await addProduct(app);
+  await place(app, await app.user(), { [sku]: 1 });
+  const [head] = await sql`select max(position) as position from events`;
+  await sql`update log_readers set position = ${head!.position} where name = 'kafka' and shard <> 3`;
+  const { body } = await app.request("GET", "/health/detailed");
+  const kafka = body.event_log.find(({ reader }: { reader: string }) => reader === "kafka");
+  assertEquals(kafka.lag_events, head!.position);
+});
+
 Deno.test("A Kafka that is away degrades health; where there is none, nothing counts", async () => {
   const kafkaWith = async (env: Record<string, string>) => {
     await using app = await startTestApp(env);
@@ -67,10 +79,12 @@ Deno.test("Without a worker that was seen in the last 30 seconds, health is degr
     await using app = await startTestApp();
     await app.deps.sql`
       update pgboss.queue set monitor_claim_on = now() - ${secondsAgo}::int * interval '1 second'`;
+    await app.deps.sql`
+      update pgboss.queue set monitor_claim_on = now() - interval '1 day' where name = 'dead_letters'`;
     const { status, body } = await app.request("GET", "/health/detailed");
     return [status, body.status, body.dependencies.workers.status];
   };
-  assertEquals(await healthWhenSeen(null), [200, "degraded", "down"]);
+  assertEquals(await healthWhenSeen(null), [200, "degraded", "down"], "a day ago");
   assertEquals(await healthWhenSeen(31), [200, "degraded", "down"]);
   assertEquals(await healthWhenSeen(20), [200, "ok", "up"]);
 });

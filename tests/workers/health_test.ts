@@ -46,6 +46,7 @@ Deno.test("A worker tells how many jobs it did and failed, what is left undone, 
     assertEquals(valueOf(metrics, "database_up"), 1);
     assertEquals([valueOf(metrics, "outbox_held"), valueOf(metrics, "outbox_dead")], [0, 0]);
     assert(!metrics.includes(good.id) && !metrics.includes(bad.id));
+    assert(!metrics.includes("__pgboss"), "no queue of pg-boss's own");
     await until(
       async () => {
         const { status, text } = await get(worker.port, "/health/detailed");
@@ -141,4 +142,24 @@ Deno.test("A worker's metrics need the token where one is set", async () => {
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("Each time that the database goes, and comes back, is told once", async () => {
+  await using app = await startTestApp();
+  const { config, sql, cache } = app.deps;
+  const lines: string[] = [];
+  const keep = (message: string) => void lines.push(message);
+  const log = { debug: keep, info: keep, warn: keep, error: keep };
+  const vitals = new Vitals(config, sql, cache, () => [], () => Promise.resolve({ status: "not_used" }), log);
+  const look = async (times: number) => {
+    for (let i = 0; i < times; i++) await vitals.database();
+  };
+  for (let time = 0; time < 2; time++) {
+    await sql`alter table schema_migrations rename to gone`;
+    await look(3);
+    await sql`alter table gone rename to schema_migrations`;
+    await look(3);
+  }
+  const [gone, back] = ["the database cannot be used", "the database can be used again"];
+  assertEquals(lines, [gone, back, gone, back]);
 });

@@ -556,6 +556,46 @@ Deno.test("An endpoint that does not answer holds up no delivery to another", as
   }
 });
 
+Deno.test("However many deliveries come with one word, those that are slow hold up no other", async () => {
+  await using app = await startTestApp({
+    ...LOCAL,
+    WORKER_PORT: "0",
+    WORKER_CONCURRENCY_NOTIFICATIONS: "1",
+  });
+  await using silent = startReceiver();
+  await using other = startReceiver();
+  const staff = await app.user("staff");
+  const slow = [await createEndpoint(app, staff, silent.url), await createEndpoint(app, staff, silent.url)];
+  const quick = await createEndpoint(app, staff, other.url);
+  const released = Promise.withResolvers<void>();
+  silent.answer = async () => {
+    await released.promise;
+    return new Response();
+  };
+  const { sql, jobs } = app.deps;
+  const enqueue = (ids: string[]) =>
+    transaction(sql, async (tx) => {
+      const rows = await tx<{ id: string; endpoint_id: string }[]>`
+        insert into webhook_deliveries (id, endpoint_id, event_type, next_attempt_at, created_at)
+        select gen_random_uuid(), endpoint::uuid, 'webhook.ping', now(), now() from unnest(${ids}::text[]) as endpoint
+        returning id, endpoint_id`;
+      const deliveries = rows.map(({ id }) => ({ delivery_id: id, attempt: 1 }));
+      await jobs.enqueue(tx, deliverWebhook, deliveries, { groups: rows.map((row) => row.endpoint_id) });
+    });
+  const worker = await startWorker(app.deps);
+  try {
+    await enqueue(slow.flatMap(({ id }) => [id, id, id]));
+    await enqueue([quick.id]);
+    jobs.announce();
+    // Sooner than the slow ones are given up.
+    await until(() => other.received.length === 1, "the quick one is sent", 12_000);
+    await until(() => silent.received.length === 6, "and the slow ones are under way");
+  } finally {
+    released.resolve();
+    await worker.stop();
+  }
+});
+
 Deno.test("A worker that is told to stop finishes the delivery that is under way", async () => {
   await using app = await startTestApp({ ...LOCAL, WORKER_PORT: "0" });
   await using receiver = startReceiver();

@@ -45,7 +45,8 @@ async function open(): Promise<Seeded> {
   const orders: string[] = [];
   for (let i = 0; i < 3; i++) orders.push((await place(app, owner, { [sku]: 1 })).id);
   const common = (i: number) => ({
-    id: idAt(timeOf(i)),
+    // Made some seconds before or after the time that the row says.
+    id: idAt(timeOf(i + (i % 2 ? 0.3 : -0.3))),
     order_id: orders[i % 3]!,
     currency: "EUR",
     amount: 100,
@@ -84,12 +85,18 @@ async function open(): Promise<Seeded> {
   };
 }
 
+/** A microsecond later. */
+const justAfter = (minute: number) => at(minute).replace("Z", "001Z");
+
 const ofBoth = (orders: string[]): Case[] => [
   [{}, () => true],
   [{ order_id: orders[1]! }, (row) => row.order_id === orders[1]],
   [{ order_id: newId() }, () => false],
   [{ created_from: at(20) }, (row) => row.created_at >= at(20)],
   [{ created_to: at(20) }, (row) => row.created_at < at(20)],
+  [{ created_to: at(19.1) }, (row) => row.created_at <= at(19)],
+  [{ created_from: justAfter(20) }, (row) => row.created_at > at(20)],
+  [{ created_to: justAfter(20) }, (row) => row.created_at <= at(20)],
   [
     { created_from: at(20).replace("Z", "+00:00"), created_to: at(40) },
     (row) => row.created_at >= at(20) && row.created_at < at(40),
