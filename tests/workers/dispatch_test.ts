@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
 import { type Sql, transaction } from "../../src/platform/db.ts";
 import { movePositions } from "../../workers/dispatcher_queries.ts";
+import { startEventDispatcher } from "../../workers/event_dispatcher.ts";
 import { startWorker } from "../../workers/worker.ts";
 import { hasKafka, testKafka } from "../support/kafka.ts";
 import { addProduct, eventsOf, place } from "../support/orders.ts";
@@ -156,6 +157,21 @@ Deno.test({
   await until(async () => await position() === end, "all is written down");
   await transaction(sql, (tx) => movePositions(tx, range(0, 15), 1));
   assertEquals(await position(), end);
+});
+
+Deno.test("Who stops lets others have its shards at once, and lets go of nobody else's", async () => {
+  await using app = await startTestApp({ KAFKA_BOOTSTRAP_SERVERS: "127.0.0.1:1" });
+  const { sql } = app.deps;
+  const owned = async () => [
+    ...await sql`
+      select shard, owner from log_readers where name = 'kafka' and owner is not null order by shard`,
+  ];
+  const dispatcher = startEventDispatcher(app.deps);
+  await until(async () => (await owned()).length === 16, "it holds all shards");
+  const owner = crypto.randomUUID();
+  await sql`update log_readers set owner = ${owner} where name = 'kafka' and shard < 4`;
+  await dispatcher.stop();
+  assertEquals(await owned(), range(0, 3).map((shard) => ({ shard, owner })));
 });
 
 Deno.test({
