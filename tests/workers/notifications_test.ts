@@ -187,7 +187,7 @@ Deno.test("An order that ended before it was confirmed is told of as cancelled, 
   const { id } = await place(app, user, { [sku]: 1 });
   await patch(app, user, id, { status: "CANCELLED" });
   await place(app, user, { [sku]: 1 });
-  await app.deps.sql`update orders set expires_at = now() where status = 'PENDING'`;
+  await app.deps.sql`update orders set expires_at = now() - interval '1 second' where status = 'PENDING'`;
   await expireDueOrders(systemCtx(app.deps, "test"));
   await shop.followUp();
   await until(async () => await shop.jobs("completed") === 4, "4 jobs are done");
