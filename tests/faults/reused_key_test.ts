@@ -5,9 +5,9 @@ import { untilWaiting } from "../support/lock_waits.ts";
 import { assertBooksBalance, levelOf } from "../support/orders.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 
-/** Waits until so many commits of a group wait for a lock. */
+/** Waits until so many statements that take a key wait for a lock. */
 const waiting = ({ deps: { sql } }: TestApp, count: number) =>
-  untilWaiting(sql, { count, text: "with input as" });
+  untilWaiting(sql, { count, text: "idempotency_keys" });
 
 Deno.test("A key that another checkout is just using refuses the second cart's checkout, and leaves that cart and its quote open", async () => {
   await using app = await startTestApp();
