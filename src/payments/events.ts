@@ -1,6 +1,7 @@
 import { defineEvent, type EventType } from "../platform/events.ts";
 import type { Payment } from "./payment.ts";
-import { PaymentSchema, RefundSchema } from "./schemas.ts";
+import { RefundSchema } from "./refunds/schemas.ts";
+import { PaymentSchema } from "./schemas.ts";
 
 const payment = <Name extends `payment.${string}`>(type: Name, summary: string) =>
   defineEvent(type, 1, "payment", summary, PaymentSchema);

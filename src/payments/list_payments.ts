@@ -5,7 +5,8 @@ import { type AskedPage, type Page, toPage } from "../platform/page.ts";
 import { listPaymentRows, listPaymentsOfOrder, listRefundRows, listRefundsOfOrder } from "./list_queries.ts";
 import type { Payment } from "./payment.ts";
 import type { Refund } from "./refunds/refund.ts";
-import type { PaymentsQuery, RefundsQuery } from "./schemas.ts";
+import type { RefundsQuery } from "./refunds/schemas.ts";
+import type { PaymentsQuery } from "./schemas.ts";
 
 /** Which payments or refunds, newest first. All filters must hold; times are half-open, `from` ≤ t < `to`. */
 export type ListPayments = z.output<typeof PaymentsQuery>;

@@ -8,7 +8,8 @@ export { deleteOldWebhooks, findPayment, insertPaymentsAlso, listPayments } from
 export { cancelledParts, owedPart, type PastRefund, type Refund, sentParts } from "./refunds/refund.ts";
 export { beginRefund } from "./refunds/refund_order.ts";
 export { findRefund, listPastRefunds } from "./refunds/queries.ts";
-export { PaymentBody, PaymentSchema, RefundBody, RefundSchema } from "./schemas.ts";
+export { RefundBody, RefundSchema } from "./refunds/schemas.ts";
+export { PaymentBody, PaymentSchema } from "./schemas.ts";
 export { sendRefund } from "./refunds/send_refund.ts";
 export { settleMoney } from "./settle_order.ts";
 export { workOnWebhook } from "./webhooks/webhooks.ts";

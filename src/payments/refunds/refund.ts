@@ -3,7 +3,7 @@ import type { Order, OrderItem, RefundParts } from "../../orders/mod.ts";
 import { AppError, type FieldError } from "../../platform/errors.ts";
 import { allocate, roundHalfEven } from "../../platform/money.ts";
 import { isOver } from "../payment.ts";
-import type { RefundBody, RefundSchema } from "../schemas.ts";
+import type { RefundBody, RefundSchema } from "./schemas.ts";
 
 export const REFUND_STATUSES = ["pending", "succeeded", "failed"] as const;
 

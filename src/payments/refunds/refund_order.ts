@@ -20,7 +20,6 @@ import {
   type AskRefund,
   nextAttempt,
   owedPart,
-  type PastRefund,
   type Refund,
   type RefundFacts,
   refundRefused,
@@ -69,9 +68,7 @@ export async function beginRefund(
   written: (order: Order) => void,
 ): Promise<Refund> {
   const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
-  const refunds = await listPastRefunds(tx, order.id);
-  const facts = await factsOf(tx, order, refunds);
-  if (ask.items && ask.return_id === undefined) facts.unsent = unsentOf(order);
+  const facts = await factsOf(tx, order, ask);
   const split = splitRefund(facts, ask);
   const givers = chooseGivers(facts, payments, split, ask);
   const shares = shareOut(split, givers.map(({ amount }) => amount));
@@ -161,8 +158,10 @@ async function reserveRefund(
   }]);
 }
 
-async function factsOf(tx: Tx, order: Order, refunds: PastRefund[]): Promise<RefundFacts> {
+async function factsOf(tx: Tx, order: Order, { return_id }: { return_id?: string }): Promise<RefundFacts> {
+  const refunds = await listPastRefunds(tx, order.id);
   const left = await findRefundable(tx, order.id);
+  const isToSend = return_id === undefined && (order.status === "PAID" || order.status === "PROCESSING");
   const pending = refunds.filter(({ status }) => status === "pending");
   const less = (amount: (refund: Refund) => number) =>
     pending.reduce((sum, refund) => sum + amount(refund), 0);
@@ -172,14 +171,9 @@ async function factsOf(tx: Tx, order: Order, refunds: PastRefund[]): Promise<Ref
     left: { goods: leftOf("goods"), shipping: leftOf("shipping"), duty: leftOf("duty"), tax: leftOf("tax") },
     money: order.amount_paid - order.amount_refunded - less((r) => r.amount),
     refunding: less((r) => r.amount),
-    unsent: [],
+    unsent: isToSend ? unshippedLines(order) : [],
     refunds,
   };
-}
-
-/** What of a paid order is still to be sent. */
-function unsentOf(order: Order): RefundFacts["unsent"] {
-  return order.status === "PAID" || order.status === "PROCESSING" ? unshippedLines(order) : [];
 }
 
 /** A payment, or without one the money that staff recorded or none at all, and what it gives. */

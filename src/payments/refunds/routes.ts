@@ -4,7 +4,7 @@ import { endpoint, json, markReplay, router } from "../../http/router.ts";
 import { IdParam } from "../../http/schemas.ts";
 import { EXAMPLE_REFUND } from "../example.ts";
 import { listAllRefunds, listOrderRefunds } from "../list_payments.ts";
-import { RefundBody, RefundSchema, RefundsQuery } from "../schemas.ts";
+import { RefundBody, RefundSchema, RefundsQuery } from "./schemas.ts";
 import { getRefund } from "./get_refund.ts";
 import { refundOrder } from "./refund_order.ts";
 
