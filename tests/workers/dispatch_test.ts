@@ -23,6 +23,12 @@ import {
 
 const ignore = !hasKafka;
 
+/** In which shard each key's events are sent. */
+function shardsOf(sql: Sql, keys: string[]) {
+  return sql<[{ key: string; shard: number }]>`
+    select key, shard_of(key) as shard from unnest(${keys}::text[]) as key`;
+}
+
 Deno.test({ name: "An order arrives in Kafka as a CloudEvent, sent by the worker", ignore }, async () => {
   await using kafka = testKafka();
   await using app = await startDispatchApp(kafka, { WORKER_HOST: "127.0.0.1", WORKER_PORT: "0" });
@@ -127,7 +133,7 @@ Deno.test({
   const { sql } = app.deps;
   const keys = range(1, 20).map((n) => `key-${n}`);
   await logEvents(app, eventsOfKeys(keys, 1, 5));
-  const [{ behind }] = await sql<[{ behind: number }]>`select shard_of('key-1') as behind`;
+  const [{ shard: behind }] = await shardsOf(sql, ["key-1"]);
   await sql`
     update log_readers set position = (select max(position) from events)
     where name = 'kafka' and shard <> ${behind}`;
@@ -141,8 +147,7 @@ Deno.test({
     [kafka.name("orders")],
     (all) => all.filter(({ headers }) => headers.ce_sequence === "6").length === keys.length,
   );
-  const shards = await sql<{ key: string; shard: number }[]>`
-    select key, shard_of(key) as shard from unnest(${keys}::text[]) as key`;
+  const shards = await shardsOf(sql, keys);
   assertEquals(
     Map.groupBy(messages, ({ key }) => key!).entries().map(([key, all]) => [
       key,
@@ -182,11 +187,7 @@ Deno.test({
   await using app = await startDispatchApp(kafka, { OUTBOX_DISPATCH_BATCH_SIZE: "10" });
   const { sql } = app.deps;
   const keys = range(1, 20).map((n) => `key-${n}`);
-  const shards = new Map(
-    (await sql<{ key: string; shard: number }[]>`
-      select key, shard_of(key) as shard from unnest(${keys}::text[]) as key`)
-      .map(({ key, shard }) => [key, shard]),
-  );
+  const shards = new Map((await shardsOf(sql, keys)).map(({ key, shard }) => [key, shard]));
   const isTaken = (key: string) => shards.get(key)! % 2 === 0;
   await using _dispatcher = dispatching(app);
   await until(
