@@ -49,7 +49,8 @@ const WeightGrams = z.int().min(0).max(MAX_INT4).openapi({
 
 const PriceSchema = z.strictObject({ currency: Currency, amount: Amount }).openapi("Price");
 
-const Prices = z.array(PriceSchema).max(MAX_PRICES).superRefine((prices, context) => {
+/** Amounts of which each is in another currency. */
+export const PricesByCurrency = z.array(PriceSchema).max(MAX_PRICES).superRefine((prices, context) => {
   prices.forEach(({ currency }, i) => {
     if (prices.findIndex((other) => other.currency === currency) < i) {
       context.addIssue({
@@ -59,7 +60,9 @@ const Prices = z.array(PriceSchema).max(MAX_PRICES).superRefine((prices, context
       });
     }
   });
-}).openapi({
+});
+
+const Prices = PricesByCurrency.openapi({
   description:
     "One price for each currency, without the tax and duty that schedules add; the list replaces the one before",
 });

@@ -12,6 +12,7 @@ import {
   shipmentCreated,
   shipmentUpdated,
 } from "../orders/mod.ts";
+import { promotionCreated, promotionUpdated } from "../promotions/mod.ts";
 import {
   exchangeRatesImported,
   hsCodeOverridden,
@@ -31,6 +32,8 @@ export const EVENT_TYPES: readonly EventType[] = [
   productCreated,
   productUpdated,
   inventoryUpdated,
+  promotionCreated,
+  promotionUpdated,
   exchangeRatesImported,
   tradeScheduleCreated,
   hsCodeOverridden,

@@ -108,6 +108,16 @@ export const FieldErrorSchema = z.object({
   merged_into: Text.openapi({ description: "The cart that took over the lines of this one" }),
   quoted: Text.openapi({ description: "`not_quoted`: the destination that was quoted" }),
 
+  coupon_code: Text.openapi({ description: "`coupon_…`: the code that cannot be used" }),
+  starts_at: Text.openapi({ description: "`coupon_not_started`: when it can be used" }),
+  ends_at: Text.openapi({ description: "`coupon_expired`: until when it could be used" }),
+  currencies: z.array(z.string()).optional().openapi({
+    description: "`coupon_not_in_currency`: those in which it can be used",
+  }),
+  minimum_subtotal: Money.openapi({
+    description: "`coupon_minimum_not_met`: what the goods that it applies to must cost",
+  }),
+
   shipping_option: Text.openapi({ description: "`shipping_not_available`: the one that was asked for" }),
   available_options: z.array(z.string()).optional().openapi({
     description: "`shipping_not_available`, `required`: the shipping options that can be had, by their codes",

@@ -1,0 +1,160 @@
+import type { z } from "@hono/zod-openapi";
+import type { FieldError } from "../platform/errors.ts";
+import { allocate, formatAmount, formatDecimal, parseDecimal, roundHalfEven } from "../platform/money.ts";
+import type { PromotionSchema, RedemptionSchema } from "./schemas.ts";
+
+/** A promotion as it is kept, answered and told in events. Amounts in minor units. */
+export type Promotion = z.output<typeof PromotionSchema>;
+export type Redemption = z.output<typeof RedemptionSchema>;
+
+/** A code that somebody wrote, and what is known of it at that moment. */
+export interface Coupon {
+  code: string;
+  /** When it is to be used. */
+  at: Date;
+  /** Undefined: there is none with this code. */
+  promotion?: Promotion;
+  /** How often others hold it, without the quote of the same cart, whose use the next one takes over. */
+  redeemed: number;
+  /** The same of this customer alone. */
+  redeemedByCustomer: number;
+}
+
+/** A line before the discount. */
+export interface FullLine {
+  sku: string;
+  category: string | null;
+  /** Unit price times quantity, in minor units. */
+  price: bigint;
+}
+
+/** What a line is cheaper by, in minor units, and how that came to be. */
+export interface Discount {
+  amount: bigint;
+  rule: string;
+  /** A fraction as text; null: not of a percentage. */
+  rate: string | null;
+  basis: bigint | null;
+  rounding: "exact" | "half_even" | "largest_remainder";
+}
+
+/** The codes as they are compared. */
+export function codeOf(written: string): string {
+  return written.trim().toUpperCase();
+}
+
+/**
+ * What a coupon takes off of each line; undefined of those that it does not apply to. Or why it cannot be used. Pure.
+ * Percentages are rounded once for each line, half to even; an amount is split over the lines by largest remainder, so
+ * that no minor unit is lost, and is never more than they cost.
+ */
+export function applyCoupon(
+  coupon: Coupon,
+  currency: string,
+  lines: readonly FullLine[],
+): { discounts: (Discount | undefined)[]; refusal?: undefined } | {
+  discounts?: undefined;
+  refusal: FieldError;
+} {
+  const { promotion } = coupon;
+  const refusal = promotion ? refuseUse(coupon, promotion) : refuse(coupon, "unknown", "is not known");
+  if (!promotion || refusal) return { refusal: refusal! };
+  const applies = lines.map((line) => line.price > 0n && appliesTo(promotion, line));
+  const prices = lines.map(({ price }, index) => applies[index] ? price : 0n);
+  const worth = prices.reduce((sum, price) => sum + price, 0n);
+  if (worth === 0n) return { refusal: refuse(coupon, "not_applicable", "applies to nothing in this order") };
+  const ruledOut = refuseWorth(coupon, promotion, currency, worth);
+  if (ruledOut) return { refusal: ruledOut };
+  const discounts = promotion.percent_off === null
+    ? splitAmount(promotion, currency, prices, worth)
+    : prices.map((price) => percentOf(promotion, price));
+  return { discounts: discounts.map((discount, index) => applies[index] ? discount : undefined) };
+}
+
+/** Whoever comes too early, too late or too often. */
+function refuseUse(coupon: Coupon, promotion: Promotion): FieldError | undefined {
+  const { at, redeemed, redeemedByCustomer } = coupon;
+  const { active, starts_at, ends_at, max_redemptions, max_per_customer } = promotion;
+  if (!active) return refuse(coupon, "inactive", "cannot be used any more");
+  if (at < new Date(starts_at)) return refuse(coupon, "not_started", "cannot be used yet", { starts_at });
+  if (ends_at !== null && at >= new Date(ends_at)) {
+    return refuse(coupon, "expired", "has expired", { ends_at });
+  }
+  if (max_redemptions !== null && redeemed >= max_redemptions) {
+    return refuse(coupon, "used_up", "has been used up");
+  }
+  if (max_per_customer !== null && redeemedByCustomer >= max_per_customer) {
+    return refuse(coupon, "used_before", "was used by this customer as often as it may be");
+  }
+}
+
+/** What an amount or a minimum is not in, or more than the goods cost. */
+function refuseWorth(
+  coupon: Coupon,
+  { amount_off, minimum_subtotal }: Promotion,
+  currency: string,
+  worth: bigint,
+): FieldError | undefined {
+  for (const amounts of [amount_off, minimum_subtotal]) {
+    if (amounts === null || amounts.some((each) => each.currency === currency)) continue;
+    const currencies = amounts.map((each) => each.currency);
+    return refuse(coupon, "not_in_currency", `cannot be used in ${currency}`, { currency, currencies });
+  }
+  const minimum = minimum_subtotal?.find((each) => each.currency === currency)?.amount ?? 0;
+  if (worth >= BigInt(minimum)) return undefined;
+  const what = `needs goods for ${formatAmount(minimum, currency)} that it applies to, and these are ` +
+    formatAmount(worth, currency);
+  return refuse(coupon, "minimum_not_met", what, { minimum_subtotal: minimum, currency });
+}
+
+function refuse(
+  { code }: Coupon,
+  reason: string,
+  what: string,
+  facts: Partial<FieldError> = {},
+): FieldError {
+  return {
+    pointer: "/coupon_code",
+    code: `coupon_${reason}`,
+    message: `The coupon ${code} ${what}.`,
+    coupon_code: code,
+    ...facts,
+  };
+}
+
+function appliesTo({ skus, categories }: Promotion, { sku, category }: FullLine): boolean {
+  if (skus.length === 0 && categories.length === 0) return true;
+  return skus.includes(sku) || (category !== null && categories.includes(category));
+}
+
+function percentOf({ code, percent_off }: Promotion, price: bigint): Discount {
+  const { n, d } = parseDecimal(percent_off!);
+  const exact = { n: price * n, d: d * 100n };
+  return {
+    amount: roundHalfEven(exact),
+    rule: `Coupon ${code}: ${formatDecimal({ n, d }, 2)} % off`,
+    rate: formatDecimal({ n, d: d * 100n }, 4),
+    basis: price,
+    rounding: exact.n % exact.d === 0n ? "exact" : "half_even",
+  };
+}
+
+/** The amount, or all of it where the goods cost less, by what the lines cost. */
+function splitAmount(
+  { code, amount_off }: Promotion,
+  currency: string,
+  prices: bigint[],
+  worth: bigint,
+): Discount[] {
+  const stated = BigInt(amount_off!.find((each) => each.currency === currency)!.amount);
+  const total = stated < worth ? stated : worth;
+  const single = prices.filter((price) => price > 0n).length === 1;
+  const off = `${formatAmount(stated, currency)} off`;
+  return allocate(total, prices).map((amount) => ({
+    amount,
+    rule: single ? `Coupon ${code}: ${off}` : `Its share by value of coupon ${code}: ${off}`,
+    rate: null,
+    basis: single ? null : total,
+    rounding: single ? "exact" : "largest_remainder",
+  }));
+}

@@ -1,0 +1,118 @@
+import { z } from "@hono/zod-openapi";
+import { PricesByCurrency } from "../catalogue/mod.ts";
+import { PageQuery } from "../http/pagination.ts";
+import { Amount, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
+import { parseDecimal } from "../platform/money.ts";
+
+const MAX_INT4 = 2_147_483_647;
+const MAX_NAMED = 1000;
+
+/** Kept in capitals: codes are the same whatever their case. */
+const Code = z.string().trim().toUpperCase().regex(
+  /^[A-Z0-9][A-Z0-9_-]{2,39}$/,
+  "must be 3 to 40 letters, digits, dashes or underscores, beginning with a letter or digit",
+).openapi({ description: "What customers write; the same whatever its case", example: "WELCOME10" });
+
+const PercentOff = z.string().regex(
+  /^\d{1,3}(\.\d{1,2})?$/,
+  "must be a percentage in text with at most two decimals, such as 12.5",
+).refine((percent) => {
+  const { n, d } = parseDecimal(percent);
+  return n > 0n && n <= 100n * d;
+}, "must be more than 0 and at most 100").openapi({
+  description: "A percentage in text: of each line that it applies to, rounded once, half to even",
+  example: "10",
+});
+
+const Count = z.int().min(1).max(MAX_INT4);
+
+/** What staff may change later. */
+const changing = {
+  name: text(1, 200).openapi({ description: "For people, as on a receipt", example: "Welcome" }),
+  active: z.boolean().openapi({ description: "False: refused from now on; quotes that are open stay" }),
+  starts_at: Timestamp.openapi({ description: "Refused before; from now on unless said" }),
+  ends_at: Timestamp.nullable().openapi({ description: "Refused from then on; null: never" }),
+  max_redemptions: Count.nullable().openapi({
+    description: "So often in all; null: any number of times",
+    example: 500,
+  }),
+  max_per_customer: Count.nullable().openapi({
+    description: "So often for each customer; null: any number of times",
+    example: 1,
+  }),
+};
+
+/** What a code means, for as long as it is there. */
+const lasting = {
+  percent_off: PercentOff.nullable().openapi({ type: ["string", "null"] }),
+  amount_off: PricesByCurrency.min(1).nullable().openapi({
+    description:
+      "So much, of all goods that it applies to together, split over their lines by largest remainder; in another " +
+      "currency the code is refused. Null where there is a `percent_off`",
+  }),
+  minimum_subtotal: PricesByCurrency.min(1).nullable().openapi({
+    description:
+      "So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing",
+  }),
+  skus: z.array(Sku).max(MAX_NAMED).openapi({ description: "It applies to these products …", example: [] }),
+  categories: z.array(text(1, 100)).max(MAX_NAMED).openapi({
+    description: "… and to those of these categories; to all where neither are named",
+    example: ["Kitchen"],
+  }),
+};
+
+export const PromotionSchema = z.object({
+  id: Id,
+  code: Code,
+  ...changing,
+  ...lasting,
+  redeemed: z.int().openapi({ description: "Times that open quotes and orders hold it", example: 17 }),
+  version: z.int().openapi({ description: "Counts the changes; also the ETag", example: 1 }),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}).openapi("Promotion");
+
+export const NewPromotionBody = z.strictObject({
+  code: Code,
+  name: changing.name,
+  active: changing.active.default(true),
+  starts_at: changing.starts_at.optional(),
+  ends_at: changing.ends_at.default(null),
+  max_redemptions: changing.max_redemptions.default(null),
+  max_per_customer: changing.max_per_customer.default(null),
+  percent_off: lasting.percent_off.default(null),
+  amount_off: lasting.amount_off.default(null),
+  minimum_subtotal: lasting.minimum_subtotal.default(null),
+  skus: lasting.skus.default([]),
+  categories: lasting.categories.default([]),
+}).refine(({ percent_off, amount_off }) => (percent_off === null) !== (amount_off === null), {
+  path: ["percent_off"],
+  message: "give either percent_off or amount_off",
+}).openapi("CreatePromotion");
+
+export const ChangePromotionBody = z.strictObject(changing).partial().openapi("ChangePromotion");
+
+export const ListQuery = z.strictObject({
+  code: text(1, 100).optional().openapi({ description: "The one with this code", example: "WELCOME10" }),
+  active: z.enum(["true", "false"]).transform((value) => value === "true").optional().openapi({
+    description: "Only those that are, or are not",
+  }),
+  ...PageQuery.shape,
+});
+
+export const RedemptionSchema = z.object({
+  id: z.string().openapi({ example: "1042" }),
+  user_id: Id,
+  quote_id: Id.nullable().openapi({
+    description: "The quote that held it first; null: it was ordered at once",
+  }),
+  order_id: Id.nullable(),
+  status: z.enum(["held", "used", "released"]).openapi({
+    description:
+      "held by an open quote; used by an order; released, as the quote ended or the order was cancelled or expired",
+  }),
+  currency: Currency,
+  amount: Amount.openapi({ description: "What it takes off" }),
+  created_at: Timestamp,
+  released_at: Timestamp.nullable(),
+}).openapi("PromotionRedemption");
