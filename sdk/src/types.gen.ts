@@ -4,7 +4,7 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | WebhookPingWebhookRequest;
+export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | PromotionCreatedWebhookRequest | PromotionUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | WebhookPingWebhookRequest;
 
 export type UserRegisteredMessage = {
     type: 'user.registered';
@@ -385,6 +385,215 @@ export type InventoryUpdatedMessage = {
              * Their document's number, where they gave one
              */
             reference?: string | null;
+        };
+    };
+};
+
+export type PromotionCreatedMessage = {
+    type: 'promotion.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'promotion.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * What customers write; the same whatever its case
+             */
+            code: string;
+            /**
+             * For people, as on a receipt
+             */
+            name: string;
+            /**
+             * False: refused from now on; quotes that are open stay
+             */
+            active: boolean;
+            /**
+             * Refused before; from now on unless said
+             */
+            starts_at: string;
+            /**
+             * Refused from then on; null: never
+             */
+            ends_at: string | null;
+            /**
+             * So often in all; null: any number of times
+             */
+            max_redemptions: number | null;
+            /**
+             * So often for each customer; null: any number of times
+             */
+            max_per_customer: number | null;
+            /**
+             * A percentage in text: of each line that it applies to, rounded once, half to even
+             */
+            percent_off: string | null;
+            /**
+             * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+             */
+            amount_off: Array<Price> | null;
+            /**
+             * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+             */
+            minimum_subtotal: Array<Price> | null;
+            /**
+             * It applies to these products …
+             */
+            skus: Array<string>;
+            /**
+             * … and to those of these categories; to all where neither are named
+             */
+            categories: Array<string>;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+        };
+    };
+};
+
+export type PromotionUpdatedMessage = {
+    type: 'promotion.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'promotion.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * What customers write; the same whatever its case
+             */
+            code: string;
+            /**
+             * For people, as on a receipt
+             */
+            name: string;
+            /**
+             * False: refused from now on; quotes that are open stay
+             */
+            active: boolean;
+            /**
+             * Refused before; from now on unless said
+             */
+            starts_at: string;
+            /**
+             * Refused from then on; null: never
+             */
+            ends_at: string | null;
+            /**
+             * So often in all; null: any number of times
+             */
+            max_redemptions: number | null;
+            /**
+             * So often for each customer; null: any number of times
+             */
+            max_per_customer: number | null;
+            /**
+             * A percentage in text: of each line that it applies to, rounded once, half to even
+             */
+            percent_off: string | null;
+            /**
+             * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+             */
+            amount_off: Array<Price> | null;
+            /**
+             * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+             */
+            minimum_subtotal: Array<Price> | null;
+            /**
+             * It applies to these products …
+             */
+            skus: Array<string>;
+            /**
+             * … and to those of these categories; to all where neither are named
+             */
+            categories: Array<string>;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
         };
     };
 };
@@ -1179,6 +1388,14 @@ export type OrderCreatedMessage = {
             currency: string;
             items: Array<PlacedOrderItem>;
             /**
+             * The coupon that made it cheaper
+             */
+            coupon_code: string | null;
+            /**
+             * What that took off; not in the subtotal any more
+             */
+            discount_total: number;
+            /**
              * The sum of the lines
              */
             subtotal: number;
@@ -1301,7 +1518,11 @@ export type PlacedOrderItem = {
      */
     list_price: number | null;
     /**
-     * Of the goods alone
+     * What the coupon took off of it
+     */
+    discount_amount: number;
+    /**
+     * Of the goods alone, after the discount
      */
     line_total: number;
     /**
@@ -1361,9 +1582,9 @@ export type PriceExplanation = {
      * Counted from 1; null: the consignment as a whole
      */
     line: number | null;
-    kind: 'goods' | 'shipping' | 'duty' | 'tax';
+    kind: 'goods' | 'discount' | 'shipping' | 'duty' | 'tax';
     /**
-     * In minor units of the currency
+     * In minor units of the currency; negative: a `discount`
      */
     amount: number;
     /**
@@ -1462,6 +1683,14 @@ export type OrderUpdatedMessage = {
              * ISO 4217 code
              */
             currency: string;
+            /**
+             * The coupon that made it cheaper
+             */
+            coupon_code: string | null;
+            /**
+             * What that took off; not in the subtotal any more
+             */
+            discount_total: number;
             /**
              * The sum of the lines
              */
@@ -1629,6 +1858,14 @@ export type OrderCancelledMessage = {
              */
             currency: string;
             /**
+             * The coupon that made it cheaper
+             */
+            coupon_code: string | null;
+            /**
+             * What that took off; not in the subtotal any more
+             */
+            discount_total: number;
+            /**
              * The sum of the lines
              */
             subtotal: number;
@@ -1789,6 +2026,14 @@ export type OrderExpiredMessage = {
              * ISO 4217 code
              */
             currency: string;
+            /**
+             * The coupon that made it cheaper
+             */
+            coupon_code: string | null;
+            /**
+             * What that took off; not in the subtotal any more
+             */
+            discount_total: number;
             /**
              * The sum of the lines
              */
@@ -2251,6 +2496,14 @@ export type QuoteCreatedMessage = {
                 weight_grams: number;
             };
             /**
+             * The coupon of the cart; the quote holds a use of it
+             */
+            coupon_code: string | null;
+            /**
+             * What it takes off; not in the subtotal any more
+             */
+            discount_total: number;
+            /**
              * In minor units of the currency
              */
             subtotal: number;
@@ -2324,7 +2577,11 @@ export type QuoteLine = {
      */
     unit_price: number;
     /**
-     * In minor units of the currency
+     * What the coupon takes off of it
+     */
+    discount_amount: number;
+    /**
+     * Of the goods alone, after the discount
      */
     line_total: number;
     /**
@@ -3562,6 +3819,26 @@ export type ProblemError = {
      */
     quoted?: string;
     /**
+     * `coupon_…`: the code that cannot be used
+     */
+    coupon_code?: string;
+    /**
+     * `coupon_not_started`: when it can be used
+     */
+    starts_at?: string;
+    /**
+     * `coupon_expired`: until when it could be used
+     */
+    ends_at?: string;
+    /**
+     * `coupon_not_in_currency`: those in which it can be used
+     */
+    currencies?: Array<string>;
+    /**
+     * `coupon_minimum_not_met`: what the goods that it applies to must cost
+     */
+    minimum_subtotal?: number;
+    /**
      * `shipping_not_available`: the one that was asked for
      */
     shipping_option?: string;
@@ -4624,11 +4901,15 @@ export type CreatedCart = {
     expires_at: string;
     items: Array<CartItem>;
     /**
+     * What the coupon takes off; not in the subtotal any more
+     */
+    discount_total: number;
+    /**
      * The sum of the lines that have a price
      */
     subtotal: number;
     /**
-     * What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted.
+     * What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted; `coupon`, the code cannot be used: a quote is refused until it is another, or none.
      */
     problems: Array<CartProblem>;
     /**
@@ -4653,7 +4934,11 @@ export type CartItem = {
      */
     unit_price: number | null;
     /**
-     * In minor units of the currency
+     * What the coupon takes off of it
+     */
+    discount_amount: number;
+    /**
+     * After the discount
      */
     line_total: number | null;
     /**
@@ -4663,11 +4948,11 @@ export type CartItem = {
 };
 
 export type CartProblem = {
-    code: 'gone' | 'short' | 'price_changed' | 'no_price' | 'not_shippable' | 'amount_too_large';
+    code: 'gone' | 'short' | 'price_changed' | 'no_price' | 'not_shippable' | 'amount_too_large' | 'coupon';
     /**
-     * Stock keeping unit
+     * Of which line; null: `coupon`
      */
-    sku: string;
+    sku: string | null;
     /**
      * JSON Pointer into the cart
      */
@@ -4698,7 +4983,7 @@ export type CartProblem = {
      */
     verdict?: 'forbidden' | 'licence_required';
     /**
-     * `not_shippable`: what the trade rules say
+     * `not_shippable`: what the trade rules say; `coupon`: why, as a code
      */
     reason?: string;
 };
@@ -4746,11 +5031,15 @@ export type Cart = {
     expires_at: string;
     items: Array<CartItem>;
     /**
+     * What the coupon takes off; not in the subtotal any more
+     */
+    discount_total: number;
+    /**
      * The sum of the lines that have a price
      */
     subtotal: number;
     /**
-     * What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted.
+     * What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; `price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); `not_shippable` to the destination; `amount_too_large` to be counted; `coupon`, the code cannot be used: a quote is refused until it is another, or none.
      */
     problems: Array<CartProblem>;
 };
@@ -4770,7 +5059,7 @@ export type CreateCart = {
     items?: Array<CreateCartItem>;
     note?: string;
     /**
-     * Kept for the caller; it changes no price
+     * The code of a promotion, whatever its case. One that cannot be used is among the problems
      */
     coupon_code?: string;
     /**
@@ -4811,7 +5100,7 @@ export type ChangeCart = {
     destination?: string | null;
     note?: string | null;
     /**
-     * Kept for the caller; it changes no price
+     * The code of a promotion, whatever its case. One that cannot be used is among the problems
      */
     coupon_code?: string | null;
     /**
@@ -4876,6 +5165,14 @@ export type Quote = {
         name: string;
         weight_grams: number;
     };
+    /**
+     * The coupon of the cart; the quote holds a use of it
+     */
+    coupon_code: string | null;
+    /**
+     * What it takes off; not in the subtotal any more
+     */
+    discount_total: number;
     /**
      * In minor units of the currency
      */
@@ -4983,6 +5280,10 @@ export type Estimate = {
      */
     weight_grams: number;
     /**
+     * What the cart's coupon takes off of the goods
+     */
+    discount_total: number;
+    /**
      * In minor units of the currency
      */
     subtotal: number;
@@ -5041,6 +5342,14 @@ export type Order = {
      */
     currency: string;
     items: Array<OrderItem>;
+    /**
+     * The coupon that made it cheaper
+     */
+    coupon_code: string | null;
+    /**
+     * What that took off; not in the subtotal any more
+     */
+    discount_total: number;
     /**
      * The sum of the lines
      */
@@ -5158,7 +5467,11 @@ export type OrderItem = {
      */
     list_price: number | null;
     /**
-     * Of the goods alone
+     * What the coupon took off of it
+     */
+    discount_amount: number;
+    /**
+     * Of the goods alone, after the discount
      */
     line_total: number;
     /**
@@ -5269,6 +5582,10 @@ export type PlaceOrder = {
      * With `shipping_option`; DDP unless said
      */
     incoterm?: 'DAP' | 'DDP';
+    /**
+     * The code of a promotion, whatever its case. One that cannot be used refuses the order, and says why
+     */
+    coupon_code?: string;
     /**
      * Who receives the goods, where customs of the destination want to know; kept encrypted
      */
@@ -12729,7 +13046,7 @@ export type ListEventsData = {
         /**
          * Only of such things
          */
-        aggregate_type?: 'user' | 'product' | 'inventory' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'return';
+        aggregate_type?: 'user' | 'product' | 'inventory' | 'promotion' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'return';
         /**
          * Only of this thing, with `aggregate_type`; of stock it is `<sku>@<location>`
          */
@@ -14242,6 +14559,30 @@ export type InventoryUpdatedWebhookPayload = InventoryUpdatedMessage;
 export type InventoryUpdatedWebhookRequest = {
     body: InventoryUpdatedWebhookPayload;
     key: 'inventory.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PromotionCreatedWebhookPayload = PromotionCreatedMessage;
+
+export type PromotionCreatedWebhookRequest = {
+    body: PromotionCreatedWebhookPayload;
+    key: 'promotion.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PromotionUpdatedWebhookPayload = PromotionUpdatedMessage;
+
+export type PromotionUpdatedWebhookRequest = {
+    body: PromotionUpdatedWebhookPayload;
+    key: 'promotion.updated';
     path?: never;
     query?: never;
 };

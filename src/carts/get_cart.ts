@@ -1,6 +1,7 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
-import { readTradeFacts } from "../trade/mod.ts";
+import { type Coupon, findCoupon } from "../promotions/mod.ts";
+import { readTradeFacts, type TradeFacts } from "../trade/mod.ts";
 import { accessToRead, type Cart, type Products } from "./cart.ts";
 import { findCartWithProducts } from "./queries.ts";
 import { priceCart, type PricedCart } from "./view.ts";
@@ -15,14 +16,31 @@ export async function getCart(
   return await answerCart(ctx, found.cart, found.products);
 }
 
-/** A cart as it is answered; the trade rules are asked only where it has a destination. */
+/** A cart as it is answered; trade rules and coupon are asked for only where it has a destination, and a code. */
 export async function answerCart(ctx: Ctx, cart: Cart, products: Products): Promise<PricedCart> {
-  if (cart.destination === null) return priceCart(cart, products);
-  const trade = await readTradeFacts(ctx.sql, {
-    destination: cart.destination,
+  const [trade, coupon] = await Promise.all([readTrade(ctx, cart, products), readCoupon(ctx, cart)]);
+  return priceCart(cart, products, trade, coupon);
+}
+
+async function readTrade(
+  ctx: Ctx,
+  { destination, items }: Cart,
+  products: Products,
+): Promise<TradeFacts | undefined> {
+  if (destination === null) return undefined;
+  return await readTradeFacts(ctx.sql, {
+    destination,
     on: ctx.clock.now(),
     currencies: [],
-    products: cart.items.flatMap(({ sku }) => products.get(sku) ?? []),
+    products: items.flatMap(({ sku }) => products.get(sku) ?? []),
   });
-  return priceCart(cart, products, trade);
+}
+
+/** Of a cart that is over nothing is asked: its coupon may be its order's. */
+async function readCoupon(
+  ctx: Ctx,
+  { id, user_id, status, coupon_code }: Cart,
+): Promise<Coupon | undefined> {
+  if (coupon_code === null || status !== "open") return undefined;
+  return await findCoupon(ctx.sql, { code: coupon_code, at: ctx.clock.now(), userId: user_id, cartId: id });
 }

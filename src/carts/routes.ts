@@ -49,9 +49,11 @@ const EXAMPLE: PricedCart = {
     name: "Blue mug",
     quantity: 2,
     unit_price: 1499,
+    discount_amount: 0,
     line_total: 2998,
     available: 1,
   }],
+  discount_total: 0,
   subtotal: 2998,
   problems: [{
     code: "short",

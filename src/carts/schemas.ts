@@ -16,7 +16,10 @@ import { MAX_LINES, MAX_QUANTITY } from "./cart.ts";
 const Status = z.enum(["open", "checked_out", "merged", "expired"]);
 const Quantity = z.int().min(1).max(MAX_QUANTITY).openapi({ description: "Units", example: 2 });
 const Note = text(0, 2000);
-const CouponCode = text(1, 100).openapi({ description: "Kept for the caller; it changes no price" });
+const CouponCode = text(1, 100).openapi({
+  description: "The code of a promotion, whatever its case. One that cannot be used is among the problems",
+  example: "WELCOME10",
+});
 
 const ItemSchema = z.object({
   sku: Sku,
@@ -53,13 +56,14 @@ const PricedItem = z.object({
   unit_price: Amount.nullable().openapi({
     description: "Today's; null: it is not sold, or has no price in this currency",
   }),
-  line_total: Amount.nullable(),
+  discount_amount: Amount.openapi({ description: "What the coupon takes off of it", example: 0 }),
+  line_total: Amount.nullable().openapi({ description: "After the discount" }),
   available: z.int().openapi({ description: "Units that can be sold now" }),
 }).openapi("CartItem");
 
 const Problem = z.object({
-  code: z.enum(["gone", "short", "price_changed", "no_price", "not_shippable", "amount_too_large"]),
-  sku: Sku,
+  code: z.enum(["gone", "short", "price_changed", "no_price", "not_shippable", "amount_too_large", "coupon"]),
+  sku: Sku.nullable().openapi({ description: "Of which line; null: `coupon`" }),
   pointer: z.string().openapi({ description: "JSON Pointer into the cart", example: "/items/0" }),
   message: z.string(),
   available: z.int().optional().openapi({ description: "`short`: so many can be had" }),
@@ -68,18 +72,25 @@ const Problem = z.object({
   currency: Currency.optional().openapi({ description: "`no_price`: the one that it has no price in" }),
   destination: Country.optional().openapi({ description: "`not_shippable`: where to" }),
   verdict: z.enum(["forbidden", "licence_required"]).optional().openapi({ description: "`not_shippable`" }),
-  reason: z.string().optional().openapi({ description: "`not_shippable`: what the trade rules say" }),
+  reason: z.string().optional().openapi({
+    description: "`not_shippable`: what the trade rules say; `coupon`: why, as a code",
+  }),
 }).openapi("CartProblem");
 
 /** A cart as it is answered, with prices and stock as they are at that moment. */
 export const PricedCartSchema = CartSchema.omit({ items: true }).extend({
   items: z.array(PricedItem),
+  discount_total: Amount.openapi({
+    description: "What the coupon takes off; not in the subtotal any more",
+    example: 0,
+  }),
   subtotal: Amount.openapi({ description: "The sum of the lines that have a price" }),
   problems: z.array(Problem).openapi({
     description:
       "What a customer should know before an order: `gone`, not sold any more; `short`, more than there is; " +
       "`price_changed` since the line was last set; `no_price` in this currency (a quote can convert one); " +
-      "`not_shippable` to the destination; `amount_too_large` to be counted.",
+      "`not_shippable` to the destination; `amount_too_large` to be counted; `coupon`, the code cannot be used: a quote is " +
+      "refused until it is another, or none.",
   }),
 }).openapi("Cart");
 

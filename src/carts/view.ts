@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import { applyCoupon, type Coupon } from "../promotions/mod.ts";
 import { findRestrictions, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
 import type { Cart, CartItem, Products } from "./cart.ts";
 import type { NewCartSchema, PricedCartSchema } from "./schemas.ts";
@@ -12,17 +13,24 @@ type Problem = PricedCart["problems"][number];
 
 /**
  * The cart with the prices and the stock of its products as they are now. What has changed since a line was set, or
- * stands against an order, is a problem of that line and no error. Pure. `trade`: what its destination's law says.
+ * stands against an order, is a problem of that line and no error. Pure.
+ *
+ * @param trade what its destination's law says
  */
-export function priceCart(cart: Cart, products: Products, trade?: TradeFacts): PricedCart {
+export function priceCart(
+  cart: Cart,
+  products: Products,
+  trade?: TradeFacts,
+  coupon?: Coupon,
+): PricedCart {
   const problems: Problem[] = [];
-  let subtotal = 0;
-  const items = cart.items.map((item, index): PricedItem => {
+  let full = 0;
+  const atFullPrice = cart.items.map((item, index): PricedItem => {
     const product = products.get(item.sku);
     const priced = priceItem(item, product, cart.currency);
-    const tooLarge = !Number.isSafeInteger(subtotal + (priced.line_total ?? 0));
+    const tooLarge = !Number.isSafeInteger(full + (priced.line_total ?? 0));
     if (tooLarge) priced.line_total = null;
-    subtotal += priced.line_total ?? 0;
+    full += priced.line_total ?? 0;
     const found = [
       ...findProblems(cart, item, product),
       ...tooLarge
@@ -35,6 +43,11 @@ export function priceCart(cart: Cart, products: Products, trade?: TradeFacts): P
     }
     return priced;
   });
+  const { items, problem } = coupon
+    ? discounted(atFullPrice, cart.currency, products, coupon)
+    : { items: atFullPrice };
+  if (problem) problems.push(problem);
+  const discount_total = items.reduce((sum, { discount_amount }) => sum + discount_amount, 0);
   return {
     id: cart.id,
     user_id: cart.user_id,
@@ -42,7 +55,8 @@ export function priceCart(cart: Cart, products: Products, trade?: TradeFacts): P
     currency: cart.currency,
     destination: cart.destination,
     items,
-    subtotal,
+    discount_total,
+    subtotal: full - discount_total,
     problems,
     note: cart.note,
     coupon_code: cart.coupon_code,
@@ -71,9 +85,34 @@ function priceItem(
     name: known?.name ?? null,
     quantity,
     unit_price,
+    discount_amount: 0,
     line_total: unit_price === null ? null : unit_price * quantity,
     available: sold?.available ?? 0,
   };
+}
+
+/** The lines less what the coupon takes off of them, where they have a price; or why it cannot be used. */
+function discounted(
+  full: PricedItem[],
+  currency: string,
+  products: Products,
+  coupon: Coupon,
+): { items: PricedItem[]; problem?: Problem } {
+  const lines = full.map(({ sku, line_total }) => (
+    { sku, category: products.get(sku)?.category ?? null, price: BigInt(line_total ?? 0) }
+  ));
+  const { discounts, refusal } = applyCoupon(coupon, currency, lines);
+  if (refusal) {
+    const { pointer, code: reason, message } = refusal;
+    return { items: full, problem: { code: "coupon", sku: null, pointer, message, reason } };
+  }
+  const items = full.map((item, index) => {
+    const discount_amount = Number(discounts[index]?.amount ?? 0n);
+    return discount_amount === 0
+      ? item
+      : { ...item, discount_amount, line_total: item.line_total! - discount_amount };
+  });
+  return { items };
 }
 
 type Finding = Omit<Problem, "sku" | "pointer">;

@@ -21,6 +21,7 @@ export function orderOf(
     placed_at: now.toISOString(),
     expires_at: new Date(now.getTime() + expiresAfterMs).toISOString(),
     quote_id: quote.id,
+    coupon_code: quote.coupon_code,
     incoterm: quote.incoterm,
     shipping_option: quote.shipping.code,
   });

@@ -29,6 +29,7 @@ const orders = consignments.map(({ input, facts }) => {
     destination: input.destination,
     incoterm: input.incoterm,
     currency: input.currency,
+    coupon_code: input.coupon?.code ?? null,
     created_at: NOW.toISOString(),
     expires_at: NOW.toISOString(),
   };
@@ -45,12 +46,13 @@ Deno.test("For all quotes the order charges what the quote says, line by line, a
       assertEquals(order.total_price, cost.total_price);
       assertEquals(order.amount_due, cost.total_price);
       assertEquals(
-        [order.subtotal, order.shipping_total, order.duty_total, order.tax_total],
-        [cost.subtotal, cost.shipping_total, cost.duty_total, cost.tax_total],
+        [order.discount_total, order.subtotal, order.shipping_total, order.duty_total, order.tax_total],
+        [cost.discount_total, cost.subtotal, cost.shipping_total, cost.duty_total, cost.tax_total],
       );
       cost.lines.forEach((line, i) => {
-        const { line_total, shipping_amount, duty_amount, tax_amount } = order.items[i]!;
-        assertEquals([line_total, shipping_amount, duty_amount, tax_amount], [
+        const { discount_amount, line_total, shipping_amount, duty_amount, tax_amount } = order.items[i]!;
+        assertEquals([discount_amount, line_total, shipping_amount, duty_amount, tax_amount], [
+          line.discount_amount,
           line.line_total,
           line.shipping_amount,
           line.duty_amount,

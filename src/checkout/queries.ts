@@ -3,7 +3,7 @@ import { firstOrder, type Order } from "../orders/mod.ts";
 import { insertPaymentsAlso } from "../payments/mod.ts";
 import type { Sql } from "../platform/db.ts";
 import { type FirstAnswer, firstAnswer, type Idempotency, unnestedKeys } from "../platform/idempotency.ts";
-import { type Quote, type QuoteData, quoteData } from "../quotes/mod.ts";
+import { completeQuote, type Quote, type QuoteData, quoteData } from "../quotes/mod.ts";
 
 /** What is asked of the database about one checkout. */
 export interface CheckoutQuestion {
@@ -49,7 +49,7 @@ export async function findCheckoutFacts(
     order by asked.turn`;
   return rows.map(({ facts }) => ({
     ...facts,
-    quote: facts.quote ?? undefined,
+    quote: facts.quote ? { ...facts.quote, data: completeQuote(facts.quote.data) } : undefined,
     cart: facts.cart ?? undefined,
   }));
 }

@@ -29,6 +29,7 @@ function item(line: number, known: Partial<Order["items"][number]> = {}): Order[
     returned: 0,
     unit_price,
     list_price: null,
+    discount_amount: 0,
     line_total: unit_price * quantity,
     shipping_amount: 0,
     duty_amount: 0,

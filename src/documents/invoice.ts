@@ -108,7 +108,7 @@ export function draftInvoice(
     lines: items.map((item) => ({
       line: String(item.line),
       sku: item.sku,
-      description: item.name,
+      description: describe(item, currency),
       hsCode: item.hs_code ?? UNKNOWN,
       origin: item.country_of_origin ?? UNKNOWN,
       quantity: String(item.quantity),
@@ -160,6 +160,12 @@ export function orderInParcel(order: Order, { shipped_at }: Shipment, { number, 
     placed_at: shipped_at,
     updated_at: shipped_at,
   };
+}
+
+/** What it is, and why its value is less than its units': customs are told of discounts. */
+function describe({ name, unit_price, quantity, line_total }: OrderItem, currency: string): string {
+  const discount = unit_price * quantity - line_total;
+  return discount === 0 ? name : `${name}, less a discount of ${formatAmount(discount, currency)}`;
 }
 
 /** A line with the units that are sent, which may be none. */

@@ -3,6 +3,7 @@ import { insufficientStock, shortageOf } from "../inventory/mod.ts";
 import { type Actor, actorName, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
+import type { Coupon } from "../promotions/mod.ts";
 import type { ExplanationEntry, ProductFacts } from "../trade/mod.ts";
 import { type LandedFacts, priceByList, priceLanded, type WantedLine } from "./pricing.ts";
 import type { OrderSchema, PlaceOrderBody } from "./schemas.ts";
@@ -68,7 +69,7 @@ export interface PlacingFacts {
 /** An order that was decided on, still without a number. */
 export interface OrderDraft {
   order: Order;
-  /** How its price came to be, where trade had a say in it. */
+  /** How its price came to be, where trade or a coupon had a say in it. */
   explanation?: ExplanationEntry[];
 }
 
@@ -76,6 +77,7 @@ export interface OrderDraft {
  * Makes the order that `input` asks for. Pure: the same facts give the same order.
  *
  * @param landed needed where {@link isLanded} says so
+ * @param coupon needed where `input` names one
  * @throws forbidden, order_refused, insufficient_stock, reference_taken; each names every line at fault
  */
 export function draftOrder(
@@ -85,6 +87,7 @@ export function draftOrder(
   input: PlaceOrder,
   facts: PlacingFacts,
   landed?: LandedFacts,
+  coupon?: Coupon,
 ): OrderDraft {
   refuseStaffFields(actor, input);
   refuseHeader(now, input, facts);
@@ -97,7 +100,9 @@ export function draftOrder(
     const { quantity, unit_price: unitPrice } = item;
     wanted.push({ line: index + 1, product: product!, quantity, unitPrice });
   });
-  const priced = landed ? priceLanded(input, wanted, landed) : priceByList(input.currency, wanted);
+  const priced = landed
+    ? priceLanded(input, wanted, landed, coupon)
+    : priceByList(input.currency, wanted, coupon);
   refusals.push(...priced.refusals);
   const shortages = findShortages(wanted);
   if (refusals.length > 0) throw refused([...refusals, ...shortages]);
@@ -109,6 +114,7 @@ export function draftOrder(
     currency: input.currency,
     items: priced.items!,
     ship_to: input.ship_to,
+    coupon_code: coupon?.code,
     incoterm: landed && (input.incoterm ?? "DDP"),
     shipping_option: input.shipping_option,
     note: input.note ?? null,
@@ -142,7 +148,7 @@ export type NewOrder =
     | "placed_at"
     | "expires_at"
   >
-  & Partial<Pick<Order, "quote_id" | "incoterm" | "shipping_option">>;
+  & Partial<Pick<Order, "quote_id" | "coupon_code" | "incoterm" | "shipping_option">>;
 
 /** An order as it begins, without a number: its totals are the sums of its lines, and the sale is what is due. */
 export function newOrder(now: Date, actor: Actor, order: NewOrder): Order {
@@ -162,6 +168,8 @@ export function newOrder(now: Date, actor: Actor, order: NewOrder): Order {
     fulfilment_status: "UNFULFILLED",
     currency: order.currency,
     items: order.items,
+    coupon_code: order.coupon_code ?? null,
+    discount_total: sum((item) => item.discount_amount),
     subtotal,
     shipping_total,
     duty_total,

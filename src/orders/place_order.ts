@@ -1,7 +1,7 @@
 import { actorName, type Ctx, isStaff } from "../platform/ctx.ts";
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
-import { type Sql, sqlState, violates } from "../platform/db.ts";
+import { isGuardBroken, type Sql, sqlState, violates } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import {
   type FirstAnswer,
@@ -10,6 +10,7 @@ import {
   keyReused,
   type Outcome,
 } from "../platform/idempotency.ts";
+import { type Coupon, findCoupon } from "../promotions/mod.ts";
 import { readTradeFacts } from "../trade/mod.ts";
 import { sealConsignee } from "../consignees/mod.ts";
 import {
@@ -64,8 +65,9 @@ export async function placeOrder(
       // Another call with this key was first: the next reading of the facts finds its answer.
     } catch (error) {
       if (violates(error, "order_references_key")) throw referenceTaken(null);
-      // Somebody took the stock in between: read again, so that the refusal names the lines that are short now.
-      const isOvertaken = violates(error, "stock_levels_available_check") || sqlState(error) === "40P01";
+      // Somebody took the stock or the coupon in between: read again, so that the refusal says what is short now.
+      const isOvertaken = violates(error, "stock_levels_available_check") ||
+        violates(error, "promotions_redeemed_check") || isGuardBroken(error) || sqlState(error) === "40P01";
       if (!isOvertaken) throw idempotency ? inProgress(error) : error;
     }
   }
@@ -74,25 +76,32 @@ export async function placeOrder(
   });
 }
 
-/** Reads the law of the destination only for an order that it prices. */
+/** Reads the law of the destination only for an order that it prices, and a coupon only where there is one. */
 async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<OrderDraft> {
   const { actor, config } = ctx;
   const now = ctx.clock.now();
+  // Only staff may say when it was placed, and not any time: the others are refused for it.
+  const at = isStaff(actor) && input.placed_at !== undefined && !refusePlacedAt(now, input)
+    ? new Date(input.placed_at)
+    : now;
+  const coupon = await readCoupon(ctx, input, at);
   if (!isLanded(actor, input, facts.keepsSchedules)) {
-    return draftOrder(now, config.orderExpirationMs, actor, input, facts);
+    return draftOrder(now, config.orderExpirationMs, actor, input, facts, undefined, coupon);
   }
   const products = input.items.flatMap((item) => productOf(facts, item) ?? []);
   const trade = await readTradeFacts(ctx.sql, {
     destination: input.ship_to.country,
-    // Only staff may say when it was placed, and not any time: the others are refused for it.
-    on: isStaff(actor) && input.placed_at !== undefined && !refusePlacedAt(now, input)
-      ? new Date(input.placed_at)
-      : now,
+    on: at,
     currencies: [input.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
     products,
   });
   const landed = { trade, shipFrom: config.shipFromCountry };
-  return draftOrder(now, config.orderExpirationMs, actor, input, facts, landed);
+  return draftOrder(now, config.orderExpirationMs, actor, input, facts, landed, coupon);
+}
+
+async function readCoupon(ctx: Ctx, input: PlaceOrder, at: Date): Promise<Coupon | undefined> {
+  if (input.coupon_code === undefined) return undefined;
+  return await findCoupon(ctx.sql, { code: input.coupon_code, at, userId: ownerOf(ctx.actor, input) });
 }
 
 interface Question {

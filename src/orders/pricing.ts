@@ -1,8 +1,9 @@
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
-import { MAX_TOTAL } from "../platform/money.ts";
+import { formatAmount, MAX_TOTAL } from "../platform/money.ts";
+import { applyCoupon, type Coupon } from "../promotions/mod.ts";
 import { type ExplanationEntry, landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
-import type { OrderItem, PlaceOrder } from "./order.ts";
+import type { Order, OrderItem, PlaceOrder } from "./order.ts";
 
 /** A line whose product is sold. */
 export interface WantedLine {
@@ -20,7 +21,10 @@ export interface LandedFacts {
   shipFrom: string;
 }
 
-/** The lines with their amounts and how these came to be where trade had a say in them; or everything that is against them. */
+/**
+ * The lines with their amounts, and how these came to be where trade or a coupon had a say in them; or everything that is
+ * against them.
+ */
 export type Priced =
   | { items: OrderItem[]; explanation?: ExplanationEntry[]; refusals: [] }
   | { items?: undefined; explanation?: undefined; refusals: FieldError[] };
@@ -37,8 +41,12 @@ export function isLanded(
   return shipping_option !== undefined || incoterm !== undefined || (keepsSchedules && !isStaff(actor));
 }
 
-/** The lines at their list prices, or at those that staff agreed on, and nothing else. Pure. */
-export function priceByList(currency: string, wanted: readonly WantedLine[]): Priced {
+/** The lines at their list prices, or at those that staff agreed on, less the coupon, and nothing else. Pure. */
+export function priceByList(
+  currency: string,
+  wanted: readonly WantedLine[],
+  coupon: Coupon | undefined,
+): Priced {
   const refusals: FieldError[] = [];
   let sum = 0;
   const items = wanted.map(({ line, product, quantity, unitPrice }): OrderItem => {
@@ -70,6 +78,7 @@ export function priceByList(currency: string, wanted: readonly WantedLine[]): Pr
       returned: 0,
       unit_price: unit_price ?? 0,
       list_price: otherListPrice(product, currency, unit_price),
+      discount_amount: 0,
       line_total,
       shipping_amount: 0,
       duty_amount: 0,
@@ -80,7 +89,60 @@ export function priceByList(currency: string, wanted: readonly WantedLine[]): Pr
       weight_grams,
     };
   });
-  return refusals.length > 0 ? { refusals } : { items, refusals: [] };
+  if (refusals.length > 0) return { refusals };
+  return coupon ? discounted(currency, wanted, items, coupon) : { items, refusals: [] };
+}
+
+/** The lines less what the coupon takes off of them. */
+function discounted(
+  currency: string,
+  wanted: readonly WantedLine[],
+  items: OrderItem[],
+  coupon: Coupon,
+): Priced {
+  const lines = items.map(({ sku, line_total }, index) => (
+    { sku, category: wanted[index]!.product.category, price: BigInt(line_total) }
+  ));
+  const { discounts, refusal } = applyCoupon(coupon, currency, lines);
+  if (refusal) return { refusals: [refusal] };
+  const cheaper = items.map((item, index) => {
+    const discount_amount = Number(discounts[index]?.amount ?? 0n);
+    return { ...item, discount_amount, line_total: item.line_total - discount_amount };
+  });
+  const explanation = explainGoods({ items, currency }).flatMap((goods, index): ExplanationEntry[] => {
+    const discount = discounts[index];
+    if (!discount) return [goods];
+    const { amount, basis, ...how } = discount;
+    return [goods, {
+      ...goods,
+      ...how,
+      kind: "discount",
+      amount: -Number(amount),
+      basis: basis === null ? null : Number(basis),
+    }];
+  });
+  return { items: cheaper, explanation, refusals: [] };
+}
+
+/** An order of goods and nothing else says it all itself: what they cost before any discount. Pure. */
+export function explainGoods({ items, currency }: Pick<Order, "items" | "currency">): ExplanationEntry[] {
+  return items.map(({ line, quantity, unit_price, list_price }) => {
+    const instead = list_price === null
+      ? ""
+      : `, agreed instead of the list price of ${formatAmount(list_price, currency)}`;
+    return {
+      line,
+      kind: "goods",
+      amount: unit_price * quantity,
+      collected: true,
+      rule: `${quantity} × ${formatAmount(unit_price, currency)}${instead}`,
+      rate: null,
+      basis: null,
+      exchange: null,
+      rounding: "exact",
+      source: null,
+    };
+  });
 }
 
 /** The lines as a quote would price them. Pure. */
@@ -88,6 +150,7 @@ export function priceLanded(
   { currency, ship_to, incoterm, shipping_option, consignee }: PlaceOrder,
   wanted: readonly WantedLine[],
   { trade, shipFrom }: LandedFacts,
+  coupon?: Coupon,
 ): Priced {
   if (shipping_option === undefined) return { refusals: [optionNeeded(trade)] };
   if (wanted.length === 0) return { refusals: [] };
@@ -103,6 +166,7 @@ export function priceLanded(
         quantity,
         agreedPrice: unitPrice,
       })),
+      coupon,
     }, trade);
     if (consignee_id?.required && !consignee) {
       return { refusals: [consigneeNeeded(ship_to.country, consignee_id.name)] };

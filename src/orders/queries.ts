@@ -8,7 +8,8 @@ import type { Order } from "./order.ts";
 /** An order as its row and its lines have it; its table is called `o`. */
 export const orderColumns = (sql: Sql | Tx): Fragment =>
   sql`
-    o.id, o.number, o.user_id, o.status, o.payment_status, o.fulfilment_status, o.currency, o.subtotal,
+    o.id, o.number, o.user_id, o.status, o.payment_status, o.fulfilment_status, o.currency, o.coupon_code,
+    o.discount_total, o.subtotal,
     o.shipping_total, o.duty_total, o.tax_total, o.total_price, o.amount_authorised, o.amount_paid, o.amount_refunded,
     o.amount_due, o.units, o.units_shipped, o.units_delivered, o.units_returned, o.quote_id, o.incoterm,
     o.shipping_option, o.ship_to, o.note, o.metadata, o.external_reference, o.placed_by, o.placed_at, o.created_at,
@@ -16,7 +17,7 @@ export const orderColumns = (sql: Sql | Tx): Fragment =>
     (select json_agg(json_build_object(
        'line', i.line, 'product_id', i.product_id, 'sku', i.sku, 'name', i.name, 'quantity', i.quantity,
        'cancelled', i.cancelled, 'shipped', i.shipped, 'returned', i.returned,
-       'unit_price', i.unit_price, 'list_price', i.list_price, 'line_total', i.line_total,
+       'unit_price', i.unit_price, 'list_price', i.list_price, 'discount_amount', i.discount_amount, 'line_total', i.line_total,
        'shipping_amount', i.shipping_amount, 'duty_amount', i.duty_amount, 'tax_amount', i.tax_amount,
        'shipping_tax_amount', i.shipping_tax_amount,
        'hs_code', i.hs_code, 'country_of_origin', i.country_of_origin, 'weight_grams', i.weight_grams) order by i.line)

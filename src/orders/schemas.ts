@@ -66,7 +66,8 @@ export const OrderItemSchema = z.object({
   list_price: Amount.nullable().openapi({
     description: "The price list's, where staff charged another unit price",
   }),
-  line_total: Amount.openapi({ description: "Of the goods alone", example: 2998 }),
+  discount_amount: Amount.openapi({ description: "What the coupon took off of it", example: 0 }),
+  line_total: Amount.openapi({ description: "Of the goods alone, after the discount", example: 2998 }),
   shipping_amount: Amount.openapi({ description: "Its share of the shipping", example: 590 }),
   duty_amount: Amount.openapi({ description: "Duty that was collected for it", example: 0 }),
   tax_amount: Amount.openapi({ description: "Tax that was collected for it", example: 0 }),
@@ -92,6 +93,11 @@ export const OrderSchema = z.object({
   fulfilment_status: FulfilmentStatus,
   currency: Currency,
   items: z.array(OrderItemSchema),
+  coupon_code: z.string().nullable().openapi({ description: "The coupon that made it cheaper" }),
+  discount_total: Amount.openapi({
+    description: "What that took off; not in the subtotal any more",
+    example: 0,
+  }),
   subtotal: Amount.openapi({ description: "The sum of the lines", example: 2998 }),
   shipping_total: Amount.openapi({ example: 0 }),
   duty_total: Amount.openapi({ description: "Duty that was collected", example: 0 }),
@@ -169,6 +175,11 @@ export const PlaceOrderBody = z.strictObject({
     example: "parcel-de",
   }),
   incoterm: Incoterm.optional().openapi({ description: "With `shipping_option`; DDP unless said" }),
+  coupon_code: text(1, 100).optional().openapi({
+    description:
+      "The code of a promotion, whatever its case. One that cannot be used refuses the order, and says why",
+    example: "WELCOME10",
+  }),
   consignee: ConsigneeBody.optional().openapi({
     description: "Who receives the goods, where customs of the destination want to know; kept encrypted",
   }),

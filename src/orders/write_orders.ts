@@ -6,6 +6,7 @@ import { pipelined, type Tx } from "../platform/db.ts";
 import { appendEvents, type NewEvent } from "../platform/events.ts";
 import { nextVersion } from "./change.ts";
 import { eventOfChange } from "./events.ts";
+import { releaseCoupons } from "../promotions/mod.ts";
 import { afterTransaction, type LedgerTransaction } from "./ledger/entries.ts";
 import { insertTransactions } from "./ledger/queries.ts";
 import type { Order } from "./order.ts";
@@ -23,7 +24,7 @@ export interface OrderWrite {
 }
 
 /**
- * Writes changed orders: rows, cancelled units, ledger, stock that is free again, events.
+ * Writes changed orders: rows, cancelled units, ledger, coupons and stock that are free again, events.
  *
  * @throws Error where row and ledger would differ
  */
@@ -33,6 +34,7 @@ export async function writeOrders(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promi
   await pipelined([
     updateOrders(tx, writes.map(({ order }) => order)),
     bookTransactions(tx, ctx, writes),
+    freeCoupons(tx, writes),
     freeStock(tx, ctx, writes),
     appendEvents(tx, ctx, writes.map(eventOf)),
   ]);
@@ -50,6 +52,20 @@ async function bookTransactions(tx: Tx, ctx: Ctx, writes: OrderWrite[]): Promise
       throw new Error(`Order ${order_id} and its ledger would differ.`);
     }
   }
+}
+
+/** An order that is cancelled or expires gives its coupon back; one that was refunded has had it. */
+async function freeCoupons(tx: Tx, writes: OrderWrite[]): Promise<void> {
+  const ended = writes.filter(({ before, order }) =>
+    order.coupon_code !== null && order.status !== before.status &&
+    (order.status === "CANCELLED" || order.status === "EXPIRED")
+  );
+  if (ended.length === 0) return;
+  await releaseCoupons(
+    tx,
+    { orderIds: ended.map(({ order }) => order.id) },
+    new Date(ended[0]!.order.updated_at),
+  );
 }
 
 /**

@@ -74,6 +74,15 @@ export function redeemCoupons(sql: Sql | Tx): Fragment {
     )`;
 }
 
+/**
+ * A CTE that begins with a comma, over `claimed`: orders, `id, quote_id`, that take their quotes at their word, and with
+ * them the uses that these hold.
+ */
+export const takeOverCoupons = (sql: Sql): Fragment =>
+  sql`, taken_over as (
+    update promotion_redemptions r set order_id = c.id from claimed c where r.quote_id = c.quote_id
+  )`;
+
 /** Gives back the uses that quotes, or orders, hold whose rows the caller holds. Locks as {@link redeemCoupons}. */
 export async function releaseCoupons(
   tx: Tx,

@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import type { Coupon } from "../promotions/mod.ts";
 import { AppError } from "../platform/errors.ts";
 import {
   landedCost,
@@ -24,10 +25,11 @@ export function estimateOptions(
   ask: AskEstimate,
   products: ReadonlyMap<string, ProductFacts>,
   trade: TradeFacts,
+  coupon?: Coupon,
 ): Estimate[] {
   const destination = destinationOf(cart, ask);
   return priceLines(now, cart, products, (lines) => {
-    const input = { destination, shipFrom, currency: cart.currency, incoterm: ask.incoterm, lines };
+    const input = { destination, shipFrom, currency: cart.currency, incoterm: ask.incoterm, lines, coupon };
     return estimatesOf(input, trade);
   });
 }

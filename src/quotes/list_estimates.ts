@@ -4,7 +4,7 @@ import { notFound } from "../platform/errors.ts";
 import { type Estimate, estimateOptions } from "./estimate_options.ts";
 import { findCartFacts } from "./queries.ts";
 import type { AskEstimate } from "./quote.ts";
-import { productsOf, readTradeOf } from "./quote_cart.ts";
+import { productsOf, readCouponOf, readTradeOf } from "./quote_cart.ts";
 
 /**
  * What a cart would cost now by each shipping option, for whoever may read it, guests too. Holds nothing, and leaves the
@@ -18,7 +18,7 @@ export async function listEstimates(
 ): Promise<Estimate[]> {
   if (!await findCart(ctx.sql, cartId, accessToRead(ctx.actor, token))) throw notFound("cart");
   const [facts] = await findCartFacts(ctx.sql, [{ cartId }]);
-  const trade = await readTradeOf(ctx, facts!, ask);
-  const { clock, config } = ctx;
-  return estimateOptions(clock.now(), config.shipFromCountry, facts!.cart, ask, productsOf(facts!), trade);
+  const [trade, coupon] = await Promise.all([readTradeOf(ctx, facts!, ask), readCouponOf(ctx, facts!)]);
+  const { clock, config: { shipFromCountry } } = ctx;
+  return estimateOptions(clock.now(), shipFromCountry, facts!.cart, ask, productsOf(facts!), trade, coupon);
 }

@@ -10,9 +10,10 @@ import {
   keyColumns,
   unnestedKeys,
 } from "../platform/idempotency.ts";
+import { redeemCoupons } from "../promotions/mod.ts";
 import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import { quoteCreated } from "./events.ts";
-import type { Quote, QuoteData, QuotedCart } from "./quote.ts";
+import { completeQuote, type Quote, type QuoteData, type QuotedCart } from "./quote.ts";
 
 /** What is to be known of a cart before it can be quoted. */
 export interface CartFacts {
@@ -49,7 +50,7 @@ export async function findCartFacts(
   })
          with ordinality as asked (cart_id, actor, route, key, request_hash, turn)
     cross join lateral (
-      select id, version, user_id, status, order_id, merged_into, currency, destination, items, expires_at
+      select id, version, user_id, status, order_id, merged_into, currency, destination, coupon_code, items, expires_at
       from carts where id = asked.cart_id
       limit 1 -- makes it a look-up for each, whatever the planner thinks of the table's size; likewise below
     ) c
@@ -73,11 +74,11 @@ export function answerTo(quote: QuoteData): string {
 }
 
 /**
- * Commits new quotes in one statement: their idempotency keys, stock, movements and events, or none of them. False
+ * Commits new quotes in one statement: their idempotency keys, coupons, stock, movements and events, or none of them. False
  * where another call with the same key has committed first.
  *
  * Guarantees: a cart has one open quote (`quotes_open_key`), and is still as it was quoted. Locks: idempotency keys in
- * their order, carts in theirs, then stock in the order of SKUs. The quote comes before its stock: it may have to wait for
+ * their order, carts in theirs, promotions in theirs, then stock in the order of SKUs. The quote comes before its stock: it may have to wait for
  * the end of the cart's last one, which waits for stock.
  */
 export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote[]): Promise<boolean[]> {
@@ -89,6 +90,14 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
     traceparent,
     ...keyColumns(idempotency),
   }));
+  const withCoupons = decided.some(({ quote }) => quote.coupon_code !== null);
+  const redeemed = (sql: Sql | Tx) =>
+    sql`
+    redeeming as materialized (
+      select coupon_code as code, user_id, id as quote_id, null::uuid as order_id, currency, discount_total as amount,
+             created_at as at
+      from claimed where coupon_code is not null and id in (select id from quoted)
+    ), ${redeemCoupons(sql)}, `;
   const rows = await sql<{ id: string }[]>`
     with input as materialized (
       select i.*, q.*
@@ -96,7 +105,8 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
         data jsonb, response text, actor text, request_id text, traceparent text, key_actor text, route text, key text,
         request_hash text
       ), jsonb_to_record(i.data) as q (
-        id uuid, cart_id uuid, cart_version int, user_id uuid, lines jsonb, created_at timestamptz, expires_at timestamptz
+        id uuid, cart_id uuid, cart_version int, user_id uuid, currency text, coupon_code text, discount_total bigint,
+        lines jsonb, created_at timestamptz, expires_at timestamptz
       )
     ), keys as (${claimingKeys(sql, sql`response`)}
     ), claimed as materialized (
@@ -112,11 +122,16 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       select id, cart_id, cart_version, user_id, created_at, expires_at from claimed
       where guard(cart_id in (select id from unchanged), 'the cart has changed')
       returning id
-    ), demand as materialized (
+    ), ${withCoupons ? redeemed(sql) : sql``}demand as materialized (
       select null::uuid as order_id, c.id as quote_id, c.user_id, line.sku, line.quantity, c.actor, c.request_id,
              c.traceparent, c.created_at as at
       from claimed c, jsonb_to_recordset(c.lines) as line (sku text, quantity int)
-      where c.id in (select id from quoted)
+      where c.id in (select id from quoted)${
+    withCoupons
+      ? sql`
+        and guard((select count(*) from redeemed) = (select count(*) from redeeming), 'a coupon is missing')`
+      : sql``
+  }
     ), ${stockMoves(sql, "reservation")}, quote_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)
@@ -156,7 +171,7 @@ export function claimQuotes(sql: Sql): Fragment {
 export async function findQuote(sql: Sql | Tx, id: string): Promise<Quote | undefined> {
   const [row] = await sql<{ data: QuoteData; status: Quote["status"]; order_id: string | null }[]>`
     select ${quoteData(sql)} as data, q.status, q.order_id from quotes q where q.id = ${id}`;
-  return row && { ...row.data, status: row.status, order_id: row.order_id };
+  return row && { ...completeQuote(row.data), status: row.status, order_id: row.order_id };
 }
 
 /** What an open quote holds. */
@@ -164,6 +179,7 @@ export interface HeldQuote {
   id: string;
   cart_id: string;
   user_id: string;
+  coupon_code: string | null;
   items: { sku: string; quantity: number }[];
 }
 
@@ -174,7 +190,9 @@ export const quoteData = (sql: Sql | Tx): Fragment =>
     where e.aggregate_type = ${quoteCreated.aggregate} and e.aggregate_id = q.id::text and e.sequence = 1)`;
 
 const heldColumns = (sql: Sql | Tx): Fragment =>
-  sql`q.id, q.cart_id, q.user_id, ${quoteData(sql)}->'lines' as items`;
+  sql`q.id, q.cart_id, q.user_id, ${quoteData(sql)}->>'coupon_code' as coupon_code, ${
+    quoteData(sql)
+  }->'lines' as items`;
 
 /** Holds a cart and its open quote until the transaction ends. */
 export async function lockCartAndQuote(tx: Tx, cartId: string): Promise<HeldQuote | undefined> {

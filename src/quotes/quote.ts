@@ -3,6 +3,7 @@ import { type Cart, cartClosed } from "../carts/mod.ts";
 import { insufficientStock, shortageOf } from "../inventory/mod.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { newId } from "../platform/id.ts";
+import type { Coupon } from "../promotions/mod.ts";
 import { landedCost, type ProductFacts, quoteRefused, type TradeFacts } from "../trade/mod.ts";
 import type { QuoteBody, QuoteDataSchema, QuoteSchema } from "./schemas.ts";
 
@@ -21,6 +22,7 @@ export interface QuotedCart extends Pick<Cart, "status" | "order_id" | "merged_i
   user_id: string | null;
   currency: string;
   destination: string | null;
+  coupon_code: string | null;
   expires_at: string;
   items: { sku: string; quantity: number }[];
 }
@@ -38,6 +40,7 @@ export function draftQuote(
   ask: AskQuote,
   products: ReadonlyMap<string, ProductFacts>,
   trade: TradeFacts,
+  coupon?: Coupon,
 ): QuoteData {
   const destination = destinationOf(cart, ask);
   const cost = priceLines(now, cart, products, (lines) =>
@@ -48,6 +51,7 @@ export function draftQuote(
       incoterm: ask.incoterm,
       shippingOption: ask.shipping_option,
       lines,
+      coupon,
     }, trade));
   return {
     id: newId(),
@@ -58,11 +62,19 @@ export function draftQuote(
     destination,
     incoterm: ask.incoterm,
     currency: cart.currency,
+    coupon_code: coupon?.code ?? null,
     ...cost,
     created_at: now.toISOString(),
     // It ends with its cart.
     expires_at: new Date(Math.min(now.getTime() + validForMs, Date.parse(cart.expires_at))).toISOString(),
   };
+}
+
+/** A quote as it was stored; what is from before there were coupons says nothing of them. */
+export function completeQuote(stored: QuoteData): QuoteData {
+  if (stored.discount_total !== undefined) return stored;
+  const lines = stored.lines.map((line) => ({ ...line, discount_amount: 0 }));
+  return { ...stored, lines, coupon_code: null, discount_total: 0 };
 }
 
 /** Where the goods go. @throws quote_refused where neither cart nor request says */

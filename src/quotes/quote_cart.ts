@@ -1,4 +1,5 @@
 import { lockLevels } from "../inventory/mod.ts";
+import { type Coupon, findCoupon, lockPromotions } from "../promotions/mod.ts";
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { actorName, type Ctx, isOwn } from "../platform/ctx.ts";
@@ -53,7 +54,7 @@ export async function quoteCart(
       if (written) return { value: { ...quote, status: "open", order_id: null }, replayed: false };
       // Another call with this key was first: its answer is there now.
     } catch (error) {
-      // The stock was taken, or the cart was changed or quoted in between: read again, and say what is wrong now.
+      // The stock or the coupon was taken, or the cart was changed or quoted in between: read again, and say what is wrong now.
       if (!isOvertaken(error)) throw idempotency ? inProgress(error) : error;
     }
   }
@@ -71,7 +72,7 @@ export async function estimateCart(ctx: Ctx, cartId: string, ask: AskQuote): Pro
 async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Promise<QuoteData> {
   const { config } = ctx;
   if (!facts || !isOwn(ctx.actor, facts.cart.user_id)) throw notFound("cart");
-  const trade = await readTradeOf(ctx, facts, ask);
+  const [trade, coupon] = await Promise.all([readTradeOf(ctx, facts, ask), readCouponOf(ctx, facts)]);
   return draftQuote(
     ctx.clock.now(),
     config.quoteValidMs,
@@ -80,6 +81,7 @@ async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Pro
     ask,
     productsOf(facts),
     trade,
+    coupon,
   );
 }
 
@@ -95,6 +97,15 @@ export async function readTradeOf(
     currencies: [cart.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
     products: products.map(({ id, hs_code }) => ({ id, hs_code })),
   });
+}
+
+/** What is known of the cart's coupon, if it has one. */
+export async function readCouponOf(
+  ctx: Ctx,
+  { cart: { id, user_id, coupon_code } }: CartFacts,
+): Promise<Coupon | undefined> {
+  if (coupon_code === null) return undefined;
+  return await findCoupon(ctx.sql, { code: coupon_code, at: ctx.clock.now(), userId: user_id, cartId: id });
 }
 
 /** The cart's products by SKU. What its present quote holds is available to it: the next quote takes it over. */
@@ -117,6 +128,7 @@ async function replaceQuote(ctx: Ctx, decided: DecidedQuote): Promise<boolean> {
     const before = await lockCartAndQuote(tx, quote.cart_id);
     if (before) {
       // What it lets go of and what it takes, in one order with everybody else.
+      await lockPromotions(tx, [before.coupon_code, quote.coupon_code].filter((code) => code !== null));
       await lockLevels(tx, [...before.items, ...quote.lines].map(({ sku }) => sku));
       // At the time of the new one, or the stock would be freed after it was taken again, by the times in its events.
       const at = new Date(quote.created_at);
@@ -128,8 +140,8 @@ async function replaceQuote(ctx: Ctx, decided: DecidedQuote): Promise<boolean> {
 }
 
 function isOvertaken(error: unknown): boolean {
-  return violates(error, "stock_levels_available_check") || violates(error, "quotes_open_key") ||
-    isGuardBroken(error) || sqlState(error) === "40P01";
+  return violates(error, "stock_levels_available_check") || violates(error, "promotions_redeemed_check") ||
+    violates(error, "quotes_open_key") || isGuardBroken(error) || sqlState(error) === "40P01";
 }
 
 /** The one place where a process quotes carts over a pool. */

@@ -16,6 +16,7 @@ const CART: QuotedCart = {
   merged_into: null,
   currency: "EUR",
   destination: "CH",
+  coupon_code: null,
   items: [],
   expires_at: "2026-12-31T00:00:00.000Z",
 };

@@ -2,11 +2,12 @@ import { moveStock } from "../inventory/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction, type Tx } from "../platform/db.ts";
 import { endDue } from "../platform/end_due.ts";
+import { releaseCoupons } from "../promotions/mod.ts";
 import { appendEvents } from "../platform/events.ts";
 import { quoteReleased } from "./events.ts";
 import { closeQuotes, type HeldQuote, listDueQuotes, lockDueQuotes } from "./queries.ts";
 
-/** Ends open quotes whose rows the caller holds, and frees their stock. */
+/** Ends open quotes whose rows the caller holds, and frees their coupons and their stock. */
 export async function releaseQuotes(
   tx: Tx,
   ctx: Ctx,
@@ -15,6 +16,8 @@ export async function releaseQuotes(
 ): Promise<void> {
   if (quotes.length === 0) return;
   await closeQuotes(tx, quotes.map(({ id }) => id), status);
+  const withCoupons = quotes.filter(({ coupon_code }) => coupon_code !== null).map(({ id }) => id);
+  if (withCoupons.length > 0) await releaseCoupons(tx, { quoteIds: withCoupons }, ctx.clock.now());
   await moveStock(
     tx,
     ctx,

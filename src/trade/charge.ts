@@ -1,3 +1,4 @@
+import type { Discount } from "../promotions/mod.ts";
 import { formatDecimal, parseDecimal, type Rational, roundHalfEven } from "../platform/money.ts";
 import type { ExplanationEntry } from "./facts.ts";
 
@@ -16,6 +17,11 @@ export function noCharge(
   known: Pick<Charge, "basis" | "exchange"> = { basis: null, exchange: null },
 ): Charge {
   return { amount: 0n, rule, rate: null, ...known, rounding: "exact", source };
+}
+
+/** What a coupon takes off. */
+export function discountCharge({ amount, ...discount }: Discount): Charge {
+  return { ...discount, amount: -amount, exchange: null, source: null };
 }
 
 /** The one rounding of a line's charge. */

@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import type { Coupon } from "../promotions/mod.ts";
 import type { DutyRateSchema, ExplanationSchema, ShippingOptionSchema, TradeRulesSchema } from "./schemas.ts";
 
 /** A law but for its duty rates. */
@@ -70,6 +71,8 @@ export interface LandedCostInput {
   shippingOption: string;
   /** `agreedPrice`: what a piece costs instead of its list price, in minor units of `currency`. */
   lines: { product: TradeProduct; quantity: number; agreedPrice?: number }[];
+  /** What makes the goods cheaper: duty and tax are on what is paid for them. */
+  coupon?: Coupon;
 }
 
 /** Incoterms 2020: DDP, the seller pays duty and taxes; DAP, whoever receives the goods does. */
@@ -89,6 +92,9 @@ export interface LandedLine {
   country_of_origin: string | null;
   weight_grams: number | null;
   unit_price: number;
+  /** What the coupon takes off of it. */
+  discount_amount: number;
+  /** Of the goods, after the discount. */
   line_total: number;
   /** Its share of the shipping. */
   shipping_amount: number;
@@ -102,9 +108,11 @@ export interface LandedLine {
   tax_on_delivery: number;
 }
 
-/** What it will cost at the door. Each total is the sum of its lines; the total price the sum of the four before it. */
+/** What it will cost at the door. Each total is the sum of its lines; the total price that of subtotal, shipping, duty and tax. */
 export interface LandedCost {
   lines: LandedLine[];
+  /** What was taken off before: it is not in the subtotal. */
+  discount_total: number;
   subtotal: number;
   shipping_total: number;
   duty_total: number;

@@ -1,6 +1,7 @@
 import type { FieldError } from "../platform/errors.ts";
 import { MAX_TOTAL, whole } from "../platform/money.ts";
-import { type Charge, noCharge } from "./charge.ts";
+import { applyCoupon, type Discount } from "../promotions/mod.ts";
+import { type Charge, discountCharge, noCharge } from "./charge.ts";
 import { exchangeAmount } from "./convert.ts";
 import { isDomestic } from "./customs_territory.ts";
 import { dutyCharge, dutyFreeCharge, findDutyRate } from "./duty.ts";
@@ -28,6 +29,7 @@ interface Item {
   /** Where it is going: the destination's own code for it, else the product's. */
   hsCode: string | null;
   price?: UnitPrice;
+  discount?: Discount;
 }
 
 /** What is sent, with what could be found out about it. What is absent is among the refusals. */
@@ -42,8 +44,10 @@ interface Consignment {
   reliefs: Reliefs;
 }
 
-/** All charges of one line. */
-type Charges = Record<ExplanationEntry["kind"], Charge>;
+/** All charges of one line: the goods at their full price, and what is taken off of it. */
+type Charges =
+  & Record<Exclude<ExplanationEntry["kind"], "discount">, Charge>
+  & Partial<Record<"discount", Charge>>;
 
 /**
  * What goods cost at the receiver's door: goods, shipping, duty and tax, line by line, each with how it came to be.
@@ -67,7 +71,7 @@ function gather(
   facts: TradeFacts,
 ): { consignment: Consignment; refusals: FieldError[] } {
   const { schedule } = facts;
-  const items = input.lines.map(({ product, quantity, agreedPrice }, index) => ({
+  const full = input.lines.map(({ product, quantity, agreedPrice }, index): Item => ({
     index,
     product,
     quantity,
@@ -76,6 +80,8 @@ function gather(
       ? findUnitPrice(product, input.currency, facts.rates)
       : agreedUnitPrice(agreedPrice),
   }));
+  const { discounts, refusal: unusable } = findDiscounts(full, input);
+  const items = full.map((item, index) => ({ ...item, discount: discounts?.[index] }));
   const { shipping, refusal } = chooseShipping(input, facts);
   const value = { currency: input.currency, goods: sumGoods(items), shipping: shipping?.price };
   const domestic = schedule !== undefined && isDomestic(input.shipFrom, input.destination, schedule.rules);
@@ -86,16 +92,31 @@ function gather(
   const refusals = [
     ...(schedule ? [] : [refuse.destinationNotServed(input.destination)]),
     ...items.flatMap((item) => refuseItem(item, consignment)),
+    ...(unusable ? [unusable] : []),
     ...(refusal ? [refusal] : []),
     ...refuseExchange(consignment),
   ];
   return { consignment, refusals };
 }
 
+/** What the coupon takes off of each item, once all prices are known; or why it cannot be used. */
+function findDiscounts(items: Item[], { coupon, currency }: LandedCostInput): ReturnType<typeof applyCoupon> {
+  if (!coupon || items.some(({ price }) => !price)) return { discounts: [] };
+  const lines = items.map(({ product, price, quantity }) => ({
+    sku: product.sku,
+    category: product.category,
+    price: price!.amount * BigInt(quantity),
+  }));
+  return applyCoupon(coupon, currency, lines);
+}
+
+/** What the goods cost after their discounts. */
 function sumGoods(items: Item[]): bigint | undefined {
   return items.reduce<bigint | undefined>(
-    (sum, { price, quantity }) =>
-      sum === undefined || !price ? undefined : sum + price.amount * BigInt(quantity),
+    (sum, { price, quantity, discount }) =>
+      sum === undefined || !price
+        ? undefined
+        : sum + price.amount * BigInt(quantity) - (discount?.amount ?? 0n),
     0n,
   );
 }
@@ -150,29 +171,42 @@ function taxRateOf({ hsCode, product }: Item, schedule: Schedule) {
 /** After the refusals nothing is missing that is used here. */
 function chargeLines(consignment: Consignment): Charges[] {
   const { input, items } = consignment;
-  const goods = items.map(({ price, quantity }) => goodsCharge(price!, quantity, input.currency));
-  const shipping = shippingCharges(consignment.shipping!, input, goods.map(({ amount }) => amount));
-  const flat = chargeFlatDuty(consignment, goods);
+  const full = items.map(({ price, quantity, discount }) => ({
+    goods: goodsCharge(price!, quantity, input.currency),
+    ...discount && { discount: discountCharge(discount) },
+  }));
+  const paid = full.map(paidForGoods);
+  const shipping = shippingCharges(consignment.shipping!, input, paid);
+  const flat = chargeFlatDuty(consignment, paid);
   return items.map((item, index) => {
-    const sent = { goods: goods[index]!, shipping: shipping[index]! };
+    const sent = { ...full[index]!, shipping: shipping[index]! };
     const duty = flat ? flat[index]! : chargeDuty(item, sent, consignment);
     return { ...sent, duty, tax: chargeTax(item, { ...sent, duty }, consignment) };
   });
 }
 
+/** What is paid for a line's goods: the customs value, and what tax is on. */
+function paidForGoods({ goods, discount }: Pick<Charges, "goods" | "discount">): bigint {
+  return goods.amount + (discount?.amount ?? 0n);
+}
+
 /** Each line's share of the flat duty on a consignment of little value, if that is what it bears. */
 function chargeFlatDuty(
   { items, schedule, value, facts, reliefs }: Consignment,
-  goods: Charge[],
+  paid: bigint[],
 ): Charge[] | undefined {
   if (!reliefs.flatDuty) return undefined;
   const lines = items.map(({ hsCode, product, quantity }, index) => (
-    { hsCode: hsCode!, product, quantity, goods: goods[index]!.amount }
+    { hsCode: hsCode!, product, quantity, goods: paid[index]! }
   ));
   return flatDutyCharges(lines, schedule!, value, facts.rates);
 }
 
-function chargeDuty(item: Item, sent: Pick<Charges, "goods" | "shipping">, consignment: Consignment): Charge {
+function chargeDuty(
+  item: Item,
+  sent: Pick<Charges, "goods" | "discount" | "shipping">,
+  consignment: Consignment,
+): Charge {
   const { input, facts, domestic, value, reliefs } = consignment;
   const schedule = consignment.schedule!;
   if (domestic) {
@@ -181,7 +215,7 @@ function chargeDuty(item: Item, sent: Pick<Charges, "goods" | "shipping">, consi
   }
   if (reliefs.dutyFree) return dutyFreeCharge(schedule, value, facts.rates);
   const line = {
-    goods: sent.goods.amount,
+    goods: paidForGoods(sent),
     shipping: sent.shipping.amount,
     weightGrams: BigInt(item.product.weight_grams!) * BigInt(item.quantity),
   };
@@ -197,7 +231,7 @@ function chargeTax(item: Item, before: Omit<Charges, "tax">, consignment: Consig
     return noCharge(rule, schedule.source);
   }
   const amounts = {
-    goods: before.goods.amount,
+    goods: paidForGoods(before),
     shipping: before.shipping.amount,
     duty: before.duty.amount,
   };
@@ -224,7 +258,13 @@ function sumOf(charges: Charge[]): bigint {
 function assemble(consignment: Consignment, charges: Charges[]): LandedCost {
   const { input, items, shipping, reliefs, domestic } = consignment;
   const ddp = input.incoterm === "DDP" || domestic;
-  const collected = { goods: true, shipping: true, duty: ddp, tax: ddp || reliefs.sellerCollects! };
+  const collected = {
+    goods: true,
+    discount: true,
+    shipping: true,
+    duty: ddp,
+    tax: ddp || reliefs.sellerCollects!,
+  };
   const lines = items.map((item, index) => landedLine(item, charges[index]!, collected));
   const total = (field: AmountOfLine) => lines.reduce((sum, line) => sum + line[field], 0);
   const totals = {
@@ -235,6 +275,7 @@ function assemble(consignment: Consignment, charges: Charges[]): LandedCost {
   };
   return {
     lines,
+    discount_total: total("discount_amount"),
     ...totals,
     total_price: Object.values(totals).reduce((sum, each) => sum + each, 0),
     duty_on_delivery: total("duty_on_delivery"),
@@ -250,6 +291,7 @@ function assemble(consignment: Consignment, charges: Charges[]): LandedCost {
 }
 
 type AmountOfLine =
+  | "discount_amount"
   | "line_total"
   | "shipping_amount"
   | `${"duty" | "tax"}_${"amount" | "on_delivery"}`;
@@ -269,7 +311,8 @@ function landedLine(item: Item, charges: Charges, collected: Collected): LandedL
     country_of_origin,
     weight_grams,
     unit_price: Number(item.price!.amount),
-    line_total: Number(charges.goods.amount),
+    discount_amount: Number(item.discount?.amount ?? 0n),
+    line_total: Number(paidForGoods(charges)),
     shipping_amount: Number(charges.shipping.amount),
     duty_amount: collected.duty ? duty : 0,
     tax_amount: collected.tax ? tax : 0,
@@ -280,9 +323,11 @@ function landedLine(item: Item, charges: Charges, collected: Collected): LandedL
 }
 
 function explain(line: number, charges: Charges, collected: Collected): ExplanationEntry[] {
-  return (["goods", "shipping", "duty", "tax"] as const).map((kind) => {
-    const { amount, basis, rule, rate, exchange, rounding, source } = charges[kind];
-    return {
+  return (["goods", "discount", "shipping", "duty", "tax"] as const).flatMap((kind) => {
+    const charge = charges[kind];
+    if (!charge) return [];
+    const { amount, basis, rule, rate, exchange, rounding, source } = charge;
+    return [{
       line,
       kind,
       amount: Number(amount),
@@ -293,6 +338,6 @@ function explain(line: number, charges: Charges, collected: Collected): Explanat
       exchange,
       rounding,
       source,
-    };
+    }];
   });
 }

@@ -320,8 +320,11 @@ export const OfferPage = pageSchema(OfferSchema).openapi("ShippingOfferPage");
 /** One amount of a price and how it came to be. */
 export const ExplanationSchema = z.object({
   line: z.int().nullable().openapi({ description: "Counted from 1; null: the consignment as a whole" }),
-  kind: z.enum(["goods", "shipping", "duty", "tax"]),
-  amount: Amount,
+  kind: z.enum(["goods", "discount", "shipping", "duty", "tax"]),
+  amount: z.int().openapi({
+    description: "In minor units of the currency; negative: a `discount`",
+    example: 1499,
+  }),
   collected: z.boolean().openapi({ description: "Part of the total; otherwise due on delivery" }),
   rule: z.string().openapi({
     description: "Which rule said so, in words",

@@ -4,7 +4,7 @@ import { openApiDocument } from "../../src/app.ts";
 import { SHAPE } from "../../src/platform/cache.ts";
 
 /** The SHAPE that goes with these answers: when the test below fails, raise SHAPE and write down what it found. */
-const KNOWN = { shape: 3, fields: "85b92b4725c6dd59" };
+const KNOWN = { shape: 4, fields: "fbaa09981b6651dd" };
 
 /** The fields of what is cached, by their paths and kinds. */
 function fieldsOf(schema: unknown, path: string, schemas: Record<string, unknown>): string[] {

@@ -8,11 +8,11 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
     ...common,
     table: "order_items",
     name: "line_totals_are_price_times_quantity",
-    holds: "A line's total is its unit price times its quantity.",
+    holds: "A line's total is its unit price times its quantity, less its discount.",
     broken: (sql) =>
       sql`
       select order_id::text as id, format('line %s: %s', line, line_total) as what
-      from order_items where line_total <> unit_price * quantity`,
+      from order_items where line_total <> unit_price * quantity - discount_amount`,
   },
   {
     ...common,
@@ -27,19 +27,20 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
     ...common,
     name: "orders_are_sums_of_their_lines",
     holds:
-      "An order's subtotal, shipping, duty, tax, units that are not cancelled, and units shipped and returned are the sums " +
-      "of its lines'.",
+      "An order's discount, subtotal, shipping, duty, tax, units that are not cancelled, and units shipped and returned are " +
+      "the sums of its lines'.",
     broken: (sql) =>
       sql`
       select coalesce(o.id, i.order_id)::text as id,
              format('%s: subtotal %s with %s units, lines %s with %s', o.number, o.subtotal, o.units, i.goods, i.units) as what
       from orders o full join (
-        select order_id, sum(line_total) as goods, sum(shipping_amount) as shipping, sum(duty_amount) as duty,
+        select order_id, sum(discount_amount) as discount, sum(line_total) as goods, sum(shipping_amount) as shipping, sum(duty_amount) as duty,
                sum(tax_amount) as tax, sum(quantity - cancelled) as units, sum(shipped) as shipped, sum(returned) as returned
         from order_items group by order_id
       ) i on i.order_id = o.id
-      where (o.subtotal, o.shipping_total, o.duty_total, o.tax_total, o.units, o.units_shipped, o.units_returned)
-        is distinct from (i.goods, i.shipping, i.duty, i.tax, i.units, i.shipped, i.returned)`,
+      where (o.discount_total, o.subtotal, o.shipping_total, o.duty_total, o.tax_total, o.units, o.units_shipped,
+             o.units_returned)
+        is distinct from (i.discount, i.goods, i.shipping, i.duty, i.tax, i.units, i.shipped, i.returned)`,
   },
   {
     ...common,
@@ -216,8 +217,8 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
       sql`
       select o.id::text, format('%s: total %s, quoted %s', o.number, o.total_price, q.data->>'total_price') as what
       from orders o join events q on q.aggregate_type = 'quote' and q.aggregate_id::uuid = o.quote_id and q.sequence = 1
-      where (o.currency, o.subtotal::text, o.shipping_total::text, o.duty_total::text, o.tax_total::text, o.total_price::text)
-        is distinct from (q.data->>'currency', q.data->>'subtotal', q.data->>'shipping_total', q.data->>'duty_total',
+      where (o.currency, o.discount_total::text, o.subtotal::text, o.shipping_total::text, o.duty_total::text, o.tax_total::text, o.total_price::text)
+        is distinct from (q.data->>'currency', coalesce(q.data->>'discount_total', '0'), q.data->>'subtotal', q.data->>'shipping_total', q.data->>'duty_total',
                           q.data->>'tax_total', q.data->>'total_price')`,
   },
   {

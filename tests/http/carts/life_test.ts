@@ -28,6 +28,7 @@ Deno.test("A guest's cart is created, changed and given up with its token, and e
     name: "Name of MUG/BLUE",
     quantity: 2,
     unit_price: 1499,
+    discount_amount: 0,
     line_total: 2998,
     available: 100,
   }]);
