@@ -8,7 +8,7 @@ import {
   type Idempotency,
   keyColumns,
 } from "../platform/idempotency.ts";
-import { redeemCoupons, takeOverCoupons } from "../promotions/mod.ts";
+import { couponsRedeemed, redeemCoupons, takeOverCoupons } from "../promotions/mod.ts";
 import { claimQuotes } from "../quotes/mod.ts";
 import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import { orderCreated } from "./events.ts";
@@ -94,8 +94,8 @@ export type Origin = "basket" | {
  *
  * Guarantees: a CHECK or `guard` that fails undoes all of it. Numbers are drawn only after reference and
  * stock were taken, so a refusal burns none. Locks: idempotency keys in their order, references in theirs, carts in
- * theirs, their quotes, promotions in theirs, then stock in the order of SKUs. A quote is used once, while it is open, for the cart at the version
- * at which it was found to be as quoted.
+ * theirs, their quotes, promotions in theirs, then stock in the order of SKUs. A quote is used once, while it is open, for
+ * the cart at the version at which it was found to be as quoted.
  */
 export async function insertOrders(
   sql: Sql,
@@ -125,13 +125,8 @@ export async function insertOrders(
     ...keyColumns(idempotency),
   }));
   const withCoupons = placed.some(({ order }) => order.coupon_code !== null);
-  const isFromQuotes = origin !== "basket";
-  const redeeming = sql`
-    redeeming as materialized (
-      select coupon_code as code, user_id, null::uuid as quote_id, id as order_id, currency, discount_total as amount,
-             created_at as at
-      from claimed where coupon_code is not null
-    ), ${redeemCoupons(sql)}, `;
+  // A quote holds its stock already, and its coupon.
+  const redeems = withCoupons && origin === "basket";
   const rows = await sql<{ id: string; number: string }[]>`
     with input as materialized (
       select i.data, i.consignee, i.cart_version, i.also, i.actor, i.request_id, i.traceparent, i.key_actor, i.route, i.key,
@@ -141,10 +136,9 @@ export async function insertOrders(
         key_actor text, route text, key text, request_hash text
       ), jsonb_to_record(i.data) as o (
         id uuid, user_id uuid, status text, payment_status text, currency text, items jsonb, coupon_code text,
-        discount_total bigint, subtotal bigint,
-        shipping_total bigint, duty_total bigint, tax_total bigint, total_price bigint, amount_due bigint, units int,
-        quote_id uuid, incoterm text, shipping_option text, ship_to jsonb, note text, metadata jsonb,
-        external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz, expires_at timestamptz
+        discount_total bigint, subtotal bigint, shipping_total bigint, duty_total bigint, tax_total bigint,
+        total_price bigint, amount_due bigint, units int, quote_id uuid, incoterm text, shipping_option text,
+        ship_to jsonb, note text, metadata jsonb, external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz, expires_at timestamptz
       )
     ), keys as (${claimingKeys(sql, sql`order_id`, sql`id`)}
     ), named as (
@@ -163,36 +157,33 @@ export async function insertOrders(
     origin === "basket" ? sql`true` : sql`guard(id in (select order_id from quoted), 'quote is not open')`
   }
         else false end
-    ), ${withCoupons && !isFromQuotes ? redeeming : sql``}demand as materialized (
+    ), ${redeems ? sql`${redeemCoupons(sql, "order", sql`true`)}, ` : sql``}demand as materialized (
       select c.id as order_id, null::uuid as quote_id, c.user_id, item.sku, sum(item.quantity)::int as quantity,
              c.actor, c.request_id, c.traceparent, c.created_at as at
       from claimed c, jsonb_to_recordset(c.items) as item (sku text, quantity int)
-      where c.quote_id is null -- a quote holds its stock already, and its coupon
-        ${
-    withCoupons && !isFromQuotes
-      ? sql`and guard((select count(*) from redeemed) = (select count(*) from redeeming), 'a coupon is missing')`
-      : sql``
-  }
+      where c.quote_id is null and ${redeems ? couponsRedeemed(sql) : sql`true`}
       group by c.id, c.user_id, item.sku, c.actor, c.request_id, c.traceparent, c.created_at
     ), ${stockMoves(sql, "reservation")}, placed as (
       insert into orders (id, number, user_id, status, payment_status, currency, coupon_code, discount_total, subtotal,
-                          shipping_total, duty_total, tax_total, total_price, amount_due, units, quote_id, incoterm, shipping_option, ship_to, note,
-                          metadata, external_reference, placed_by, placed_at, created_at, updated_at, expires_at)
-      select id, 'WB-' || nextval('order_numbers'), user_id, status, payment_status, currency, coupon_code, discount_total, subtotal,
-             shipping_total, duty_total, tax_total, total_price, amount_due, units, quote_id, incoterm, shipping_option, ship_to, note,
-             metadata, external_reference, placed_by, placed_at, created_at, created_at, expires_at
+                          shipping_total, duty_total, tax_total, total_price, amount_due, units, quote_id, incoterm,
+                          shipping_option, ship_to, note, metadata, external_reference, placed_by, placed_at, created_at,
+                          updated_at, expires_at)
+      select id, 'WB-' || nextval('order_numbers'), user_id, status, payment_status, currency, coupon_code,
+             discount_total, subtotal, shipping_total, duty_total, tax_total, total_price, amount_due, units, quote_id,
+             incoterm, shipping_option, ship_to, note, metadata, external_reference, placed_by, placed_at, created_at,
+             created_at, expires_at
       from claimed
       where guard((select count(*) from moved) = (select count(*) from wanted), 'a stock level is missing')
       returning id, number
     ), lines as (
-      insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, list_price,
-                               discount_amount, line_total, shipping_amount, duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin,
-                               weight_grams)
+      insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, list_price, discount_amount,
+                               line_total, shipping_amount, duty_amount, tax_amount, shipping_tax_amount, hs_code,
+                               country_of_origin, weight_grams)
       select c.id, item.*
       from claimed c, jsonb_to_recordset(c.items) as item (
         line smallint, product_id uuid, sku text, name text, quantity int, unit_price bigint, list_price bigint,
-        discount_amount bigint, line_total bigint, shipping_amount bigint, duty_amount bigint, tax_amount bigint, shipping_tax_amount bigint, hs_code text,
-        country_of_origin text, weight_grams int
+        discount_amount bigint, line_total bigint, shipping_amount bigint, duty_amount bigint, tax_amount bigint,
+        shipping_tax_amount bigint, hs_code text, country_of_origin text, weight_grams int
       )
     ), sale as (
       insert into ledger (order_id, kind, currency, receivable, revenue, shipping, duty, tax, actor, request_id,
@@ -209,7 +200,7 @@ export async function insertOrders(
       from placed join claimed c on c.id = placed.id
     )${origin === "basket" ? sql`` : origin.also(sql)}${
     placed.some(({ consignee }) => consignee) ? insertConsignees(sql) : sql``
-  }${withCoupons && isFromQuotes ? takeOverCoupons(sql) : sql``}
+  }${withCoupons && !redeems ? takeOverCoupons(sql) : sql``}
     select id, number from placed`;
   const numbers = new Map(rows.map(({ id, number }) => [id, number]));
   return placed.map(({ order }) => numbers.get(order.id));

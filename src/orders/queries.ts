@@ -17,8 +17,8 @@ export const orderColumns = (sql: Sql | Tx): Fragment =>
     (select json_agg(json_build_object(
        'line', i.line, 'product_id', i.product_id, 'sku', i.sku, 'name', i.name, 'quantity', i.quantity,
        'cancelled', i.cancelled, 'shipped', i.shipped, 'returned', i.returned,
-       'unit_price', i.unit_price, 'list_price', i.list_price, 'discount_amount', i.discount_amount, 'line_total', i.line_total,
-       'shipping_amount', i.shipping_amount, 'duty_amount', i.duty_amount, 'tax_amount', i.tax_amount,
+       'unit_price', i.unit_price, 'list_price', i.list_price, 'discount_amount', i.discount_amount,
+       'line_total', i.line_total, 'shipping_amount', i.shipping_amount, 'duty_amount', i.duty_amount, 'tax_amount', i.tax_amount,
        'shipping_tax_amount', i.shipping_tax_amount,
        'hs_code', i.hs_code, 'country_of_origin', i.country_of_origin, 'weight_grams', i.weight_grams) order by i.line)
      from order_items i where i.order_id = o.id) as items`;

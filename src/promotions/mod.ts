@@ -1,6 +1,7 @@
 export { promotionCreated, promotionUpdated } from "./events.ts";
 export { applyCoupon, type Coupon, type Discount } from "./promotion.ts";
 export {
+  couponsRedeemed,
   findCoupon,
   lockPromotions,
   redeemCoupons,

@@ -43,17 +43,22 @@ export async function lockPromotions(tx: Tx, codes: string[]): Promise<void> {
 }
 
 /**
- * The CTEs `counted`, `by_customer` and `redeemed`, for a statement that commits quotes or orders with coupons. Before them
- * stands a CTE `redeeming` with a row for each: `code, user_id, quote_id, order_id, currency, amount, at`. After them
- * `redeemed` holds a row for each.
+ * The CTEs `redeeming`, `counted`, `by_customer` and `redeemed`, for a statement that commits quotes or orders with coupons.
+ * Before them stands a CTE `claimed` with a row for each: `id, user_id, coupon_code, currency, discount_total, created_at`.
+ * What follows is to wait for {@link couponsRedeemed}.
  *
  * Guarantees: the CHECK `promotions_redeemed_check`, or a guard where a customer has had it as often as they may, undoes the
  * whole statement rather than let a code be used once too often. Locks: promotions in the order of their ids, and only
  * then the counts of their customers.
  */
-export function redeemCoupons(sql: Sql | Tx): Fragment {
+export function redeemCoupons(sql: Sql | Tx, holder: "quote" | "order", isReady: Fragment): Fragment {
+  const [quoteId, orderId] = holder === "quote" ? [sql`id`, sql`null::uuid`] : [sql`null::uuid`, sql`id`];
   return sql`
-    counted as (
+    redeeming as materialized (
+      select coupon_code as code, user_id, ${quoteId} as quote_id, ${orderId} as order_id, currency,
+             discount_total as amount, created_at as at
+      from claimed where coupon_code is not null and ${isReady}
+    ), counted as (
       update promotions p set redeemed = p.redeemed + n.uses
       from (select code, count(*)::int as uses from redeeming group by code) n
       where p.code = n.code and p.id = any(array( -- which holds all of them before the first is written
@@ -73,6 +78,10 @@ export function redeemCoupons(sql: Sql | Tx): Fragment {
       returning id
     )`;
 }
+
+/** Whether all of {@link redeemCoupons} was done; or else nothing of the statement is. */
+export const couponsRedeemed = (sql: Sql | Tx): Fragment =>
+  sql`guard((select count(*) from redeemed) = (select count(*) from redeeming), 'a coupon is missing')`;
 
 /**
  * A CTE that begins with a comma, over `claimed`: orders, `id, quote_id`, that take their quotes at their word, and with

@@ -10,7 +10,7 @@ import {
   keyColumns,
   unnestedKeys,
 } from "../platform/idempotency.ts";
-import { redeemCoupons } from "../promotions/mod.ts";
+import { couponsRedeemed, redeemCoupons } from "../promotions/mod.ts";
 import { type ProductFacts, productFacts } from "../trade/mod.ts";
 import { quoteCreated } from "./events.ts";
 import { completeQuote, type Quote, type QuoteData, type QuotedCart } from "./quote.ts";
@@ -74,12 +74,12 @@ export function answerTo(quote: QuoteData): string {
 }
 
 /**
- * Commits new quotes in one statement: their idempotency keys, coupons, stock, movements and events, or none of them. False
- * where another call with the same key has committed first.
+ * Commits new quotes in one statement: their idempotency keys, coupons, stock, movements and events, or none of them.
+ * False where another call with the same key has committed first.
  *
  * Guarantees: a cart has one open quote (`quotes_open_key`), and is still as it was quoted. Locks: idempotency keys in
- * their order, carts in theirs, promotions in theirs, then stock in the order of SKUs. The quote comes before its stock: it may have to wait for
- * the end of the cart's last one, which waits for stock.
+ * their order, carts in theirs, promotions in theirs, then stock in the order of SKUs. The quote comes before its stock: it
+ * may have to wait for the end of the cart's last one, which waits for stock.
  */
 export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote[]): Promise<boolean[]> {
   const input = decided.map(({ quote, actor, requestId, traceparent, idempotency }) => ({
@@ -91,13 +91,9 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
     ...keyColumns(idempotency),
   }));
   const withCoupons = decided.some(({ quote }) => quote.coupon_code !== null);
-  const redeemed = (sql: Sql | Tx) =>
-    sql`
-    redeeming as materialized (
-      select coupon_code as code, user_id, id as quote_id, null::uuid as order_id, currency, discount_total as amount,
-             created_at as at
-      from claimed where coupon_code is not null and id in (select id from quoted)
-    ), ${redeemCoupons(sql)}, `;
+  const redeemed = withCoupons
+    ? sql`${redeemCoupons(sql, "quote", sql`id in (select id from quoted)`)}, `
+    : sql``;
   const rows = await sql<{ id: string }[]>`
     with input as materialized (
       select i.*, q.*
@@ -122,16 +118,11 @@ export async function insertQuotes(sql: Sql | Tx, decided: readonly DecidedQuote
       select id, cart_id, cart_version, user_id, created_at, expires_at from claimed
       where guard(cart_id in (select id from unchanged), 'the cart has changed')
       returning id
-    ), ${withCoupons ? redeemed(sql) : sql``}demand as materialized (
+    ), ${redeemed}demand as materialized (
       select null::uuid as order_id, c.id as quote_id, c.user_id, line.sku, line.quantity, c.actor, c.request_id,
              c.traceparent, c.created_at as at
       from claimed c, jsonb_to_recordset(c.lines) as line (sku text, quantity int)
-      where c.id in (select id from quoted)${
-    withCoupons
-      ? sql`
-        and guard((select count(*) from redeemed) = (select count(*) from redeeming), 'a coupon is missing')`
-      : sql``
-  }
+      where c.id in (select id from quoted) and ${withCoupons ? couponsRedeemed(sql) : sql`true`}
     ), ${stockMoves(sql, "reservation")}, quote_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
                           data, occurred_at)

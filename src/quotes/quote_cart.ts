@@ -54,7 +54,7 @@ export async function quoteCart(
       if (written) return { value: { ...quote, status: "open", order_id: null }, replayed: false };
       // Another call with this key was first: its answer is there now.
     } catch (error) {
-      // The stock or the coupon was taken, or the cart was changed or quoted in between: read again, and say what is wrong now.
+      // Stock or coupon were taken, or the cart was changed or quoted in between: read again, and say what is wrong now.
       if (!isOvertaken(error)) throw idempotency ? inProgress(error) : error;
     }
   }

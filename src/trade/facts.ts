@@ -108,7 +108,7 @@ export interface LandedLine {
   tax_on_delivery: number;
 }
 
-/** What it will cost at the door. Each total is the sum of its lines; the total price that of subtotal, shipping, duty and tax. */
+/** What it will cost at the door. Each total is the sum of its lines, the total price that of all but the discount. */
 export interface LandedCost {
   lines: LandedLine[];
   /** What was taken off before: it is not in the subtotal. */
