@@ -138,7 +138,8 @@ export async function insertOrders(
         id uuid, user_id uuid, status text, payment_status text, currency text, items jsonb, coupon_code text,
         discount_total bigint, subtotal bigint, shipping_total bigint, duty_total bigint, tax_total bigint,
         total_price bigint, amount_due bigint, units int, quote_id uuid, incoterm text, shipping_option text,
-        ship_to jsonb, note text, metadata jsonb, external_reference text, placed_by text, placed_at timestamptz, created_at timestamptz, expires_at timestamptz
+        ship_to jsonb, note text, metadata jsonb, external_reference text, placed_by text, placed_at timestamptz,
+        created_at timestamptz, expires_at timestamptz
       )
     ), keys as (${claimingKeys(sql, sql`order_id`, sql`id`)}
     ), named as (

@@ -26,10 +26,11 @@ quoteRoutes.openapi(
     tags,
     summary: "What will this cart cost at the door?",
     description:
-      "One binding offer: price, exchange rate, shipping, duty, tax and permission, with the stock held until " +
-      "`expires_at`, and the working of every amount. A refusal names everything in the way: goods that may not go there, " +
-      "a missing HS code, a destination nobody knows the law of, too little stock (which alone is 409). A newer quote of the " +
-      "cart takes the place of this one.",
+      "One binding offer: price, discount, exchange rate, shipping, duty, tax and permission, with the stock and a use of the " +
+      "cart's coupon held until `expires_at`, and the working of every amount. A refusal names everything in the way: goods " +
+      "that may not go there, a missing HS code, a destination nobody knows the law of, a coupon that cannot be used " +
+      "(`coupon_…`: say another in the cart, or null), too little stock (which alone is 409). A newer quote of the cart takes " +
+      "the place of this one.",
     request: {
       params: IdParam,
       body: json(QuoteBody, "Where to, and who pays at the border.", {
