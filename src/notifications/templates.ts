@@ -37,15 +37,16 @@ const DUE_AT_THE_DOOR = "Duty and tax of import that are not in this total are t
 /** What a mail about an order says. Names keep to their line, whatever they hold. */
 export function renderMail(template: OrderTemplate, order: Order): Mail {
   const { number, items, currency, ship_to } = order;
-  const lines = items.map(({ name, quantity, line_total }) =>
-    `${quantity} × ${isolated(oneLine(name))}: ${formatMoney(line_total, currency)}`
+  const lines = items.map(({ name, quantity, line_total, discount_amount }) =>
+    `${quantity} × ${isolated(oneLine(name))}: ${formatMoney(line_total + discount_amount, currency)}`
   );
   const parts: [label: string, amount: number][] = [
+    [`Coupon ${order.coupon_code}`, -order.discount_total],
     ["Shipping", order.shipping_total],
     ["Duty", order.duty_total],
     ["Tax", order.tax_total],
   ];
-  const sums = [...parts.filter(([, amount]) => amount > 0), ["Total", order.total_price] as const];
+  const sums = [...parts.filter(([, amount]) => amount !== 0), ["Total", order.total_price] as const];
   const paragraphs = [
     [WORDS[template].opening(number)],
     lines,

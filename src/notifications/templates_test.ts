@@ -53,6 +53,25 @@ Deno.test("What comes on top of the lines is told, so that they add up to the to
   assert(body.includes("\n\nShipping: €4.90\nDuty: €0.75\nTax: €3.92\nTotal: €24.57\n\n"), body);
 });
 
+Deno.test("What a coupon takes off is told behind the lines at their full price", () => {
+  const { items } = exampleOrder();
+  const cheaper = items.map((item, index) => ({
+    ...item,
+    discount_amount: [0, 5][index]!,
+    line_total: item.line_total - [0, 5][index]!,
+  }));
+  const order = exampleOrder({
+    items: cheaper,
+    coupon_code: "WELCOME10",
+    discount_total: 5,
+    subtotal: 1495,
+    total_price: 1495,
+  });
+  const { body } = renderMail("order_confirmed", order);
+  const said = "1 × Product 1: €5.00\n2 × Product 2: €10.00\n\nCoupon WELCOME10: -€0.05\nTotal: €14.95\n\n";
+  assert(body.includes(said), body);
+});
+
 Deno.test("Who has still to pay at the door is told so, behind the total, when the order is confirmed", () => {
   const mailOf = (template: (typeof ORDER_TEMPLATES)[number], incoterm: Order["incoterm"]) =>
     renderMail(template, exampleOrder({ incoterm })).body;

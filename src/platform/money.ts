@@ -139,6 +139,7 @@ export function crossRate(from: EuroRate, to: EuroRate): Rational {
 }
 
 function withPoint(value: bigint, digits: number): string {
+  if (value < 0n) return `-${withPoint(-value, digits)}`;
   const text = String(value).padStart(digits + 1, "0");
   return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
 }

@@ -57,10 +57,11 @@ Deno.test("Amounts are told in the digits of their currency", () => {
     [
       formatAmount(5, "EUR"),
       formatAmount(1299n, "EUR"),
+      formatAmount(-5, "EUR"),
       formatAmount(1299, "JPY"),
       formatAmount(12114, "KWD"),
     ],
-    ["0.05 EUR", "12.99 EUR", "1299 JPY", "12.114 KWD"],
+    ["0.05 EUR", "12.99 EUR", "-0.05 EUR", "1299 JPY", "12.114 KWD"],
   );
   assertEquals(
     [
