@@ -23,6 +23,7 @@ import { refundRoutes } from "./payments/refunds/routes.ts";
 import { paymentRoutes } from "./payments/routes.ts";
 import { sandboxPages, sandboxRoutes } from "./payments/sandbox/routes.ts";
 import { paymentWebhookRoutes } from "./payments/webhooks/routes.ts";
+import { promotionRoutes } from "./promotions/routes.ts";
 import { quoteRoutes } from "./quotes/routes.ts";
 import { realtimeRoutes } from "./realtime/routes.ts";
 import { returnRoutes } from "./returns/routes.ts";
@@ -145,6 +146,7 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
       identityRoutes,
       catalogueRoutes,
       inventoryRoutes,
+      promotionRoutes,
       tradeRoutes,
       cartRoutes,
       quoteRoutes,

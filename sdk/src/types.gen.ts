@@ -3673,7 +3673,7 @@ export type Problem = {
     /**
      * What went wrong, for a program to act on. New codes come without a new version of the API: take one that you do not know for what its `status` says.
      */
-    code: 'malformed_json' | 'invalid_signature' | 'unauthenticated' | 'invalid_credentials' | 'invalid_grant' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'email_taken' | 'sku_taken' | 'reference_taken' | 'insufficient_stock' | 'stock_changed' | 'invalid_transition' | 'capture_under_way' | 'quote_not_open' | 'cart_closed' | 'document_incomplete' | 'idempotency_in_progress' | 'last_admin' | 'version_mismatch' | 'payload_too_large' | 'unsupported_media_type' | 'invalid_request' | 'order_refused' | 'cart_refused' | 'shipment_refused' | 'refund_refused' | 'return_refused' | 'payment_refused' | 'quote_refused' | 'weak_password' | 'unsupported_grant_type' | 'idempotency_key_reused' | 'rate_limited' | 'internal' | 'unavailable' | 'provider_unavailable';
+    code: 'malformed_json' | 'invalid_signature' | 'unauthenticated' | 'invalid_credentials' | 'invalid_grant' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'email_taken' | 'sku_taken' | 'code_taken' | 'reference_taken' | 'insufficient_stock' | 'stock_changed' | 'invalid_transition' | 'capture_under_way' | 'quote_not_open' | 'cart_closed' | 'document_incomplete' | 'idempotency_in_progress' | 'last_admin' | 'version_mismatch' | 'payload_too_large' | 'unsupported_media_type' | 'invalid_request' | 'order_refused' | 'cart_refused' | 'shipment_refused' | 'refund_refused' | 'return_refused' | 'payment_refused' | 'quote_refused' | 'weak_password' | 'unsupported_grant_type' | 'idempotency_key_reused' | 'rate_limited' | 'internal' | 'unavailable' | 'provider_unavailable';
     /**
      * Each thing that is wrong, where there is more to say than `detail`.
      */
@@ -3838,6 +3838,10 @@ export type ProblemError = {
      * `coupon_minimum_not_met`: what the goods that it applies to must cost
      */
     minimum_subtotal?: number;
+    /**
+     * `too_few`: times that the promotion is redeemed already
+     */
+    redeemed?: number;
     /**
      * `shipping_not_available`: the one that was asked for
      */
@@ -4255,6 +4259,195 @@ export type StockThreshold = {
      * From how few available units on; null: never
      */
     low_stock_threshold: number | null;
+};
+
+export type Promotion = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * What customers write; the same whatever its case
+     */
+    code: string;
+    /**
+     * For people, as on a receipt
+     */
+    name: string;
+    /**
+     * False: refused from now on; quotes that are open stay
+     */
+    active: boolean;
+    /**
+     * Refused before; from now on unless said
+     */
+    starts_at: string;
+    /**
+     * Refused from then on; null: never
+     */
+    ends_at: string | null;
+    /**
+     * So often in all; null: any number of times
+     */
+    max_redemptions: number | null;
+    /**
+     * So often for each customer; null: any number of times
+     */
+    max_per_customer: number | null;
+    /**
+     * A percentage in text: of each line that it applies to, rounded once, half to even
+     */
+    percent_off: string | null;
+    /**
+     * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+     */
+    amount_off: Array<Price> | null;
+    /**
+     * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+     */
+    minimum_subtotal: Array<Price> | null;
+    /**
+     * It applies to these products …
+     */
+    skus: Array<string>;
+    /**
+     * … and to those of these categories; to all where neither are named
+     */
+    categories: Array<string>;
+    /**
+     * Times that open quotes and orders hold it
+     */
+    redeemed: number;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type CreatePromotion = {
+    /**
+     * What customers write; the same whatever its case
+     */
+    code: string;
+    /**
+     * For people, as on a receipt
+     */
+    name: string;
+    /**
+     * False: refused from now on; quotes that are open stay
+     */
+    active?: boolean;
+    /**
+     * Refused before; from now on unless said
+     */
+    starts_at?: string;
+    /**
+     * Refused from then on; null: never
+     */
+    ends_at?: string | null;
+    /**
+     * So often in all; null: any number of times
+     */
+    max_redemptions?: number | null;
+    /**
+     * So often for each customer; null: any number of times
+     */
+    max_per_customer?: number | null;
+    /**
+     * A percentage in text: of each line that it applies to, rounded once, half to even
+     */
+    percent_off?: string | null;
+    /**
+     * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+     */
+    amount_off?: Array<Price> | null;
+    /**
+     * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+     */
+    minimum_subtotal?: Array<Price> | null;
+    /**
+     * It applies to these products …
+     */
+    skus?: Array<string>;
+    /**
+     * … and to those of these categories; to all where neither are named
+     */
+    categories?: Array<string>;
+};
+
+export type PromotionPage = {
+    data: Array<Promotion>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type ChangePromotion = {
+    /**
+     * For people, as on a receipt
+     */
+    name?: string;
+    /**
+     * False: refused from now on; quotes that are open stay
+     */
+    active?: boolean;
+    /**
+     * Refused before; from now on unless said
+     */
+    starts_at?: string;
+    /**
+     * Refused from then on; null: never
+     */
+    ends_at?: string | null;
+    /**
+     * So often in all; null: any number of times
+     */
+    max_redemptions?: number | null;
+    /**
+     * So often for each customer; null: any number of times
+     */
+    max_per_customer?: number | null;
+};
+
+export type PromotionRedemptionPage = {
+    data: Array<PromotionRedemption>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type PromotionRedemption = {
+    id: string;
+    /**
+     * UUID
+     */
+    user_id: string;
+    /**
+     * The quote that held it first; null: it was ordered at once
+     */
+    quote_id: string | null;
+    /**
+     * UUID
+     */
+    order_id: string | null;
+    /**
+     * held by an open quote; used by an order; released, as the quote ended or the order was cancelled or expired
+     */
+    status: 'held' | 'used' | 'released';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * What it takes off
+     */
+    amount: number;
+    created_at: string;
+    released_at: string | null;
 };
 
 export type ExchangeRates = {
@@ -8191,6 +8384,334 @@ export type ListStockMovementsResponses = {
 };
 
 export type ListStockMovementsResponse = ListStockMovementsResponses[keyof ListStockMovementsResponses];
+
+export type ListPromotionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The one with this code
+         */
+        code?: string;
+        /**
+         * Only those that are, or are not
+         */
+        active?: 'true' | 'false';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/promotions';
+};
+
+export type ListPromotionsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListPromotionsError = ListPromotionsErrors[keyof ListPromotionsErrors];
+
+export type ListPromotionsResponses = {
+    /**
+     * One page.
+     */
+    200: PromotionPage;
+};
+
+export type ListPromotionsResponse = ListPromotionsResponses[keyof ListPromotionsResponses];
+
+export type CreatePromotionData = {
+    /**
+     * The promotion.
+     */
+    body: CreatePromotion;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/promotions';
+};
+
+export type CreatePromotionErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Conflict: `code_taken`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreatePromotionError = CreatePromotionErrors[keyof CreatePromotionErrors];
+
+export type CreatePromotionResponses = {
+    /**
+     * The promotion as it was added.
+     */
+    201: Promotion;
+};
+
+export type CreatePromotionResponse = CreatePromotionResponses[keyof CreatePromotionResponses];
+
+export type GetPromotionData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/promotions/{id}';
+};
+
+export type GetPromotionErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetPromotionError = GetPromotionErrors[keyof GetPromotionErrors];
+
+export type GetPromotionResponses = {
+    /**
+     * The promotion.
+     */
+    200: Promotion;
+};
+
+export type GetPromotionResponse = GetPromotionResponses[keyof GetPromotionResponses];
+
+export type ChangePromotionData = {
+    /**
+     * What changes.
+     */
+    body: ChangePromotion;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/promotions/{id}';
+};
+
+export type ChangePromotionErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ChangePromotionError = ChangePromotionErrors[keyof ChangePromotionErrors];
+
+export type ChangePromotionResponses = {
+    /**
+     * The promotion after it.
+     */
+    200: Promotion;
+};
+
+export type ChangePromotionResponse = ChangePromotionResponses[keyof ChangePromotionResponses];
+
+export type ListPromotionRedemptionsData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/promotions/{id}/redemptions';
+};
+
+export type ListPromotionRedemptionsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListPromotionRedemptionsError = ListPromotionRedemptionsErrors[keyof ListPromotionRedemptionsErrors];
+
+export type ListPromotionRedemptionsResponses = {
+    /**
+     * One page.
+     */
+    200: PromotionRedemptionPage;
+};
+
+export type ListPromotionRedemptionsResponse = ListPromotionRedemptionsResponses[keyof ListPromotionRedemptionsResponses];
 
 export type ListExchangeRatesData = {
     body?: never;

@@ -39,6 +39,7 @@ Deno.test("An event is named after its aggregate, and says what happened in a se
     "order",
     "payment",
     "product",
+    "promotion",
     "quote",
     "refund",
     "return",

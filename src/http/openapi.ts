@@ -39,6 +39,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       { name: "Identity", description: "Accounts, tokens, roles" },
       { name: "Catalogue", description: "Products and their prices" },
       { name: "Inventory", description: "What is in stock, and every movement" },
+      { name: "Promotions", description: "Coupon codes: what they take off, and who used them" },
       { name: "Trade", description: "Exchange rates, duties, taxes and shipping across borders" },
       { name: "Carts", description: "What somebody is about to order" },
       { name: "Quotes", description: "What it will cost at the door, bound for a while" },

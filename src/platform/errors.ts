@@ -117,6 +117,7 @@ export const FieldErrorSchema = z.object({
   minimum_subtotal: Money.openapi({
     description: "`coupon_minimum_not_met`: what the goods that it applies to must cost",
   }),
+  redeemed: Units.openapi({ description: "`too_few`: times that the promotion is redeemed already" }),
 
   shipping_option: Text.openapi({ description: "`shipping_not_available`: the one that was asked for" }),
   available_options: z.array(z.string()).optional().openapi({
@@ -148,6 +149,7 @@ export const ERROR_STATUS = {
   method_not_allowed: 405,
   email_taken: 409,
   sku_taken: 409,
+  code_taken: 409,
   reference_taken: 409,
   insufficient_stock: 409,
   stock_changed: 409,

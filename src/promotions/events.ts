@@ -1,5 +1,6 @@
-import { ChangesSchema } from "../platform/changes.ts";
-import { defineEvent } from "../platform/events.ts";
+import { type Changes, ChangesSchema } from "../platform/changes.ts";
+import { defineEvent, type NewEvent } from "../platform/events.ts";
+import type { Promotion } from "./promotion.ts";
 import { PromotionSchema } from "./schemas.ts";
 
 /** How often a promotion was redeemed is told by the quotes and orders that hold it, not here. */
@@ -21,3 +22,20 @@ export const promotionUpdated = defineEvent(
   "A promotion changed: when, how often or whether its code can be used.",
   ToldPromotion.extend({ changes: ChangesSchema }),
 );
+
+export function promotionWasCreated(promotion: Promotion): NewEvent<typeof promotionCreated.schema> {
+  return { event: promotionCreated, ...told(promotion), data: withoutUses(promotion) };
+}
+
+export function promotionWasChanged(
+  promotion: Promotion,
+  changes: Changes,
+): NewEvent<typeof promotionUpdated.schema> {
+  return { event: promotionUpdated, ...told(promotion), data: { ...withoutUses(promotion), changes } };
+}
+
+const told = ({ id, version }: Promotion) => ({ aggregateId: id, sequence: version, userId: null });
+
+function withoutUses({ redeemed: _, ...promotion }: Promotion): Omit<Promotion, "redeemed"> {
+  return promotion;
+}

@@ -1,11 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { PricesByCurrency } from "../catalogue/mod.ts";
-import { PageQuery } from "../http/pagination.ts";
+import { cursor, Limit, PageQuery } from "../http/pagination.ts";
 import { Amount, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 import { parseDecimal } from "../platform/money.ts";
 
 const MAX_INT4 = 2_147_483_647;
 const MAX_NAMED = 1000;
+/** PostgreSQL has no year 0. */
+const FIRST_TIME = Date.parse("0001-01-01T00:00:00.000Z");
 
 /** Kept in capitals: codes are the same whatever their case. */
 const Code = z.string().trim().toUpperCase().regex(
@@ -24,14 +26,24 @@ const PercentOff = z.string().regex(
   example: "10",
 });
 
+const AmountsOff = PricesByCurrency.min(1).refine(
+  (amounts) => amounts.every(({ amount }) => amount > 0),
+  "must be more than 0 in each currency",
+);
+
+const Moment = Timestamp.refine(
+  (time) => !(Date.parse(time) < FIRST_TIME),
+  "must be in the year 1 or later, in UTC",
+);
+
 const Count = z.int().min(1).max(MAX_INT4);
 
 /** What staff may change later. */
 const changing = {
   name: text(1, 200).openapi({ description: "For people, as on a receipt", example: "Welcome" }),
   active: z.boolean().openapi({ description: "False: refused from now on; quotes that are open stay" }),
-  starts_at: Timestamp.openapi({ description: "Refused before; from now on unless said" }),
-  ends_at: Timestamp.nullable().openapi({ description: "Refused from then on; null: never" }),
+  starts_at: Moment.openapi({ description: "Refused before; from now on unless said" }),
+  ends_at: Moment.nullable().openapi({ description: "Refused from then on; null: never" }),
   max_redemptions: Count.nullable().openapi({
     description: "So often in all; null: any number of times",
     example: 500,
@@ -45,7 +57,7 @@ const changing = {
 /** What a code means, for as long as it is there. */
 const lasting = {
   percent_off: PercentOff.nullable().openapi({ type: ["string", "null"] }),
-  amount_off: PricesByCurrency.min(1).nullable().openapi({
+  amount_off: AmountsOff.nullable().openapi({
     description:
       "So much, of all goods that it applies to together, split over their lines by largest remainder; in another " +
       "currency the code is refused. Null where there is a `percent_off`",
@@ -116,3 +128,5 @@ export const RedemptionSchema = z.object({
   created_at: Timestamp,
   released_at: Timestamp.nullable(),
 }).openapi("PromotionRedemption");
+
+export const RedemptionsQuery = z.strictObject({ cursor: cursor(z.tuple([z.int().min(1)])), limit: Limit });

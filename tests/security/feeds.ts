@@ -20,6 +20,7 @@ const FEEDS: Record<string, Feed> = {
   "/v1/users/{id}": owned(({ owner }) => owner.id),
   "/v1/products/{id_or_sku}": open(({ product }) => product.id),
   "/v1/inventory/{sku}": open(({ product }) => product.sku, () => "NO-SUCH"),
+  "/v1/promotions/{id}": open(({ promotion }) => promotion.id),
   "/v1/trade/exchange-rates/{currency}": open(() => "USD", () => "KWD"),
   "/v1/trade/schedules/{id}": open(({ trade }) => trade.scheduleId),
   "/v1/trade/hs-codes/{destination}": open(() => "GB", () => "FR"),

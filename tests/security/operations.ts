@@ -86,6 +86,7 @@ export function goodBody({ id, example }: Operation, { product, carts }: World):
     register: { ...example, email: `registered-${made}@example.com` },
     createUser: { ...example, email: `created-${made}@example.com` },
     createProduct: { ...example, sku: `CREATED-${made}` },
+    createPromotion: { ...example, code: `CREATED-${made}` },
     placeOrder: orderBody({ [product.sku]: 1 }, { shipping_option: "standard" }),
     changeOrder: { note: `Note ${made}` },
     createCart: { ...example, items: [{ sku: product.sku, quantity: 2 }] },

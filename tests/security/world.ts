@@ -17,6 +17,7 @@ export interface World {
   staff: TestUser;
   admin: TestUser;
   product: { id: string; sku: string };
+  promotion: { id: string };
   /** Nothing was paid for it yet. */
   order: { id: string; number: string };
   webhook: { endpointId: string; deliveryId: string };
@@ -62,6 +63,11 @@ async function makeWorld(app: TestApp): Promise<World> {
   ]);
   await openBorders(app);
   const product = await addExport(app, { stock: 100_000 });
+  const promotion = await made(app, staff, "/v1/promotions", {
+    code: "OURS",
+    name: "Ours",
+    percent_off: "10",
+  });
   const order = await place(app, owner, { [product.sku]: 1 }, { shipping_option: "standard" });
   const { id: endpointId } = await made(app, staff, "/v1/webhook-endpoints", {
     url: PUBLIC_URL,
@@ -91,6 +97,7 @@ async function makeWorld(app: TestApp): Promise<World> {
     staff,
     admin,
     product,
+    promotion,
     order,
     webhook,
     outboxPosition,

@@ -133,6 +133,7 @@ Deno.test("Everybody may read it, with the topics that this installation publish
     "order-events",
     "payment-events",
     "product-events",
+    "promotion-events",
     "quote-events",
     "refund-events",
     "return-events",
