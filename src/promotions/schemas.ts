@@ -10,10 +10,13 @@ const MAX_NAMED = 1000;
 const FIRST_TIME = Date.parse("0001-01-01T00:00:00.000Z");
 
 /** Kept in capitals: codes are the same whatever their case. */
-const Code = z.string().trim().toUpperCase().regex(
-  /^[A-Z0-9][A-Z0-9_-]{2,39}$/,
+const Code = z.string().trim().regex(
+  /^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$/,
   "must be 3 to 40 letters, digits, dashes or underscores, beginning with a letter or digit",
-).openapi({ description: "What customers write; the same whatever its case", example: "WELCOME10" });
+).toUpperCase().openapi({
+  description: "What customers write; the same whatever its case",
+  example: "WELCOME10",
+});
 
 const PercentOff = z.string().regex(
   /^\d{1,3}(\.\d{1,2})?$/,
@@ -56,7 +59,7 @@ const changing = {
 
 /** What a code means, for as long as it is there. */
 const lasting = {
-  percent_off: PercentOff.nullable().openapi({ type: ["string", "null"] }),
+  percent_off: PercentOff.nullable(),
   amount_off: AmountsOff.nullable().openapi({
     description:
       "So much, of all goods that it applies to together, split over their lines by largest remainder; in another " +
