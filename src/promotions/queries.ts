@@ -5,13 +5,12 @@ import type { Promotion, Redemption } from "./promotion.ts";
 export const promotionColumns = (sql: Sql | Tx): Fragment =>
   sql`
     p.id, p.code, p.name, p.active, p.starts_at, p.ends_at, p.max_redemptions, p.max_per_customer,
-    trim_scale(p.percent_off)::text as percent_off, p.amount_off, p.minimum_subtotal, p.skus, p.categories, p.redeemed,
-    p.version, p.created_at, p.updated_at`;
+    trim_scale(p.percent_off)::text as percent_off, p.amount_off, p.minimum_subtotal,
+    to_json(p.skus) as skus, to_json(p.categories) as categories, p.redeemed, p.version, p.created_at, p.updated_at`;
 
 export async function findPromotion(sql: Sql, id: string): Promise<Promotion | undefined> {
-  const [promotion] = await sql<Promotion[]>`select ${
-    promotionColumns(sql)
-  } from promotions p where p.id = ${id}`;
+  const [promotion] = await sql<Promotion[]>`
+    select ${promotionColumns(sql)} from promotions p where p.id = ${id}`;
   return promotion;
 }
 
