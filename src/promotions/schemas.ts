@@ -20,7 +20,7 @@ const Code = z.string().trim().regex(
 
 const PercentOff = z.string().regex(
   /^\d{1,3}(\.\d{1,2})?$/,
-  "must be a percentage in text with at most two decimals, such as 12.5",
+  { error: "must be a percentage in text with at most two decimals, such as 12.5", abort: true },
 ).refine((percent) => {
   const { n, d } = parseDecimal(percent);
   return n > 0n && n <= 100n * d;
