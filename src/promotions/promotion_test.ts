@@ -193,6 +193,8 @@ Deno.test("An amount says whether it is a line's alone or its share", () => {
 Deno.test("An amount of more than the goods cost takes all of that, and no more", () => {
   const hundredOff = { amount_off: euros(10_000) };
   assertEquals(amountsOff(coupon(hundredOff), [line(999n), line(1n)]), [999n, 1n]);
+  const { discounts } = applyCoupon(coupon(hundredOff), "EUR", [line(999n), line(1n)]);
+  assertEquals(discounts?.map((discount) => discount?.basis), [1000n, 1000n], "what was split");
   const ofCups = coupon({ ...hundredOff, skus: ["CUP"] });
   assertEquals(amountsOff(ofCups, [line(999n, "CUP"), line(5000n)]), [999n, null]);
 });
