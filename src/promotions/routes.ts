@@ -23,7 +23,8 @@ const BODY = {
   name: "Welcome",
   percent_off: "10",
   minimum_subtotal: [{ currency: "EUR", amount: 5000 }],
-  ends_at: "2026-12-31T23:00:00.000Z",
+  starts_at: "2026-02-01T00:00:00.000Z",
+  ends_at: "2027-01-01T00:00:00.000Z",
   max_redemptions: 500,
   max_per_customer: 1,
 } satisfies z.input<typeof NewPromotionBody>;
@@ -32,7 +33,6 @@ const EXAMPLE: Promotion = {
   id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   ...BODY,
   active: true,
-  starts_at: "2026-01-31T12:00:00.000Z",
   amount_off: null,
   skus: [],
   categories: [],
