@@ -59,7 +59,8 @@ export function applyCoupon(
   const { promotion } = coupon;
   const refusal = promotion ? refuseUse(coupon, promotion) : refuse(coupon, "unknown", "is not known");
   if (!promotion || refusal) return { refusal: refusal! };
-  const applies = lines.map((line) => line.price > 0n && appliesTo(promotion, line));
+  const isMeant = goodsOf(promotion);
+  const applies = lines.map((line) => line.price > 0n && isMeant(line));
   const prices = lines.map(({ price }, index) => applies[index] ? price : 0n);
   const worth = prices.reduce((sum, price) => sum + price, 0n);
   if (worth === 0n) return { refusal: refuse(coupon, "not_applicable", "applies to nothing in this order") };
@@ -122,9 +123,11 @@ function refuse(
   };
 }
 
-function appliesTo({ skus, categories }: Promotion, { sku, category }: FullLine): boolean {
-  if (skus.length === 0 && categories.length === 0) return true;
-  return skus.includes(sku) || (category !== null && categories.includes(category));
+/** Tells whether a promotion is for a line's goods; it may name a thousand, and a cart have as many lines. */
+function goodsOf({ skus, categories }: Promotion): (line: FullLine) => boolean {
+  if (skus.length === 0 && categories.length === 0) return () => true;
+  const named = { skus: new Set(skus), categories: new Set(categories) };
+  return ({ sku, category }) => named.skus.has(sku) || (category !== null && named.categories.has(category));
 }
 
 function percentOf({ code, percent_off }: Promotion, price: bigint): Discount {
