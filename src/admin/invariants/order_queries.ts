@@ -34,8 +34,9 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
       select coalesce(o.id, i.order_id)::text as id,
              format('%s: subtotal %s with %s units, lines %s with %s', o.number, o.subtotal, o.units, i.goods, i.units) as what
       from orders o full join (
-        select order_id, sum(discount_amount) as discount, sum(line_total) as goods, sum(shipping_amount) as shipping, sum(duty_amount) as duty,
-               sum(tax_amount) as tax, sum(quantity - cancelled) as units, sum(shipped) as shipped, sum(returned) as returned
+        select order_id, sum(discount_amount) as discount, sum(line_total) as goods, sum(shipping_amount) as shipping,
+               sum(duty_amount) as duty, sum(tax_amount) as tax, sum(quantity - cancelled) as units, sum(shipped) as shipped,
+               sum(returned) as returned
         from order_items group by order_id
       ) i on i.order_id = o.id
       where (o.discount_total, o.subtotal, o.shipping_total, o.duty_total, o.tax_total, o.units, o.units_shipped,
@@ -211,15 +212,17 @@ export const ORDER_INVARIANTS: readonly Invariant[] = [
     ...common,
     table: "quotes",
     name: "orders_cost_what_was_quoted",
-    holds: "An order of a quote costs what was quoted, in all of its parts.",
+    holds: "An order of a quote has its coupon and costs what was quoted, in all of its parts.",
     // Joined by uuid, so that the orders are hashed and not the quotes' events.
     broken: (sql) =>
       sql`
       select o.id::text, format('%s: total %s, quoted %s', o.number, o.total_price, q.data->>'total_price') as what
       from orders o join events q on q.aggregate_type = 'quote' and q.aggregate_id::uuid = o.quote_id and q.sequence = 1
-      where (o.currency, o.discount_total::text, o.subtotal::text, o.shipping_total::text, o.duty_total::text, o.tax_total::text, o.total_price::text)
-        is distinct from (q.data->>'currency', coalesce(q.data->>'discount_total', '0'), q.data->>'subtotal', q.data->>'shipping_total', q.data->>'duty_total',
-                          q.data->>'tax_total', q.data->>'total_price')`,
+      where (o.currency, o.coupon_code, o.discount_total::text, o.subtotal::text, o.shipping_total::text, o.duty_total::text,
+             o.tax_total::text, o.total_price::text)
+        is distinct from (q.data->>'currency', q.data->>'coupon_code', coalesce(q.data->>'discount_total', '0'),
+                          q.data->>'subtotal', q.data->>'shipping_total', q.data->>'duty_total', q.data->>'tax_total',
+                          q.data->>'total_price')`,
   },
   {
     ...common,

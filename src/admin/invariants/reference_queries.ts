@@ -29,7 +29,8 @@ export const REFERENCE_INVARIANTS: readonly Invariant[] = [
     ...broken,
     name: "nothing_is_without_its_whole",
     holds:
-      "Lines of shipments and returns are lines of their orders, captures have payments, quotes have carts.",
+      "Lines of shipments and returns are lines of their orders, captures have payments, quotes have carts, uses of coupons " +
+      "have quotes.",
     broken: (sql) =>
       sql`
       select i.shipment_id::text as id, format('shipment without line %s', i.line) as what
@@ -48,6 +49,9 @@ export const REFERENCE_INVARIANTS: readonly Invariant[] = [
       union all
       select id::text, 'quote without cart' from quotes q
       where not exists (select from carts where id = q.cart_id)
+      union all
+      select quote_id::text, 'use of a coupon without quote' from promotion_redemptions r
+      where quote_id is not null and not exists (select from quotes where id = r.quote_id)
       union all
       select sku || '@' || location, format('version %s without quote', version) from stock_movements m
       where quote_id is not null and not exists (select from quotes where id = m.quote_id)`,

@@ -10,12 +10,42 @@ const user = "(select user_id from orders limit 1)";
 const cart = (status: string, orderId = "null") =>
   `insert into carts (id, user_id, status, currency, order_id, created_at, updated_at, expires_at)
    values ('${ID}1', ${user}, '${status}', 'EUR', ${orderId}, now(), now(), now() + interval '1 day')`;
-const quote = (status: string, expires = "1 hour", orderId = "null") =>
+const quote = (
+  status: string,
+  expires = "1 hour",
+  orderId = "null",
+  data = `'{"lines":[{"sku":"A","quantity":1}],"total_price":1}'`,
+) =>
   `insert into quotes (id, cart_id, cart_version, user_id, status, order_id, created_at, expires_at)
    values ('${ID}2', '${ID}1', 1, ${user}, '${status}', ${orderId}, now(), now() + interval '${expires}');
    insert into events (type, version, aggregate_type, aggregate_id, sequence, actor, data, occurred_at)
-   values ('quote.created', 1, 'quote', '${ID}2', 1, 'system:test',
-           '{"lines":[{"sku":"A","quantity":1}],"total_price":1}', now())`;
+   values ('quote.created', 1, 'quote', '${ID}2', 1, 'system:test', ${data}, now())`;
+/** The quote of this order, that says what the order says but for this. */
+const quoteOf = (reference: string, but: string) =>
+  `${
+    quote(
+      "used",
+      "1 hour",
+      order(reference),
+      `(select to_jsonb(orders) || '${but}' from orders where id = ${order(reference)})`,
+    )
+  };
+   update orders set quote_id = '${ID}2' where id = ${order(reference)}`;
+/** An open quote with the coupon, and the use that the order has of it, which becomes the quote's with these changes. */
+const openQuote = (changes: string, currency = "EUR") =>
+  `${
+    quote(
+      "open",
+      "1 hour",
+      "null",
+      `'{"lines":[],"coupon_code":"TEN","discount_total":125,"currency":"${currency}"}'`,
+    )
+  };
+   update promotion_redemptions set order_id = null, quote_id = '${ID}2' ${changes} where order_id = ${
+    order("cheaper")
+  }`;
+const use = (changes: string, reference = "cheaper") =>
+  `update promotion_redemptions set ${changes} where order_id = ${order(reference)}`;
 const payment = (columns = "", values = "") =>
   `insert into payments (id, order_id, provider, currency, amount, payment_method, actor, created_at, updated_at ${columns})
    values ('${ID}3', ${order("paid")}, 'sandbox', 'EUR', 100, 'card', 'system:test', now(), now() ${values})`;
@@ -63,12 +93,15 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   ],
   levels_are_their_last_event: "update stock_levels set version = version + 1 where sku = 'B'",
 
-  line_totals_are_price_times_quantity:
+  line_totals_are_price_times_quantity: [
     `update order_items set unit_price = unit_price + 1 where order_id = ${order("paid")}`,
+    `update order_items set discount_amount = discount_amount + 1 where order_id = ${order("cheaper")}`,
+  ],
   order_totals_are_their_parts: `update orders set shipping_total = 1 where id = ${order("paid")}`,
   orders_are_sums_of_their_lines: [
     `update order_items set tax_amount = 1 where order_id = ${order("paid")} and line = 1`,
     `update orders set units = units + 1 where id = ${order("pending")}`,
+    `update orders set discount_total = discount_total + 1 where id = ${order("cheaper")}`,
     `update order_items set cancelled = 0 where order_id = ${order("partly_cancelled")}`,
     `update orders set units_returned = 1 where id = ${order("delivered")}`,
     `delete from order_items where order_id = ${order("pending")}`,
@@ -102,8 +135,11 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     order("delivered")
   }`,
   used_quotes_are_orders: quote("used", "1 hour", order("paid")),
-  orders_cost_what_was_quoted: `${quote("used", "1 hour", order("paid"))};
-    update orders set quote_id = '${ID}2' where id = ${order("paid")}`,
+  orders_cost_what_was_quoted: [
+    quoteOf("paid", '{"total_price": 1}'),
+    quoteOf("cheaper", '{"discount_total": 1}'),
+    quoteOf("cheaper", '{"coupon_code": null}'),
+  ],
   open_quotes_have_open_carts: `${cart("expired")}; ${quote("open")}`,
   quotes_expire_in_time: quote("open", "-1 hour"),
   checked_out_carts_are_orders: cart("checked_out", order("paid")),
@@ -155,6 +191,39 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   ],
   authorised_amounts_can_be_captured: payment(", status, amount_authorised", ", 'authorised', 100"),
 
+  promotions_are_counted: [
+    "update promotions set redeemed = redeemed + 1",
+    "update promotion_customers set redeemed = redeemed - 1",
+    "delete from promotion_customers",
+    use(`user_id = '${ID}7'`),
+    use("released_at = now()"),
+    use("released_at = null", "cheaper_and_cancelled"),
+  ],
+  open_quotes_hold_their_coupons: [
+    use(`order_id = null, quote_id = '${ID}2'`),
+    openQuote(", released_at = now()"),
+    openQuote(", amount = amount + 1"),
+    openQuote(`, user_id = '${ID}7'`),
+    openQuote("", "GBP"),
+    `${openQuote("")}; update promotions set code = 'OTHER'`,
+    `${openQuote("")}; update quotes set status = 'expired'`,
+  ],
+  coupons_of_orders_are_redeemed: [
+    `delete from promotion_redemptions where order_id = ${order("cheaper")}`,
+    use("amount = amount + 1"),
+    use("currency = 'GBP'"),
+    use(`user_id = '${ID}7'`),
+    use(`quote_id = '${ID}2'`),
+    use(`order_id = '${ID}5'`),
+    use("released_at = now()"),
+    use("released_at = null", "cheaper_and_cancelled"),
+    "update promotions set code = 'OTHER'",
+    `update orders set coupon_code = null where id = ${order("cheaper")}`,
+    `update orders set coupon_code = null, discount_total = 0 where id = ${order("cheaper")}`,
+    `update orders set discount_total = 1 where id = ${order("paid")}`,
+    `update orders set coupon_code = 'TEN' where id = ${order("paid")}`,
+  ],
+
   events_have_no_gap: `delete from events where aggregate_type = 'order' and aggregate_id = ${
     order("delivered")
   }::text and sequence = 2`,
@@ -179,6 +248,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   nothing_is_without_its_whole: [
     "update shipment_items set line = 99 where line = 1",
     quote("open"),
+    use(`quote_id = '${ID}2'`),
     refund("failed"),
   ],
   order_references_are_claimed: "delete from order_references where external_reference = 'paid'",
