@@ -3,6 +3,7 @@
 import postgres from "postgres";
 import { prepareDatabase } from "../tools/prepare_database.ts";
 import { writeCarts } from "./fill/carts.ts";
+import { openPromotion, writeCoupons } from "./fill/coupons.ts";
 import { createSources, draftBatch } from "./fill/draft.ts";
 import { writeOrders } from "./fill/orders.ts";
 import { writePayments } from "./fill/payments.ts";
@@ -15,8 +16,8 @@ const DEFAULT_COUNT = 1_000_000;
 
 /**
  * Adds orders of the last year as if customers had placed them, most of them out of carts and paid at the sandbox, staff
- * had taken the money of the others, and warehouses had sent them and taken some back; and carts that became none. All of
- * it with its books, its stock and every event, so that `deno task verify` finds nothing to say. The log's readers are put
+ * had taken the money of the others, and warehouses had sent them and taken some back; and carts that became none. Some had
+ * a coupon. All of it with its books, its stock and every event, so that `deno task verify` finds nothing to say. The log's readers are put
  * behind it, as if the workers had done their part. Foreign keys are not checked row by row, so this needs a superuser; the
  * data hold them.
  */
@@ -30,11 +31,13 @@ export async function fillOrders(
     await tx`set local work_mem = '128MB'`;
     await tx`set local synchronous_commit = off`;
     await createSources(tx);
+    await openPromotion(tx);
     for (let done = 0; done < count; done += BATCH) {
       const size = Math.min(BATCH, count - done);
       await draftBatch(tx, count, done, size);
       await writeCarts(tx);
       await writeOrders(tx);
+      await writeCoupons(tx);
       await writePayments(tx);
       await writeReturns(tx);
       await writeStock(tx);
@@ -44,8 +47,8 @@ export async function fillOrders(
   });
   await sql`
     vacuum (analyze) carts, quotes, orders, order_items, ledger, payments, captures, refunds, sandbox_charges,
-      sandbox_operations, payment_webhooks, returns, return_items, shipments, shipment_items, idempotency_keys, events,
-      stock_movements, stock_levels`;
+      sandbox_operations, payment_webhooks, returns, return_items, shipments, shipment_items, promotions,
+      promotion_customers, promotion_redemptions, idempotency_keys, events, stock_movements, stock_levels`;
 }
 
 if (import.meta.main) {

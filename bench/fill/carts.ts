@@ -10,8 +10,9 @@ export async function writeCarts(tx: postgres.TransactionSql): Promise<void> {
 
 async function writeRows(tx: postgres.TransactionSql): Promise<void> {
   await tx`
-    insert into carts (id, user_id, status, currency, destination, items, order_id, version, created_at, updated_at, expires_at)
-    select cart_id, user_id, cart_status, 'EUR', 'GB', items.list, case when is_order then v.id end,
+    insert into carts (id, user_id, status, currency, destination, items, coupon_code, order_id, version, created_at, updated_at,
+                       expires_at)
+    select cart_id, user_id, cart_status, 'EUR', 'GB', items.list, coupon_code, case when is_order then v.id end,
            case cart_status when 'open' then 1 else 2 end, cart_at,
            case cart_status when 'open' then cart_at when 'expired' then cart_at + interval '30 days' else at end,
            cart_at + interval '30 days'
@@ -56,7 +57,8 @@ async function writeQuoteEvents(tx: postgres.TransactionSql): Promise<void> {
     select 'quote.created', 1, 'quote', q.id::text, 1, q.user_id, v.actor,
            json_build_object(
              'id', q.id, 'cart_id', q.cart_id, 'cart_version', q.cart_version, 'user_id', q.user_id, 'ship_from', 'DE',
-             'destination', 'GB', 'incoterm', 'DDP', 'currency', 'EUR', 'lines', cost.lines, 'subtotal', cost.subtotal,
+             'destination', 'GB', 'incoterm', 'DDP', 'currency', 'EUR', 'lines', cost.lines,
+             'coupon_code', v.coupon_code, 'discount_total', cost.discount, 'subtotal', cost.subtotal,
              'shipping_total', 500, 'duty_total', cost.duty, 'tax_total', cost.tax,
              'total_price', cost.subtotal + 500 + cost.duty + cost.tax, 'duty_on_delivery', 0, 'tax_on_delivery', 0,
              'shipping', json_build_object('code', 'standard', 'name', 'Standard', 'weight_grams', cost.weight),
@@ -66,13 +68,14 @@ async function writeQuoteEvents(tx: postgres.TransactionSql): Promise<void> {
     from visits v cross join lateral unnest(array[v.quote_id, v.earlier_quote_id]) as offer (id)
     join quotes q on q.id = offer.id
     join (
-      select id, sum(line_total)::bigint as subtotal, sum(duty_amount)::bigint as duty, sum(tax_amount)::bigint as tax,
-             max(weight) as weight,
+      select id, sum(discount_amount)::bigint as discount, sum(line_total)::bigint as subtotal,
+             sum(duty_amount)::bigint as duty, sum(tax_amount)::bigint as tax, max(weight) as weight,
              json_agg(json_build_object(
                'line', line, 'product_id', product_id, 'sku', sku, 'name', name, 'quantity', quantity, 'hs_code', hs_code,
                'country_of_origin', country_of_origin, 'weight_grams', weight_grams, 'unit_price', amount,
-               'line_total', line_total, 'shipping_amount', shipping_amount, 'duty_amount', duty_amount,
-               'tax_amount', tax_amount, 'shipping_tax_amount', shipping_tax_amount, 'duty_on_delivery', 0, 'tax_on_delivery', 0) order by line) as lines,
+               'discount_amount', discount_amount, 'line_total', line_total, 'shipping_amount', shipping_amount,
+               'duty_amount', duty_amount, 'tax_amount', tax_amount, 'shipping_tax_amount', shipping_tax_amount,
+               'duty_on_delivery', 0, 'tax_on_delivery', 0) order by line) as lines,
              ('[' || string_agg(${explanation(tx)}, ',' order by line) || ']')::json as explanation
       from (
         select *, sum(weight_grams * quantity) over (partition by id) as weight,
@@ -100,9 +103,13 @@ const explanation = (tx: postgres.TransactionSql) =>
   tx`
     concat_ws(',',
       json_build_object(
-        'line', line, 'kind', 'goods', 'amount', line_total, 'collected', true, 'rate', null, 'basis', null,
+        'line', line, 'kind', 'goods', 'amount', full_price, 'collected', true, 'rate', null, 'basis', null,
         'rule', format('%s × %s EUR, the list price', quantity, to_char(amount / 100.0, 'FM990.00')),
         'exchange', null, 'rounding', 'exact', 'source', null),
+      case when coupon_code is not null then json_build_object(
+        'line', line, 'kind', 'discount', 'amount', -discount_amount, 'collected', true, 'rate', '0.1', 'basis', full_price,
+        'rule', format('Coupon %s: 10 %% off', coupon_code), 'exchange', null,
+        'rounding', case when full_price % 10 = 0 then 'exact' else 'half_even' end, 'source', null) end,
       json_build_object(
         'line', line, 'kind', 'shipping', 'amount', shipping_amount, 'collected', true, 'rate', null, 'basis', 500,
         'rule', format('Its share by value of Standard, up to 100000 g (%s g): 5.00 EUR', weight),

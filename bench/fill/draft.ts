@@ -1,6 +1,7 @@
 /** Decides what happened, before any of it is written: who bought what, what it cost, and how it ended. */
 
 import type postgres from "postgres";
+import { COUPON } from "./coupons.ts";
 
 const DAYS = 365;
 
@@ -47,7 +48,7 @@ export async function draftBatch(
 
 /**
  * Of five orders three come from a cart, one was placed at once, and one by staff, who agreed on nothing but the goods.
- * Beside ten orders there is a cart that became none. Quotes hold for a week, the most that can be set, so that open ones
+ * Beside ten orders there is a cart that became none. One customer of eleven has a coupon. Quotes hold for a week, the most that can be set, so that open ones
  * stay open while the data are used.
  */
 async function draftVisits(
@@ -60,6 +61,7 @@ async function draftVisits(
     create temp table visits on commit drop as
     select v.*, b.id as user_id, case when shipping_option is null then 'system:bench' else 'user:' || b.id end as actor,
            pg_temp.id_at(at, salt) as id,
+           case when i % 11 = 5 then ${COUPON}::text end as coupon_code,
            case when cart_status is not null then pg_temp.id_at(cart_at, salt || 'cart') end as cart_id,
            case when quote_status is not null then pg_temp.id_at(quote_at, salt || 'quote') end as quote_id,
            -- The offer before the one that was taken.
@@ -98,7 +100,8 @@ const anything = (tx: postgres.TransactionSql) =>
 
 /**
  * What shop.ts says about the United Kingdom: 5.00 EUR to get there, 12 % duty where the goods are worth more than
- * 135.00 GBP (156.97 EUR at 0.86), 20 % VAT on all of it. None of it ends on a half, so there is nothing to round to even.
+ * 135.00 GBP (156.97 EUR at 0.86), 20 % VAT on all of it. Of that nothing ends on a half, so only what a coupon takes off is
+ * rounded to even.
  */
 async function draftLines(tx: postgres.TransactionSql): Promise<void> {
   await tx`
@@ -116,15 +119,20 @@ async function draftLines(tx: postgres.TransactionSql): Promise<void> {
                     when line = 1 then (1000 * line_total + dutiable) / (2 * dutiable)
                     else 500 - (1000 * (dutiable - line_total) + dutiable) / (2 * dutiable) end as shipping_amount
         from (
-          select *, amount * quantity as line_total, sum(amount * quantity) over (partition by id)::bigint as dutiable
+          select *, full_price - discount_amount as line_total,
+                 sum(full_price - discount_amount) over (partition by id)::bigint as dutiable
           from (
-            select v.id, v.is_order, v.slot, v.at, v.quote_id, v.shipping_option, line, g.id as product_id, g.sku, g.name,
-                   g.amount, g.hs_code, g.country_of_origin, g.weight_grams,
-                   (1 + (v.i + line) % 3) * case when v.shipping_option is not null and v.i % 7 = 0 then 10 else 1 end
-                     as quantity
-            from visits v cross join generate_series(1, 2) line
-            join goods g on g.n = (v.first + (line - 1) * v.step)::bigint % (select count(*) from goods)
-          ) chosen
+            select *, amount * quantity as full_price,
+                   case when coupon_code is null then 0 else pg_temp.half_even(amount * quantity, 10) end as discount_amount
+            from (
+              select v.id, v.is_order, v.slot, v.at, v.quote_id, v.coupon_code, v.shipping_option, line, g.id as product_id,
+                     g.sku, g.name, g.amount, g.hs_code, g.country_of_origin, g.weight_grams,
+                     (1 + (v.i + line) % 3) * case when v.shipping_option is not null and v.i % 7 = 0 then 10 else 1 end
+                       as quantity
+              from visits v cross join generate_series(1, 2) line
+              join goods g on g.n = (v.first + (line - 1) * v.step)::bigint % (select count(*) from goods)
+            ) chosen
+          ) cheaper
         ) priced
       ) sent
     ) imported
@@ -169,7 +177,7 @@ async function draftOrders(tx: postgres.TransactionSql): Promise<void> {
         from visits where is_order
       ) ended
       join (
-        select id as order_id, sum(line_total)::bigint as subtotal, sum(shipping_amount)::bigint as shipping_total,
+        select id as order_id, sum(discount_amount)::bigint as discount_total, sum(line_total)::bigint as subtotal, sum(shipping_amount)::bigint as shipping_total,
                sum(duty_amount)::bigint as duty_total, sum(tax_amount)::bigint as tax_total, sum(quantity)::int as units
         from drafted group by id
       ) sums on sums.order_id = ended.id

@@ -22,7 +22,8 @@ async function priceRefunds(tx: postgres.TransactionSql): Promise<void> {
     select *, case refund when 'owed' then total_price else goods + shipping + duty + tax end as amount
     from (
       select d.id, d.refund, d.total_price,
-             case d.refund when 'owed' then 0 when 'all' then d.subtotal else l.amount end as goods,
+             case d.refund when 'owed' then 0 when 'all' then d.subtotal
+               else pg_temp.half_even(l.line_total, l.quantity) end as goods,
              case d.refund when 'all' then d.shipping_total else 0 end as shipping,
              case d.refund when 'owed' then 0 when 'all' then d.duty_total
                else pg_temp.half_even(l.duty_amount, l.quantity) end as duty,
@@ -101,12 +102,12 @@ async function live(tx: postgres.TransactionSql): Promise<void> {
 
 async function writeRows(tx: postgres.TransactionSql): Promise<void> {
   await tx`
-    insert into orders (id, number, user_id, status, payment_status, fulfilment_status, currency, subtotal, shipping_total,
-                        duty_total, tax_total, total_price, amount_authorised, amount_paid, amount_refunded, amount_due, units,
+    insert into orders (id, number, user_id, status, payment_status, fulfilment_status, currency, coupon_code, discount_total,
+                        subtotal, shipping_total, duty_total, tax_total, total_price, amount_authorised, amount_paid, amount_refunded, amount_due, units,
                         units_shipped, units_delivered, units_returned, quote_id, incoterm, shipping_option, version, ship_to,
                         placed_by, placed_at, created_at, updated_at, expires_at, cancelled_at)
-    select d.id, d.number, d.user_id, now.status, now.payment_status, now.fulfilment_status, 'EUR', d.subtotal,
-           d.shipping_total, d.duty_total, d.tax_total, d.total_price, now.amount_authorised, now.amount_paid,
+    select d.id, d.number, d.user_id, now.status, now.payment_status, now.fulfilment_status, 'EUR', d.coupon_code,
+           d.discount_total, d.subtotal, d.shipping_total, d.duty_total, d.tax_total, d.total_price, now.amount_authorised, now.amount_paid,
            now.amount_refunded, now.amount_due, d.units, now.units_shipped, now.units_delivered, now.units_returned,
            d.quote_id, case when d.shipping_option is not null then 'DDP' end, d.shipping_option, l.version,
            case when d.shipping_option is null
@@ -120,10 +121,11 @@ async function writeRows(tx: postgres.TransactionSql): Promise<void> {
            expires_at timestamptz, cancelled_at timestamptz)
     order by d.id`;
   await tx`
-    insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, line_total, shipping_amount,
-                             duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin, weight_grams, shipped, returned)
-    select l.id, line, product_id, sku, name, quantity, amount, line_total, shipping_amount, duty_amount, tax_amount,
-           shipping_tax_amount, hs_code, country_of_origin, weight_grams, case when d.is_shipped then quantity else 0 end,
+    insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, discount_amount, line_total,
+                             shipping_amount, duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin,
+                             weight_grams, shipped, returned)
+    select l.id, line, product_id, sku, name, quantity, amount, discount_amount, line_total, shipping_amount, duty_amount,
+           tax_amount, shipping_tax_amount, hs_code, country_of_origin, weight_grams, case when d.is_shipped then quantity else 0 end,
            case when line = 1 then d.units_returned else 0 end
     from drafted l join draft d on d.id = l.id order by l.id, line`;
   await tx`

@@ -26,6 +26,13 @@ Deno.test("bench:fill writes what the API would have: every invariant holds, and
   assertEquals(brokenOf(await verifyDatabase(config, new Date())), []);
   const counts = await assertEventsValid(sql, POSTGRES_TIMES);
   assertEquals(counts["order.created"], 1000);
+  const [coupons] = await sql`
+    select count(*) filter (where order_id is null and released_at is null)::int as quoted,
+           count(*) filter (where order_id is null and released_at is not null)::int as let_go,
+           count(*) filter (where order_id is not null and released_at is null)::int as used,
+           count(*) filter (where order_id is not null and released_at is not null)::int as given_back
+    from promotion_redemptions`;
+  assert(Object.values(coupons!).every((uses) => uses > 0), JSON.stringify(coupons));
   const linesOf = (order: Order) => order.items.map(({ shipped, returned }) => [shipped, returned]);
   for (
     const { id }
