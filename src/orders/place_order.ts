@@ -45,10 +45,12 @@ export async function placeOrder(
 ): Promise<Outcome<Order>> {
   const { readFacts, commit } = counterOf(ctx.sql);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    // Before the facts, or a repeated call would be refused the use that the first one took, and not get its answer.
+    const coupon = await readCoupon(ctx, input);
     const { answer, ...facts } = await readFacts({ input, ownerId: ownerOf(ctx.actor, input), idempotency });
     if (answer && !answer.same) throw keyReused();
     if (answer) return { value: answer.value, replayed: true };
-    const { order, explanation } = await draft(ctx, input, facts);
+    const { order, explanation } = await draft(ctx, input, facts, coupon);
     const consignee = input.consignee &&
       await sealConsignee(ctx.config.consigneeKeys, order.id, input.consignee);
     try {
@@ -76,22 +78,22 @@ export async function placeOrder(
   });
 }
 
-/** Reads the law of the destination only for an order that it prices, and a coupon only where there is one. */
-async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<OrderDraft> {
+/** Reads the law of the destination only for an order that it prices. */
+async function draft(
+  ctx: Ctx,
+  input: PlaceOrder,
+  facts: PlacingFacts,
+  coupon: Coupon | undefined,
+): Promise<OrderDraft> {
   const { actor, config } = ctx;
   const now = ctx.clock.now();
-  // Only staff may say when it was placed, and not any time: the others are refused for it.
-  const at = isStaff(actor) && input.placed_at !== undefined && !refusePlacedAt(now, input)
-    ? new Date(input.placed_at)
-    : now;
-  const coupon = await readCoupon(ctx, input, at);
   if (!isLanded(actor, input, facts.keepsSchedules)) {
     return draftOrder(now, config.orderExpirationMs, actor, input, facts, undefined, coupon);
   }
   const products = input.items.flatMap((item) => productOf(facts, item) ?? []);
   const trade = await readTradeFacts(ctx.sql, {
     destination: input.ship_to.country,
-    on: at,
+    on: placedAt(ctx, input),
     currencies: [input.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
     products,
   });
@@ -99,9 +101,22 @@ async function draft(ctx: Ctx, input: PlaceOrder, facts: PlacingFacts): Promise<
   return draftOrder(now, config.orderExpirationMs, actor, input, facts, landed, coupon);
 }
 
-async function readCoupon(ctx: Ctx, input: PlaceOrder, at: Date): Promise<Coupon | undefined> {
+async function readCoupon(ctx: Ctx, input: PlaceOrder): Promise<Coupon | undefined> {
+  const { actor, sql } = ctx;
   if (input.coupon_code === undefined) return undefined;
-  return await findCoupon(ctx.sql, { code: input.coupon_code, at, userId: ownerOf(ctx.actor, input) });
+  return await findCoupon(sql, {
+    code: input.coupon_code,
+    at: placedAt(ctx, input),
+    userId: ownerOf(actor, input),
+  });
+}
+
+/** Only staff may say when it was placed, and not any time: the others are refused for it. */
+function placedAt({ actor, clock }: Ctx, input: PlaceOrder): Date {
+  const now = clock.now();
+  return isStaff(actor) && input.placed_at !== undefined && !refusePlacedAt(now, input)
+    ? new Date(input.placed_at)
+    : now;
 }
 
 interface Question {
