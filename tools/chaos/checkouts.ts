@@ -1,6 +1,7 @@
 /** The whole way: a cart, its quote, its order, its payment, and what becomes of them. */
 
 import { answerBank, type Ask, count, type Shopping } from "./client.ts";
+import { COUPON_REFUSALS, isCouponRefused } from "./coupons.ts";
 import type { Stage } from "./stage.ts";
 
 /** How often a customer asks for a new quote because the one before is not open any more. */
@@ -24,6 +25,7 @@ export interface Visit {
   /** Which of those who go the whole way: it decides how they pay, and what they do besides. */
   turn: number;
   items: { sku: string; quantity: number }[];
+  coupon: string | undefined;
 }
 
 interface Bought extends Visit {
@@ -87,10 +89,10 @@ export async function goTheWholeWay(visit: Visit): Promise<void> {
 }
 
 async function fillCart(
-  { ask, token, shopping, turn, items }: Visit,
+  { ask, token, shopping, turn, items, coupon }: Visit,
   name: string,
 ): Promise<string | undefined> {
-  const body = { currency: "EUR", destination: "GB", items };
+  const body = { currency: "EUR", destination: "GB", items, coupon_code: coupon };
   const { body: cart } = await ask({ token, path: "/v1/carts", body, key: `${name}-${turn}` });
   if (cart) shopping.carts.push(cart.id);
   return cart?.id;
@@ -102,18 +104,24 @@ async function abandonCart(visit: Visit): Promise<void> {
   if (cartId !== undefined && visit.turn % 16 === 0) await quote(visit, cartId, "abandoned");
 }
 
+/** With the cart's coupon, or else without. */
 async function quote(
   { ask, token, turn }: Visit,
   cartId: string,
   round: string,
 ): Promise<string | undefined> {
-  const { body } = await ask({
+  const path = `/v1/carts/${cartId}`;
+  const call = {
     token,
-    path: `/v1/carts/${cartId}/quotes`,
+    path: `${path}/quotes`,
     body: { shipping_option: "standard" },
     key: `quote-${turn}-${round}`,
-  });
-  return body?.id;
+    mayBeRefused: COUPON_REFUSALS,
+  };
+  const answer = await ask(call);
+  if (!isCouponRefused(answer)) return answer.body?.id;
+  await ask({ token, path, method: "PATCH", body: { coupon_code: null } });
+  return (await ask(call)).body?.id;
 }
 
 /** Orders the cart, with a new quote as often as one has expired, been superseded or overtaken by the cart. */

@@ -7,6 +7,7 @@ import type { Sql } from "../../src/platform/db.ts";
 import { withConnection } from "../database_admin.ts";
 import { MONEY_RULES } from "./check_money.ts";
 import type { Shopping } from "./client.ts";
+import { findCouponBreaks } from "./coupons.ts";
 import { CONSUMED_KINDS, CONSUMER_GROUP, type Stage } from "./stage.ts";
 
 const KAFKA_PATIENCE_MS = 60_000;
@@ -86,6 +87,10 @@ async function checkAll(sql: Sql, stage: Stage, shopping: Shopping): Promise<Che
       having max(sequence) - min(sequence) + 1 <> count(*) or min(sequence) > 2`),
   );
   for (const { holds, broken } of MONEY_RULES) add(holds, await ids(broken(sql, shopping)));
+  add(
+    "no coupon was used more often than it may be, though more was asked for",
+    await findCouponBreaks(sql, shopping),
+  );
   add(
     "every invariant of `deno task verify` holds",
     brokenOf(await verifyBooks(stage.sql, new Date())),

@@ -49,10 +49,10 @@ export function newShopping(): Shopping {
 export interface Call {
   token: string;
   path: string;
-  method?: "POST" | "PUT";
+  method?: "POST" | "PUT" | "PATCH";
   body?: unknown;
   key?: string;
-  /** Codes of refusals that may be: something else was quicker. */
+  /** Codes of refusals that may be, or of their one reason: something else was quicker. */
   mayBeRefused?: string[];
 }
 
@@ -60,7 +60,12 @@ export interface Call {
 export interface Answer {
   // deno-lint-ignore no-explicit-any
   body?: any;
-  problem?: { code: string; errors?: { code: string }[] };
+  problem?: Problem;
+}
+
+interface Problem {
+  code: string;
+  errors?: { code: string }[];
 }
 
 export type Ask = (call: Call) => Promise<Answer>;
@@ -89,8 +94,8 @@ export function clientOf({ apiUrl }: Pick<Stage, "apiUrl">, shopping: Shopping):
       const mayPass = !response || !answer || response.status === 503 ||
         answer.code === "idempotency_in_progress";
       if (!mayPass) {
-        const isExpected = mayBeRefused.includes(answer.code);
-        if (isExpected) count(shopping.refused, answer.code);
+        const expected = codesOf(answer).find((code) => mayBeRefused.includes(code));
+        if (expected) count(shopping.refused, expected);
         else count(shopping.strange, `${step}: ${response.status} ${answer.code}`);
         return { problem: answer };
       }
@@ -102,6 +107,11 @@ export function clientOf({ apiUrl }: Pick<Stage, "apiUrl">, shopping: Shopping):
       await delay(RETRY_MS);
     }
   };
+}
+
+/** What says why it was refused: the problem's code, and that of its reason where it has one alone. */
+export function codesOf({ code, errors = [] }: Problem): string[] {
+  return errors.length === 1 ? [code, errors[0]!.code] : [code];
 }
 
 function patience({ attempts }: Shopping): number {

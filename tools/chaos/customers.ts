@@ -5,6 +5,7 @@ import { loadConfig } from "../../src/config.ts";
 import { openAccessTokens } from "../../src/identity/mod.ts";
 import { clientOf, newShopping, type Shopping } from "./client.ts";
 import { goTheWholeWay, SHIP_TO } from "./checkouts.ts";
+import { couponOf, openPromotions, orderWith } from "./coupons.ts";
 import type { Stage } from "./stage.ts";
 
 const CLIENTS = 24;
@@ -26,21 +27,33 @@ export async function shop(
   const tokens = await Promise.all(
     stage.shop.customers.map((userId) => accessTokens.sign({ userId, role: "customer" }, new Date())),
   );
+  await openPromotions(stage.sql, orders);
   const started = performance.now();
   let next = 0;
   await Promise.all(Array.from({ length: CLIENTS }, async () => {
     for (let turn = next++; turn < orders; turn = next++) {
       const due = started + turn * overMs / orders;
       if (due > performance.now()) await delay(due - performance.now());
-      const token = tokens[turn % tokens.length]!;
+      const customer = turn % tokens.length;
+      const [token, coupon] = [tokens[customer]!, couponOf(customer)];
       const any = () => stage.shop.skus[Math.floor(random() * stage.shop.skus.length)]!;
       const items = Array.from({ length: 1 + turn % 3 }, () => ({ sku: any(), quantity: 1 + turn % 4 }));
       if (turn % 2 === 1) {
-        await goTheWholeWay({ stage, shopping, ask, token, staffToken: staff, turn: (turn - 1) / 2, items });
+        await goTheWholeWay({
+          stage,
+          shopping,
+          ask,
+          token,
+          staffToken: staff,
+          turn: (turn - 1) / 2,
+          items,
+          coupon,
+        });
         continue;
       }
       const body = { items, currency: "EUR", ship_to: SHIP_TO, shipping_option: "standard" };
-      const { body: order } = await ask({ token, path: "/v1/orders", body, key: `chaos-${turn}` });
+      const call = { token, path: "/v1/orders", body, key: `chaos-${turn}` };
+      const { body: order } = await orderWith(ask, call, coupon);
       if (!order) continue;
       shopping.placed.push(order.id);
       if (turn % 10 !== 0) continue;
