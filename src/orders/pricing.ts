@@ -117,7 +117,7 @@ function discounted(
       ...goods,
       ...how,
       kind: "discount",
-      amount: -Number(amount),
+      amount: Number(-amount),
       basis: basis === null ? null : Number(basis),
     }];
   });

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { consignments as underOldLaw, RATES } from "../../tests/support/consignments.ts";
 import { currencyDigits, parseDecimal } from "../platform/money.ts";
-import type { ExplanationEntry, LandedCost, LandedCostInput, TradeFacts } from "./facts.ts";
+import type { ExplanationEntry, LandedCost, LandedCostInput, LandedLine, TradeFacts } from "./facts.ts";
 import { landedCost } from "./landed_cost.ts";
 
 /** As they are, or with a flat duty up to some value, and perhaps another base of the seller's tax. */
@@ -27,6 +27,7 @@ const consignments = fc.record({
 
 const sum = (amounts: number[]) => amounts.reduce((a, b) => a + b, 0);
 const AMOUNTS = [
+  "discount_amount",
   "line_total",
   "shipping_amount",
   "duty_amount",
@@ -48,6 +49,18 @@ function assertRounded(amount: number, { n, d }: { n: bigint; d: bigint }, what:
   const twiceOff = 2n * (BigInt(amount) * d - n);
   assert(-d <= twiceOff && twiceOff <= d, what);
   if (twiceOff === d || twiceOff === -d) assertEquals(amount % 2, 0, what);
+}
+
+/** What a line costs before its discount. */
+const fullPrice = ({ unit_price, quantity }: LandedLine) => unit_price * quantity;
+
+/** Does the coupon, if there is one, take something off of a line? Of nothing it takes nothing. */
+function isDiscounted({ lines, coupon }: LandedCostInput, line: LandedLine): boolean {
+  if (!coupon || fullPrice(line) === 0) return false;
+  const { skus, categories } = coupon.promotion!;
+  const { category } = lines[line.line - 1]!.product;
+  return skus.length + categories.length === 0 || skus.includes(line.sku) ||
+    categories.includes(category ?? "");
 }
 
 /** What is paid for each line but for who collects it. */
@@ -72,7 +85,7 @@ function holds(name: string, check: (cost: LandedCost, input: LandedCostInput, f
 holds("Totals are the sums of their lines, whole, and nothing is negative", (cost, input) => {
   for (const line of cost.lines) {
     for (const field of AMOUNTS) assert(Number.isSafeInteger(line[field]) && line[field] >= 0);
-    assertEquals(line.line_total, line.unit_price * line.quantity);
+    assertEquals(line.line_total, fullPrice(line) - line.discount_amount);
   }
   const total = (field: typeof AMOUNTS[number]) => sum(cost.lines.map((line) => line[field]));
   assertEquals(
@@ -80,6 +93,7 @@ holds("Totals are the sums of their lines, whole, and nothing is negative", (cos
     input.lines.map(({ product, quantity }, index) => [index + 1, quantity, product.sku]),
   );
   assertEquals(AMOUNTS.map(total), [
+    cost.discount_total,
     cost.subtotal,
     cost.shipping_total,
     cost.duty_total,
@@ -90,14 +104,17 @@ holds("Totals are the sums of their lines, whole, and nothing is negative", (cos
   assertEquals(cost.total_price, cost.subtotal + cost.shipping_total + cost.duty_total + cost.tax_total);
 });
 
-holds("The explanation adds up: to the total what is collected, to the door's the rest", (cost) => {
+holds("The explanation adds up: to the total what is collected, to the door's the rest", (cost, input) => {
   const told = (collected: boolean) =>
     sum(cost.explanation.filter((entry) => entry.collected === collected).map(({ amount }) => amount));
   assertEquals(told(true), cost.total_price);
   assertEquals(told(false), cost.duty_on_delivery + cost.tax_on_delivery);
   assertEquals(
     cost.explanation.map(({ line, kind }) => `${line} ${kind}`),
-    cost.lines.flatMap(({ line }) => ["goods", "shipping", "duty", "tax"].map((kind) => `${line} ${kind}`)),
+    cost.lines.flatMap((line) => {
+      const kinds = ["goods", ...isDiscounted(input, line) ? ["discount"] : [], "shipping", "duty", "tax"];
+      return kinds.map((kind) => `${line.line} ${kind}`);
+    }),
   );
 });
 
@@ -106,10 +123,56 @@ holds("Whoever reads the explanation can check it: rate × basis, rounded half t
     if (rate === null || rate.includes("/") || basis === null) continue;
     const { n, d } = parseDecimal(rate);
     const exact = { n: BigInt(basis) * n, d };
-    assertRounded(amount, exact, `${kind} ${rate} × ${basis}`);
-    assertEquals(rounding, BigInt(amount) * d === exact.n ? "exact" : "half_even");
+    const whole = kind === "discount" ? -amount : amount;
+    assertRounded(whole, exact, `${kind} ${rate} × ${basis}`);
+    assertEquals(rounding, BigInt(whole) * d === exact.n ? "exact" : "half_even");
   }
 });
+
+holds("A percentage is taken off of each line that the coupon applies to, and of no other", (cost, input) => {
+  const percent = input.coupon?.promotion?.percent_off;
+  if (!percent) return;
+  const { n, d } = parseDecimal(percent);
+  for (const line of cost.lines) {
+    const basis = isDiscounted(input, line) ? BigInt(fullPrice(line)) : 0n;
+    assertRounded(line.discount_amount, { n: basis * n, d: d * 100n }, `${percent} % of ${basis}`);
+  }
+});
+
+holds("An amount is taken off whole, or all that the goods cost, by what each line costs", (cost, input) => {
+  const { amount } = input.coupon?.promotion?.amount_off?.[0] ?? {};
+  if (!amount) return;
+  const prices = cost.lines.map((line) => isDiscounted(input, line) ? fullPrice(line) : 0);
+  const worth = sum(prices);
+  assertEquals(cost.discount_total, Math.min(amount, worth));
+  cost.lines.forEach(({ discount_amount }, index) => {
+    assert(discount_amount <= prices[index]!, "more than the line costs");
+    const off = discount_amount * worth - cost.discount_total * prices[index]!;
+    assert(Math.abs(off) < worth, "off by a unit");
+  });
+  for (const { kind, basis, rounding } of cost.explanation) {
+    if (kind === "discount" && rounding !== "exact") assertEquals(basis, cost.discount_total);
+  }
+});
+
+holds(
+  "With a coupon goods bear the shipping, duty and tax of goods that had cost as little from the start",
+  (_, input, facts) => {
+    const lines = input.lines.map(({ product, quantity }) => (
+      // What is free and weighs nothing has its share of shipping by quantity, which is another one below.
+      { product: { ...product, weight_grams: product.weight_grams! + 1 }, quantity }
+    ));
+    const cost = landedCost({ ...input, lines }, facts);
+    const cheap = cost.lines.map(({ line_total, quantity }, index) => {
+      const { product } = lines[index]!;
+      const weight_grams = product.weight_grams * quantity;
+      return { product: { ...product, weight_grams }, quantity: 1, agreedPrice: line_total };
+    });
+    const undiscounted = landedCost({ ...input, lines: cheap, coupon: undefined }, facts);
+    assertEquals(chargesOf(cost), chargesOf(undiscounted));
+    assertEquals(cost.total_price, undiscounted.total_price);
+  },
+);
 
 holds(
   "Shipping is what its option costs, converted and rounded once, however it is split",
@@ -165,13 +228,18 @@ holds("DAP and DDP cost the same together; DDP leaves nothing for the door", (co
 });
 
 holds(
-  "The order of the lines changes nothing but who gets the odd cents of shipping and of a flat duty",
+  "The order of the lines changes nothing but who gets the odd cents of a coupon, of shipping and of a flat duty",
   (cost, input, facts) => {
     const reversed = landedCost({ ...input, lines: input.lines.toReversed() }, facts);
     const there = chargesOf(cost);
     const back = chargesOf(reversed).toReversed();
-    assertEquals(there.map(({ goods }) => goods), back.map(({ goods }) => goods));
+    assertEquals(reversed.discount_total, cost.discount_total);
     assertEquals(reversed.shipping_total, cost.shipping_total);
+    there.forEach(({ goods }, index) => assert(Math.abs(goods - back[index]!.goods) <= 1));
+    // Who has an odd cent of the coupon has another share of all that is split by what goods cost.
+    if (there.some(({ goods }, index) => goods !== back[index]!.goods)) {
+      return assert(input.coupon!.promotion!.amount_off);
+    }
     there.forEach((line, index) => {
       const other = back[index]!;
       assert(Math.abs(line.shipping - other.shipping) <= 1);

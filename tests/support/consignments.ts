@@ -1,7 +1,9 @@
-/** Any consignment: goods, quantities, law, rates, shipping and currencies at random. */
+/** Any consignment: goods, quantities, coupons, law, rates, shipping and currencies at random. */
 import fc from "fast-check";
+import type { Coupon } from "../../src/promotions/mod.ts";
 import type { LandedCostInput, Schedule, TradeFacts } from "../../src/trade/facts.ts";
-import { dutyRate, shippingOption, taxRate, tradeProduct, tradeSchedule } from "./trade.ts";
+import { findUnitPrice } from "../../src/trade/goods.ts";
+import { dutyRate, shippingOption, taxRate, tradeCoupon, tradeProduct, tradeSchedule } from "./trade.ts";
 
 const CURRENCIES = ["EUR", "USD", "JPY", "KWD"];
 export const RATES = [["USD", "1.09560000"], ["JPY", "155.68000000"], ["KWD", "0.33650000"]].map((
@@ -59,6 +61,38 @@ const dutyRates = fc.array(
 const schedule: fc.Arbitrary<Schedule> = fc.record({ rules, duty, tax, duty_rates: dutyRates })
   .map(tradeSchedule);
 
+/** What a coupon takes off, and whether of all goods or of those that one of them, which costs something, is like. */
+const anyCoupon = fc.record({
+  off: fc.oneof(
+    fc.record({ percent: fc.integer({ min: 1, max: 10_000 }).map((off) => (off / 100).toFixed(2)) }),
+    // Of what all goods cost: also more than that, and more than what it applies to.
+    fc.record({ thousandths: fc.integer({ min: 1, max: 1500 }) }),
+  ),
+  applies_to: fc.constantFrom("all", "skus", "categories"),
+  like: fc.nat(7),
+});
+
+/** None where all goods are free: no coupon can be used for these. */
+function couponFor(
+  { lines, currency }: Pick<LandedCostInput, "lines" | "currency">,
+  { off, applies_to, like }: typeof anyCoupon extends fc.Arbitrary<infer T> ? T : never,
+): Coupon | undefined {
+  const sold = lines.map(({ product, quantity }) => ({
+    product,
+    price: Number(findUnitPrice(product, currency, RATES)!.amount) * quantity,
+  })).filter(({ price }) => price > 0);
+  if (sold.length === 0) return undefined;
+  const { sku, category } = sold[like % sold.length]!.product;
+  const worth = sold.reduce((sum, { price }) => sum + price, 0);
+  return tradeCoupon({
+    ..."percent" in off
+      ? { percent_off: off.percent }
+      : { amount_off: [{ currency, amount: Math.ceil(worth * off.thousandths / 1000) }] },
+    skus: applies_to === "skus" ? [sku] : [],
+    categories: applies_to === "categories" && category !== null ? [category] : [],
+  });
+}
+
 export const consignments = fc.record({
   lines: fc.array(line, { minLength: 1, maxLength: 8 }),
   shipFrom: fc.constantFrom("XA", "DE", "CN"),
@@ -67,7 +101,8 @@ export const consignments = fc.record({
   schedule,
   optionCurrency: currency,
   optionPrice: fc.nat(50_000),
-}).map(({ schedule, optionCurrency, optionPrice, ...asked }) => {
+  coupon: fc.option(anyCoupon, { freq: 3 }),
+}).map(({ schedule, optionCurrency, optionPrice, coupon, ...asked }) => {
   const bands = [{ up_to_grams: 10_000_000, price: optionPrice }];
   const facts: TradeFacts = {
     schedule,
@@ -75,6 +110,11 @@ export const consignments = fc.record({
     hsCodes: { "id of A": "69120023" },
     shippingOptions: [shippingOption("post", { currency: optionCurrency, bands })],
   };
-  const input: LandedCostInput = { destination: "XA", shippingOption: "post", ...asked };
+  const input: LandedCostInput = {
+    destination: "XA",
+    shippingOption: "post",
+    ...asked,
+    ...coupon && { coupon: couponFor(asked, coupon) },
+  };
   return { input, facts };
 });

@@ -21,6 +21,7 @@ export const lines = fc.array(
   fc.record({
     quantity: fc.integer({ min: 1, max: 7 }),
     price: cents,
+    discount: fc.oneof(fc.constant(0), cents),
     shipping: cents,
     duty: cents,
     tax: cents,
@@ -31,12 +32,13 @@ export const lines = fc.array(
 
 /** An order of these lines that was paid in full, or so much more or less. */
 export function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, more = 0): Order {
-  const items = of.map(({ quantity, price, shipping, duty, tax, shippingTax }, i): OrderItem => ({
+  const items = of.map(({ quantity, price, discount, shipping, duty, tax, shippingTax }, i): OrderItem => ({
     ...exampleOrder().items[0]!,
     line: i + 1,
     quantity,
     unit_price: price,
-    line_total: price * quantity,
+    discount_amount: Math.min(discount, price * quantity),
+    line_total: Math.max(0, price * quantity - discount),
     shipping_amount: shipping,
     duty_amount: duty,
     tax_amount: tax,

@@ -1,4 +1,6 @@
 /** Facts and questions for the tests of landed costs, made up: each test says only what it is about. */
+import type { Coupon } from "../../src/promotions/mod.ts";
+import type { Promotion } from "../../src/promotions/promotion.ts";
 import type {
   DutyRate,
   LandedCostInput,
@@ -77,6 +79,32 @@ export function shippingOption(code: string, known: Partial<ShippingOption> = {}
     max_days: null,
     ...known,
   };
+}
+
+/** OFF, which takes 10 % off of everything and can be used. */
+export function tradeCoupon(known: Partial<Promotion> = {}): Coupon {
+  const promotion: Promotion = {
+    id: "a promotion",
+    code: "OFF",
+    name: "Name of OFF",
+    active: true,
+    starts_at: "2026-01-01T00:00:00.000Z",
+    ends_at: null,
+    max_redemptions: null,
+    max_per_customer: null,
+    percent_off: known.amount_off ? null : "10",
+    amount_off: null,
+    minimum_subtotal: null,
+    skus: [],
+    categories: [],
+    redeemed: 0,
+    version: 1,
+    created_at: "2026-01-01T00:00:00.000Z",
+    updated_at: "2026-01-01T00:00:00.000Z",
+    ...known,
+  };
+  const { code } = promotion;
+  return { code, at: new Date("2026-01-31T12:00:00.000Z"), promotion, redeemed: 0, redeemedByCustomer: 0 };
 }
 
 export function tradeFacts(known: Partial<TradeFacts> = {}): TradeFacts {

@@ -4,7 +4,15 @@ import type { Order } from "../../orders/mod.ts";
 import { AppError } from "../../platform/errors.ts";
 import { nextAttempt, owedPart, type Refund, type RefundFacts, splitRefund, takenParts } from "./refund.ts";
 
-const LINE = { quantity: 3, price: 1499, shipping: 500, duty: 500, tax: 1099, shippingTax: null };
+const LINE = {
+  quantity: 3,
+  price: 1499,
+  discount: 0,
+  shipping: 500,
+  duty: 500,
+  tax: 1099,
+  shippingTax: null,
+};
 
 Deno.test("Units go back with their share of duty and tax, and of shipping where that is asked for", () => {
   const facts = factsOf(paidOrder([LINE]));
@@ -67,7 +75,7 @@ Deno.test("The shipping alone goes back as far as it is left, with the tax that 
 });
 
 Deno.test("Units that cost nothing are given back for nothing while they are still to be sent, and no others are", () => {
-  const gift = { quantity: 2, price: 0, shipping: 40, duty: 0, tax: 8, shippingTax: 1 };
+  const gift = { quantity: 2, price: 0, discount: 0, shipping: 40, duty: 0, tax: 8, shippingTax: 1 };
   const sent = factsOf(paidOrder([LINE, gift]));
   const facts = { ...sent, unsent: [{ line: 1, quantity: 3 }, { line: 2, quantity: 1 }] };
   const items = [{ line: 2, quantity: 1 }];
