@@ -4,7 +4,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { exampleRates, exampleSchedule, exampleShippingOptions } from "../../tests/support/example_trade.ts";
+import { tradeCoupon } from "../../tests/support/trade.ts";
 import { currencyDigits } from "../platform/money.ts";
+import type { Coupon } from "../promotions/mod.ts";
 import type { ExplanationEntry, LandedCostInput, TradeFacts, TradeProduct } from "./facts.ts";
 import { landedCost } from "./landed_cost.ts";
 
@@ -25,8 +27,12 @@ for (const row of EXAMPLES!) {
     const cost = landedCost(input, facts);
     const amounts = (cell: string) =>
       row[cell]!.split(" + ").map((amount) => minorUnits(amount, input.currency));
-    const told = (kind: ExplanationEntry["kind"]) =>
-      cost.explanation.filter((entry) => entry.kind === kind).map(({ amount }) => amount);
+    // What is paid for goods is told as their full price and a discount.
+    const told = (...kinds: ExplanationEntry["kind"][]) =>
+      cost.lines.map(({ line }) =>
+        cost.explanation.filter((entry) => entry.line === line && kinds.includes(entry.kind))
+          .reduce((sum, { amount }) => sum + amount, 0)
+      );
     assertEquals({
       goods: cost.lines.map(({ line_total }) => line_total),
       shipping: cost.lines.map(({ shipping_amount }) => shipping_amount),
@@ -42,14 +48,16 @@ for (const row of EXAMPLES!) {
       checkout: amounts("at checkout"),
       door: amounts("at the door"),
     });
-    for (const kind of ["goods", "shipping", "duty", "tax"] as const) assertEquals(told(kind), amounts(kind));
+    assertEquals(told("goods", "discount"), amounts("goods"));
+    for (const kind of ["shipping", "duty", "tax"] as const) assertEquals(told(kind), amounts(kind));
   });
 }
 
-/** `US → DE, EUR, DAP, parcel-world, 2026-07-01: 2 TEE, 1 TOY as 95030041`, with or without the day */
+/** `US → DE, EUR, DAP, parcel-world, 2026-07-01: 2 TEE, 1 TOY as 95030041; less 10 % of Toys`, day and coupon if need be */
 function readQuestion(text: string): { input: LandedCostInput; facts: TradeFacts } {
-  const [, shipFrom, destination, currency, incoterm, shippingOption, day, goods] =
-    /^(\w\w) → (\w\w), (\w{3}), (DAP|DDP), ([\w-]+)(?:, (\d{4}-\d\d-\d\d))?: (.+)$/.exec(text)!;
+  const [, shipFrom, destination, currency, incoterm, shippingOption, day, goods, less] =
+    /^(\w\w) → (\w\w), (\w{3}), (DAP|DDP), ([\w-]+)(?:, (\d{4}-\d\d-\d\d))?: ([^;]+)(?:; less (.+))?$/
+      .exec(text)!;
   const asked = goods!.split(", ").map((each) => /^(\d+) ([\w-]+)(?: as (\d+))?$/.exec(each)!);
   const hsCodes = asked.flatMap(([, , sku, code]) => code === undefined ? [] : [[sku!, code]]);
   return {
@@ -63,6 +71,7 @@ function readQuestion(text: string): { input: LandedCostInput; facts: TradeFacts
         product: products.get(sku!)!,
         quantity: Number(quantity),
       })),
+      coupon: less === undefined ? undefined : readCoupon(less, currency!),
     },
     facts: {
       schedule: exampleSchedule(destination!, day),
@@ -71,6 +80,17 @@ function readQuestion(text: string): { input: LandedCostInput; facts: TradeFacts
       shippingOptions: exampleShippingOptions(),
     },
   };
+}
+
+/** `12.5 %` or `10.00`, of everything or `… of Books` */
+function readCoupon(text: string, currency: string): Coupon {
+  const [, amount, percent, category] = /^([\d.]+)( %)?(?: of (\w+))?$/.exec(text)!;
+  return tradeCoupon({
+    ...percent
+      ? { percent_off: amount! }
+      : { amount_off: [{ currency, amount: minorUnits(amount!, currency) }] },
+    categories: category === undefined ? [] : [category],
+  });
 }
 
 function readProduct(row: Record<string, string>): TradeProduct {
