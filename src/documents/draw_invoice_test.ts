@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { extractText, getDocumentProxy } from "unpdf";
 // @ts-types="@types/pdfkit"
 import PDFDocument from "pdfkit";
@@ -244,6 +245,71 @@ Deno.test("units that were refunded before they left are not declared, nor their
     "Total net weight 0.700 kg",
     "Subtotal, goods 20.00 Shipping 5.90 Duty 0.67 Tax 1.67 Total 28.24 EUR",
   ]);
+});
+
+/** 3 units at 10.00, less 1.00. */
+const DISCOUNTED = item(2, { unit_price: 1000, discount_amount: 100, line_total: 2900 });
+
+Deno.test("a line says what was taken off of it, and its value and the totals are what is paid", async () => {
+  const items = [item(1), DISCOUNTED];
+  const sums = { subtotal: 4902, shipping_total: 590, duty_total: 0, tax_total: 0, total_price: 5492 };
+  const [page] = await pagesOf(orderOf({ items, discount_total: 100, ...sums }));
+  assertHolds(page!, [
+    "1 SKU-1 Product of line 1 69120001 PT 2 0.350 10.01 20.02",
+    "2 SKU-2 Product of line 2, less a discount of 1.00 EUR 69120002 PT 3 0.350 10.00 29.00",
+    "Subtotal, goods 49.02 Shipping 5.90 Duty 0.00 Tax 0.00 Total 54.92 EUR",
+  ]);
+  const shipment = { shipped_at: "2026-01-31T12:00:00.000Z" } as Shipment;
+  const parcel = { number: 1, items: [{ line: 2, quantity: 2, before: 0 }] };
+  const [paper] = await pagesOf(orderInParcel(orderOf({ items }), shipment, parcel));
+  assertHolds(paper!, [
+    "2 SKU-2 Product of line 2, less a discount of 0.67 EUR 69120002 PT 2 0.350 10.00 19.33 Units 2",
+  ]);
+});
+
+Deno.test("of a discounted line whose units were refunded in part, the rest has the rest of the discount", async () => {
+  const items = [{ ...DISCOUNTED, cancelled: 1 }];
+  const sums = { subtotal: 2900, shipping_total: 0, duty_total: 0, tax_total: 0, total_price: 2900 };
+  const [page] = await pagesOf(orderOf({ items, discount_total: 100, ...sums }));
+  assertHolds(page!, [
+    "2 SKU-2 Product of line 2, less a discount of 0.67 EUR 69120002 PT 2 0.350 10.00 19.33 Units 2",
+    "Subtotal, goods 19.33",
+  ]);
+});
+
+Deno.test("the papers of all parcels declare the discount between them, whatever is in each, and each says its own", () => {
+  const shipment = { shipped_at: "2026-01-31T12:00:00.000Z" } as Shipment;
+  const goods = fc.record({
+    quantity: fc.integer({ min: 1, max: 9 }),
+    price: fc.nat(2000),
+    off: fc.nat(2000),
+  });
+  const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 9, maxLength: 9 });
+  fc.assert(fc.property(goods, fc.nat(9), sizes, ({ quantity, price, off }, lost, sizes) => {
+    const discount_amount = Math.min(off, price * quantity);
+    const cancelled = Math.min(lost, quantity - 1);
+    const line_total = price * quantity - discount_amount;
+    const line = item(1, { quantity, cancelled, unit_price: price, discount_amount, line_total });
+    const order = orderOf({ items: [line], subtotal: line_total });
+    const cents = (text: string) => Math.round(Number(text) * 100);
+    const discountIn = (paper: Order) => {
+      const { quantity, unitValue, lineValue, description } = draftInvoice(CONFIG, paper).lines[0]!;
+      const discount = Number(quantity) * cents(unitValue) - cents(lineValue);
+      assert(discount >= 0, "a parcel is never worth more than its units cost");
+      const told = discount === 0 ? "" : `, less a discount of ${(discount / 100).toFixed(2)} EUR`;
+      assertEquals(description, `Product of line 1${told}`);
+      return discount;
+    };
+    let inParcels = 0;
+    for (let before = 0, number = 1; before < quantity - cancelled; number++) {
+      const units = Math.min(sizes[number - 1]!, quantity - cancelled - before);
+      const parcel = { number, items: [{ line: 1, quantity: units, before }] };
+      inParcels += discountIn(orderInParcel(order, shipment, parcel));
+      before += units;
+    }
+    assertEquals(inParcels, discountIn(order), "of all that is sent");
+    if (cancelled === 0) assertEquals(inParcels, discount_amount);
+  }));
 });
 
 Deno.test("invoices are drawn one after the other, and too many at once are told to come again", async () => {
