@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { withConnection } from "../../tools/database_admin.ts";
 import { Shopper, unitsOf } from "../http/carts/shopper.ts";
-import { startTestApp, type TestApp } from "../support/app.ts";
+import { type Answer, startTestApp, type TestApp, type TestUser } from "../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../support/checkout.ts";
 import {
   addProduct,
@@ -30,6 +30,7 @@ import {
   sweep,
   TOTAL,
 } from "../support/payments.ts";
+import { addPromotion, redeemedOf } from "../support/promotions.ts";
 
 const PAID_AT_ONCE = { payment: { provider: "sandbox", payment_method: "tok_success" } };
 
@@ -249,24 +250,89 @@ Deno.test("Complaint 6 (vendure #3398, #4152, #2187, #4481): of changes at the s
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("Complaint 7 (vendure #4660; saleor #15855; medusa #13760), as far as there is anything to redeem: of 50 uses of one offer at once one counts, and a coupon code takes nothing off", async () => {
+/** How many answers there were of each kind: their status, or why they were refused. */
+function outcomesOf(answers: Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, body } of answers) {
+    const kind = status < 400 ? String(status) : `${status} ${body.errors?.[0]?.code ?? body.code}`;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}
+
+Deno.test("Complaint 7 (vendure #4660; saleor #15855; medusa #13760): of however many who use a coupon at once, as quotes or as orders, so many get it as may, and the others are told", async () => {
   await using app = await startShop();
   await using other = await startAnother(app);
-  const user = await app.user();
-  const { sku } = await addExport(app, { prices: { EUR: 1499 } });
-  const cart = await fillCart(app, user, { [sku]: 3 }, { coupon_code: "HALF-OFF" });
-  const { body: quote } = await askQuote(app, user, cart.id);
-  // 3 × 14.99, shipping 5.00, duty 5.00, VAT 10.99: the full price.
-  assertEquals([cart.coupon_code, quote.total_price], ["HALF-OFF", TOTAL]);
+  const { sku } = await addExport(app, { prices: { EUR: 1499 }, stock: 10_000 });
+  const users = await times(250, () => app.user());
+  const at = (i: number) => i % 2 ? app : other;
+  const cartsWith = (code: string, owners: TestUser[]) =>
+    Promise.all(owners.map((user, i) => fillCart(at(i), user, { [sku]: 3 }, { coupon_code: code })));
+  const quoteAll = (carts: { id: string }[], owners: TestUser[]) =>
+    carts.map(({ id }, i) => askQuote(at(i), owners[i]!, id));
+  const orderAll = (code: string, owners: TestUser[]) =>
+    owners.map((user, i) => {
+      const more = { shipping_option: "standard", coupon_code: code };
+      return tryToPlace(at(i), user, { [sku]: 1 }, { more });
+    });
+  const endsWith = async (
+    answers: Promise<Answer>[],
+    outcomes: Record<string, number>,
+    promotion: { id: string },
+  ) => {
+    const answered = await Promise.all(answers);
+    assertEquals(outcomesOf(answered), outcomes);
+    assertEquals(await redeemedOf(app, promotion), outcomes["201"]);
+    await assertBooksBalance(app.deps.sql);
+    return answered;
+  };
 
-  const answers = await times(
-    50,
-    (i) => tryCheckOut(i % 2 ? app : other, user, quote, PAID_AT_ONCE, `tab-${i}`),
+  const first200 = users.slice(0, 200);
+  const one = await addPromotion(app, { code: "ONE-QUOTE", max_redemptions: 1 });
+  const carts = await cartsWith("ONE-QUOTE", first200);
+  const quotes = await endsWith(quoteAll(carts, first200), { 201: 1, "422 coupon_used_up": 199 }, one);
+
+  const oneOrder = await addPromotion(app, { code: "ONE-ORDER", max_redemptions: 1 });
+  await endsWith(orderAll("ONE-ORDER", first200), { 201: 1, "422 coupon_used_up": 199 }, oneOrder);
+
+  const hundred = await addPromotion(app, { code: "HUNDRED", max_redemptions: 100, max_per_customer: 2 });
+  const some = await cartsWith("HUNDRED", users);
+  await endsWith(
+    [...quoteAll(some, users), ...orderAll("HUNDRED", users)],
+    { 201: 100, "422 coupon_used_up": 400 },
+    hundred,
   );
-  const kinds = tally(answers);
+
+  const customer = await app.user();
+  const fifty = Array<TestUser>(50).fill(customer);
+  const once = await addPromotion(app, { code: "ONCE-EACH", max_per_customer: 1 });
+  await endsWith(
+    quoteAll(await cartsWith("ONCE-EACH", fifty), fifty),
+    { 201: 1, "422 coupon_used_before": 49 },
+    once,
+  );
+  const again = await addPromotion(app, { code: "ONCE-MORE", max_per_customer: 1 });
+  const mine = await cartsWith("ONCE-MORE", fifty);
+  await endsWith(
+    [...quoteAll(mine, fifty), ...orderAll("ONCE-MORE", fifty)],
+    { 201: 1, "422 coupon_used_before": 99 },
+    again,
+  );
+
+  // And what the coupon made cheaper is used once.
+  const winner = quotes.findIndex(({ status }) => status === 201);
+  const orders = await countOf(app, "orders");
+  const checkedOut = await times(
+    50,
+    (i) => tryCheckOut(at(i), users[winner]!, quotes[winner]!.body, PAID_AT_ONCE, `tab-${i}`),
+  );
+  const kinds = tally(checkedOut);
   assertEquals(kinds["201"], 1);
   assertEquals((kinds["409 quote_not_open"] ?? 0) + (kinds["409 idempotency_in_progress"] ?? 0), 49);
-  assertEquals([await countOf(app, "orders"), await countOf(app, "sandbox_charges")], [1, 1]);
-  assertEquals((await levelOf(app, sku)).reserved, 3);
+  assertEquals([await countOf(app, "orders"), await countOf(app, "sandbox_charges")], [orders + 1, 1]);
+  const { body: { order, payment } } = checkedOut.find(({ status }) => status === 201)!;
+  // 3 × 14.99 less 4.50 is 40.47; shipping 5.00; duty 10 % of 45.47, VAT 20 % of 50.02.
+  assertEquals([order.discount_total, order.total_price, payment.amount], [450, 6002, 6002]);
+  assertEquals(await redeemedOf(app, one), 1);
   await assertBooksBalance(app.deps.sql);
 });

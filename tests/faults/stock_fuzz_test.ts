@@ -16,6 +16,7 @@ import {
   startPaidShop,
   sweep,
 } from "../support/payments.ts";
+import { addPromotion } from "../support/promotions.ts";
 import { Dice } from "../support/random.ts";
 import { type Call, MOVES, type Thing } from "./stock_moves.ts";
 
@@ -29,6 +30,11 @@ const CUSTOMERS = 3;
 /** So few units of each SKU that people take them from each other. */
 const UNITS = 8;
 const PRICES = [1499, 333, 0];
+/** Few uses in all, and few for each customer. */
+const COUPONS = [
+  { code: "SCARCE", max_redemptions: 3 },
+  { code: "ONCE-EACH", amount_off: [{ currency: "EUR", amount: 500 }], max_per_customer: 1 },
+];
 /** So few of the latest carts, quotes, orders and returns that people are at the same ones. */
 const LATEST = 3;
 const QUOTE_LIFE_MS = 16 * MINUTE_MS;
@@ -72,8 +78,9 @@ class Life {
     const thing = of && await this.#anyOf(dice, ...of);
     if (of && !thing) return;
     const { staff } = this.#shop;
+    const coupons = COUPONS.map(({ code }) => code);
     const customer = this.#customers.find(({ id }) => id === thing?.user_id) ?? dice.pick(...this.#customers);
-    await this.#ask(dice, callOf({ dice, skus: this.#skus, staff, customer, thing: thing! }));
+    await this.#ask(dice, callOf({ dice, skus: this.#skus, coupons, staff, customer, thing: thing! }));
   }
 
   async #anyOf(dice: Dice, table: string, ...statuses: string[]): Promise<Thing | undefined> {
@@ -120,12 +127,13 @@ class Life {
 
 // A seed throws the same dice again, but what happens at once may come to lie otherwise.
 for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-  Deno.test(`Whatever ${PEOPLE} people do at once with the last units, by two processes, none is lost, held for nobody or sold twice (seed ${seed})`, async () => {
+  Deno.test(`Whatever ${PEOPLE} people do at once with the last units and coupons, by two processes, none is lost, held for nobody or sold twice (seed ${seed})`, async () => {
     await using shop = await startPaidShop();
     const { app, clock } = shop;
     await using other = await startAnother(app);
     const skus: string[] = [];
     for (const EUR of PRICES) skus.push((await addExport(app, { prices: { EUR }, stock: UNITS })).sku);
+    for (const coupon of COUPONS) await addPromotion(app, coupon);
     const customers = await Promise.all(Array.from({ length: CUSTOMERS }, () => app.user()));
     const life = new Life(shop, other, skus, customers);
     await life.play(seed);

@@ -1,4 +1,4 @@
-/** What people ask for at once of the few units that a shop has. */
+/** What people ask for at once of the few units and coupons that a shop has. */
 import type { TestUser } from "../support/app.ts";
 import { ADA_IN_LEEDS } from "../support/checkout.ts";
 import type { Dice } from "../support/random.ts";
@@ -20,6 +20,8 @@ export interface Thing {
 export interface Turn {
   dice: Dice;
   skus: readonly string[];
+  /** Codes that can be used, not all of them by all. */
+  coupons: readonly string[];
   staff: TestUser;
   /** Whose the thing is; where there is none, anybody. */
   customer: TestUser;
@@ -43,6 +45,7 @@ interface Move {
 export const MOVES: readonly Move[] = [
   { weight: 12, callOf: fillCart },
   { weight: 6, of: ["carts", "open"], callOf: changeCart },
+  { weight: 4, of: ["carts", "open"], callOf: changeCoupon },
   { weight: 1, of: ["carts", "open"], callOf: giveUp },
   { weight: 16, of: ["carts", "open"], callOf: quote },
   { weight: 14, of: ["quotes", "open"], callOf: checkOut },
@@ -76,14 +79,23 @@ function someUnits({ dice }: Turn) {
   return [{ line: dice.pick(1, 1, 2), quantity: dice.upTo(2) }];
 }
 
+function atTimesCoupon({ dice, coupons }: Turn) {
+  return dice.chance(0.5) && { coupon_code: dice.pick(...coupons) };
+}
+
 function fillCart(turn: Turn): Call {
-  const body = { currency: "EUR", destination: "GB", items: someItems(turn) };
+  const body = { currency: "EUR", destination: "GB", items: someItems(turn), ...atTimesCoupon(turn) };
   return { by: turn.customer, path: "/v1/carts", body };
 }
 
 function changeCart({ customer: by, thing: { id }, dice, skus }: Turn): Call {
   const path = `/v1/carts/${id}/items/${dice.pick(...skus)}`;
   return { by, method: "PUT", path, body: { quantity: dice.upTo(3) } };
+}
+
+function changeCoupon({ customer: by, thing: { id }, dice, coupons }: Turn): Call {
+  const body = { coupon_code: dice.pick(null, ...coupons) };
+  return { by, method: "PATCH", path: `/v1/carts/${id}`, body };
 }
 
 function giveUp({ customer: by, thing: { id } }: Turn): Call {
@@ -106,6 +118,7 @@ function placeOrder(turn: Turn): Call {
     currency: "EUR",
     ship_to: ADA_IN_LEEDS,
     shipping_option: "standard",
+    ...atTimesCoupon(turn),
   };
   return { by: turn.customer, path: "/v1/orders", body };
 }
