@@ -98,9 +98,11 @@ function discounted(
   products: Products,
   coupon: Coupon,
 ): { items: PricedItem[]; problem?: Problem } {
-  const lines = full.map(({ sku, line_total }) => (
-    { sku, category: products.get(sku)?.category ?? null, price: BigInt(line_total ?? 0) }
-  ));
+  const lines = full.map(({ sku, line_total }) => ({
+    sku,
+    category: products.get(sku)?.category ?? null,
+    price: line_total === null ? null : BigInt(line_total),
+  }));
   const { discounts, refusal } = applyCoupon(coupon, currency, lines);
   if (refusal) {
     const { pointer, code: reason, message } = refusal;

@@ -1,7 +1,7 @@
 import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { formatAmount, MAX_TOTAL } from "../platform/money.ts";
-import { applyCoupon, type Coupon } from "../promotions/mod.ts";
+import { applyCoupon, type Coupon, type Discount, type FullLine } from "../promotions/mod.ts";
 import { type ExplanationEntry, landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
 import type { Order, OrderItem, PlaceOrder } from "./order.ts";
 
@@ -89,22 +89,22 @@ export function priceByList(
       weight_grams,
     };
   });
+  const { discounts, refusal } = coupon ? applyCoupon(coupon, currency, fullLines(currency, wanted)) : {};
+  if (refusal) refusals.push(refusal);
   if (refusals.length > 0) return { refusals };
-  return coupon ? discounted(currency, wanted, items, coupon) : { items, refusals: [] };
+  return discounts ? discounted(currency, items, discounts) : { items, refusals: [] };
+}
+
+function fullLines(currency: string, wanted: readonly WantedLine[]): FullLine[] {
+  return wanted.map(({ product, quantity, unitPrice = product.prices[currency] }) => ({
+    sku: product.sku,
+    category: product.category,
+    price: unitPrice === undefined ? null : BigInt(unitPrice) * BigInt(quantity),
+  }));
 }
 
 /** The lines less what the coupon takes off of them. */
-function discounted(
-  currency: string,
-  wanted: readonly WantedLine[],
-  items: OrderItem[],
-  coupon: Coupon,
-): Priced {
-  const lines = items.map(({ sku, line_total }, index) => (
-    { sku, category: wanted[index]!.product.category, price: BigInt(line_total) }
-  ));
-  const { discounts, refusal } = applyCoupon(coupon, currency, lines);
-  if (refusal) return { refusals: [refusal] };
+function discounted(currency: string, items: OrderItem[], discounts: (Discount | undefined)[]): Priced {
   const cheaper = items.map((item, index) => {
     const discount_amount = Number(discounts[index]?.amount ?? 0n);
     return { ...item, discount_amount, line_total: item.line_total - discount_amount };

@@ -1,5 +1,5 @@
 export { promotionCreated, promotionUpdated } from "./events.ts";
-export { applyCoupon, type Coupon, type Discount } from "./promotion.ts";
+export { applyCoupon, type Coupon, type Discount, type FullLine } from "./promotion.ts";
 export {
   couponsRedeemed,
   findCoupon,

@@ -24,8 +24,8 @@ export interface Coupon {
 export interface FullLine {
   sku: string;
   category: string | null;
-  /** Unit price times quantity, in minor units. */
-  price: bigint;
+  /** Unit price times quantity, in minor units; null: it has none. */
+  price: bigint | null;
 }
 
 /** What a line is cheaper by, in minor units, and how that came to be. */
@@ -44,9 +44,9 @@ export function codeOf(written: string): string {
 }
 
 /**
- * What a coupon takes off of each line; undefined of those that it does not apply to. Or why it cannot be used. Pure.
- * Percentages are rounded once for each line, half to even; an amount is split over the lines by largest remainder, so
- * that no minor unit is lost, and is never more than they cost.
+ * What a coupon takes off of each line; undefined of those that it does not apply to. Or why it cannot be used: for what
+ * the goods cost only where all have a price. Pure. Percentages are rounded once for each line, half to even; an amount is
+ * split over the lines by largest remainder, so that no minor unit is lost, and is never more than they cost.
  */
 export function applyCoupon(
   coupon: Coupon,
@@ -60,16 +60,14 @@ export function applyCoupon(
   const refusal = promotion ? refuseUse(coupon, promotion) : refuse(coupon, "unknown", "is not known");
   if (!promotion || refusal) return { refusal: refusal! };
   const isMeant = goodsOf(promotion);
-  const applies = lines.map((line) => line.price > 0n && isMeant(line));
-  const prices = lines.map(({ price }, index) => applies[index] ? price : 0n);
+  const prices = lines.map((line) => isMeant(line) ? line.price ?? 0n : 0n);
   const worth = prices.reduce((sum, price) => sum + price, 0n);
-  if (worth === 0n) return { refusal: refuse(coupon, "not_applicable", "applies to nothing in this order") };
   const ruledOut = refuseWorth(coupon, promotion, currency, worth);
-  if (ruledOut) return { refusal: ruledOut };
+  if (ruledOut) return lines.some(({ price }) => price === null) ? { discounts: [] } : { refusal: ruledOut };
   const discounts = promotion.percent_off === null
     ? splitAmount(promotion, currency, prices, worth)
     : prices.map((price) => percentOf(promotion, price));
-  return { discounts: discounts.map((discount, index) => applies[index] ? discount : undefined) };
+  return { discounts: discounts.map((discount, index) => prices[index]! > 0n ? discount : undefined) };
 }
 
 /** Whoever comes too early, too late or too often. */
@@ -89,13 +87,14 @@ function refuseUse(coupon: Coupon, promotion: Promotion): FieldError | undefined
   }
 }
 
-/** What an amount or a minimum is not in, or more than the goods cost. */
+/** Goods that it applies to, in a currency that it is in, for as much as they must cost. */
 function refuseWorth(
   coupon: Coupon,
   { amount_off, minimum_subtotal }: Promotion,
   currency: string,
   worth: bigint,
 ): FieldError | undefined {
+  if (worth === 0n) return refuse(coupon, "not_applicable", "applies to nothing in this order");
   for (const amounts of [amount_off, minimum_subtotal]) {
     if (amounts === null || amounts.some((each) => each.currency === currency)) continue;
     const currencies = amounts.map((each) => each.currency);

@@ -99,13 +99,13 @@ function gather(
   return { consignment, refusals };
 }
 
-/** What the coupon takes off of each item, once all prices are known; or why it cannot be used. */
+/** What the coupon takes off of each item; or why it cannot be used. */
 function findDiscounts(items: Item[], { coupon, currency }: LandedCostInput): ReturnType<typeof applyCoupon> {
-  if (!coupon || items.some(({ price }) => !price)) return { discounts: [] };
+  if (!coupon) return { discounts: [] };
   const lines = items.map(({ product, price, quantity }) => ({
     sku: product.sku,
     category: product.category,
-    price: price!.amount * BigInt(quantity),
+    price: price ? price.amount * BigInt(quantity) : null,
   }));
   return applyCoupon(coupon, currency, lines);
 }

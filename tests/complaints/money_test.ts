@@ -16,6 +16,7 @@ import {
   tryToPay,
   tryToRefund,
 } from "../support/payments.ts";
+import { addPromotion } from "../support/promotions.ts";
 
 const CLOCK = { clock: { now: () => new Date("2026-11-20T12:00:00Z") } };
 
@@ -157,6 +158,67 @@ Deno.test("Complaint 9 (vendure #2662, #3003): VAT is rounded once per line, shi
     const shares = entries.filter(({ kind }) => kind === "shipping");
     assertEquals(shares.reduce((sum, { amount }) => sum + amount, 0), quote.shipping_total);
   }
+});
+
+Deno.test("Complaint 9, with a coupon of a third: the discount is rounded once per line before the VAT on it, its parts sum up, and the working says so", async () => {
+  await using app = await startTestApp({ SHIP_FROM_COUNTRY: "NL" }, CLOCK);
+  await loadExampleTrade(systemCtx(app.deps, "test"));
+  const user = await app.user();
+  const books = [{ sku: "ONE", price: 1000 }, { sku: "TWO", price: 995 }, { sku: "THREE", price: 50 }];
+  for (const { sku, price } of books) {
+    const { id } = await addExport(app, { sku, prices: { EUR: price } });
+    await app.deps.sql`update products set hs_code = '490110', weight_grams = 10 where id = ${id}`;
+  }
+  await addPromotion(app, { code: "A-THIRD", percent_off: "33.33" });
+  await addPromotion(app, { code: "TEN-EUROS", amount_off: [{ currency: "EUR", amount: 1000 }] });
+  const quoteWith = async (coupon_code: string) => {
+    const more = { destination: "DE", coupon_code };
+    const cart = await fillCart(app, user, { ONE: 1, TWO: 2, THREE: 3 }, more);
+    const { status, body: quote } = await askQuote(app, user, cart.id, { shipping_option: "parcel-eu" });
+    assertEquals(status, 201, JSON.stringify(quote));
+    return quote;
+  };
+  type Line = Record<"discount_amount" | "line_total" | "shipping_amount" | "tax_amount", number>;
+  const amountsOf = ({ lines }: { lines: Line[] }) =>
+    lines.map((line) => [line.discount_amount, line.line_total, line.shipping_amount, line.tax_amount]);
+
+  const third = await quoteWith("A-THIRD");
+  // 33.33 % of 10.00, 19.90 and 1.50 is 3.333, 6.63267 and 0.49995. Shipping of 10.00 goes by what is paid for the goods,
+  // 6.67 : 13.27 : 1.00. VAT of 7 % is on both: of 9.85 0.6895, of 19.61 1.3727, of 1.48 0.1036.
+  assertEquals(amountsOf(third), [[333, 667, 318, 69], [663, 1327, 634, 137], [50, 100, 48, 10]]);
+  const tenEuros = await quoteWith("TEN-EUROS");
+  // 10.00 by 10.00 : 19.90 : 1.50 is 3.18471, 6.33758, 0.47771: the cents that are left go to the largest remainders.
+  assertEquals(amountsOf(tenEuros).map(([discount]) => discount), [318, 634, 48]);
+
+  for (const quote of [third, tenEuros]) {
+    const entries: Entry[] = quote.explanation;
+    const ofKind = (kind: string) => entries.filter((entry) => entry.kind === kind);
+    const sumOf = (some: Entry[]) => some.reduce((sum, { amount }) => sum + amount, 0);
+    assertEquals(sumOf(entries.filter(({ collected }) => collected)), quote.total_price);
+    assertEquals(sumOf(ofKind("discount")), -quote.discount_total);
+    assertEquals(sumOf(ofKind("goods")) + sumOf(ofKind("discount")), quote.subtotal);
+    for (const [index, line] of (quote.lines as Line[]).entries()) {
+      const of = (kind: string) => ofKind(kind).find((entry) => entry.line === index + 1)!;
+      assertEquals(of("goods").amount + of("discount").amount, line.line_total);
+      assertEquals([of("tax").basis, of("tax").amount], [
+        line.line_total + line.shipping_amount,
+        line.tax_amount,
+      ]);
+      assertEquals(of("tax").amount, charged(of("tax")));
+    }
+  }
+  const [first] = third.explanation.filter(({ kind }: Entry) => kind === "discount");
+  assertEquals(
+    [first.rule, first.rate, first.basis, first.amount, first.rounding],
+    ["Coupon A-THIRD: 33.33 % off", "0.3333", 1000, -333, "half_even"],
+  );
+  for (const entry of third.explanation.filter(({ kind }: Entry) => kind === "discount")) {
+    assertEquals(-entry.amount, charged(entry));
+  }
+  const ship_to = { ...ADA_IN_LEEDS, country: "DE" };
+  const { body: { order } } = await tryCheckOut(app, user, third, { ship_to });
+  assertEquals([order.discount_total, order.total_price], [1046, third.total_price]);
+  await assertBooksBalance(app.deps.sql);
 });
 
 Deno.test("Complaint 11 (medusa #13882; saleor #14278, #17098): after each return and refund, and after one that the bank refused, the order says how it stands", async () => {
