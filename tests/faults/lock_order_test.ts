@@ -1,17 +1,38 @@
 import { assertEquals } from "@std/assert";
 import { orderOf } from "../../src/checkout/order_of.ts";
 import { FROM_QUOTES } from "../../src/checkout/queries.ts";
+import { systemCtx } from "../../src/deps.ts";
 import { deleteExpiredTokens } from "../../src/identity/mod.ts";
 import { revokeFamilies } from "../../src/identity/queries.ts";
 import { commitOrders, type PlacedOrder } from "../../src/orders/mod.ts";
 import { insertCharges, type SandboxCharge } from "../../src/payments/providers/sandbox_queries.ts";
 import { type Sql, transaction } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
-import { startTestApp, type TestUser } from "../support/app.ts";
-import { ADA_IN_LEEDS, addExport, checkedOut, openBorders, quoted } from "../support/checkout.ts";
+import type { Promotion } from "../../src/promotions/promotion.ts";
+import { expireDueQuotes } from "../../src/quotes/mod.ts";
+import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
+import {
+  ADA_IN_LEEDS,
+  addExport,
+  askQuote,
+  checkedOut,
+  fillCart,
+  openBorders,
+  quoted,
+  tryCheckOut,
+} from "../support/checkout.ts";
 import { countDeadlocks, untilWaiting } from "../support/lock_waits.ts";
 import { assertBooksBalance, read } from "../support/orders.ts";
-import { startPaidShop, tryToPay, tryToRefund } from "../support/payments.ts";
+import {
+  DAY_MS,
+  expire,
+  MINUTE_MS,
+  type PaidShop,
+  startPaidShop,
+  tryToPay,
+  tryToRefund,
+} from "../support/payments.ts";
+import { addPromotion, redeemedOf } from "../support/promotions.ts";
 
 /** The order of a quote, as it is committed beside others. */
 function placedOf(user: TestUser, { cart, quote }: Awaited<ReturnType<typeof quoted>>): PlacedOrder {
@@ -75,6 +96,86 @@ Deno.test("Orders that are placed together take all their keys before any refere
   });
   assertEquals((await committing).map((number) => typeof number), ["string", "undefined"]);
   assertEquals(await countDeadlocks(app), 0);
+});
+
+type Quoted = Awaited<ReturnType<typeof quoted>>;
+
+/** Three promotions in the order of their ids, and a quote with the coupon of each, of the last one first. */
+async function quotedWithCoupons(app: TestApp, user: TestUser, sku: string) {
+  const promotions: Promotion[] = [];
+  for (let i = 0; i < 3; i++) promotions.push(await addPromotion(app));
+  const quotes: Quoted[] = [];
+  for (const { code } of promotions.toReversed()) {
+    const cart = await fillCart(app, user, { [sku]: 1 }, { coupon_code: code });
+    quotes.push({ cart, quote: (await askQuote(app, user, cart.id)).body });
+  }
+  return { promotions, quotes };
+}
+
+for (
+  const [what, work] of [
+    [
+      "Orders that are placed together with coupons take them",
+      ({ app, user }: PaidShop, quotes: Quoted[]) => {
+        const placed = quotes.map((each) => placedOf(user, each));
+        for (const each of placed) each.order = { ...each.order, quote_id: null };
+        return commitOrders(app.deps.sql, placed);
+      },
+    ],
+    ["Quotes that expire together give their coupons back", async ({ app, pass }: PaidShop) => {
+      await pass(16 * MINUTE_MS);
+      return await expireDueQuotes(systemCtx(app.deps, "test"));
+    }],
+    [
+      "Orders that expire together give their coupons back",
+      async ({ app, user, pass }: PaidShop, quotes: Quoted[]) => {
+        for (const { quote } of quotes) await tryCheckOut(app, user, quote);
+        await pass(DAY_MS);
+        return await expire(app);
+      },
+    ],
+  ] as const
+) {
+  Deno.test(`${what} in the order of their promotions, before any stock`, async () => {
+    await using shop = await startPaidShop();
+    const { app, user, sku } = shop;
+    const { promotions, quotes } = await quotedWithCoupons(app, user, sku);
+    const { working } = await app.deps.sql.begin(async (tx) => {
+      await tx`select from promotions where id = ${promotions[1]!.id} for no key update`;
+      const working = work(shop, quotes);
+      await untilWaiting(tx);
+      const free = await tx`select id from promotions order by id for no key update skip locked`;
+      assertEquals(free.map(({ id }) => id), promotions.slice(1).map(({ id }) => id));
+      await tx`select from stock_levels where sku = ${sku} for no key update nowait`;
+      return { working };
+    });
+    await working;
+    await assertBooksBalance(app.deps.sql);
+  });
+}
+
+Deno.test("A cart that is quoted again with another coupon holds both promotions in their order, before any stock", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, sku } = shop;
+  const { promotions, quotes } = await quotedWithCoupons(app, user, sku);
+  const [first, last] = [promotions[0]!, promotions[2]!];
+  const { cart } = quotes[0]!;
+  await app.request("PATCH", `/v1/carts/${cart.id}`, {
+    token: user.token,
+    body: { coupon_code: first.code },
+  });
+  const { quoting } = await app.deps.sql.begin(async (tx) => {
+    await tx`select from promotions where id = ${first.id} for no key update`;
+    const quoting = askQuote(app, user, cart.id);
+    await untilWaiting(tx);
+    await tx`select from promotions where id = ${last.id} for no key update nowait`;
+    await tx`select from stock_levels where sku = ${sku} for no key update nowait`;
+    return { quoting };
+  });
+  const { status, body } = await quoting;
+  assertEquals([status, body.coupon_code], [201, first.code]);
+  assertEquals([await redeemedOf(app, first), await redeemedOf(app, last)], [2, 0]);
+  await assertBooksBalance(app.deps.sql);
 });
 
 Deno.test("Units that staff refund by two payments free their stock with what the order's end frees, in one order", async () => {
