@@ -2,6 +2,7 @@ import { createProduct } from "../src/catalogue/mod.ts";
 import { adjustStock } from "../src/inventory/mod.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
 import { AppError } from "../src/platform/errors.ts";
+import { createPromotion, NewPromotionBody } from "../src/promotions/mod.ts";
 
 const DEMO_STOCK = 500;
 
@@ -66,19 +67,28 @@ const DEMO_PRODUCTS: Parameters<typeof createProduct>[1][] = [
   },
 ];
 
-/** Loads a few products with stock, those that are not there yet. Gives how many. */
+const DEMO_COUPON = NewPromotionBody.parse({ code: "WELCOME10", name: "Welcome", percent_off: "10" });
+
+/** Loads a few products with stock, and a coupon, as far as they are not there yet. Gives how many products. */
 export async function loadDemoCatalogue(ctx: Ctx): Promise<number> {
+  await isNew("code_taken", createPromotion(ctx, DEMO_COUPON));
   let loaded = 0;
   for (const product of DEMO_PRODUCTS) {
-    try {
-      await createProduct(ctx, product);
-    } catch (error) {
-      if (error instanceof AppError && error.code === "sku_taken") continue;
-      throw error;
-    }
+    if (!await isNew("sku_taken", createProduct(ctx, product))) continue;
     const stock = { location: "default", kind: "receipt", delta: DEMO_STOCK, reason: "Demo stock" } as const;
     await adjustStock(ctx, { sku: product.sku, ...stock }, undefined);
     loaded++;
   }
   return loaded;
+}
+
+/** Whether it was made; not where its name is `taken`. */
+async function isNew(taken: AppError["code"], making: Promise<unknown>): Promise<boolean> {
+  try {
+    await making;
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === taken) return false;
+    throw error;
+  }
 }

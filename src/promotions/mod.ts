@@ -1,3 +1,4 @@
+export { createPromotion } from "./create_promotion.ts";
 export { promotionCreated, promotionUpdated } from "./events.ts";
 export { applyCoupon, type Coupon, type Discount, type FullLine } from "./promotion.ts";
 export {
@@ -8,3 +9,4 @@ export {
   releaseCoupons,
   takeOverCoupons,
 } from "./redemption_queries.ts";
+export { NewPromotionBody } from "./schemas.ts";
