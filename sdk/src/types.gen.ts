@@ -1388,13 +1388,13 @@ export type OrderCreatedMessage = {
             currency: string;
             items: Array<PlacedOrderItem>;
             /**
-             * The coupon that made it cheaper
+             * Left out in events from before there were coupons
              */
-            coupon_code: string | null;
+            coupon_code?: string | null;
             /**
-             * What that took off; not in the subtotal any more
+             * Left out in events from before there were coupons
              */
-            discount_total: number;
+            discount_total?: number;
             /**
              * The sum of the lines
              */
@@ -1518,9 +1518,9 @@ export type PlacedOrderItem = {
      */
     list_price: number | null;
     /**
-     * What the coupon took off of it
+     * Left out in events from before there were coupons
      */
-    discount_amount: number;
+    discount_amount?: number;
     /**
      * Of the goods alone, after the discount
      */
@@ -1684,13 +1684,13 @@ export type OrderUpdatedMessage = {
              */
             currency: string;
             /**
-             * The coupon that made it cheaper
+             * Left out in events from before there were coupons
              */
-            coupon_code: string | null;
+            coupon_code?: string | null;
             /**
-             * What that took off; not in the subtotal any more
+             * Left out in events from before there were coupons
              */
-            discount_total: number;
+            discount_total?: number;
             /**
              * The sum of the lines
              */
@@ -1858,13 +1858,13 @@ export type OrderCancelledMessage = {
              */
             currency: string;
             /**
-             * The coupon that made it cheaper
+             * Left out in events from before there were coupons
              */
-            coupon_code: string | null;
+            coupon_code?: string | null;
             /**
-             * What that took off; not in the subtotal any more
+             * Left out in events from before there were coupons
              */
-            discount_total: number;
+            discount_total?: number;
             /**
              * The sum of the lines
              */
@@ -2027,13 +2027,13 @@ export type OrderExpiredMessage = {
              */
             currency: string;
             /**
-             * The coupon that made it cheaper
+             * Left out in events from before there were coupons
              */
-            coupon_code: string | null;
+            coupon_code?: string | null;
             /**
-             * What that took off; not in the subtotal any more
+             * Left out in events from before there were coupons
              */
-            discount_total: number;
+            discount_total?: number;
             /**
              * The sum of the lines
              */
@@ -2489,20 +2489,20 @@ export type QuoteCreatedMessage = {
              * ISO 4217 code
              */
             currency: string;
-            lines: Array<QuoteLine>;
+            lines: Array<GivenQuoteLine>;
             shipping: {
                 code: string;
                 name: string;
                 weight_grams: number;
             };
             /**
-             * The coupon of the cart; the quote holds a use of it
+             * Left out in events from before there were coupons
              */
-            coupon_code: string | null;
+            coupon_code?: string | null;
             /**
-             * What it takes off; not in the subtotal any more
+             * Left out in events from before there were coupons
              */
-            discount_total: number;
+            discount_total?: number;
             /**
              * In minor units of the currency
              */
@@ -2551,7 +2551,7 @@ export type QuoteCreatedMessage = {
     };
 };
 
-export type QuoteLine = {
+export type GivenQuoteLine = {
     line: number;
     /**
      * UUID
@@ -2577,9 +2577,9 @@ export type QuoteLine = {
      */
     unit_price: number;
     /**
-     * What the coupon takes off of it
+     * Left out in events from before there were coupons
      */
-    discount_amount: number;
+    discount_amount?: number;
     /**
      * Of the goods alone, after the discount
      */
@@ -5418,6 +5418,65 @@ export type Quote = {
      * The order that took it at its word
      */
     order_id: string | null;
+};
+
+export type QuoteLine = {
+    line: number;
+    /**
+     * UUID
+     */
+    product_id: string;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    name: string;
+    quantity: number;
+    /**
+     * As the destination classifies it
+     */
+    hs_code: string | null;
+    /**
+     * ISO 3166-1 alpha-2 code
+     */
+    country_of_origin: string | null;
+    weight_grams: number | null;
+    /**
+     * In minor units of the currency
+     */
+    unit_price: number;
+    /**
+     * What the coupon takes off of it
+     */
+    discount_amount: number;
+    /**
+     * Of the goods alone, after the discount
+     */
+    line_total: number;
+    /**
+     * Its share of the shipping
+     */
+    shipping_amount: number;
+    /**
+     * Collected at checkout
+     */
+    duty_amount: number;
+    /**
+     * Collected at checkout
+     */
+    tax_amount: number;
+    /**
+     * Of `tax_amount`, what is on the shipping
+     */
+    shipping_tax_amount: number;
+    /**
+     * Paid by whoever receives it
+     */
+    duty_on_delivery: number;
+    /**
+     * Paid by whoever receives it
+     */
+    tax_on_delivery: number;
 };
 
 export type QuoteCart = {

@@ -6,19 +6,24 @@ import { OrderItemSchema, OrderSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";
 
 const item = OrderItemSchema.shape;
+const order = OrderSchema.shape;
 const uncounted = { description: "0; left out in events from before lines counted them" };
+const undiscounted = { description: "Left out in events from before there were coupons" };
 
 /** An order, as events tell it. A schema of its own: one that extends a named one requires in the contract what that does. */
 const Told = z.object({
-  ...OrderSchema.shape,
+  ...order,
   items: z.array(
     z.object({
       ...item,
       shipped: item.shipped.optional().openapi(uncounted),
       returned: item.returned.optional().openapi(uncounted),
+      discount_amount: item.discount_amount.optional().openapi(undiscounted),
     }).openapi("PlacedOrderItem"),
   ),
-  pay_by: OrderSchema.shape.pay_by.optional().openapi({
+  coupon_code: order.coupon_code.optional().openapi(undiscounted),
+  discount_total: order.discount_total.optional().openapi(undiscounted),
+  pay_by: order.pay_by.optional().openapi({
     description: "Left out in events from before staff could give more time to pay",
   }),
 });
