@@ -53,9 +53,11 @@ create index promotion_redemptions_promotion on promotion_redemptions (promotion
 -- A line's total is what its goods cost after its share of the discount; a process of the release before gives none.
 alter table orders
   add column coupon_code text,
-  add column discount_total bigint not null default 0 constraint orders_discount_total_check check (discount_total >= 0);
+  add column discount_total bigint not null default 0,
+  add constraint orders_discount_total_check check (discount_total >= 0) not valid;
 alter table order_items
-  add column discount_amount bigint not null default 0 constraint order_items_discount_amount_check check (discount_amount >= 0),
+  add column discount_amount bigint not null default 0,
   drop constraint order_items_check,
+  add constraint order_items_discount_amount_check check (discount_amount >= 0) not valid,
   add constraint order_items_total_check check (line_total >= 0 and line_total = unit_price * quantity - discount_amount)
     not valid;
