@@ -4,6 +4,7 @@ import { withConnection } from "../../tools/database_admin.ts";
 import { Shopper, unitsOf } from "../http/carts/shopper.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, quoted, tryCheckOut } from "../support/checkout.ts";
+import { countDeadlocks } from "../support/lock_waits.ts";
 import {
   addProduct,
   assertBooksBalance,
@@ -335,4 +336,5 @@ Deno.test("Complaint 7 (vendure #4660; saleor #15855; medusa #13760): of however
   assertEquals([order.discount_total, order.total_price, payment.amount], [450, 6002, 6002]);
   assertEquals(await redeemedOf(app, one), 1);
   await assertBooksBalance(app.deps.sql);
+  assertEquals(await countDeadlocks(app), 0);
 });
