@@ -57,7 +57,9 @@ export function applyCoupon(
   refusal: FieldError;
 } {
   const { promotion } = coupon;
-  const refusal = promotion ? refuseUse(coupon, promotion) : refuse(coupon, "unknown", "is not known");
+  const refusal = promotion
+    ? refuseUse(coupon, promotion) ?? refuseCurrency(coupon, promotion, currency)
+    : refuse(coupon, "unknown", "is not known");
   if (!promotion || refusal) return { refusal: refusal! };
   const isMeant = goodsOf(promotion);
   const prices = lines.map((line) => isMeant(line) ? line.price ?? 0n : 0n);
@@ -87,19 +89,27 @@ function refuseUse(coupon: Coupon, promotion: Promotion): FieldError | undefined
   }
 }
 
-/** Goods that it applies to, in a currency that it is in, for as much as they must cost. */
-function refuseWorth(
+/** A currency that the amount, or the minimum, is not said in. */
+function refuseCurrency(
   coupon: Coupon,
   { amount_off, minimum_subtotal }: Promotion,
   currency: string,
-  worth: bigint,
 ): FieldError | undefined {
-  if (worth === 0n) return refuse(coupon, "not_applicable", "applies to nothing in this order");
   for (const amounts of [amount_off, minimum_subtotal]) {
     if (amounts === null || amounts.some((each) => each.currency === currency)) continue;
     const currencies = amounts.map((each) => each.currency);
     return refuse(coupon, "not_in_currency", `cannot be used in ${currency}`, { currency, currencies });
   }
+}
+
+/** None of the goods that it applies to, or too few. */
+function refuseWorth(
+  coupon: Coupon,
+  { minimum_subtotal }: Promotion,
+  currency: string,
+  worth: bigint,
+): FieldError | undefined {
+  if (worth === 0n) return refuse(coupon, "not_applicable", "applies to nothing in this order");
   const minimum = minimum_subtotal?.find((each) => each.currency === currency)?.amount ?? 0;
   if (worth >= BigInt(minimum)) return undefined;
   const what = `needs goods for ${formatAmount(minimum, currency)} that it applies to, and these are ` +
