@@ -171,6 +171,7 @@ Deno.test("Complaint 9, with a coupon of a third: the discount is rounded once p
   }
   await addPromotion(app, { code: "A-THIRD", percent_off: "33.33" });
   await addPromotion(app, { code: "TEN-EUROS", amount_off: [{ currency: "EUR", amount: 1000 }] });
+  await addPromotion(app, { code: "HALF-OF-ONE", percent_off: "50", skus: ["ONE"] });
   const quoteWith = async (coupon_code: string) => {
     const more = { destination: "DE", coupon_code };
     const cart = await fillCart(app, user, { ONE: 1, TWO: 2, THREE: 3 }, more);
@@ -189,6 +190,13 @@ Deno.test("Complaint 9, with a coupon of a third: the discount is rounded once p
   const tenEuros = await quoteWith("TEN-EUROS");
   // 10.00 by 10.00 : 19.90 : 1.50 is 3.18471, 6.33758, 0.47771: the cents that are left go to the largest remainders.
   assertEquals(amountsOf(tenEuros).map(([discount]) => discount), [318, 634, 48]);
+  const halfOfOne = await quoteWith("HALF-OF-ONE");
+  // Shipping goes by 5.00 : 19.90 : 1.50, which is 1.89394, 7.53788, 0.56818.
+  assertEquals(halfOfOne.lines.map((line: Line) => [line.discount_amount, line.shipping_amount]), [
+    [500, 189],
+    [0, 754],
+    [0, 57],
+  ]);
 
   for (const quote of [third, tenEuros]) {
     const entries: Entry[] = quote.explanation;
