@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Promotion } from "../../../src/promotions/promotion.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
-import { addExport, askQuote, fillCart, openBorders } from "../../support/checkout.ts";
+import { addExport, askQuote, fillCart, openBorders, tryCheckOut } from "../../support/checkout.ts";
 import { addProduct, assertBooksBalance } from "../../support/orders.ts";
 import { addPromotion, redeemedOf } from "../../support/promotions.ts";
 import { Shopper } from "../carts/shopper.ts";
@@ -161,4 +161,16 @@ Deno.test("A coupon is no problem of a cart whose goods have no price in its cur
   assertEquals(await problemsWith({}), ["no_price"]);
   assertEquals(await problemsWith({ minimum_subtotal: [{ currency: "EUR", amount: 1 }] }), ["no_price"]);
   assertEquals(await problemsWith({ active: false }), ["no_price", "coupon_inactive"]);
+});
+
+Deno.test("A cart that has become an order has no problem with its coupon, which is the order's now", async () => {
+  await using app = await startShop();
+  const user = await app.user();
+  const { sku } = await addExport(app);
+  await addPromotion(app, { code: "LAST", max_redemptions: 1 });
+  const cart = await fillCart(app, user, { [sku]: 1 }, { coupon_code: "LAST" });
+  const { body: quote } = await askQuote(app, user, cart.id);
+  assertEquals((await tryCheckOut(app, user, quote)).status, 201);
+  const { body } = await new Shopper(app, user).read(cart.id);
+  assertEquals([body.status, body.coupon_code, body.problems], ["checked_out", "LAST", []]);
 });
