@@ -89,6 +89,7 @@ export function priceByList(
       weight_grams,
     };
   });
+  if (wanted.length === 0) return { refusals: [] };
   const { discounts, refusal } = coupon ? applyCoupon(coupon, currency, fullLines(currency, wanted)) : {};
   if (refusal) refusals.push(refusal);
   if (refusals.length > 0) return { refusals };

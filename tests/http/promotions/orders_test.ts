@@ -1,6 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
-import { ADA_IN_LEEDS, addExport, askQuote, fillCart, openBorders } from "../../support/checkout.ts";
+import {
+  ADA_IN_LEEDS,
+  addExport,
+  askQuote,
+  fillCart,
+  openBorders,
+  tryCheckOut,
+} from "../../support/checkout.ts";
 import {
   addProduct,
   assertBooksBalance,
@@ -173,6 +180,8 @@ Deno.test("A coupon that cannot be used refuses the order together with all else
   assertEquals(byList.body.errors[0].coupon_code, "no-such-code");
   const unpriced = await tryToPlace(app, user, { [sku]: 1 }, { more: { ...unknown, currency: "USD" } });
   assertEquals(refusalsOf(unpriced.body), ["/items/0 no_price", "/coupon_code coupon_unknown"]);
+  const goods = await tryToPlace(app, user, { "NO-SUCH": 1 }, { more: { coupon_code: few.code } });
+  assertEquals(refusalsOf(goods.body), ["/items/0/sku unknown_product"], "of no goods nothing can be said");
 
   await openBorders(app);
   const gun = await addExport(app);
@@ -239,5 +248,34 @@ Deno.test("An order that its coupon makes free is paid as it is placed, and its 
     assertEquals([gone.status, gone.body.status], [200, "CANCELLED"], JSON.stringify(gone.body));
     assertEquals(await redeemedOf(app, promotion), 0);
   }
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Goods that their coupon makes free still cost their shipping, with duty and tax on that", async () => {
+  await using app = await startTestApp();
+  await openBorders(app);
+  const user = await app.user();
+  const [mug, pen] = [
+    await addExport(app, { prices: { EUR: 1499 } }),
+    await addExport(app, { prices: { EUR: 333 } }),
+  ];
+  await addPromotion(app, { code: "GIFT", percent_off: "100" });
+  const cart = await fillCart(app, user, { [mug.sku]: 2, [pen.sku]: 1 }, { coupon_code: "GIFT" });
+  const { status, body: quote } = await askQuote(app, user, cart.id);
+  assertEquals(status, 201, JSON.stringify(quote));
+  // 10 % duty on shipping of 5.00, and 20 % VAT on both.
+  assertEquals(
+    [quote.discount_total, quote.subtotal, quote.shipping_total, quote.duty_total, quote.tax_total],
+    [3331, 0, 500, 50, 110],
+  );
+  const answer = await tryCheckOut(app, user, quote, {
+    payment: { provider: "sandbox", payment_method: "tok_success" },
+  });
+  assertEquals(
+    [answer.body.order?.status, answer.body.payment?.amount],
+    ["PAID", 660],
+    JSON.stringify(answer.body),
+  );
+  await explain(app, user, answer.body.order);
   await assertBooksBalance(app.deps.sql);
 });
