@@ -1,37 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { examplePromotion } from "../../tests/support/promotions.ts";
 import { applyCoupon, type Coupon, type FullLine, type Promotion } from "./promotion.ts";
 
 const AT = new Date("2026-06-01T12:00:00.000Z");
-
-function promotion(more: Partial<Promotion> = {}): Promotion {
-  return {
-    id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
-    code: "SUMMER",
-    name: "Summer",
-    active: true,
-    starts_at: "2026-01-01T00:00:00.000Z",
-    ends_at: null,
-    max_redemptions: null,
-    max_per_customer: null,
-    percent_off: more.amount_off ? null : "10",
-    amount_off: null,
-    minimum_subtotal: null,
-    skus: [],
-    categories: [],
-    redeemed: 0,
-    version: 1,
-    created_at: "2026-01-01T00:00:00.000Z",
-    updated_at: "2026-01-01T00:00:00.000Z",
-    ...more,
-  };
-}
 
 function coupon(more: Partial<Promotion> = {}, uses: Partial<Coupon> = {}): Coupon {
   return {
     code: "SUMMER",
     at: AT,
-    promotion: promotion(more),
+    promotion: examplePromotion(more),
     redeemed: 0,
     redeemedByCustomer: 0,
     ...uses,

@@ -2,13 +2,12 @@ import { newId } from "../../src/platform/id.ts";
 import type { Promotion } from "../../src/promotions/promotion.ts";
 import type { TestApp } from "./app.ts";
 
-/** A promotion that takes 10 % off of everything from 2026 on, save what `known` says. */
-export async function addPromotion(app: TestApp, known: Partial<Promotion> = {}): Promise<Promotion> {
-  const { sql } = app.deps;
-  const promotion: Promotion = {
-    id: newId(),
-    code: `CODE-${newId().slice(-12).toUpperCase()}`,
-    name: "Ten off",
+/** SUMMER, which takes 10 % off of everything from 2026 on, save what `known` says. */
+export function examplePromotion(known: Partial<Promotion> = {}): Promotion {
+  return {
+    id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
+    code: "SUMMER",
+    name: "Summer",
     active: true,
     starts_at: "2026-01-01T00:00:00.000Z",
     ends_at: null,
@@ -25,6 +24,13 @@ export async function addPromotion(app: TestApp, known: Partial<Promotion> = {})
     updated_at: "2026-01-01T00:00:00.000Z",
     ...known,
   };
+}
+
+/** The same, put straight into the database under a code of its own. */
+export async function addPromotion(app: TestApp, known: Partial<Promotion> = {}): Promise<Promotion> {
+  const { sql } = app.deps;
+  const id = newId();
+  const promotion = examplePromotion({ id, code: `CODE-${id.slice(-12).toUpperCase()}`, ...known });
   await sql`insert into promotions select * from jsonb_populate_record(null::promotions, ${
     sql.json(promotion)
   })`;

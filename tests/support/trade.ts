@@ -10,6 +10,7 @@ import type {
   TradeProduct,
   TradeRules,
 } from "../../src/trade/facts.ts";
+import { examplePromotion } from "./promotions.ts";
 
 export function tradeProduct(sku: string, known: Partial<TradeProduct> = {}): TradeProduct {
   return {
@@ -81,30 +82,11 @@ export function shippingOption(code: string, known: Partial<ShippingOption> = {}
   };
 }
 
-/** OFF, which takes 10 % off of everything and can be used. */
+/** SUMMER, which takes 10 % off of everything and can be used. */
 export function tradeCoupon(known: Partial<Promotion> = {}): Coupon {
-  const promotion: Promotion = {
-    id: "a promotion",
-    code: "OFF",
-    name: "Name of OFF",
-    active: true,
-    starts_at: "2026-01-01T00:00:00.000Z",
-    ends_at: null,
-    max_redemptions: null,
-    max_per_customer: null,
-    percent_off: known.amount_off ? null : "10",
-    amount_off: null,
-    minimum_subtotal: null,
-    skus: [],
-    categories: [],
-    redeemed: 0,
-    version: 1,
-    created_at: "2026-01-01T00:00:00.000Z",
-    updated_at: "2026-01-01T00:00:00.000Z",
-    ...known,
-  };
-  const { code } = promotion;
-  return { code, at: new Date("2026-01-31T12:00:00.000Z"), promotion, redeemed: 0, redeemedByCustomer: 0 };
+  const promotion = examplePromotion(known);
+  const at = new Date("2026-01-31T12:00:00.000Z");
+  return { code: promotion.code, at, promotion, redeemed: 0, redeemedByCustomer: 0 };
 }
 
 export function tradeFacts(known: Partial<TradeFacts> = {}): TradeFacts {
