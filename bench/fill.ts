@@ -17,9 +17,9 @@ const DEFAULT_COUNT = 1_000_000;
 /**
  * Adds orders of the last year as if customers had placed them, most of them out of carts and paid at the sandbox, staff
  * had taken the money of the others, and warehouses had sent them and taken some back; and carts that became none. Some had
- * a coupon. All of it with its books, its stock and every event, so that `deno task verify` finds nothing to say. The log's readers are put
- * behind it, as if the workers had done their part. Foreign keys are not checked row by row, so this needs a superuser; the
- * data hold them.
+ * a coupon. All of it with its books, its stock and every event, so that `deno task verify` finds nothing to say. The log's
+ * readers are put behind it, as if the workers had done their part. Foreign keys are not checked row by row, so this needs
+ * a superuser; the data hold them.
  */
 export async function fillOrders(
   sql: postgres.Sql,

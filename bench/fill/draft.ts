@@ -48,8 +48,8 @@ export async function draftBatch(
 
 /**
  * Of five orders three come from a cart, one was placed at once, and one by staff, who agreed on nothing but the goods.
- * Beside ten orders there is a cart that became none. One customer of eleven has a coupon. Quotes hold for a week, the most that can be set, so that open ones
- * stay open while the data are used.
+ * Beside ten orders there is a cart that became none. One customer of eleven has a coupon. Quotes hold for a week, the most
+ * that can be set, so that open ones stay open while the data are used.
  */
 async function draftVisits(
   tx: postgres.TransactionSql,
@@ -177,7 +177,8 @@ async function draftOrders(tx: postgres.TransactionSql): Promise<void> {
         from visits where is_order
       ) ended
       join (
-        select id as order_id, sum(discount_amount)::bigint as discount_total, sum(line_total)::bigint as subtotal, sum(shipping_amount)::bigint as shipping_total,
+        select id as order_id, sum(discount_amount)::bigint as discount_total, sum(line_total)::bigint as subtotal,
+               sum(shipping_amount)::bigint as shipping_total,
                sum(duty_amount)::bigint as duty_total, sum(tax_amount)::bigint as tax_total, sum(quantity)::int as units
         from drafted group by id
       ) sums on sums.order_id = ended.id

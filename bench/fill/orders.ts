@@ -103,13 +103,13 @@ async function live(tx: postgres.TransactionSql): Promise<void> {
 async function writeRows(tx: postgres.TransactionSql): Promise<void> {
   await tx`
     insert into orders (id, number, user_id, status, payment_status, fulfilment_status, currency, coupon_code, discount_total,
-                        subtotal, shipping_total, duty_total, tax_total, total_price, amount_authorised, amount_paid, amount_refunded, amount_due, units,
-                        units_shipped, units_delivered, units_returned, quote_id, incoterm, shipping_option, version, ship_to,
-                        placed_by, placed_at, created_at, updated_at, expires_at, cancelled_at)
+                        subtotal, shipping_total, duty_total, tax_total, total_price, amount_authorised, amount_paid,
+                        amount_refunded, amount_due, units, units_shipped, units_delivered, units_returned, quote_id,
+                        incoterm, shipping_option, version, ship_to, placed_by, placed_at, created_at, updated_at, expires_at, cancelled_at)
     select d.id, d.number, d.user_id, now.status, now.payment_status, now.fulfilment_status, 'EUR', d.coupon_code,
-           d.discount_total, d.subtotal, d.shipping_total, d.duty_total, d.tax_total, d.total_price, now.amount_authorised, now.amount_paid,
-           now.amount_refunded, now.amount_due, d.units, now.units_shipped, now.units_delivered, now.units_returned,
-           d.quote_id, case when d.shipping_option is not null then 'DDP' end, d.shipping_option, l.version,
+           d.discount_total, d.subtotal, d.shipping_total, d.duty_total, d.tax_total, d.total_price,
+           now.amount_authorised, now.amount_paid, now.amount_refunded, now.amount_due, d.units, now.units_shipped,
+           now.units_delivered, now.units_returned, d.quote_id, case when d.shipping_option is not null then 'DDP' end, d.shipping_option, l.version,
            case when d.shipping_option is null
              then '{"name":"Ada Lovelace","lines":["Hauptstr. 1"],"city":"Berlin","postal_code":"10115","country":"DE"}'
              else '{"name":"Ada Lovelace","lines":["1 High St"],"city":"London","postal_code":"N1 9GU","country":"GB"}'
@@ -125,7 +125,8 @@ async function writeRows(tx: postgres.TransactionSql): Promise<void> {
                              shipping_amount, duty_amount, tax_amount, shipping_tax_amount, hs_code, country_of_origin,
                              weight_grams, shipped, returned)
     select l.id, line, product_id, sku, name, quantity, amount, discount_amount, line_total, shipping_amount, duty_amount,
-           tax_amount, shipping_tax_amount, hs_code, country_of_origin, weight_grams, case when d.is_shipped then quantity else 0 end,
+           tax_amount, shipping_tax_amount, hs_code, country_of_origin, weight_grams,
+           case when d.is_shipped then quantity else 0 end,
            case when line = 1 then d.units_returned else 0 end
     from drafted l join draft d on d.id = l.id order by l.id, line`;
   await tx`
