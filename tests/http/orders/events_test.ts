@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { foldOrder } from "../../../src/orders/as_of.ts";
 import { ORDER_STATUSES } from "../../../src/orders/order.ts";
 import { startTestApp } from "../../support/app.ts";
 import {
@@ -86,6 +87,13 @@ const step = fc.record({
   ship_to: fc.constantFrom({ ...SHIP_TO, city: "Bonn" }, { ...SHIP_TO, region: "BE", phone: "+49 30 1" }),
 }, { requiredKeys: [] });
 
+/** What an event says of a field; units of lines it leaves out where there are none. */
+const said = (data: Record<string, unknown>, field: string) =>
+  data[field] ?? (/^(cancelled|shipped|returned)_units$/.test(field) ? [] : data[field]);
+/** The whole way, which few of the random ones go. */
+const TO_THE_END = (["PAID", "PROCESSING", "SHIPPED", "DELIVERED"] as const)
+  .map((status): [boolean, { status: typeof status }] => [true, { status }]);
+
 Deno.test("Folding an order's events gives the stored order, after any changes", async () => {
   await using app = await startTestApp();
   const [owner, staff] = [await app.user(), await app.user("staff")];
@@ -99,36 +107,37 @@ Deno.test("Folding an order's events gives the stored order, after any changes",
         if (status === 200) versions = body.version;
         else assertEquals([403, 409].includes(status), true, JSON.stringify(body));
       }
-      const [created, ...later] = await eventsOf(app, "order", order.id);
-      let folded = created!.data;
+      const events = await eventsOf(app, "order", order.id);
+      const [created, ...later] = events;
+      let before = created!.data;
       for (const { data: { changes, ...header }, type } of later) {
         for (
           const [field, { from, to }] of Object.entries(
             changes as Record<string, { from: unknown; to: unknown }>,
           )
         ) {
-          assertEquals([from, to], [folded[field], header[field]]);
+          assertEquals([from, to], [said(before, field), said(header, field)]);
         }
         const untouched = Object.keys(header).filter((field) =>
           !(field in changes) && !["version", "updated_at"].includes(field)
         );
-        for (const field of untouched) assertEquals(header[field], folded[field]);
+        for (const field of untouched) assertEquals(header[field], before[field]);
         assertEquals(
           type,
-          header.status === "CANCELLED" && folded.status !== "CANCELLED"
+          header.status === "CANCELLED" && before.status !== "CANCELLED"
             ? "order.cancelled"
             : "order.updated",
         );
-        folded = { ...folded, ...header };
+        before = header;
       }
       assertEquals(
         later.map(({ sequence }) => sequence),
         Array.from({ length: versions - 1 }, (_, i) => i + 2),
       );
       await app.deps.cache.drop(`orders:${order.id}`, versions + 1, 1000);
-      assertEquals(folded, (await read(app, staff, order.id)).body);
+      assertEquals(JSON.parse(JSON.stringify(foldOrder(events))), (await read(app, staff, order.id)).body);
     }),
-    { numRuns: 30 },
+    { numRuns: 30, examples: [[TO_THE_END]] },
   );
   await assertBooksBalance(app.deps.sql);
 });
