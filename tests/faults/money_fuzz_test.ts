@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { brokenOf, verifyBooks } from "../../src/admin/mod.ts";
 import { AppError } from "../../src/platform/errors.ts";
 import type { Answer } from "../support/app.ts";
-import { assertBooksBalance, place } from "../support/orders.ts";
+import { assertBooksBalance, tryToPlace } from "../support/orders.ts";
 import {
   assertBankAgrees,
   bankMessage,
@@ -97,9 +97,12 @@ class Life {
   async #place(turn: number): Promise<PlayedOrder> {
     const { app, user, sku } = this.#shop;
     const items = [{ sku, quantity: 1 + turn % 3 }, { sku, quantity: 2 }];
-    const tryOnce = () => place(app, user, {}, { items, shipping_option: "standard" });
-    // Somebody else may let the time go by just now, and with it the token.
-    const { id } = await tryOnce().catch(tryOnce);
+    const tryOnce = () => tryToPlace(app, user, {}, { more: { items, shipping_option: "standard" } });
+    let { status, body } = await tryOnce();
+    // Somebody else let the time go by just now, and with it the token.
+    while (status === 401) ({ status, body } = await tryOnce());
+    assertEquals(status, 201, JSON.stringify(body));
+    const { id } = body;
     const order = { id, story: [], untold: [] };
     this.#orders.push(order);
     return order;
