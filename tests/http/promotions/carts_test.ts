@@ -2,9 +2,10 @@ import { assertEquals } from "@std/assert";
 import type { Promotion } from "../../../src/promotions/promotion.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, openBorders, tryCheckOut } from "../../support/checkout.ts";
-import { addProduct, assertBooksBalance } from "../../support/orders.ts";
+import { assertBooksBalance } from "../../support/orders.ts";
 import { addPromotion, redeemedOf } from "../../support/promotions.ts";
 import { Shopper } from "../carts/shopper.ts";
+import { sendRates } from "../trade/support.ts";
 
 const AT_NOON = { clock: { now: () => new Date("2026-11-20T12:00:00.000Z") } };
 
@@ -149,18 +150,37 @@ Deno.test("Why a coupon cannot be used is a problem of the cart, and refuses its
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("A coupon is no problem of a cart whose goods have no price in its currency yet, as a quote converts one", async () => {
+Deno.test("A cart holds no want of worth against its coupon while it has goods that only a quote has a price of", async () => {
   await using app = await startShop();
-  const { sku } = await addProduct(app, { prices: { USD: 1499 } });
-  const problemsWith = async (known: Partial<Promotion>) => {
-    const { code } = await addPromotion(app, known);
-    const { problems, discount_total } = await new Shopper(app).create({ [sku]: 1 }, { coupon_code: code });
-    assertEquals(discount_total, 0);
-    return problems.map((problem: { code: string; reason?: string }) => problem.reason ?? problem.code);
+  const [user, staff] = [await app.user(), await app.user("staff")];
+  await sendRates(app, staff.token, "Date,KWD,\n2026-01-02,0.5,\n");
+  const mug = await addExport(app, { prices: { EUR: 1000, KWD: 5000 } });
+  const bowl = await addExport(app, { prices: { EUR: 2000 } });
+  await addPromotion(app, { code: "FROM-15", minimum_subtotal: [{ currency: "KWD", amount: 15_000 }] });
+  await addPromotion(app, { code: "BOWLS", skus: [bowl.sku] });
+  await addPromotion(app, { code: "OVER", active: false });
+  await addPromotion(app, { code: "EUROS", amount_off: [{ currency: "EUR", amount: 500 }] });
+  const reasons = async (quantities: Record<string, number>, coupon_code: string) => {
+    const { id, problems } = await fillCart(app, user, quantities, { currency: "KWD", coupon_code });
+    const { body } = await askQuote(app, user, id);
+    return {
+      cart: problems.map(({ code, reason }: { code: string; reason?: string }) => reason ?? code),
+      quote: body.discount_total ?? body.errors.map(({ code }: { code: string }) => code),
+    };
   };
-  assertEquals(await problemsWith({}), ["no_price"]);
-  assertEquals(await problemsWith({ minimum_subtotal: [{ currency: "EUR", amount: 1 }] }), ["no_price"]);
-  assertEquals(await problemsWith({ active: false }), ["no_price", "coupon_inactive"]);
+  const both = { [mug.sku]: 1, [bowl.sku]: 1 };
+  // A bowl is converted to 10.000: with a mug it is worth 15.000.
+  assertEquals(await reasons(both, "FROM-15"), { cart: ["no_price"], quote: 1500 });
+  assertEquals(await reasons({ [bowl.sku]: 1 }, "BOWLS"), { cart: ["no_price"], quote: 1000 });
+  for (
+    const [quantities, code, reason] of [
+      [{ [mug.sku]: 1 }, "FROM-15", "coupon_minimum_not_met"],
+      [{ [mug.sku]: 1 }, "BOWLS", "coupon_not_applicable"],
+    ] as const
+  ) assertEquals(await reasons(quantities, code), { cart: [reason], quote: [reason] });
+  for (const [code, reason] of [["OVER", "coupon_inactive"], ["EUROS", "coupon_not_in_currency"]] as const) {
+    assertEquals(await reasons(both, code), { cart: ["no_price", reason], quote: [reason] });
+  }
 });
 
 Deno.test("A cart that has become an order has no problem with its coupon, which is the order's now", async () => {
