@@ -4,7 +4,7 @@ import { addExport, askQuote, fillCart, openBorders, tryCheckOut } from "../../s
 import { assertBooksBalance } from "../../support/orders.ts";
 import { addPromotion, redeemedOf } from "../../support/promotions.ts";
 
-Deno.test("A coupon makes cart, estimate, quote and order cheaper by the same, and duty and tax with them", async () => {
+Deno.test("A coupon makes cart, quote and order cheaper by the same, and duty and tax with them; cancelled, the order gives it back", async () => {
   await using app = await startTestApp();
   await openBorders(app);
   const user = await app.user();
