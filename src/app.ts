@@ -24,6 +24,9 @@ import { paymentRoutes } from "./payments/routes.ts";
 import { sandboxPages, sandboxRoutes } from "./payments/sandbox/routes.ts";
 import { paymentWebhookRoutes } from "./payments/webhooks/routes.ts";
 import { promotionRoutes } from "./promotions/routes.ts";
+import { campaignRoutes } from "./rewards/campaigns/routes.ts";
+import { pointsRoutes } from "./rewards/points/routes.ts";
+import { rewardRoutes } from "./rewards/routes.ts";
 import { quoteRoutes } from "./quotes/routes.ts";
 import { realtimeRoutes } from "./realtime/routes.ts";
 import { returnRoutes } from "./returns/routes.ts";
@@ -160,6 +163,9 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
       paymentWebhookRoutes,
       sandboxRoutes,
       returnRoutes,
+      campaignRoutes,
+      pointsRoutes,
+      rewardRoutes,
       eventRoutes,
       notificationRoutes,
       outboxRoutes,

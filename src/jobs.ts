@@ -4,6 +4,7 @@ import { sendNotificationJob } from "./notifications/mod.ts";
 import { expireOrders, processOrder } from "./orders/mod.ts";
 import { checkPayments, handleWebhook, settleOrder } from "./payments/mod.ts";
 import { expireQuotes } from "./quotes/mod.ts";
+import { settlePointsJob } from "./rewards/mod.ts";
 import { deliverWebhook } from "./webhooks/mod.ts";
 import { sweep } from "./platform/sweep_job.ts";
 
@@ -16,6 +17,7 @@ export const JOBS = [
   handleWebhook,
   checkPayments,
   expireCarts,
+  settlePointsJob,
   sendNotificationJob,
   deliverWebhook,
   dispatchEvents,

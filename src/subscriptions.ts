@@ -5,10 +5,13 @@ import {
   orderCreated,
   orderExpired,
   orderProcessed,
+  orderUpdated,
   processOrder,
   shipmentCreated,
 } from "./orders/mod.ts";
 import { paymentStray, refundSucceeded, settleOrder } from "./payments/mod.ts";
+import { settlePointsJob } from "./rewards/mod.ts";
+import type { Changes } from "./platform/changes.ts";
 import type { Ctx } from "./platform/ctx.ts";
 import type { Tx } from "./platform/db.ts";
 import type { LoggedEvent } from "./platform/event_log.ts";
@@ -34,12 +37,19 @@ function notify(template: OrderTemplate): Subscription {
 /** An order that is over gives back what was paid or reserved for it, and waits for no customer at their bank any more. */
 const settleMoney = to(settleOrder, ({ aggregate_id }) => ({ order_id: aggregate_id }));
 
+/** An order's points follow from its money. */
+const settlePoints = to(settlePointsJob, ({ aggregate_id, data }) => {
+  const changes = data.changes as Changes;
+  return "amount_paid" in changes || "amount_refunded" in changes ? { order_id: aggregate_id } : undefined;
+});
+
 /** Which jobs follow from which events. The worker makes them from the log, once each. */
 export const SUBSCRIPTIONS: Record<string, Subscription[]> = {
   [orderCreated.type]: [to(processOrder, (event) => ({ order_id: event.aggregate_id }))],
   [orderProcessed.type]: [notify("order_confirmed")],
-  [orderExpired.type]: [notify("order_expired"), settleMoney],
-  [orderCancelled.type]: [notify("order_cancelled"), settleMoney],
+  [orderUpdated.type]: [settlePoints],
+  [orderExpired.type]: [notify("order_expired"), settleMoney, settlePoints],
+  [orderCancelled.type]: [notify("order_cancelled"), settleMoney, settlePoints],
   [shipmentCreated.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
     return {
       template: "order_shipped" as const,

@@ -2,7 +2,7 @@
 
 /** A domain may import those to the left of it, through their mod.ts. */
 const DOMAINS =
-  ("identity catalogue inventory promotions trade carts quotes consignees orders payments checkout returns documents " +
+  ("identity catalogue inventory promotions trade carts quotes consignees orders payments checkout returns rewards documents " +
     "notifications events webhooks realtime admin").split(" ");
 
 /** What everything may know. */

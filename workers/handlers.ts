@@ -9,6 +9,7 @@ import { deleteExpiredKeys } from "../src/platform/idempotency.ts";
 import { deleteExpiredTickets } from "../src/realtime/mod.ts";
 import { checkDuePayments, deleteOldWebhooks, settleMoney, workOnWebhook } from "../src/payments/mod.ts";
 import { expireDueCarts, expireDueQuotes } from "../src/quotes/mod.ts";
+import { settlePoints } from "../src/rewards/mod.ts";
 import { deleteOldDeliveries, deliver, resealSecrets } from "../src/webhooks/mod.ts";
 import type { z } from "@hono/zod-openapi";
 
@@ -71,6 +72,11 @@ export const HANDLERS = {
   "payments.check": {
     async alone(ctx, _, signal) {
       await checkDuePayments(ctx, signal);
+    },
+  },
+  "rewards.settle": {
+    async together(tx, ctx, data) {
+      await settlePoints(tx, ctx, data.map(({ order_id }) => order_id));
     },
   },
   "notifications.send": {

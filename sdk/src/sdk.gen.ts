@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.ts';
 import { type Client, type ClientMeta, type Options as Options2, type RequestResult, type ServerSentEventsResult, type TDataShape, urlSearchParamsBodySerializer } from './client/index.ts';
-import type { AddCartItemData, AddCartItemErrors, AddCartItemResponses, AdjustStockData, AdjustStockErrors, AdjustStockResponses, CancelJobData, CancelJobErrors, CancelJobResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CancelShipmentData, CancelShipmentErrors, CancelShipmentResponses, CapturePaymentData, CapturePaymentErrors, CapturePaymentResponses, ChangeCartData, ChangeCartErrors, ChangeCartResponses, ChangeMeData, ChangeMeErrors, ChangeMeResponses, ChangeOrderData, ChangeOrderErrors, ChangeOrderResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeProductData, ChangeProductErrors, ChangeProductResponses, ChangePromotionData, ChangePromotionErrors, ChangePromotionResponses, ChangeReturnData, ChangeReturnErrors, ChangeReturnResponses, ChangeShipmentData, ChangeShipmentErrors, ChangeShipmentResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, ChangeWebhookEndpointData, ChangeWebhookEndpointErrors, ChangeWebhookEndpointResponses, CheckOutData, CheckOutErrors, CheckOutResponses, CreateCartData, CreateCartErrors, CreateCartResponses, CreatePasswordTokenData, CreatePasswordTokenErrors, CreatePasswordTokenResponses, CreatePaymentData, CreatePaymentErrors, CreatePaymentResponses, CreateProductData, CreateProductErrors, CreateProductResponses, CreatePromotionData, CreatePromotionErrors, CreatePromotionResponses, CreateStreamTicketData, CreateStreamTicketErrors, CreateStreamTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DiscardOutboxEntryData, DiscardOutboxEntryErrors, DiscardOutboxEntryResponses, EstimateCartData, EstimateCartErrors, EstimateCartResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, GetCartData, GetCartErrors, GetCartResponses, GetCommercialInvoiceData, GetCommercialInvoiceErrors, GetCommercialInvoiceResponses, GetConsigneeData, GetConsigneeErrors, GetConsigneeResponses, GetDetailedHealthData, GetDetailedHealthErrors, GetDetailedHealthResponses, GetHealthData, GetHealthResponses, GetHsCodeOverrideData, GetHsCodeOverrideErrors, GetHsCodeOverrideResponses, GetInvariantsData, GetInvariantsErrors, GetInvariantsResponses, GetJobData, GetJobErrors, GetJobResponses, GetLedgerReportData, GetLedgerReportErrors, GetLedgerReportResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetNotificationData, GetNotificationErrors, GetNotificationResponses, GetOrderData, GetOrderErrors, GetOrderLedgerData, GetOrderLedgerErrors, GetOrderLedgerResponses, GetOrderResponses, GetOrderTimelineData, GetOrderTimelineErrors, GetOrderTimelineResponses, GetPaymentData, GetPaymentErrors, GetPaymentResponses, GetProductData, GetProductErrors, GetProductResponses, GetPromotionData, GetPromotionErrors, GetPromotionResponses, GetQuoteData, GetQuoteErrors, GetQuoteResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetRefundData, GetRefundErrors, GetRefundResponses, GetReturnData, GetReturnErrors, GetReturnResponses, GetShipmentData, GetShipmentErrors, GetShipmentInvoiceData, GetShipmentInvoiceErrors, GetShipmentInvoiceResponses, GetShipmentResponses, GetShippingOptionData, GetShippingOptionErrors, GetShippingOptionResponses, GetStockLevelData, GetStockLevelErrors, GetStockLevelResponses, GetTradeScheduleData, GetTradeScheduleErrors, GetTradeScheduleResponses, GetUserData, GetUserErrors, GetUserResponses, GetWebhookDeliveryData, GetWebhookDeliveryErrors, GetWebhookDeliveryResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, GiveUpCartData, GiveUpCartErrors, GiveUpCartResponses, ImportExchangeRatesData, ImportExchangeRatesErrors, ImportExchangeRatesResponses, ImportProductsData, ImportProductsErrors, ImportProductsResponses, ImportTradeScheduleData, ImportTradeScheduleErrors, ImportTradeScheduleResponses, ListAllPaymentsData, ListAllPaymentsErrors, ListAllPaymentsResponses, ListAllRefundsData, ListAllRefundsErrors, ListAllRefundsResponses, ListBookedTransactionsData, ListBookedTransactionsErrors, ListBookedTransactionsResponses, ListCartsData, ListCartsErrors, ListCartsResponses, ListEventsData, ListEventSealsData, ListEventSealsErrors, ListEventSealsResponses, ListEventsErrors, ListEventsResponses, ListExchangeRateHistoryData, ListExchangeRateHistoryErrors, ListExchangeRateHistoryResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListHsCodeOverridesData, ListHsCodeOverridesErrors, ListHsCodeOverridesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListNotificationsData, ListNotificationsErrors, ListNotificationsResponses, ListOrderReturnsData, ListOrderReturnsErrors, ListOrderReturnsResponses, ListOrdersData, ListOrdersErrors, ListOrderShipmentsData, ListOrderShipmentsErrors, ListOrderShipmentsResponses, ListOrdersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListPaymentsData, ListPaymentsErrors, ListPaymentsResponses, ListProductsData, ListProductsErrors, ListProductsResponses, ListPromotionRedemptionsData, ListPromotionRedemptionsErrors, ListPromotionRedemptionsResponses, ListPromotionsData, ListPromotionsErrors, ListPromotionsResponses, ListQueuesData, ListQueuesErrors, ListQueuesResponses, ListRefundsData, ListRefundsErrors, ListRefundsResponses, ListReturnsData, ListReturnsErrors, ListReturnsResponses, ListShipmentsData, ListShipmentsErrors, ListShipmentsResponses, ListShippingOffersData, ListShippingOffersErrors, ListShippingOffersResponses, ListStockLevelsData, ListStockLevelsErrors, ListStockLevelsResponses, ListStockMovementsData, ListStockMovementsErrors, ListStockMovementsResponses, ListTradeSchedulesData, ListTradeSchedulesErrors, ListTradeSchedulesResponses, ListUserOrdersData, ListUserOrdersErrors, ListUserOrdersResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, LookUpDutyRateData, LookUpDutyRateErrors, LookUpDutyRateResponses, MergeCartData, MergeCartErrors, MergeCartResponses, OverrideHsCodeData, OverrideHsCodeErrors, OverrideHsCodeResponses, PingWebhookEndpointData, PingWebhookEndpointErrors, PingWebhookEndpointResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, PutShippingOptionData, PutShippingOptionErrors, PutShippingOptionResponses, QuoteCartData, QuoteCartErrors, QuoteCartResponses, ReceivePaymentWebhookData, ReceivePaymentWebhookErrors, ReceivePaymentWebhookResponses, ReceiveReturnData, ReceiveReturnErrors, ReceiveReturnResponses, RecordConsigneeData, RecordConsigneeErrors, RecordConsigneeResponses, RecordManualPaymentData, RecordManualPaymentErrors, RecordManualPaymentResponses, RedeliverWebhookData, RedeliverWebhookErrors, RedeliverWebhookResponses, RefreshPaymentData, RefreshPaymentErrors, RefreshPaymentResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RefundReturnData, RefundReturnErrors, RefundReturnResponses, RefundSandboxChargeData, RefundSandboxChargeErrors, RefundSandboxChargeResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveCartItemData, RemoveCartItemErrors, RemoveCartItemResponses, RemoveHsCodeOverrideData, RemoveHsCodeOverrideErrors, RemoveHsCodeOverrideResponses, ReplayOutboxEntryData, ReplayOutboxEntryErrors, ReplayOutboxEntryResponses, RequestReturnData, RequestReturnErrors, RequestReturnResponses, RetryJobData, RetryJobErrors, RetryJobResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SetCartItemData, SetCartItemErrors, SetCartItemResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetStockThresholdData, SetStockThresholdErrors, SetStockThresholdResponses, SettleSandboxChargeData, SettleSandboxChargeErrors, SettleSandboxChargeResponses, ShipOrderData, ShipOrderErrors, ShipOrderResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, VoidPaymentData, VoidPaymentErrors, VoidPaymentResponses, WithdrawShippingOptionData, WithdrawShippingOptionErrors, WithdrawShippingOptionResponses } from './types.gen.ts';
+import type { AddCartItemData, AddCartItemErrors, AddCartItemResponses, AdjustPointsData, AdjustPointsErrors, AdjustPointsResponses, AdjustStockData, AdjustStockErrors, AdjustStockResponses, CancelJobData, CancelJobErrors, CancelJobResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CancelShipmentData, CancelShipmentErrors, CancelShipmentResponses, CapturePaymentData, CapturePaymentErrors, CapturePaymentResponses, ChangeCampaignData, ChangeCampaignErrors, ChangeCampaignResponses, ChangeCartData, ChangeCartErrors, ChangeCartResponses, ChangeMeData, ChangeMeErrors, ChangeMeResponses, ChangeOrderData, ChangeOrderErrors, ChangeOrderResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeProductData, ChangeProductErrors, ChangeProductResponses, ChangePromotionData, ChangePromotionErrors, ChangePromotionResponses, ChangeReturnData, ChangeReturnErrors, ChangeReturnResponses, ChangeRewardData, ChangeRewardErrors, ChangeRewardResponses, ChangeShipmentData, ChangeShipmentErrors, ChangeShipmentResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, ChangeWebhookEndpointData, ChangeWebhookEndpointErrors, ChangeWebhookEndpointResponses, CheckOutData, CheckOutErrors, CheckOutResponses, CreateCampaignData, CreateCampaignErrors, CreateCampaignResponses, CreateCartData, CreateCartErrors, CreateCartResponses, CreatePasswordTokenData, CreatePasswordTokenErrors, CreatePasswordTokenResponses, CreatePaymentData, CreatePaymentErrors, CreatePaymentResponses, CreateProductData, CreateProductErrors, CreateProductResponses, CreatePromotionData, CreatePromotionErrors, CreatePromotionResponses, CreateRewardData, CreateRewardErrors, CreateRewardResponses, CreateStreamTicketData, CreateStreamTicketErrors, CreateStreamTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DiscardOutboxEntryData, DiscardOutboxEntryErrors, DiscardOutboxEntryResponses, EstimateCartData, EstimateCartErrors, EstimateCartResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, GetCampaignData, GetCampaignErrors, GetCampaignResponses, GetCartData, GetCartErrors, GetCartResponses, GetCommercialInvoiceData, GetCommercialInvoiceErrors, GetCommercialInvoiceResponses, GetConsigneeData, GetConsigneeErrors, GetConsigneeResponses, GetDetailedHealthData, GetDetailedHealthErrors, GetDetailedHealthResponses, GetHealthData, GetHealthResponses, GetHsCodeOverrideData, GetHsCodeOverrideErrors, GetHsCodeOverrideResponses, GetInvariantsData, GetInvariantsErrors, GetInvariantsResponses, GetJobData, GetJobErrors, GetJobResponses, GetLedgerReportData, GetLedgerReportErrors, GetLedgerReportResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetNotificationData, GetNotificationErrors, GetNotificationResponses, GetOrderData, GetOrderErrors, GetOrderLedgerData, GetOrderLedgerErrors, GetOrderLedgerResponses, GetOrderPointsData, GetOrderPointsErrors, GetOrderPointsResponses, GetOrderResponses, GetOrderTimelineData, GetOrderTimelineErrors, GetOrderTimelineResponses, GetPaymentData, GetPaymentErrors, GetPaymentResponses, GetPointsData, GetPointsErrors, GetPointsResponses, GetProductData, GetProductErrors, GetProductResponses, GetPromotionData, GetPromotionErrors, GetPromotionResponses, GetQuoteData, GetQuoteErrors, GetQuoteResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetRefundData, GetRefundErrors, GetRefundResponses, GetReturnData, GetReturnErrors, GetReturnResponses, GetRewardData, GetRewardErrors, GetRewardRedemptionData, GetRewardRedemptionErrors, GetRewardRedemptionResponses, GetRewardResponses, GetShipmentData, GetShipmentErrors, GetShipmentInvoiceData, GetShipmentInvoiceErrors, GetShipmentInvoiceResponses, GetShipmentResponses, GetShippingOptionData, GetShippingOptionErrors, GetShippingOptionResponses, GetStockLevelData, GetStockLevelErrors, GetStockLevelResponses, GetTradeScheduleData, GetTradeScheduleErrors, GetTradeScheduleResponses, GetUserData, GetUserErrors, GetUserResponses, GetWebhookDeliveryData, GetWebhookDeliveryErrors, GetWebhookDeliveryResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, GiveUpCartData, GiveUpCartErrors, GiveUpCartResponses, ImportExchangeRatesData, ImportExchangeRatesErrors, ImportExchangeRatesResponses, ImportProductsData, ImportProductsErrors, ImportProductsResponses, ImportTradeScheduleData, ImportTradeScheduleErrors, ImportTradeScheduleResponses, ListAllPaymentsData, ListAllPaymentsErrors, ListAllPaymentsResponses, ListAllRefundsData, ListAllRefundsErrors, ListAllRefundsResponses, ListBookedTransactionsData, ListBookedTransactionsErrors, ListBookedTransactionsResponses, ListCampaignOrdersData, ListCampaignOrdersErrors, ListCampaignOrdersResponses, ListCampaignsData, ListCampaignsErrors, ListCampaignsResponses, ListCartsData, ListCartsErrors, ListCartsResponses, ListEventsData, ListEventSealsData, ListEventSealsErrors, ListEventSealsResponses, ListEventsErrors, ListEventsResponses, ListExchangeRateHistoryData, ListExchangeRateHistoryErrors, ListExchangeRateHistoryResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListHsCodeOverridesData, ListHsCodeOverridesErrors, ListHsCodeOverridesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListNotificationsData, ListNotificationsErrors, ListNotificationsResponses, ListOrderReturnsData, ListOrderReturnsErrors, ListOrderReturnsResponses, ListOrdersData, ListOrdersErrors, ListOrderShipmentsData, ListOrderShipmentsErrors, ListOrderShipmentsResponses, ListOrdersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListPaymentsData, ListPaymentsErrors, ListPaymentsResponses, ListPointsMovementsData, ListPointsMovementsErrors, ListPointsMovementsResponses, ListProductsData, ListProductsErrors, ListProductsResponses, ListPromotionRedemptionsData, ListPromotionRedemptionsErrors, ListPromotionRedemptionsResponses, ListPromotionsData, ListPromotionsErrors, ListPromotionsResponses, ListQueuesData, ListQueuesErrors, ListQueuesResponses, ListRefundsData, ListRefundsErrors, ListRefundsResponses, ListReturnsData, ListReturnsErrors, ListReturnsResponses, ListRewardRedemptionsData, ListRewardRedemptionsErrors, ListRewardRedemptionsResponses, ListRewardsData, ListRewardsErrors, ListRewardsResponses, ListShipmentsData, ListShipmentsErrors, ListShipmentsResponses, ListShippingOffersData, ListShippingOffersErrors, ListShippingOffersResponses, ListStockLevelsData, ListStockLevelsErrors, ListStockLevelsResponses, ListStockMovementsData, ListStockMovementsErrors, ListStockMovementsResponses, ListTradeSchedulesData, ListTradeSchedulesErrors, ListTradeSchedulesResponses, ListUserOrdersData, ListUserOrdersErrors, ListUserOrdersResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, LookUpDutyRateData, LookUpDutyRateErrors, LookUpDutyRateResponses, MergeCartData, MergeCartErrors, MergeCartResponses, OverrideHsCodeData, OverrideHsCodeErrors, OverrideHsCodeResponses, PingWebhookEndpointData, PingWebhookEndpointErrors, PingWebhookEndpointResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, PutShippingOptionData, PutShippingOptionErrors, PutShippingOptionResponses, QuoteCartData, QuoteCartErrors, QuoteCartResponses, ReceivePaymentWebhookData, ReceivePaymentWebhookErrors, ReceivePaymentWebhookResponses, ReceiveReturnData, ReceiveReturnErrors, ReceiveReturnResponses, RecordConsigneeData, RecordConsigneeErrors, RecordConsigneeResponses, RecordManualPaymentData, RecordManualPaymentErrors, RecordManualPaymentResponses, RedeemRewardData, RedeemRewardErrors, RedeemRewardResponses, RedeliverWebhookData, RedeliverWebhookErrors, RedeliverWebhookResponses, RefreshPaymentData, RefreshPaymentErrors, RefreshPaymentResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RefundReturnData, RefundReturnErrors, RefundReturnResponses, RefundSandboxChargeData, RefundSandboxChargeErrors, RefundSandboxChargeResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveCartItemData, RemoveCartItemErrors, RemoveCartItemResponses, RemoveHsCodeOverrideData, RemoveHsCodeOverrideErrors, RemoveHsCodeOverrideResponses, ReplayOutboxEntryData, ReplayOutboxEntryErrors, ReplayOutboxEntryResponses, RequestReturnData, RequestReturnErrors, RequestReturnResponses, RetryJobData, RetryJobErrors, RetryJobResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SetCartItemData, SetCartItemErrors, SetCartItemResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetStockThresholdData, SetStockThresholdErrors, SetStockThresholdResponses, SettleSandboxChargeData, SettleSandboxChargeErrors, SettleSandboxChargeResponses, ShipOrderData, ShipOrderErrors, ShipOrderResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, VoidPaymentData, VoidPaymentErrors, VoidPaymentResponses, WithdrawShippingOptionData, WithdrawShippingOptionErrors, WithdrawShippingOptionResponses } from './types.gen.ts';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -453,7 +453,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Add a promotion
      *
-     * A code that takes a percentage or an amount off of goods. What it means lasts: code, percentage, amounts and goods never change; for others add another promotion.
+     * A code that takes a percentage or an amount off of goods, for everyone or for one customer alone. What it means lasts: code, customer, percentage, amounts and goods never change; for others add another promotion.
      */
     public createPromotion<ThrowOnError extends boolean = false>(options: Options<CreatePromotionData, ThrowOnError>): RequestResult<CreatePromotionResponses, CreatePromotionErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreatePromotionResponses, CreatePromotionErrors, ThrowOnError>({
@@ -1546,6 +1546,238 @@ export class Waybill extends HeyApiClient {
                 'Content-Type': 'application/json',
                 ...options.headers
             }
+        });
+    }
+    
+    /**
+     * List campaigns
+     *
+     * Newest first, also those that are over.
+     */
+    public listCampaigns<ThrowOnError extends boolean = false>(options?: Options<ListCampaignsData, ThrowOnError>): RequestResult<ListCampaignsResponses, ListCampaignsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListCampaignsResponses, ListCampaignsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/campaigns',
+            ...options
+        });
+    }
+    
+    /**
+     * Add a campaign
+     *
+     * Orders that are placed while it runs earn points by it once they are paid in full, and lose them again in proportion to what is refunded. Campaigns that run at the same time add up. What it gives lasts: for other points, amounts or goods add another campaign.
+     */
+    public createCampaign<ThrowOnError extends boolean = false>(options: Options<CreateCampaignData, ThrowOnError>): RequestResult<CreateCampaignResponses, CreateCampaignErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CreateCampaignResponses, CreateCampaignErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/campaigns',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Get a campaign
+     *
+     * Also one that is over.
+     */
+    public getCampaign<ThrowOnError extends boolean = false>(options: Options<GetCampaignData, ThrowOnError>): RequestResult<GetCampaignResponses, GetCampaignErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetCampaignResponses, GetCampaignErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/campaigns/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Change when or whether a campaign runs
+     *
+     * Fields that are left out stay (RFC 7396); where nothing differs, the version stays. Orders keep what they earned.
+     */
+    public changeCampaign<ThrowOnError extends boolean = false>(options: Options<ChangeCampaignData, ThrowOnError>): RequestResult<ChangeCampaignResponses, ChangeCampaignErrors, ThrowOnError> {
+        return (options.client ?? this.client).patch<ChangeCampaignResponses, ChangeCampaignErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/campaigns/{id}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Which orders earned points by a campaign?
+     *
+     * Newest first, also those whose points went back with their money.
+     */
+    public listCampaignOrders<ThrowOnError extends boolean = false>(options: Options<ListCampaignOrdersData, ThrowOnError>): RequestResult<ListCampaignOrdersResponses, ListCampaignOrdersErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListCampaignOrdersResponses, ListCampaignOrdersErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/campaigns/{id}/orders',
+            ...options
+        });
+    }
+    
+    /**
+     * How many points does a customer have?
+     *
+     * Your own; staff see everybody's. They do not expire.
+     */
+    public getPoints<ThrowOnError extends boolean = false>(options: Options<GetPointsData, ThrowOnError>): RequestResult<GetPointsResponses, GetPointsErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetPointsResponses, GetPointsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/users/{id}/points',
+            ...options
+        });
+    }
+    
+    /**
+     * How did a customer's points come and go?
+     *
+     * Newest first. They sum to the balance.
+     */
+    public listPointsMovements<ThrowOnError extends boolean = false>(options: Options<ListPointsMovementsData, ThrowOnError>): RequestResult<ListPointsMovementsResponses, ListPointsMovementsErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListPointsMovementsResponses, ListPointsMovementsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/users/{id}/points/movements',
+            ...options
+        });
+    }
+    
+    /**
+     * Give a customer points, or take some
+     *
+     * With a reason, which the customer can read. No more can be taken than are there.
+     */
+    public adjustPoints<ThrowOnError extends boolean = false>(options: Options<AdjustPointsData, ThrowOnError>): RequestResult<AdjustPointsResponses, AdjustPointsErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<AdjustPointsResponses, AdjustPointsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/users/{id}/points/adjustments',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * How many points did an order earn?
+     *
+     * By campaign. They come a moment after it is paid in full, and go in proportion to what is refunded, rounded down: with all of its money, all of them go.
+     */
+    public getOrderPoints<ThrowOnError extends boolean = false>(options: Options<GetOrderPointsData, ThrowOnError>): RequestResult<GetOrderPointsResponses, GetOrderPointsErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetOrderPointsResponses, GetOrderPointsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{id}/points',
+            ...options
+        });
+    }
+    
+    /**
+     * List rewards
+     *
+     * Those that can be had now; to staff also the others. Newest first.
+     */
+    public listRewards<ThrowOnError extends boolean = false>(options?: Options<ListRewardsData, ThrowOnError>): RequestResult<ListRewardsResponses, ListRewardsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListRewardsResponses, ListRewardsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/rewards',
+            ...options
+        });
+    }
+    
+    /**
+     * Add a reward
+     *
+     * Who redeems points for it gets a coupon of their own, good once. What it costs and gives lasts: for other points, amounts or goods add another reward.
+     */
+    public createReward<ThrowOnError extends boolean = false>(options: Options<CreateRewardData, ThrowOnError>): RequestResult<CreateRewardResponses, CreateRewardErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CreateRewardResponses, CreateRewardErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/rewards',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Get a reward
+     *
+     * `redeemed` is what it is now; it changes without a new version.
+     */
+    public getReward<ThrowOnError extends boolean = false>(options: Options<GetRewardData, ThrowOnError>): RequestResult<GetRewardResponses, GetRewardErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetRewardResponses, GetRewardErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/rewards/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Change when, how often or whether a reward can be had
+     *
+     * Fields that are left out stay (RFC 7396); where nothing differs, the version stays. Who redeemed it keeps what they have: `max_redemptions` cannot be less than that.
+     */
+    public changeReward<ThrowOnError extends boolean = false>(options: Options<ChangeRewardData, ThrowOnError>): RequestResult<ChangeRewardResponses, ChangeRewardErrors, ThrowOnError> {
+        return (options.client ?? this.client).patch<ChangeRewardResponses, ChangeRewardErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/rewards/{id}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Redeem points for a reward
+     *
+     * Takes the points and gives a coupon of the customer's own for `coupon_code` of a cart or an order, good once. Of those who come at once for the last one, or with the last points, one gets it.
+     */
+    public redeemReward<ThrowOnError extends boolean = false>(options: Options<RedeemRewardData, ThrowOnError>): RequestResult<RedeemRewardResponses, RedeemRewardErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<RedeemRewardResponses, RedeemRewardErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/rewards/{id}/redemptions',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * List redemptions of rewards
+     *
+     * Your own, with their coupons; staff see everyone's. Newest first. All filters must hold.
+     */
+    public listRewardRedemptions<ThrowOnError extends boolean = false>(options?: Options<ListRewardRedemptionsData, ThrowOnError>): RequestResult<ListRewardRedemptionsResponses, ListRewardRedemptionsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListRewardRedemptionsResponses, ListRewardRedemptionsErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/reward-redemptions',
+            ...options
+        });
+    }
+    
+    /**
+     * Get a redemption of a reward
+     *
+     * With its coupon.
+     */
+    public getRewardRedemption<ThrowOnError extends boolean = false>(options: Options<GetRewardRedemptionData, ThrowOnError>): RequestResult<GetRewardRedemptionResponses, GetRewardRedemptionErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetRewardRedemptionResponses, GetRewardRedemptionErrors, ThrowOnError>({
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/reward-redemptions/{id}',
+            ...options
         });
     }
     

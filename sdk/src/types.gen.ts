@@ -4,7 +4,7 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | PromotionCreatedWebhookRequest | PromotionUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | WebhookPingWebhookRequest;
+export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | PromotionCreatedWebhookRequest | PromotionUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | CampaignCreatedWebhookRequest | CampaignUpdatedWebhookRequest | RewardCreatedWebhookRequest | RewardUpdatedWebhookRequest | RewardRedemptionCreatedWebhookRequest | PointsMovedWebhookRequest | WebhookPingWebhookRequest;
 
 export type UserRegisteredMessage = {
     type: 'user.registered';
@@ -436,11 +436,15 @@ export type PromotionCreatedMessage = {
              */
             code: string;
             /**
+             * Left out in events from before there were promotions for one customer alone
+             */
+            user_id?: string | null;
+            /**
              * For people, as on a receipt
              */
             name: string;
             /**
-             * False: refused from now on; quotes that are open stay
+             * False: refused from now on; what is under way stays
              */
             active: boolean;
             /**
@@ -536,11 +540,15 @@ export type PromotionUpdatedMessage = {
              */
             code: string;
             /**
+             * Left out in events from before there were promotions for one customer alone
+             */
+            user_id?: string | null;
+            /**
              * For people, as on a receipt
              */
             name: string;
             /**
-             * False: refused from now on; quotes that are open stay
+             * False: refused from now on; what is under way stays
              */
             active: boolean;
             /**
@@ -3601,6 +3609,556 @@ export type ReturnRefundedMessage = {
     };
 };
 
+export type CampaignCreatedMessage = {
+    type: 'campaign.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'campaign.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Campaign;
+    };
+};
+
+export type Campaign = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * For people, as on a receipt
+     */
+    name: string;
+    /**
+     * False: orders that are first paid from now on earn nothing by it
+     */
+    active: boolean;
+    /**
+     * Orders that were placed before earn nothing by it; from now on unless said
+     */
+    starts_at: string;
+    /**
+     * Nor do those that were placed from then on; null: never
+     */
+    ends_at: string | null;
+    /**
+     * So many points …
+     */
+    points: number;
+    /**
+     * … for so much of the goods that it applies to, after the discount and without shipping, duty and tax, rounded down once for the whole order; in other currencies none
+     */
+    per_amount: Array<Price>;
+    /**
+     * It applies to these products …
+     */
+    skus: Array<string>;
+    /**
+     * … and to those of these categories; to all where neither are named
+     */
+    categories: Array<string>;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type CampaignUpdatedMessage = {
+    type: 'campaign.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'campaign.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people, as on a receipt
+             */
+            name: string;
+            /**
+             * False: orders that are first paid from now on earn nothing by it
+             */
+            active: boolean;
+            /**
+             * Orders that were placed before earn nothing by it; from now on unless said
+             */
+            starts_at: string;
+            /**
+             * Nor do those that were placed from then on; null: never
+             */
+            ends_at: string | null;
+            /**
+             * So many points …
+             */
+            points: number;
+            /**
+             * … for so much of the goods that it applies to, after the discount and without shipping, duty and tax, rounded down once for the whole order; in other currencies none
+             */
+            per_amount: Array<Price>;
+            /**
+             * It applies to these products …
+             */
+            skus: Array<string>;
+            /**
+             * … and to those of these categories; to all where neither are named
+             */
+            categories: Array<string>;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type RewardCreatedMessage = {
+    type: 'reward.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'reward.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people, as on a receipt
+             */
+            name: string;
+            /**
+             * False: refused from now on; what is under way stays
+             */
+            active: boolean;
+            /**
+             * Refused before; from now on unless said
+             */
+            starts_at: string;
+            /**
+             * Refused from then on; null: never
+             */
+            ends_at: string | null;
+            /**
+             * So often in all; null: any number of times
+             */
+            max_redemptions: number | null;
+            /**
+             * So often for each customer; null: any number of times
+             */
+            max_per_customer: number | null;
+            /**
+             * What it costs
+             */
+            points: number;
+            /**
+             * Days of 24 hours that its coupon can be used
+             */
+            valid_days: number;
+            /**
+             * A percentage in text: of each line that it applies to, rounded once, half to even
+             */
+            percent_off: string | null;
+            /**
+             * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+             */
+            amount_off: Array<Price> | null;
+            /**
+             * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+             */
+            minimum_subtotal: Array<Price> | null;
+            /**
+             * It applies to these products …
+             */
+            skus: Array<string>;
+            /**
+             * … and to those of these categories; to all where neither are named
+             */
+            categories: Array<string>;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+        };
+    };
+};
+
+export type RewardUpdatedMessage = {
+    type: 'reward.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'reward.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * For people, as on a receipt
+             */
+            name: string;
+            /**
+             * False: refused from now on; what is under way stays
+             */
+            active: boolean;
+            /**
+             * Refused before; from now on unless said
+             */
+            starts_at: string;
+            /**
+             * Refused from then on; null: never
+             */
+            ends_at: string | null;
+            /**
+             * So often in all; null: any number of times
+             */
+            max_redemptions: number | null;
+            /**
+             * So often for each customer; null: any number of times
+             */
+            max_per_customer: number | null;
+            /**
+             * What it costs
+             */
+            points: number;
+            /**
+             * Days of 24 hours that its coupon can be used
+             */
+            valid_days: number;
+            /**
+             * A percentage in text: of each line that it applies to, rounded once, half to even
+             */
+            percent_off: string | null;
+            /**
+             * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+             */
+            amount_off: Array<Price> | null;
+            /**
+             * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+             */
+            minimum_subtotal: Array<Price> | null;
+            /**
+             * It applies to these products …
+             */
+            skus: Array<string>;
+            /**
+             * … and to those of these categories; to all where neither are named
+             */
+            categories: Array<string>;
+            /**
+             * Counts the changes; also the ETag
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /**
+             * What changed, field by field
+             */
+            changes: {
+                [key: string]: {
+                    from?: unknown;
+                    to?: unknown;
+                };
+            };
+        };
+    };
+};
+
+export type RewardRedemptionCreatedMessage = {
+    type: 'reward_redemption.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'reward_redemption.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: RewardRedemption;
+    };
+};
+
+export type RewardRedemption = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    reward_id: string;
+    /**
+     * UUID
+     */
+    user_id: string;
+    /**
+     * What it cost
+     */
+    points: number;
+    /**
+     * The customer's own promotion …
+     */
+    promotion_id: string;
+    /**
+     * … and its code: good once, for this customer alone
+     */
+    coupon_code: string;
+    created_at: string;
+    /**
+     * Until when the code can be used; null: staff lifted it
+     */
+    expires_at: string | null;
+};
+
+export type PointsMovedMessage = {
+    type: 'points.moved';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'points.moved';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: PointsMovement;
+    };
+};
+
+export type PointsMovement = {
+    /**
+     * UUID
+     */
+    user_id: string;
+    /**
+     * Its turn among the customer's
+     */
+    sequence: number;
+    /**
+     * earned by an order that was paid; reversed, as its money went back; redeemed for a reward; adjusted by staff
+     */
+    kind: 'earned' | 'reversed' | 'redeemed' | 'adjusted';
+    /**
+     * Negative: they are gone
+     */
+    points: number;
+    /**
+     * After it
+     */
+    balance: number;
+    /**
+     * earned, reversed: by this order …
+     */
+    order_id: string | null;
+    /**
+     * … and this campaign
+     */
+    campaign_id: string | null;
+    /**
+     * redeemed: by this redemption
+     */
+    redemption_id: string | null;
+    /**
+     * adjusted: why
+     */
+    reason: string | null;
+    created_at: string;
+};
+
 export type WebhookPingMessage = {
     type: 'webhook.ping';
     timestamp: string;
@@ -3673,7 +4231,7 @@ export type Problem = {
     /**
      * What went wrong, for a program to act on. New codes come without a new version of the API: take one that you do not know for what its `status` says.
      */
-    code: 'malformed_json' | 'invalid_signature' | 'unauthenticated' | 'invalid_credentials' | 'invalid_grant' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'email_taken' | 'sku_taken' | 'code_taken' | 'reference_taken' | 'insufficient_stock' | 'stock_changed' | 'invalid_transition' | 'capture_under_way' | 'quote_not_open' | 'cart_closed' | 'document_incomplete' | 'idempotency_in_progress' | 'last_admin' | 'version_mismatch' | 'payload_too_large' | 'unsupported_media_type' | 'invalid_request' | 'order_refused' | 'cart_refused' | 'shipment_refused' | 'refund_refused' | 'return_refused' | 'payment_refused' | 'quote_refused' | 'weak_password' | 'unsupported_grant_type' | 'idempotency_key_reused' | 'rate_limited' | 'internal' | 'unavailable' | 'provider_unavailable';
+    code: 'malformed_json' | 'invalid_signature' | 'unauthenticated' | 'invalid_credentials' | 'invalid_grant' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'email_taken' | 'sku_taken' | 'code_taken' | 'reference_taken' | 'insufficient_stock' | 'stock_changed' | 'invalid_transition' | 'capture_under_way' | 'quote_not_open' | 'cart_closed' | 'document_incomplete' | 'idempotency_in_progress' | 'last_admin' | 'version_mismatch' | 'payload_too_large' | 'unsupported_media_type' | 'invalid_request' | 'order_refused' | 'cart_refused' | 'shipment_refused' | 'refund_refused' | 'return_refused' | 'payment_refused' | 'quote_refused' | 'reward_refused' | 'weak_password' | 'unsupported_grant_type' | 'idempotency_key_reused' | 'rate_limited' | 'internal' | 'unavailable' | 'provider_unavailable';
     /**
      * Each thing that is wrong, where there is more to say than `detail`.
      */
@@ -3823,11 +4381,11 @@ export type ProblemError = {
      */
     coupon_code?: string;
     /**
-     * `coupon_not_started`: when it can be used
+     * `coupon_not_started`, `reward_not_started`: when it can be used
      */
     starts_at?: string;
     /**
-     * `coupon_expired`: until when it could be used
+     * `coupon_expired`, `reward_expired`: until when it could be used
      */
     ends_at?: string;
     /**
@@ -3839,9 +4397,17 @@ export type ProblemError = {
      */
     minimum_subtotal?: number;
     /**
-     * `too_few`: times that the promotion is redeemed already
+     * `too_few`: times that it is redeemed already
      */
     redeemed?: number;
+    /**
+     * `insufficient_points`: what the reward costs
+     */
+    points?: number;
+    /**
+     * `insufficient_points`: what the customer has
+     */
+    balance?: number;
     /**
      * `shipping_not_available`: the one that was asked for
      */
@@ -4271,11 +4837,15 @@ export type Promotion = {
      */
     code: string;
     /**
+     * The one customer who can use it: to others its code is not known; null: everyone
+     */
+    user_id: string | null;
+    /**
      * For people, as on a receipt
      */
     name: string;
     /**
-     * False: refused from now on; quotes that are open stay
+     * False: refused from now on; what is under way stays
      */
     active: boolean;
     /**
@@ -4332,11 +4902,15 @@ export type CreatePromotion = {
      */
     code: string;
     /**
+     * The one customer who can use it: to others its code is not known; null: everyone
+     */
+    user_id?: string | null;
+    /**
      * For people, as on a receipt
      */
     name: string;
     /**
-     * False: refused from now on; quotes that are open stay
+     * False: refused from now on; what is under way stays
      */
     active?: boolean;
     /**
@@ -4391,7 +4965,7 @@ export type ChangePromotion = {
      */
     name?: string;
     /**
-     * False: refused from now on; quotes that are open stay
+     * False: refused from now on; what is under way stays
      */
     active?: boolean;
     /**
@@ -6404,6 +6978,328 @@ export type ReturnRefundItem = {
      */
     line: number;
     quantity: number;
+};
+
+export type CreateCampaign = {
+    /**
+     * For people, as on a receipt
+     */
+    name: string;
+    /**
+     * False: refused from now on; what is under way stays
+     */
+    active?: boolean;
+    /**
+     * Refused before; from now on unless said
+     */
+    starts_at?: string;
+    /**
+     * Refused from then on; null: never
+     */
+    ends_at?: string | null;
+    /**
+     * So many points …
+     */
+    points: number;
+    /**
+     * … for so much of the goods that it applies to, after the discount and without shipping, duty and tax, rounded down once for the whole order; in other currencies none
+     */
+    per_amount: Array<Price>;
+    /**
+     * It applies to these products …
+     */
+    skus?: Array<string>;
+    /**
+     * … and to those of these categories; to all where neither are named
+     */
+    categories?: Array<string>;
+};
+
+export type CampaignPage = {
+    data: Array<Campaign>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type ChangeCampaign = {
+    /**
+     * For people, as on a receipt
+     */
+    name?: string;
+    /**
+     * False: orders that are first paid from now on earn nothing by it
+     */
+    active?: boolean;
+    /**
+     * Orders that were placed before earn nothing by it; from now on unless said
+     */
+    starts_at?: string;
+    /**
+     * Nor do those that were placed from then on; null: never
+     */
+    ends_at?: string | null;
+};
+
+export type CampaignOrderPage = {
+    data: Array<CampaignOrder>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type CampaignOrder = {
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * What it earned when it was paid
+     */
+    full_points: number;
+    /**
+     * What it has of them after its refunds
+     */
+    points: number;
+};
+
+export type PointsAccount = {
+    /**
+     * UUID
+     */
+    user_id: string;
+    /**
+     * Below 0 where what earned them was refunded after they were spent
+     */
+    balance: number;
+    /**
+     * Counts the movements
+     */
+    version: number;
+    /**
+     * Null: there never were any
+     */
+    updated_at: string | null;
+};
+
+export type PointsMovementPage = {
+    data: Array<PointsMovement>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type AdjustPoints = {
+    /**
+     * So many more; negative: fewer, though never below 0
+     */
+    points: number;
+    reason: string;
+};
+
+export type OrderPoints = {
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * What it has by all of them
+     */
+    points: number;
+    campaigns: Array<OrderCampaignPoints>;
+};
+
+export type OrderCampaignPoints = {
+    /**
+     * UUID
+     */
+    campaign_id: string;
+    name: string;
+    /**
+     * What it earned when it was paid
+     */
+    full_points: number;
+    /**
+     * What it has of them after its refunds
+     */
+    points: number;
+};
+
+export type Reward = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * For people, as on a receipt
+     */
+    name: string;
+    /**
+     * False: refused from now on; what is under way stays
+     */
+    active: boolean;
+    /**
+     * Refused before; from now on unless said
+     */
+    starts_at: string;
+    /**
+     * Refused from then on; null: never
+     */
+    ends_at: string | null;
+    /**
+     * So often in all; null: any number of times
+     */
+    max_redemptions: number | null;
+    /**
+     * So often for each customer; null: any number of times
+     */
+    max_per_customer: number | null;
+    /**
+     * What it costs
+     */
+    points: number;
+    /**
+     * Days of 24 hours that its coupon can be used
+     */
+    valid_days: number;
+    /**
+     * A percentage in text: of each line that it applies to, rounded once, half to even
+     */
+    percent_off: string | null;
+    /**
+     * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+     */
+    amount_off: Array<Price> | null;
+    /**
+     * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+     */
+    minimum_subtotal: Array<Price> | null;
+    /**
+     * It applies to these products …
+     */
+    skus: Array<string>;
+    /**
+     * … and to those of these categories; to all where neither are named
+     */
+    categories: Array<string>;
+    /**
+     * Times that it was redeemed
+     */
+    redeemed: number;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type CreateReward = {
+    /**
+     * For people, as on a receipt
+     */
+    name: string;
+    /**
+     * False: refused from now on; what is under way stays
+     */
+    active?: boolean;
+    /**
+     * Refused before; from now on unless said
+     */
+    starts_at?: string;
+    /**
+     * Refused from then on; null: never
+     */
+    ends_at?: string | null;
+    /**
+     * So often in all; null: any number of times
+     */
+    max_redemptions?: number | null;
+    /**
+     * So often for each customer; null: any number of times
+     */
+    max_per_customer?: number | null;
+    /**
+     * What it costs
+     */
+    points: number;
+    /**
+     * Days of 24 hours that its coupon can be used
+     */
+    valid_days?: number;
+    /**
+     * A percentage in text: of each line that it applies to, rounded once, half to even
+     */
+    percent_off?: string | null;
+    /**
+     * So much, of all goods that it applies to together, split over their lines by largest remainder; in another currency the code is refused. Null where there is a `percent_off`
+     */
+    amount_off?: Array<Price> | null;
+    /**
+     * So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing
+     */
+    minimum_subtotal?: Array<Price> | null;
+    /**
+     * It applies to these products …
+     */
+    skus?: Array<string>;
+    /**
+     * … and to those of these categories; to all where neither are named
+     */
+    categories?: Array<string>;
+};
+
+export type RewardPage = {
+    data: Array<Reward>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type ChangeReward = {
+    /**
+     * For people, as on a receipt
+     */
+    name?: string;
+    /**
+     * False: refused from now on; what is under way stays
+     */
+    active?: boolean;
+    /**
+     * Refused before; from now on unless said
+     */
+    starts_at?: string;
+    /**
+     * Refused from then on; null: never
+     */
+    ends_at?: string | null;
+    /**
+     * So often in all; null: any number of times
+     */
+    max_redemptions?: number | null;
+    /**
+     * So often for each customer; null: any number of times
+     */
+    max_per_customer?: number | null;
+};
+
+export type RedeemReward = {
+    /**
+     * Staff only: whose points
+     */
+    user_id?: string;
+};
+
+export type RewardRedemptionPage = {
+    data: Array<RewardRedemption>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
 };
 
 export type EventPage = {
@@ -8452,6 +9348,10 @@ export type ListPromotionsData = {
          * The one with this code
          */
         code?: string;
+        /**
+         * Only those that are this customer's alone
+         */
+        user_id?: string;
         /**
          * Only those that are, or are not
          */
@@ -13611,6 +14511,1034 @@ export type RefundReturnResponses = {
 
 export type RefundReturnResponse = RefundReturnResponses[keyof RefundReturnResponses];
 
+export type ListCampaignsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those that are, or are not
+         */
+        active?: 'true' | 'false';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/campaigns';
+};
+
+export type ListCampaignsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListCampaignsError = ListCampaignsErrors[keyof ListCampaignsErrors];
+
+export type ListCampaignsResponses = {
+    /**
+     * One page.
+     */
+    200: CampaignPage;
+};
+
+export type ListCampaignsResponse = ListCampaignsResponses[keyof ListCampaignsResponses];
+
+export type CreateCampaignData = {
+    /**
+     * The campaign.
+     */
+    body: CreateCampaign;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/campaigns';
+};
+
+export type CreateCampaignErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreateCampaignError = CreateCampaignErrors[keyof CreateCampaignErrors];
+
+export type CreateCampaignResponses = {
+    /**
+     * The campaign as it was added.
+     */
+    201: Campaign;
+};
+
+export type CreateCampaignResponse = CreateCampaignResponses[keyof CreateCampaignResponses];
+
+export type GetCampaignData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/campaigns/{id}';
+};
+
+export type GetCampaignErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetCampaignError = GetCampaignErrors[keyof GetCampaignErrors];
+
+export type GetCampaignResponses = {
+    /**
+     * The campaign.
+     */
+    200: Campaign;
+};
+
+export type GetCampaignResponse = GetCampaignResponses[keyof GetCampaignResponses];
+
+export type ChangeCampaignData = {
+    /**
+     * What changes.
+     */
+    body: ChangeCampaign;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/campaigns/{id}';
+};
+
+export type ChangeCampaignErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ChangeCampaignError = ChangeCampaignErrors[keyof ChangeCampaignErrors];
+
+export type ChangeCampaignResponses = {
+    /**
+     * The campaign after it.
+     */
+    200: Campaign;
+};
+
+export type ChangeCampaignResponse = ChangeCampaignResponses[keyof ChangeCampaignResponses];
+
+export type ListCampaignOrdersData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/campaigns/{id}/orders';
+};
+
+export type ListCampaignOrdersErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListCampaignOrdersError = ListCampaignOrdersErrors[keyof ListCampaignOrdersErrors];
+
+export type ListCampaignOrdersResponses = {
+    /**
+     * One page.
+     */
+    200: CampaignOrderPage;
+};
+
+export type ListCampaignOrdersResponse = ListCampaignOrdersResponses[keyof ListCampaignOrdersResponses];
+
+export type GetPointsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/users/{id}/points';
+};
+
+export type GetPointsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetPointsError = GetPointsErrors[keyof GetPointsErrors];
+
+export type GetPointsResponses = {
+    /**
+     * The points.
+     */
+    200: PointsAccount;
+};
+
+export type GetPointsResponse = GetPointsResponses[keyof GetPointsResponses];
+
+export type ListPointsMovementsData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Only movements of this kind
+         */
+        kind?: 'earned' | 'reversed' | 'redeemed' | 'adjusted';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/users/{id}/points/movements';
+};
+
+export type ListPointsMovementsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListPointsMovementsError = ListPointsMovementsErrors[keyof ListPointsMovementsErrors];
+
+export type ListPointsMovementsResponses = {
+    /**
+     * One page.
+     */
+    200: PointsMovementPage;
+};
+
+export type ListPointsMovementsResponse = ListPointsMovementsResponses[keyof ListPointsMovementsResponses];
+
+export type AdjustPointsData = {
+    /**
+     * How many, and why.
+     */
+    body: AdjustPoints;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/users/{id}/points/adjustments';
+};
+
+export type AdjustPointsErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type AdjustPointsError = AdjustPointsErrors[keyof AdjustPointsErrors];
+
+export type AdjustPointsResponses = {
+    /**
+     * The movement.
+     */
+    201: PointsMovement;
+};
+
+export type AdjustPointsResponse = AdjustPointsResponses[keyof AdjustPointsResponses];
+
+export type GetOrderPointsData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/orders/{id}/points';
+};
+
+export type GetOrderPointsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetOrderPointsError = GetOrderPointsErrors[keyof GetOrderPointsErrors];
+
+export type GetOrderPointsResponses = {
+    /**
+     * Its points.
+     */
+    200: OrderPoints;
+};
+
+export type GetOrderPointsResponse = GetOrderPointsResponses[keyof GetOrderPointsResponses];
+
+export type ListRewardsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those that are, or, for staff, are not
+         */
+        active?: 'true' | 'false';
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/rewards';
+};
+
+export type ListRewardsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListRewardsError = ListRewardsErrors[keyof ListRewardsErrors];
+
+export type ListRewardsResponses = {
+    /**
+     * One page.
+     */
+    200: RewardPage;
+};
+
+export type ListRewardsResponse = ListRewardsResponses[keyof ListRewardsResponses];
+
+export type CreateRewardData = {
+    /**
+     * The reward.
+     */
+    body: CreateReward;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/rewards';
+};
+
+export type CreateRewardErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreateRewardError = CreateRewardErrors[keyof CreateRewardErrors];
+
+export type CreateRewardResponses = {
+    /**
+     * The reward as it was added.
+     */
+    201: Reward;
+};
+
+export type CreateRewardResponse = CreateRewardResponses[keyof CreateRewardResponses];
+
+export type GetRewardData = {
+    body?: never;
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/rewards/{id}';
+};
+
+export type GetRewardErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetRewardError = GetRewardErrors[keyof GetRewardErrors];
+
+export type GetRewardResponses = {
+    /**
+     * The reward.
+     */
+    200: Reward;
+};
+
+export type GetRewardResponse = GetRewardResponses[keyof GetRewardResponses];
+
+export type ChangeRewardData = {
+    /**
+     * What changes.
+     */
+    body: ChangeReward;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/rewards/{id}';
+};
+
+export type ChangeRewardErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ChangeRewardError = ChangeRewardErrors[keyof ChangeRewardErrors];
+
+export type ChangeRewardResponses = {
+    /**
+     * The reward after it.
+     */
+    200: Reward;
+};
+
+export type ChangeRewardResponse = ChangeRewardResponses[keyof ChangeRewardResponses];
+
+export type RedeemRewardData = {
+    /**
+     * Whose points, if they are not the caller's.
+     */
+    body?: RedeemReward;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/rewards/{id}/redemptions';
+};
+
+export type RedeemRewardErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Conflict: `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `reward_refused`, `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RedeemRewardError = RedeemRewardErrors[keyof RedeemRewardErrors];
+
+export type RedeemRewardResponses = {
+    /**
+     * The coupon.
+     */
+    201: RewardRedemption;
+};
+
+export type RedeemRewardResponse = RedeemRewardResponses[keyof RedeemRewardResponses];
+
+export type ListRewardRedemptionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Whose; customers only ever see their own
+         */
+        user_id?: string;
+        /**
+         * Only those of this reward
+         */
+        reward_id?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/reward-redemptions';
+};
+
+export type ListRewardRedemptionsErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListRewardRedemptionsError = ListRewardRedemptionsErrors[keyof ListRewardRedemptionsErrors];
+
+export type ListRewardRedemptionsResponses = {
+    /**
+     * One page.
+     */
+    200: RewardRedemptionPage;
+};
+
+export type ListRewardRedemptionsResponse = ListRewardRedemptionsResponses[keyof ListRewardRedemptionsResponses];
+
+export type GetRewardRedemptionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/reward-redemptions/{id}';
+};
+
+export type GetRewardRedemptionErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetRewardRedemptionError = GetRewardRedemptionErrors[keyof GetRewardRedemptionErrors];
+
+export type GetRewardRedemptionResponses = {
+    /**
+     * The redemption.
+     */
+    200: RewardRedemption;
+};
+
+export type GetRewardRedemptionResponse = GetRewardRedemptionResponses[keyof GetRewardRedemptionResponses];
+
 export type ListEventsData = {
     body?: never;
     path?: never;
@@ -13626,7 +15554,7 @@ export type ListEventsData = {
         /**
          * Only of such things
          */
-        aggregate_type?: 'user' | 'product' | 'inventory' | 'promotion' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'return';
+        aggregate_type?: 'user' | 'product' | 'inventory' | 'promotion' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'return' | 'campaign' | 'reward' | 'reward_redemption' | 'points';
         /**
          * Only of this thing, with `aggregate_type`; of stock it is `<sku>@<location>`
          */
@@ -15607,6 +17535,78 @@ export type ReturnRefundedWebhookPayload = ReturnRefundedMessage;
 export type ReturnRefundedWebhookRequest = {
     body: ReturnRefundedWebhookPayload;
     key: 'return.refunded';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type CampaignCreatedWebhookPayload = CampaignCreatedMessage;
+
+export type CampaignCreatedWebhookRequest = {
+    body: CampaignCreatedWebhookPayload;
+    key: 'campaign.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type CampaignUpdatedWebhookPayload = CampaignUpdatedMessage;
+
+export type CampaignUpdatedWebhookRequest = {
+    body: CampaignUpdatedWebhookPayload;
+    key: 'campaign.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type RewardCreatedWebhookPayload = RewardCreatedMessage;
+
+export type RewardCreatedWebhookRequest = {
+    body: RewardCreatedWebhookPayload;
+    key: 'reward.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type RewardUpdatedWebhookPayload = RewardUpdatedMessage;
+
+export type RewardUpdatedWebhookRequest = {
+    body: RewardUpdatedWebhookPayload;
+    key: 'reward.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type RewardRedemptionCreatedWebhookPayload = RewardRedemptionCreatedMessage;
+
+export type RewardRedemptionCreatedWebhookRequest = {
+    body: RewardRedemptionCreatedWebhookPayload;
+    key: 'reward_redemption.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type PointsMovedWebhookPayload = PointsMovedMessage;
+
+export type PointsMovedWebhookRequest = {
+    body: PointsMovedWebhookPayload;
+    key: 'points.moved';
     path?: never;
     query?: never;
 };

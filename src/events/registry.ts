@@ -23,6 +23,7 @@ import { consigneeRecorded } from "../consignees/mod.ts";
 import { PAYMENT_EVENTS } from "../payments/mod.ts";
 import { quoteCreated, quoteReleased } from "../quotes/mod.ts";
 import { RETURN_EVENTS } from "../returns/mod.ts";
+import { REWARD_EVENTS } from "../rewards/mod.ts";
 import type { EventType } from "../platform/events.ts";
 
 /** Every type of event that the log can hold. */
@@ -56,6 +57,7 @@ export const EVENT_TYPES: readonly EventType[] = [
   consigneeRecorded,
   ...PAYMENT_EVENTS,
   ...RETURN_EVENTS,
+  ...REWARD_EVENTS,
 ];
 
 /** The kinds of thing that events tell of. */

@@ -31,6 +31,7 @@ Deno.test("An event is named after its aggregate, and says what happened in a se
     assert(/^[A-Z].+\.$/.test(summary), summary);
   }
   assertEquals([...AGGREGATES].sort(), [
+    "campaign",
     "cart",
     "consignee",
     "exchange_rates",
@@ -38,11 +39,14 @@ Deno.test("An event is named after its aggregate, and says what happened in a se
     "inventory",
     "order",
     "payment",
+    "points",
     "product",
     "promotion",
     "quote",
     "refund",
     "return",
+    "reward",
+    "reward_redemption",
     "shipment",
     "shipping_option",
     "trade_schedule",

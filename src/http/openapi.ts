@@ -49,6 +49,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
       { name: "Payments", description: "Payments, captures, refunds" },
       { name: "Ledger", description: "The books" },
       { name: "Returns", description: "What comes back" },
+      { name: "Rewards", description: "Points that orders earn by campaigns, and what they are good for" },
       { name: "Documents", description: "Papers for customs" },
       { name: "Events", description: "Everything that happened, in order" },
       { name: "Notifications", description: "E-mails to users" },

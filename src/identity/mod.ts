@@ -4,6 +4,7 @@ export { createAdmin } from "./create_admin.ts";
 export { createFirstAdmin } from "./create_first_admin.ts";
 export { createPasswordToken } from "./create_password_token.ts";
 export { userRegistered, userUpdated } from "./events.ts";
+export { getUser } from "./get_user.ts";
 export { listUsers } from "./list_users.ts";
 export { deleteExpiredTokens, findActiveRole, findActiveRoles } from "./queries.ts";
 export { RegisterBody } from "./schemas.ts";

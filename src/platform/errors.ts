@@ -109,15 +109,17 @@ export const FieldErrorSchema = z.object({
   quoted: Text.openapi({ description: "`not_quoted`: the destination that was quoted" }),
 
   coupon_code: Text.openapi({ description: "`coupon_…`: the code that cannot be used" }),
-  starts_at: Text.openapi({ description: "`coupon_not_started`: when it can be used" }),
-  ends_at: Text.openapi({ description: "`coupon_expired`: until when it could be used" }),
+  starts_at: Text.openapi({ description: "`coupon_not_started`, `reward_not_started`: when it can be used" }),
+  ends_at: Text.openapi({ description: "`coupon_expired`, `reward_expired`: until when it could be used" }),
   currencies: z.array(z.string()).optional().openapi({
     description: "`coupon_not_in_currency`: those in which it can be used",
   }),
   minimum_subtotal: Money.openapi({
     description: "`coupon_minimum_not_met`: what the goods that it applies to must cost",
   }),
-  redeemed: Units.openapi({ description: "`too_few`: times that the promotion is redeemed already" }),
+  redeemed: Units.openapi({ description: "`too_few`: times that it is redeemed already" }),
+  points: Units.openapi({ description: "`insufficient_points`: what the reward costs" }),
+  balance: z.int().optional().openapi({ description: "`insufficient_points`: what the customer has" }),
 
   shipping_option: Text.openapi({ description: "`shipping_not_available`: the one that was asked for" }),
   available_options: z.array(z.string()).optional().openapi({
@@ -171,6 +173,7 @@ export const ERROR_STATUS = {
   return_refused: 422,
   payment_refused: 422,
   quote_refused: 422,
+  reward_refused: 422,
   weak_password: 422,
   unsupported_grant_type: 422,
   idempotency_key_reused: 422,

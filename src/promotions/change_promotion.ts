@@ -2,12 +2,12 @@ import type { z } from "@hono/zod-openapi";
 import { changesBetween } from "../platform/changes.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { invalidRequest, notFound, requireVersion } from "../platform/errors.ts";
+import { notFound, requireVersion } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
-import { periodOf } from "./create_promotion.ts";
 import { promotionWasChanged } from "./events.ts";
 import type { Promotion } from "./promotion.ts";
 import { lockPromotion, updatePromotion } from "./queries.ts";
+import { withChanges } from "./running.ts";
 import type { ChangePromotionBody } from "./schemas.ts";
 
 type PromotionChanges = z.output<typeof ChangePromotionBody>;
@@ -26,7 +26,7 @@ export async function changePromotion(
     const before = await lockPromotion(tx, input.id);
     if (!before) throw notFound("promotion");
     requireVersion("promotion", before.version, input.expectedVersion);
-    const changed = changedPromotion(before, input.changes);
+    const changed = withChanges(before, input.changes);
     const changes = changesBetween(before, changed);
     if (Object.keys(changes).length === 0) return before;
     const promotion = {
@@ -38,14 +38,4 @@ export async function changePromotion(
     await appendEvents(tx, ctx, [promotionWasChanged(promotion, changes)]);
     return promotion;
   });
-}
-
-function changedPromotion(before: Promotion, changes: PromotionChanges): Promotion {
-  const changed = { ...before, ...changes };
-  const { max_redemptions, redeemed } = changed;
-  if (max_redemptions !== null && max_redemptions < redeemed) {
-    const message = `must be at least ${redeemed}: so often it is redeemed already`;
-    throw invalidRequest([{ pointer: "/max_redemptions", code: "too_few", message, redeemed }]);
-  }
-  return { ...changed, ...periodOf(changed, changes.ends_at === undefined ? "starts_at" : "ends_at") };
 }

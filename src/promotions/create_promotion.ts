@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
+import { transaction, type Tx, violates } from "../platform/db.ts";
 import { AppError, invalidRequest } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { newId } from "../platform/id.ts";
@@ -8,45 +8,47 @@ import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts
 import { promotionWasCreated } from "./events.ts";
 import type { Promotion } from "./promotion.ts";
 import { insertPromotion } from "./queries.ts";
+import { periodOf } from "./running.ts";
 import type { NewPromotionBody } from "./schemas.ts";
+
+export type NewPromotion = z.output<typeof NewPromotionBody>;
 
 /** Adds a promotion, which runs from now on unless its input says otherwise. @throws code_taken, invalid_request */
 export async function createPromotion(
   ctx: Ctx,
-  input: z.output<typeof NewPromotionBody>,
+  input: NewPromotion,
   idempotency?: Idempotency,
 ): Promise<Outcome<Promotion>> {
-  return await transaction(ctx.sql, (tx) =>
-    once(tx, idempotency, async () => {
-      const now = ctx.clock.now().toISOString();
-      const promotion = await insertPromotion(tx, {
-        ...input,
-        ...periodOf({ ...input, starts_at: input.starts_at ?? now }, "ends_at"),
-        id: newId(),
-        redeemed: 0,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-      });
-      if (!promotion) throw codeTaken(input.code);
-      await appendEvents(tx, ctx, [promotionWasCreated(promotion)]);
-      return promotion;
-    }));
+  return await transaction(
+    ctx.sql,
+    (tx) => once(tx, idempotency, () => addPromotion(tx, ctx, input, ctx.clock.now().toISOString())),
+  );
 }
 
-/** When a promotion runs, in UTC. @param named the field that is wrong if it ends before it starts @throws invalid_request */
-export function periodOf(
-  { starts_at, ends_at }: Pick<Promotion, "starts_at" | "ends_at">,
-  named: "starts_at" | "ends_at",
-): Pick<Promotion, "starts_at" | "ends_at"> {
-  const [start, end] = [new Date(starts_at), ends_at === null ? null : new Date(ends_at)];
-  if (end !== null && end <= start) {
-    const message = named === "ends_at"
-      ? `must be after starts_at, ${start.toISOString()}`
-      : `must be before ends_at, ${end.toISOString()}`;
-    throw invalidRequest([{ pointer: `/${named}`, code: "ends_before_start", message }]);
-  }
-  return { starts_at: start.toISOString(), ends_at: end?.toISOString() ?? null };
+/** The same as a step. @throws code_taken, invalid_request */
+export async function addPromotion(tx: Tx, ctx: Ctx, input: NewPromotion, now: string): Promise<Promotion> {
+  const promotion = await insertPromotion(tx, {
+    ...input,
+    ...periodOf({ ...input, starts_at: input.starts_at ?? now }, "ends_at"),
+    id: newId(),
+    redeemed: 0,
+    version: 1,
+    created_at: now,
+    updated_at: now,
+  }).catch((error) => {
+    throw violates(error, "promotions_user_id_fkey") ? unknownUser() : error;
+  });
+  if (!promotion) throw codeTaken(input.code);
+  await appendEvents(tx, ctx, [promotionWasCreated(promotion)]);
+  return promotion;
+}
+
+function unknownUser(): AppError {
+  return invalidRequest([{
+    pointer: "/user_id",
+    code: "unknown_user",
+    message: "must be somebody's: there is no such account",
+  }]);
 }
 
 function codeTaken(code: string): AppError {

@@ -1,10 +1,21 @@
+import { z } from "@hono/zod-openapi";
 import { type Changes, ChangesSchema } from "../platform/changes.ts";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
 import type { Promotion } from "./promotion.ts";
 import { PromotionSchema } from "./schemas.ts";
 
-/** How often a promotion was redeemed is told by the quotes and orders that hold it, not here. */
-const ToldPromotion = PromotionSchema.omit({ redeemed: true });
+const { redeemed: _, ...promotion } = PromotionSchema.shape;
+
+/**
+ * A promotion, as events tell it: how often it was redeemed is told by the quotes and orders that hold it. A schema of its own:
+ * one that extends a named one requires in the contract what that does.
+ */
+const ToldPromotion = z.object({
+  ...promotion,
+  user_id: promotion.user_id.optional().openapi({
+    description: "Left out in events from before there were promotions for one customer alone",
+  }),
+});
 
 export const promotionCreated = defineEvent(
   "promotion.created",
@@ -34,7 +45,11 @@ export function promotionWasChanged(
   return { event: promotionUpdated, ...told(promotion), data: { ...withoutUses(promotion), changes } };
 }
 
-const told = ({ id, version }: Promotion) => ({ aggregateId: id, sequence: version, userId: null });
+const told = ({ id, version, user_id }: Promotion) => ({
+  aggregateId: id,
+  sequence: version,
+  userId: user_id,
+});
 
 function withoutUses({ redeemed: _, ...promotion }: Promotion): Omit<Promotion, "redeemed"> {
   return promotion;

@@ -20,6 +20,7 @@ export async function listPromotions(
 ): Promise<Page<Promotion>> {
   const rows = await listPromotionRows(ctx.sql, {
     code: filter.code && codeOf(filter.code),
+    user_id: filter.user_id,
     active: filter.active,
     beforeId: filter.cursor?.[0],
     limit: filter.limit,

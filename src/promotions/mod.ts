@@ -1,6 +1,6 @@
-export { createPromotion } from "./create_promotion.ts";
+export { addPromotion, createPromotion } from "./create_promotion.ts";
 export { promotionCreated, promotionUpdated } from "./events.ts";
-export { applyCoupon, type Coupon, type Discount, type FullLine } from "./promotion.ts";
+export { applyCoupon, type Coupon, type Discount, type FullLine, goodsOf } from "./promotion.ts";
 export {
   couponsRedeemed,
   findCoupon,
@@ -9,4 +9,16 @@ export {
   releaseCoupons,
   takeOverCoupons,
 } from "./redemption_queries.ts";
-export { NewPromotionBody } from "./schemas.ts";
+export { periodOf, whyNot, withChanges } from "./running.ts";
+export {
+  Count,
+  discount,
+  eitherOff,
+  goods,
+  newDiscount,
+  newGoods,
+  NewPromotionBody,
+  newRunning,
+  PromotionSchema,
+  running,
+} from "./schemas.ts";

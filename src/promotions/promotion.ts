@@ -1,23 +1,21 @@
 import type { z } from "@hono/zod-openapi";
 import type { FieldError } from "../platform/errors.ts";
 import { allocate, formatAmount, formatDecimal, parseDecimal, roundHalfEven } from "../platform/money.ts";
+import { type Uses, whyNot } from "./running.ts";
 import type { PromotionSchema, RedemptionSchema } from "./schemas.ts";
 
 /** A promotion as it is kept, answered and told in events. Amounts in minor units. */
 export type Promotion = z.output<typeof PromotionSchema>;
 export type Redemption = z.output<typeof RedemptionSchema>;
 
-/** A code that somebody wrote, and what is known of it at that moment. */
-export interface Coupon {
+/**
+ * A code that somebody wrote, and what is known of it at that moment: its uses are those of others, without that which the
+ * quote of the same cart holds, and the next one takes over.
+ */
+export interface Coupon extends Uses {
   code: string;
-  /** When it is to be used. */
-  at: Date;
   /** Undefined: there is none with this code. */
   promotion?: Promotion;
-  /** How often others hold it, without the quote of the same cart, whose use the next one takes over. */
-  redeemed: number;
-  /** The same of this customer alone. */
-  redeemedByCustomer: number;
 }
 
 /** A line before the discount. */
@@ -57,10 +55,12 @@ export function applyCoupon(
   refusal: FieldError;
 } {
   const { promotion } = coupon;
-  const refusal = promotion
-    ? refuseUse(coupon, promotion) ?? refuseCurrency(coupon, promotion, currency)
-    : refuse(coupon, "unknown", "is not known");
-  if (!promotion || refusal) return { refusal: refusal! };
+  if (!promotion) return { refusal: refuse(coupon, "unknown", "is not known") };
+  const why = whyNot(promotion, coupon);
+  const refusal = why
+    ? refuse(coupon, why.reason, why.what, why.facts)
+    : refuseCurrency(coupon, promotion, currency);
+  if (refusal) return { refusal };
   const isMeant = goodsOf(promotion);
   const prices = lines.map((line) => isMeant(line) ? line.price ?? 0n : 0n);
   const worth = prices.reduce((sum, price) => sum + price, 0n);
@@ -70,23 +70,6 @@ export function applyCoupon(
     ? splitAmount(promotion, currency, prices, worth)
     : prices.map((price) => percentOf(promotion, price));
   return { discounts: discounts.map((discount, index) => prices[index]! > 0n ? discount : undefined) };
-}
-
-/** Whoever comes too early, too late or too often. */
-function refuseUse(coupon: Coupon, promotion: Promotion): FieldError | undefined {
-  const { at, redeemed, redeemedByCustomer } = coupon;
-  const { active, starts_at, ends_at, max_redemptions, max_per_customer } = promotion;
-  if (!active) return refuse(coupon, "inactive", "cannot be used any more");
-  if (at < new Date(starts_at)) return refuse(coupon, "not_started", "cannot be used yet", { starts_at });
-  if (ends_at !== null && at >= new Date(ends_at)) {
-    return refuse(coupon, "expired", "has expired", { ends_at });
-  }
-  if (max_redemptions !== null && redeemed >= max_redemptions) {
-    return refuse(coupon, "used_up", "has been used up");
-  }
-  if (max_per_customer !== null && redeemedByCustomer >= max_per_customer) {
-    return refuse(coupon, "used_before", "was used by this customer as often as it may be");
-  }
 }
 
 /** A currency that the amount, or the minimum, is not said in. */
@@ -132,8 +115,10 @@ function refuse(
   };
 }
 
-/** Tells whether a promotion is for a line's goods; it may name a thousand, and a cart have as many lines. */
-function goodsOf({ skus, categories }: Promotion): (line: FullLine) => boolean {
+/** Tells of a line whether its goods are those that are named; there may be a thousand of these, and a cart have as many lines. */
+export function goodsOf(
+  { skus, categories }: Pick<Promotion, "skus" | "categories">,
+): (line: Pick<FullLine, "sku" | "category">) => boolean {
   if (skus.length === 0 && categories.length === 0) return () => true;
   const named = { skus: new Set(skus), categories: new Set(categories) };
   return ({ sku, category }) => named.skus.has(sku) || (category !== null && named.categories.has(category));

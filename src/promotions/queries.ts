@@ -4,7 +4,7 @@ import type { Promotion, Redemption } from "./promotion.ts";
 /** A promotion as its row has it; its table is called `p`. */
 export const promotionColumns = (sql: Sql | Tx): Fragment =>
   sql`
-    p.id, p.code, p.name, p.active, p.starts_at, p.ends_at, p.max_redemptions, p.max_per_customer,
+    p.id, p.code, p.user_id, p.name, p.active, p.starts_at, p.ends_at, p.max_redemptions, p.max_per_customer,
     trim_scale(p.percent_off)::text as percent_off, p.amount_off, p.minimum_subtotal,
     to_json(p.skus) as skus, to_json(p.categories) as categories, p.redeemed, p.version, p.created_at, p.updated_at`;
 
@@ -24,12 +24,13 @@ export async function lockPromotion(tx: Tx, id: string): Promise<Promotion | und
 /** Newest first: those before `beforeId`, `limit + 1` of them. */
 export async function listPromotionRows(
   sql: Sql,
-  filter: { code?: string; active?: boolean; beforeId?: string; limit: number },
+  filter: { code?: string; user_id?: string; active?: boolean; beforeId?: string; limit: number },
 ): Promise<Promotion[]> {
   return await sql<Promotion[]>`
     select ${promotionColumns(sql)} from promotions p
     where true
       ${filter.code === undefined ? sql`` : sql`and p.code = ${filter.code}`}
+      ${filter.user_id === undefined ? sql`` : sql`and p.user_id = ${filter.user_id}`}
       ${filter.active === undefined ? sql`` : sql`and p.active = ${filter.active}`}
       ${filter.beforeId === undefined ? sql`` : sql`and p.id < ${filter.beforeId}`}
     order by p.id desc limit ${filter.limit + 1}`;
@@ -39,10 +40,10 @@ export async function listPromotionRows(
 export async function insertPromotion(tx: Tx, promotion: Promotion): Promise<Promotion | undefined> {
   const { amount_off, minimum_subtotal } = promotion;
   const [added] = await tx<Promotion[]>`
-    insert into promotions as p (id, code, name, active, starts_at, ends_at, max_redemptions, max_per_customer,
+    insert into promotions as p (id, code, user_id, name, active, starts_at, ends_at, max_redemptions, max_per_customer,
                                  percent_off, amount_off, minimum_subtotal, skus, categories, redeemed, version,
                                  created_at, updated_at)
-    values (${promotion.id}, ${promotion.code}, ${promotion.name}, ${promotion.active}, ${promotion.starts_at},
+    values (${promotion.id}, ${promotion.code}, ${promotion.user_id}, ${promotion.name}, ${promotion.active}, ${promotion.starts_at},
             ${promotion.ends_at}, ${promotion.max_redemptions}, ${promotion.max_per_customer},
             ${promotion.percent_off}, ${amount_off && tx.json(amount_off)},
             ${minimum_subtotal && tx.json(minimum_subtotal)}, ${promotion.skus}, ${promotion.categories},

@@ -3,7 +3,8 @@ import { codeOf, type Coupon, type Promotion } from "./promotion.ts";
 import { promotionColumns } from "./queries.ts";
 
 /**
- * What is known of a code, for a customer (null: a guest, of whom nothing is known), with the uses that others hold.
+ * What is known of a code, for a customer (null: a guest, of whom nothing is known), with the uses that others hold. Nothing
+ * of one that is another customer's alone.
  *
  * @param cartId whose open quote lets go of its use for the next one
  */
@@ -24,7 +25,7 @@ export async function findCoupon(
       select count(*)::int as own from quotes q join promotion_redemptions r on r.quote_id = q.id
       where q.cart_id = ${cartId} and q.status = 'open' and r.promotion_id = p.id and r.released_at is null
     ) held
-    where p.code = ${codeOf(code)}`;
+    where p.code = ${codeOf(code)} and (p.user_id is null or p.user_id = ${userId})`;
   if (!found) return { code, at, redeemed: 0, redeemedByCustomer: 0 };
   const { own, by_customer, ...promotion } = found;
   return {

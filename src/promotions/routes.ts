@@ -32,6 +32,7 @@ const BODY = {
 const EXAMPLE: Promotion = {
   id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   ...BODY,
+  user_id: null,
   active: true,
   amount_off: null,
   skus: [],
@@ -64,8 +65,8 @@ promotionRoutes.openapi(
     tags,
     summary: "Add a promotion",
     description:
-      "A code that takes a percentage or an amount off of goods. What it means lasts: code, percentage, amounts and " +
-      "goods never change; for others add another promotion.",
+      "A code that takes a percentage or an amount off of goods, for everyone or for one customer alone. What it means " +
+      "lasts: code, customer, percentage, amounts and goods never change; for others add another promotion.",
     request: { body: json(NewPromotionBody, "The promotion.", BODY) },
     responses: { 201: json(PromotionSchema, "The promotion as it was added.", EXAMPLE) },
   }),

@@ -39,12 +39,13 @@ const Moment = Timestamp.refine(
   "must be in the year 1 or later, in UTC",
 );
 
-const Count = z.int().min(1).max(MAX_INT4);
+/** How often something may be. */
+export const Count = z.int().min(1).max(MAX_INT4);
 
-/** What staff may change later. */
-const changing = {
+/** When, how often and whether something can be had: what staff may change later. */
+export const running = {
   name: text(1, 200).openapi({ description: "For people, as on a receipt", example: "Welcome" }),
-  active: z.boolean().openapi({ description: "False: refused from now on; quotes that are open stay" }),
+  active: z.boolean().openapi({ description: "False: refused from now on; what is under way stays" }),
   starts_at: Moment.openapi({ description: "Refused before; from now on unless said" }),
   ends_at: Moment.nullable().openapi({ description: "Refused from then on; null: never" }),
   max_redemptions: Count.nullable().openapi({
@@ -57,8 +58,28 @@ const changing = {
   }),
 };
 
-/** What a code means, for as long as it is there. */
-const lasting = {
+/** The same of something new: from now on, and for ever. */
+export const newRunning = {
+  name: running.name,
+  active: running.active.default(true),
+  starts_at: running.starts_at.optional(),
+  ends_at: running.ends_at.default(null),
+  max_redemptions: running.max_redemptions.default(null),
+  max_per_customer: running.max_per_customer.default(null),
+};
+
+/** Which goods something is about, for as long as it is there. */
+export const goods = {
+  skus: z.array(Sku).max(MAX_NAMED).openapi({ description: "It applies to these products …", example: [] }),
+  categories: z.array(text(1, 100)).max(MAX_NAMED).openapi({
+    description: "… and to those of these categories; to all where neither are named",
+    example: ["Kitchen"],
+  }),
+};
+export const newGoods = { skus: goods.skus.default([]), categories: goods.categories.default([]) };
+
+/** What a code takes off, for as long as it is there. */
+export const discount = {
   percent_off: PercentOff.nullable(),
   amount_off: AmountsOff.nullable().openapi({
     description:
@@ -69,18 +90,31 @@ const lasting = {
     description:
       "So much the goods that it applies to must cost before; in another currency the code is refused. Null: nothing",
   }),
-  skus: z.array(Sku).max(MAX_NAMED).openapi({ description: "It applies to these products …", example: [] }),
-  categories: z.array(text(1, 100)).max(MAX_NAMED).openapi({
-    description: "… and to those of these categories; to all where neither are named",
-    example: ["Kitchen"],
-  }),
+  ...goods,
+};
+export const newDiscount = {
+  percent_off: discount.percent_off.default(null),
+  amount_off: discount.amount_off.default(null),
+  minimum_subtotal: discount.minimum_subtotal.default(null),
+  ...newGoods,
+};
+
+/** What takes something off says how much in one of two ways. */
+export const eitherOff = {
+  holds: ({ percent_off, amount_off }: { percent_off: string | null; amount_off: object[] | null }) =>
+    (percent_off === null) !== (amount_off === null),
+  error: { path: ["percent_off"], message: "give either percent_off or amount_off" },
 };
 
 export const PromotionSchema = z.object({
   id: Id,
   code: Code,
-  ...changing,
-  ...lasting,
+  user_id: Id.nullable().openapi({
+    description: "The one customer who can use it: to others its code is not known; null: everyone",
+    example: null,
+  }),
+  ...running,
+  ...discount,
   redeemed: z.int().openapi({ description: "Times that open quotes and orders hold it", example: 17 }),
   version: z.int().openapi({ description: "Counts the changes; also the ETag", example: 1 }),
   created_at: Timestamp,
@@ -89,26 +123,16 @@ export const PromotionSchema = z.object({
 
 export const NewPromotionBody = z.strictObject({
   code: Code,
-  name: changing.name,
-  active: changing.active.default(true),
-  starts_at: changing.starts_at.optional(),
-  ends_at: changing.ends_at.default(null),
-  max_redemptions: changing.max_redemptions.default(null),
-  max_per_customer: changing.max_per_customer.default(null),
-  percent_off: lasting.percent_off.default(null),
-  amount_off: lasting.amount_off.default(null),
-  minimum_subtotal: lasting.minimum_subtotal.default(null),
-  skus: lasting.skus.default([]),
-  categories: lasting.categories.default([]),
-}).refine(({ percent_off, amount_off }) => (percent_off === null) !== (amount_off === null), {
-  path: ["percent_off"],
-  message: "give either percent_off or amount_off",
-}).openapi("CreatePromotion");
+  user_id: PromotionSchema.shape.user_id.default(null),
+  ...newRunning,
+  ...newDiscount,
+}).refine(eitherOff.holds, eitherOff.error).openapi("CreatePromotion");
 
-export const ChangePromotionBody = z.strictObject(changing).partial().openapi("ChangePromotion");
+export const ChangePromotionBody = z.strictObject(running).partial().openapi("ChangePromotion");
 
 export const ListQuery = z.strictObject({
   code: text(1, 100).optional().openapi({ description: "The one with this code", example: "WELCOME10" }),
+  user_id: Id.optional().openapi({ description: "Only those that are this customer's alone" }),
   active: z.enum(["true", "false"]).transform((value) => value === "true").optional().openapi({
     description: "Only those that are, or are not",
   }),

@@ -18,6 +18,9 @@ export interface World {
   admin: TestUser;
   product: { id: string; sku: string };
   promotion: { id: string };
+  campaign: { id: string };
+  reward: { id: string };
+  redemption: { id: string };
   /** Nothing was paid for it yet. */
   order: { id: string; number: string };
   webhook: { endpointId: string; deliveryId: string };
@@ -68,6 +71,16 @@ async function makeWorld(app: TestApp): Promise<World> {
     name: "Ours",
     percent_off: "10",
   });
+  const campaign = await made(app, staff, "/v1/campaigns", {
+    name: "Ours",
+    points: 1,
+    per_amount: [{ currency: "EUR", amount: 100 }],
+  });
+  const reward = await made(app, staff, "/v1/rewards", { name: "Ours", points: 1, percent_off: "10" });
+  for (const { id } of [owner, stranger]) {
+    await made(app, staff, `/v1/users/${id}/points/adjustments`, { points: 100, reason: "Ours" });
+  }
+  const redemption = await made(app, owner, `/v1/rewards/${reward.id}/redemptions`, {});
   const order = await place(app, owner, { [product.sku]: 1 }, { shipping_option: "standard" });
   const { id: endpointId } = await made(app, staff, "/v1/webhook-endpoints", {
     url: PUBLIC_URL,
@@ -98,6 +111,9 @@ async function makeWorld(app: TestApp): Promise<World> {
     admin,
     product,
     promotion,
+    campaign,
+    reward,
+    redemption,
     order,
     webhook,
     outboxPosition,

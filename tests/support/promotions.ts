@@ -7,6 +7,7 @@ export function examplePromotion(known: Partial<Promotion> = {}): Promotion {
   return {
     id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
     code: "SUMMER",
+    user_id: null,
     name: "Summer",
     active: true,
     starts_at: "2026-01-01T00:00:00.000Z",

@@ -4,7 +4,7 @@ import { insertSeal } from "../../../src/events/seals/queries.ts";
 import { importSchedule } from "../../../src/trade/mod.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { lawOf } from "../../support/checkout.ts";
-import { addProduct } from "../../support/orders.ts";
+import { addProduct, place } from "../../support/orders.ts";
 import {
   call,
   inWorld,
@@ -60,6 +60,14 @@ const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
     sql`
       insert into promotion_redemptions (promotion_id, user_id, quote_id, currency, amount, created_at)
       values (${promotion.id}, ${owner.id}, ${newId()}, 'EUR', 1, now())`,
+  listCampaigns: again("createCampaign"),
+  listCampaignOrders: async ({ app, campaign, owner, product }) => {
+    const { id } = await place(app, owner, { [product.sku]: 1 }, { shipping_option: "standard" });
+    await app.deps.sql`insert into order_points values (${id}, ${campaign.id}, 10, 10)`;
+  },
+  listRewards: again("createReward"),
+  listRewardRedemptions: again("redeemReward"),
+  listPointsMovements: again("adjustPoints"),
   listExchangeRateHistory: ({ app: { deps: { sql } } }, n) =>
     sql`
       insert into exchange_rates (currency, as_of, rate, source, actor, recorded_at)

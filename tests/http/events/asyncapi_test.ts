@@ -126,17 +126,21 @@ Deno.test("Everybody may read it, with the topics that this installation publish
   assertEquals([status, headers.get("Content-Type")], [200, "application/json"]);
   const channels: Json = body.channels;
   assertEquals(Object.keys(channels).sort(), [
+    "campaign-events",
     "cart-events",
     "consignee-events",
     "exchange_rates-events",
     "hs_code-events",
     "order-events",
     "payment-events",
+    "points-events",
     "product-events",
     "promotion-events",
     "quote-events",
     "refund-events",
     "return-events",
+    "reward-events",
+    "reward_redemption-events",
     "shipment-events",
     "shipping_option-events",
     "stock-events",

@@ -9,6 +9,7 @@ Deno.test("A promotion is added with all that it says, and told of without its u
   const staff = await app.user("staff");
   const said = {
     code: "SPRING-25",
+    user_id: null,
     name: "Spring",
     active: false,
     starts_at: "2026-03-20T00:00:00.000Z",
@@ -41,6 +42,7 @@ Deno.test("Code, name and what it takes off are enough: it runs from now on, for
   const { id: _, ...promotion } = await create(app, await app.user("staff"));
   assertEquals(promotion, {
     code: "WELCOME10",
+    user_id: null,
     name: "Welcome",
     active: true,
     starts_at: now,

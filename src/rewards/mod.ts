@@ -1,0 +1,3 @@
+export { REWARD_EVENTS } from "./events.ts";
+export { settlePointsJob } from "./jobs.ts";
+export { settlePoints } from "./points/settle_points.ts";
