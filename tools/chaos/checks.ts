@@ -8,6 +8,7 @@ import { withConnection } from "../database_admin.ts";
 import { MONEY_RULES } from "./check_money.ts";
 import type { Shopping } from "./client.ts";
 import { findCouponBreaks } from "./coupons.ts";
+import { findPointsBreaks } from "./points.ts";
 import { CONSUMED_KINDS, CONSUMER_GROUP, type Stage } from "./stage.ts";
 
 const KAFKA_PATIENCE_MS = 60_000;
@@ -91,6 +92,7 @@ async function checkAll(sql: Sql, stage: Stage, shopping: Shopping): Promise<Che
     "no coupon was used more often than it may be, though more was asked for",
     await findCouponBreaks(sql, shopping),
   );
+  add("customers have the points that follow from their orders' money", await findPointsBreaks(sql));
   add(
     "every invariant of `deno task verify` holds",
     brokenOf(await verifyBooks(stage.sql, new Date())),

@@ -6,6 +6,7 @@ import { openAccessTokens } from "../../src/identity/mod.ts";
 import { clientOf, newShopping, type Shopping } from "./client.ts";
 import { goTheWholeWay, SHIP_TO } from "./checkouts.ts";
 import { couponOf, openPromotions, orderWith } from "./coupons.ts";
+import { openCampaign } from "./points.ts";
 import type { Stage } from "./stage.ts";
 
 const CLIENTS = 24;
@@ -28,6 +29,7 @@ export async function shop(
     stage.shop.customers.map((userId) => accessTokens.sign({ userId, role: "customer" }, new Date())),
   );
   await openPromotions(stage.sql, orders);
+  await openCampaign(stage.sql);
   const started = performance.now();
   let next = 0;
   await Promise.all(Array.from({ length: CLIENTS }, async () => {

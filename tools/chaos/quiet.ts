@@ -16,6 +16,7 @@ const AWAITED_JOBS = [
   "payments.settle_order",
   "payments.webhook",
   "payments.check",
+  "rewards.settle",
 ];
 
 /** How long it took until nothing was under way any more, and what still was when patience ended. */

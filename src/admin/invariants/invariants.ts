@@ -4,6 +4,7 @@ import { LEDGER_INVARIANTS } from "./ledger_queries.ts";
 import { ORDER_INVARIANTS } from "./order_queries.ts";
 import { PROMOTION_INVARIANTS } from "./promotion_queries.ts";
 import { REFERENCE_INVARIANTS } from "./reference_queries.ts";
+import { REWARD_INVARIANTS } from "./reward_queries.ts";
 import { STOCK_INVARIANTS } from "./stock_queries.ts";
 
 /** Everything that must hold, whatever happened. */
@@ -12,6 +13,7 @@ export const INVARIANTS: readonly Invariant[] = [
   ...ORDER_INVARIANTS,
   ...LEDGER_INVARIANTS,
   ...PROMOTION_INVARIANTS,
+  ...REWARD_INVARIANTS,
   ...EVENT_INVARIANTS,
   ...REFERENCE_INVARIANTS,
 ];

@@ -205,7 +205,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     openQuote(", amount = amount + 1"),
     openQuote(`, user_id = '${ID}7'`),
     openQuote("", "GBP"),
-    `${openQuote("")}; update promotions set code = 'OTHER'`,
+    `${openQuote("")}; update promotions set code = 'OTHER' where code = 'TEN'`,
     `${openQuote("")}; update quotes set status = 'expired'`,
   ],
   coupons_of_orders_are_redeemed: [
@@ -217,11 +217,40 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     use(`order_id = '${ID}5'`),
     use("released_at = now()"),
     use("released_at = null", "cheaper_and_cancelled"),
-    "update promotions set code = 'OTHER'",
+    "update promotions set code = 'OTHER' where code = 'TEN'",
     `update orders set coupon_code = null where id = ${order("cheaper")}`,
     `update orders set coupon_code = null, discount_total = 0 where id = ${order("cheaper")}`,
     `update orders set discount_total = 1 where id = ${order("paid")}`,
     `update orders set coupon_code = 'TEN' where id = ${order("paid")}`,
+  ],
+
+  points_are_their_movements: [
+    "update points_accounts set balance = balance + 1",
+    "update points_accounts set version = version + 1",
+    "delete from points_movements where sequence = 1",
+    "update points_movements set balance = balance + 1 where sequence = 1",
+    "update points_movements set points = points + 1 where sequence = 2",
+  ],
+  points_of_orders_moved: [
+    `update order_points set points = points - 1 where order_id = ${order("paid")}`,
+    `update points_movements set order_id = '${ID}5' where order_id = ${order("paid")}`,
+    `update points_movements set campaign_id = '${ID}5' where order_id = ${order("paid")}`,
+    `delete from order_points where order_id = ${order("paid")}`,
+    `update orders set user_id = '${ID}7' where id = ${order("paid")}`,
+  ],
+  points_follow_money: [
+    `update order_points set points = points - 1;
+     update orders set updated_at = now() - interval '11 minutes' where id = ${order("paid")}`,
+    `update orders set amount_refunded = amount_paid, updated_at = now() - interval '11 minutes'
+     where id = ${order("paid")}`,
+  ],
+  rewards_are_counted: [
+    "update rewards set redeemed = redeemed + 1",
+    "update reward_redemptions set points = points + 1",
+    "delete from points_movements where kind = 'redeemed'",
+    `update reward_redemptions set user_id = '${ID}7'`,
+    "update promotions set user_id = null",
+    `update points_movements set redemption_id = '${ID}5' where kind = 'redeemed'`,
   ],
 
   events_have_no_gap: `delete from events where aggregate_type = 'order' and aggregate_id = ${

@@ -8,6 +8,7 @@ import { startTestApp, type TestApp } from "../../support/app.ts";
 import { addProduct, place, takeThrough, tryToPlace } from "../../support/orders.ts";
 import { tryToRefund } from "../../support/payments.ts";
 import { addPromotion } from "../../support/promotions.ts";
+import { addCampaign, addReward, redeem, settle } from "../rewards/rewards.ts";
 import { BROKEN_BOOKS } from "./broken_books.ts";
 
 /** Orders in every status, each with its name as external reference; and stock that staff changed. */
@@ -16,6 +17,7 @@ async function openShop(): Promise<TestApp> {
   const staff = await app.user("staff");
   await addProduct(app, { sku: "A", stock: 1000, prices: { EUR: 500 } });
   await addProduct(app, { sku: "B", stock: 1000, prices: { EUR: 250 } });
+  await addCampaign(app, staff);
   const order = (name: string) => place(app, staff, { A: 2, B: 1 }, { external_reference: name });
   const ways = {
     pending: [],
@@ -46,6 +48,8 @@ async function openShop(): Promise<TestApp> {
     place(app, staff, { A: 2, B: 1 }, { external_reference: name, coupon_code: "ten" });
   assertEquals((await couponed("cheaper")).discount_total, 125);
   await go((await couponed("cheaper_and_cancelled")).id, ["CANCELLED"]);
+  await settle(app);
+  assertEquals((await redeem(app, staff, await addReward(app, staff))).status, 201);
   const repeatable = await tryToPlace(app, await app.user(), { A: 1 }, { key: "a-key" });
   assertEquals(repeatable.status, 201, JSON.stringify(repeatable.body));
   const { token } = staff;
