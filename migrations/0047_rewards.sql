@@ -50,6 +50,8 @@ create table points_movements (
   check ((reason is not null) = (kind = 'adjusted')),
   constraint points_movements_covered_check check (kind in ('earned', 'reversed') or points > 0 or balance >= 0)
 );
+create trigger points_movements_append_only before update or delete on points_movements
+  for each statement execute function refuse_change();
 
 -- What an order earned by a campaign: all of it, as long as all of its money is there, and what it has now. Which campaigns
 -- an order has is decided once, when it is first paid.

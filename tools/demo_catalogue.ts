@@ -3,6 +3,13 @@ import { adjustStock } from "../src/inventory/mod.ts";
 import type { Ctx } from "../src/platform/ctx.ts";
 import { AppError } from "../src/platform/errors.ts";
 import { createPromotion, NewPromotionBody } from "../src/promotions/mod.ts";
+import {
+  createCampaign,
+  createReward,
+  listRewards,
+  NewCampaignBody,
+  NewRewardBody,
+} from "../src/rewards/mod.ts";
 
 const DEMO_STOCK = 500;
 
@@ -69,9 +76,24 @@ const DEMO_PRODUCTS: Parameters<typeof createProduct>[1][] = [
 
 const DEMO_COUPON = NewPromotionBody.parse({ code: "WELCOME10", name: "Welcome", percent_off: "10" });
 
-/** Loads a few products with stock, and a coupon, as far as they are not there yet. Gives how many products. */
+const DEMO_CAMPAIGN = NewCampaignBody.parse({
+  name: "A point a euro",
+  points: 1,
+  per_amount: [{ currency: "EUR", amount: 100 }],
+});
+const DEMO_REWARD = NewRewardBody.parse({
+  name: "Five euros off",
+  points: 50,
+  amount_off: [{ currency: "EUR", amount: 500 }],
+});
+
+/** Loads a few products with stock, a coupon and a reward, as far as they are not there yet. Gives how many products. */
 export async function loadDemoCatalogue(ctx: Ctx): Promise<number> {
   await isNew("code_taken", createPromotion(ctx, DEMO_COUPON));
+  if ((await listRewards(ctx, { limit: 1 })).data.length === 0) {
+    await createCampaign(ctx, DEMO_CAMPAIGN);
+    await createReward(ctx, DEMO_REWARD);
+  }
   let loaded = 0;
   for (const product of DEMO_PRODUCTS) {
     if (!await isNew("sku_taken", createProduct(ctx, product))) continue;
