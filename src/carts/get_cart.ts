@@ -36,10 +36,10 @@ async function readTrade(
   });
 }
 
-/** Of a cart that is over nothing is asked: its coupon may be its order's. */
-async function readCoupon(
+/** What is known of a cart's coupon, if it has one. Of a cart that is over nothing is asked: it may be its order's. */
+export async function readCoupon(
   ctx: Ctx,
-  { id, user_id, status, coupon_code }: Cart,
+  { id, user_id, status, coupon_code }: Pick<Cart, "id" | "user_id" | "status" | "coupon_code">,
 ): Promise<Coupon | undefined> {
   if (coupon_code === null || status !== "open") return undefined;
   return await findCoupon(ctx.sql, { code: coupon_code, at: ctx.clock.now(), userId: user_id, cartId: id });

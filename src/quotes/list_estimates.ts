@@ -1,10 +1,10 @@
-import { accessToRead, findCart } from "../carts/mod.ts";
+import { accessToRead, findCart, readCoupon } from "../carts/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Estimate, estimateOptions } from "./estimate_options.ts";
 import { findCartFacts } from "./queries.ts";
 import type { AskEstimate } from "./quote.ts";
-import { productsOf, readCouponOf, readTradeOf } from "./quote_cart.ts";
+import { productsOf, readTradeOf } from "./quote_cart.ts";
 
 /**
  * What a cart would cost now by each shipping option, for whoever may read it, guests too. Holds nothing, and leaves the
@@ -18,7 +18,7 @@ export async function listEstimates(
 ): Promise<Estimate[]> {
   if (!await findCart(ctx.sql, cartId, accessToRead(ctx.actor, token))) throw notFound("cart");
   const [facts] = await findCartFacts(ctx.sql, [{ cartId }]);
-  const [trade, coupon] = await Promise.all([readTradeOf(ctx, facts!, ask), readCouponOf(ctx, facts!)]);
+  const [trade, coupon] = await Promise.all([readTradeOf(ctx, facts!, ask), readCoupon(ctx, facts!.cart)]);
   const { clock, config: { shipFromCountry } } = ctx;
   return estimateOptions(clock.now(), shipFromCountry, facts!.cart, ask, productsOf(facts!), trade, coupon);
 }

@@ -16,16 +16,9 @@ export type AskQuote = z.output<typeof QuoteBody>;
 export type AskEstimate = Pick<AskQuote, "destination" | "incoterm">;
 
 /** A cart, as far as a quote cares. */
-export interface QuotedCart extends Pick<Cart, "status" | "order_id" | "merged_into"> {
-  id: string;
-  version: number;
-  user_id: string | null;
-  currency: string;
-  destination: string | null;
-  coupon_code: string | null;
-  expires_at: string;
+export type QuotedCart = Omit<Cart, "items" | "note" | "metadata" | "created_at" | "updated_at"> & {
   items: { sku: string; quantity: number }[];
-}
+};
 
 /**
  * Makes the quote for a cart. Pure: the same facts give the same quote.

@@ -1,5 +1,6 @@
+import { readCoupon } from "../carts/mod.ts";
 import { lockLevels } from "../inventory/mod.ts";
-import { type Coupon, findCoupon, lockPromotions } from "../promotions/mod.ts";
+import { lockPromotions } from "../promotions/mod.ts";
 import { grouped, groupedByLines, perPool } from "../platform/batch.ts";
 import { commitGroup } from "../platform/commit_group.ts";
 import { actorName, type Ctx, isOwn } from "../platform/ctx.ts";
@@ -72,7 +73,7 @@ export async function estimateCart(ctx: Ctx, cartId: string, ask: AskQuote): Pro
 async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Promise<QuoteData> {
   const { config } = ctx;
   if (!facts || !isOwn(ctx.actor, facts.cart.user_id)) throw notFound("cart");
-  const [trade, coupon] = await Promise.all([readTradeOf(ctx, facts, ask), readCouponOf(ctx, facts)]);
+  const [trade, coupon] = await Promise.all([readTradeOf(ctx, facts, ask), readCoupon(ctx, facts.cart)]);
   return draftQuote(
     ctx.clock.now(),
     config.quoteValidMs,
@@ -95,17 +96,8 @@ export async function readTradeOf(
     destination: destinationOf(cart, ask),
     on: ctx.clock.now(),
     currencies: [cart.currency, ...products.flatMap(({ prices }) => Object.keys(prices))],
-    products: products.map(({ id, hs_code }) => ({ id, hs_code })),
+    products,
   });
-}
-
-/** What is known of the cart's coupon, if it has one. */
-export async function readCouponOf(
-  ctx: Ctx,
-  { cart: { id, user_id, coupon_code } }: CartFacts,
-): Promise<Coupon | undefined> {
-  if (coupon_code === null) return undefined;
-  return await findCoupon(ctx.sql, { code: coupon_code, at: ctx.clock.now(), userId: user_id, cartId: id });
 }
 
 /** The cart's products by SKU. What its present quote holds is available to it: the next quote takes it over. */
