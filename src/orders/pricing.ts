@@ -2,7 +2,14 @@ import { type Actor, isStaff } from "../platform/ctx.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
 import { formatAmount, MAX_TOTAL } from "../platform/money.ts";
 import { applyCoupon, type Coupon, type Discount, type FullLine } from "../promotions/mod.ts";
-import { type ExplanationEntry, landedCost, type ProductFacts, type TradeFacts } from "../trade/mod.ts";
+import {
+  discountCharge,
+  explainCharge,
+  type ExplanationEntry,
+  landedCost,
+  type ProductFacts,
+  type TradeFacts,
+} from "../trade/mod.ts";
 import type { Order, OrderItem, PlaceOrder } from "./order.ts";
 
 /** A line whose product is sold. */
@@ -110,17 +117,11 @@ function discounted(currency: string, items: OrderItem[], discounts: (Discount |
     const discount_amount = Number(discounts[index]?.amount ?? 0n);
     return { ...item, discount_amount, line_total: item.line_total - discount_amount };
   });
-  const explanation = explainGoods({ items, currency }).flatMap((goods, index): ExplanationEntry[] => {
+  const explanation = explainGoods({ items, currency }).flatMap((goods, index) => {
     const discount = discounts[index];
-    if (!discount) return [goods];
-    const { amount, basis, ...how } = discount;
-    return [goods, {
-      ...goods,
-      ...how,
-      kind: "discount",
-      amount: Number(-amount),
-      basis: basis === null ? null : Number(basis),
-    }];
+    return discount
+      ? [goods, explainCharge(items[index]!.line, "discount", discountCharge(discount), true)]
+      : [goods];
   });
   return { items: cheaper, explanation, refusals: [] };
 }

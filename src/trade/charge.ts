@@ -24,6 +24,17 @@ export function discountCharge({ amount, ...discount }: Discount): Charge {
   return { ...discount, amount: -amount, exchange: null, source: null };
 }
 
+/** A line's charge as it is told; what is not collected at checkout is due on delivery. */
+export function explainCharge(
+  line: number,
+  kind: ExplanationEntry["kind"],
+  { onShipping: _, amount, basis, ...how }: Charge,
+  collected: boolean,
+): ExplanationEntry {
+  const inNumbers = { amount: Number(amount), basis: basis === null ? null : Number(basis) };
+  return { line, kind, ...inNumbers, collected, ...how };
+}
+
 /** The one rounding of a line's charge. */
 export function roundOnce(value: Rational): Pick<Charge, "amount" | "rounding"> {
   return { amount: roundHalfEven(value), rounding: value.n % value.d === 0n ? "exact" : "half_even" };

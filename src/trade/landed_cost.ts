@@ -1,7 +1,7 @@
 import type { FieldError } from "../platform/errors.ts";
 import { MAX_TOTAL, whole } from "../platform/money.ts";
 import { applyCoupon, type Discount } from "../promotions/mod.ts";
-import { type Charge, discountCharge, noCharge } from "./charge.ts";
+import { type Charge, discountCharge, explainCharge, noCharge } from "./charge.ts";
 import { exchangeAmount } from "./convert.ts";
 import { isDomestic } from "./customs_territory.ts";
 import { dutyCharge, dutyFreeCharge, findDutyRate } from "./duty.ts";
@@ -325,19 +325,6 @@ function landedLine(item: Item, charges: Charges, collected: Collected): LandedL
 function explain(line: number, charges: Charges, collected: Collected): ExplanationEntry[] {
   return (["goods", "discount", "shipping", "duty", "tax"] as const).flatMap((kind) => {
     const charge = charges[kind];
-    if (!charge) return [];
-    const { amount, basis, rule, rate, exchange, rounding, source } = charge;
-    return [{
-      line,
-      kind,
-      amount: Number(amount),
-      collected: collected[kind],
-      rule,
-      rate,
-      basis: basis === null ? null : Number(basis),
-      exchange,
-      rounding,
-      source,
-    }];
+    return charge ? [explainCharge(line, kind, charge, collected[kind])] : [];
   });
 }

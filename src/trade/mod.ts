@@ -1,3 +1,4 @@
+export { discountCharge, explainCharge } from "./charge.ts";
 export { EU_TERRITORY } from "./customs_territory.ts";
 export {
   exchangeRatesImported,
