@@ -43,8 +43,7 @@ export async function findCartFacts(
         from jsonb_to_recordset(c.items) as item (sku text)
         join products p on p.sku = item.sku
         join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}) product) as products,
-      (select row_to_json(held) from (
-        select ${heldColumns(sql)} from quotes q where q.cart_id = c.id and q.status = 'open') held) as open
+      (select row_to_json(held) from (${heldQuotes(sql)} and q.cart_id = c.id) held) as open
     from unnest(${questions.map((q) => q.cartId)}::uuid[], ${
     unnestedKeys(sql, questions.map((q) => q.idempotency))
   })
@@ -180,10 +179,12 @@ export const quoteData = (sql: Sql | Tx): Fragment =>
     select e.data from events e
     where e.aggregate_type = ${quoteCreated.aggregate} and e.aggregate_id = q.id::text and e.sequence = 1)`;
 
-const heldColumns = (sql: Sql | Tx): Fragment =>
-  sql`q.id, q.cart_id, q.user_id, ${quoteData(sql)}->>'coupon_code' as coupon_code, ${
-    quoteData(sql)
-  }->'lines' as items`;
+/** What open quotes hold; their table is called `q`, and more conditions may follow. */
+const heldQuotes = (sql: Sql | Tx): Fragment =>
+  sql`
+    select q.id, q.cart_id, q.user_id, said.coupon_code, said.lines as items
+    from quotes q, jsonb_to_record(${quoteData(sql)}) as said (coupon_code text, lines jsonb)
+    where q.status = 'open'`;
 
 /** Holds a cart and its open quote until the transaction ends. */
 export async function lockCartAndQuote(tx: Tx, cartId: string): Promise<HeldQuote | undefined> {
@@ -195,8 +196,7 @@ export async function lockCartAndQuote(tx: Tx, cartId: string): Promise<HeldQuot
 export async function lockOpenQuotes(tx: Tx, cartIds: string[]): Promise<HeldQuote[]> {
   if (cartIds.length === 0) return [];
   return await tx<HeldQuote[]>`
-    select ${heldColumns(tx)} from quotes q
-    where cart_id = any(${cartIds}::uuid[]) and status = 'open' order by id for no key update`;
+    ${heldQuotes(tx)} and q.cart_id = any(${cartIds}::uuid[]) order by q.id for no key update of q`;
 }
 
 /** Open quotes whose time is over: as {@link listDue}. */
@@ -209,8 +209,7 @@ export async function listDueQuotes(sql: Sql, now: Date, except: string[]): Prom
 /** Those of these quotes, whose time is over, that are still open, locked; without those that somebody else holds. */
 export async function lockDueQuotes(tx: Tx, ids: string[]): Promise<HeldQuote[]> {
   return await tx<HeldQuote[]>`
-    select ${heldColumns(tx)} from quotes q
-    where id = any(${ids}::uuid[]) and status = 'open' order by id for no key update skip locked`;
+    ${heldQuotes(tx)} and q.id = any(${ids}::uuid[]) order by q.id for no key update of q skip locked`;
 }
 
 /** Ends quotes whose rows are locked. */
