@@ -4,5 +4,5 @@ export { cartCheckedOut, cartCreated, cartExpired, cartMerged, cartUpdated } fro
 export { endDueCarts } from "./end_due_carts.ts";
 export { readCoupon } from "./get_cart.ts";
 export { expireCarts } from "./jobs.ts";
-export { closeCarts, findCart, isPricedAs, listDueCarts } from "./queries.ts";
+export { closeCarts, findCartWithProducts, isPricedAs, listDueCarts } from "./queries.ts";
 export { TokenHeader } from "./schemas.ts";

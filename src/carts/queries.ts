@@ -35,16 +35,9 @@ const productsOf = (sql: Sql | Tx, skus: Fragment): Fragment =>
       join stock_levels s on s.sku = p.sku and s.location = ${DEFAULT_LOCATION}
     ) found)`;
 
-/** The cart alone; undefined also for one that `access` does not reach. */
-export async function findCart(sql: Sql | Tx, id: string, access: CartAccess): Promise<Cart | undefined> {
-  const [cart] = await sql<Cart[]>`
-    select ${cartColumns(sql)} from carts c where ${accessible(sql, id, access)}`;
-  return cart;
-}
-
 /**
- * The cart with its products by SKU, and those of `skus` that are to get into it, in one round trip. What the cart's own
- * quote holds is available to it: the next quote takes it over.
+ * The cart with its products by SKU, and those of `skus` that are to get into it, in one round trip; undefined also for one
+ * that `access` does not reach. What the cart's own quote holds is available to it: the next quote takes it over.
  */
 export async function findCartWithProducts(
   sql: Sql | Tx,

@@ -24,6 +24,7 @@ import {
   draftQuote,
   type Quote,
   type QuoteData,
+  type QuotedCart,
 } from "./quote.ts";
 import { releaseQuotes } from "./release_quotes.ts";
 
@@ -73,7 +74,10 @@ export async function estimateCart(ctx: Ctx, cartId: string, ask: AskQuote): Pro
 async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Promise<QuoteData> {
   const { config } = ctx;
   if (!facts || !isOwn(ctx.actor, facts.cart.user_id)) throw notFound("cart");
-  const [trade, coupon] = await Promise.all([readTradeOf(ctx, facts, ask), readCoupon(ctx, facts.cart)]);
+  const [trade, coupon] = await Promise.all([
+    readTradeOf(ctx, facts.cart, facts.products, ask),
+    readCoupon(ctx, facts.cart),
+  ]);
   return draftQuote(
     ctx.clock.now(),
     config.quoteValidMs,
@@ -89,7 +93,8 @@ async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Pro
 /** What trade knows of where the cart goes and of what is in it. @throws quote_refused where nobody says where to */
 export async function readTradeOf(
   ctx: Ctx,
-  { cart, products }: CartFacts,
+  cart: QuotedCart,
+  products: ProductFacts[],
   ask: AskEstimate,
 ): Promise<TradeFacts> {
   return await readTradeFacts(ctx.sql, {
@@ -101,7 +106,7 @@ export async function readTradeOf(
 }
 
 /** The cart's products by SKU. What its present quote holds is available to it: the next quote takes it over. */
-export function productsOf({ products, open }: CartFacts): ReadonlyMap<string, ProductFacts> {
+function productsOf({ products, open }: CartFacts): ReadonlyMap<string, ProductFacts> {
   const held = new Map(open?.items.map(({ sku, quantity }) => [sku, quantity]));
   return new Map(
     products.map((each) => [each.sku, { ...each, available: each.available + (held.get(each.sku) ?? 0) }]),
