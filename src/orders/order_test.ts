@@ -4,8 +4,7 @@ import type { Actor } from "../platform/ctx.ts";
 import { MAX_TOTAL } from "../platform/money.ts";
 import { AppError } from "../platform/errors.ts";
 import type { ProductFacts } from "../trade/mod.ts";
-import { exampleOrder } from "../../tests/support/example_order.ts";
-import { draftOrder, newOrder, type PlaceOrder, type PlacingFacts } from "./order.ts";
+import { draftOrder, type PlaceOrder, type PlacingFacts } from "./order.ts";
 
 const NOW = new Date("2026-03-01T12:00:00.000Z");
 const HALF_AN_HOUR_MS = 1_800_000;
@@ -274,24 +273,6 @@ Deno.test("An order of nothing to pay is PAID from the start, and never expires"
   const order = draft(ask([{ sku: "FREE", quantity: 2 }]), facts([product("FREE", { prices: { EUR: 0 } })]));
   assertEquals([order.status, order.payment_status, order.amount_due], ["PAID", "PAID", 0]);
   assertEquals(order.expires_at, null);
-});
-
-Deno.test("An order's totals are the sums of its lines, and all of them are due", () => {
-  const [one, two] = exampleOrder().items;
-  const order = newOrder(NOW, CUSTOMER, {
-    ...exampleOrder(),
-    items: [
-      { ...one!, shipping_amount: 10, duty_amount: 3, tax_amount: 7 },
-      { ...two!, shipping_amount: 20, duty_amount: 0, tax_amount: 9 },
-    ],
-    quote_id: OTHER,
-    incoterm: "DDP",
-    shipping_option: "standard",
-  });
-  const { subtotal, shipping_total, duty_total, tax_total, total_price, amount_due, units } = order;
-  assertEquals([subtotal, shipping_total, duty_total, tax_total], [1500, 30, 3, 16]);
-  assertEquals([total_price, amount_due, units], [1549, 1549, 3]);
-  assertEquals([order.quote_id, order.incoterm, order.shipping_option], [OTHER, "DDP", "standard"]);
 });
 
 Deno.test("An order cannot be placed in the future, nor for an account that is not active", () => {
