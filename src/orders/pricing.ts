@@ -55,14 +55,16 @@ export function priceByList(
   coupon: Coupon | undefined,
 ): Priced {
   const refusals: FieldError[] = [];
+  const full: FullLine[] = [];
   let sum = 0;
   const items = wanted.map(({ line, product, quantity, unitPrice }): OrderItem => {
     const unit_price = unitPrice ?? product.prices[currency];
     const pointer = `/items/${line - 1}`;
     const line_total = (unit_price ?? 0) * quantity;
     sum += line_total;
+    const { id, sku, name, category, hs_code, country_of_origin, weight_grams } = product;
+    full.push({ sku, category, price: unit_price === undefined ? null : BigInt(line_total) });
     if (unit_price === undefined) {
-      const { sku } = product;
       refusals.push({
         pointer,
         code: "no_price",
@@ -73,7 +75,6 @@ export function priceByList(
     } else if (sum > MAX_TOTAL) {
       refusals.push({ pointer, code: "amount_too_large", message: "The total is too large." });
     }
-    const { id, sku, name, hs_code, country_of_origin, weight_grams } = product;
     return {
       line,
       product_id: id,
@@ -97,18 +98,10 @@ export function priceByList(
     };
   });
   if (wanted.length === 0) return { refusals: [] };
-  const { discounts, refusal } = coupon ? applyCoupon(coupon, currency, fullLines(currency, wanted)) : {};
+  const { discounts, refusal } = coupon ? applyCoupon(coupon, currency, full) : {};
   if (refusal) refusals.push(refusal);
   if (refusals.length > 0) return { refusals };
   return discounts ? discounted(currency, items, discounts) : { items, refusals: [] };
-}
-
-function fullLines(currency: string, wanted: readonly WantedLine[]): FullLine[] {
-  return wanted.map(({ product, quantity, unitPrice = product.prices[currency] }) => ({
-    sku: product.sku,
-    category: product.category,
-    price: unitPrice === undefined ? null : BigInt(unitPrice) * BigInt(quantity),
-  }));
 }
 
 /** The lines less what the coupon takes off of them. */
