@@ -7,6 +7,7 @@ import { openPromotion, writeCoupons } from "./fill/coupons.ts";
 import { createSources, draftBatch } from "./fill/draft.ts";
 import { writeOrders } from "./fill/orders.ts";
 import { writePayments } from "./fill/payments.ts";
+import { openCampaign, writePoints } from "./fill/points.ts";
 import { writeReturns } from "./fill/returns.ts";
 import { writeStock } from "./fill/stock.ts";
 import { fillShop } from "./shop.ts";
@@ -17,9 +18,9 @@ const DEFAULT_COUNT = 1_000_000;
 /**
  * Adds orders of the last year as if customers had placed them, most of them out of carts and paid at the sandbox, staff
  * had taken the money of the others, and warehouses had sent them and taken some back; and carts that became none. Some had
- * a coupon. All of it with its books, its stock and every event, so that `deno task verify` finds nothing to say. The log's
- * readers are put behind it, as if the workers had done their part. Foreign keys are not checked row by row, so this needs
- * a superuser; the data hold them.
+ * a coupon, and those of the first three months earned points. All of it with its books, its stock and every event, so that
+ * `deno task verify` finds nothing to say. The log's readers are put behind it, as if the workers had done their part.
+ * Foreign keys are not checked row by row, so this needs a superuser; the data hold them.
  */
 export async function fillOrders(
   sql: postgres.Sql,
@@ -32,6 +33,7 @@ export async function fillOrders(
     await tx`set local synchronous_commit = off`;
     await createSources(tx);
     await openPromotion(tx);
+    await openCampaign(tx);
     for (let done = 0; done < count; done += BATCH) {
       const size = Math.min(BATCH, count - done);
       await draftBatch(tx, count, done, size);
@@ -43,12 +45,14 @@ export async function fillOrders(
       await writeStock(tx);
       say(`${done + size} of ${count} orders`);
     }
+    await writePoints(tx);
     await tx`update log_readers set position = (select max(position) from events)`;
   });
   await sql`
     vacuum (analyze) carts, quotes, orders, order_items, ledger, payments, captures, refunds, sandbox_charges,
       sandbox_operations, payment_webhooks, returns, return_items, shipments, shipment_items, promotions,
-      promotion_customers, promotion_redemptions, idempotency_keys, events, stock_movements, stock_levels`;
+      promotion_customers, promotion_redemptions, points_accounts, points_movements, order_points, idempotency_keys,
+      events, stock_movements, stock_levels`;
 }
 
 if (import.meta.main) {

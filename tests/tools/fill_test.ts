@@ -33,6 +33,8 @@ Deno.test("bench:fill writes what the API would have: every invariant holds, and
            count(*) filter (where order_id is not null and released_at is not null)::int as given_back
     from promotion_redemptions`;
   assert(Object.values(coupons!).every((uses) => uses > 0), JSON.stringify(coupons));
+  const kinds = await sql<{ kind: string }[]>`select distinct kind from points_movements order by kind`;
+  assertEquals(kinds.map(({ kind }) => kind), ["earned", "reversed"]);
   const linesOf = (order: Order) => order.items.map(({ shipped, returned }) => [shipped, returned]);
   for (
     const { id }
