@@ -6830,7 +6830,7 @@ export type RefundOrder = {
      */
     amount?: number;
     /**
-     * So many units of these lines, with their duty and tax. Units that cost nothing are refunded for nothing while they are still to be sent: then they are not
+     * So many units of these lines, with their duty and tax. Units that cost nothing are refunded for nothing while they are still to be sent: then they are not. So are, sent or not, those that their line has no minor unit for, as a discount left fewer than there are units: the others have them all
      */
     items?: Array<RefundOrderItem>;
     /**

@@ -17,18 +17,27 @@ export const sumOf = (parts: RefundParts) => PARTS.reduce((sum, part) => sum + p
 export type Ask = Pick<AskRefund, "amount" | "items" | "include_shipping">;
 
 export const cents = fc.integer({ min: 0, max: 20_000 });
-export const lines = fc.array(
-  fc.record({
-    quantity: fc.integer({ min: 1, max: 7 }),
-    price: cents,
-    discount: fc.oneof(fc.constant(0), cents),
-    shipping: cents,
-    duty: cents,
-    tax: cents,
-    shippingTax: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
-  }),
-  { minLength: 1, maxLength: 4 },
-);
+
+const line = fc.record({
+  quantity: fc.integer({ min: 1, max: 7 }),
+  price: cents,
+  discount: fc.oneof(fc.constant(0), cents),
+  shipping: cents,
+  duty: cents,
+  tax: cents,
+  shippingTax: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+});
+/** A line of which a discount has left so little that not every unit of it is worth anything. */
+const cheapLine = fc.tuple(line, fc.integer({ min: 0, max: 3 })).map(([line, left]) => ({
+  ...line,
+  discount: Math.max(0, line.price * line.quantity - left),
+  duty: Math.min(line.duty, left),
+  tax: Math.min(line.tax, left),
+}));
+export const lines = fc.array(fc.oneof({ arbitrary: line, weight: 3 }, cheapLine), {
+  minLength: 1,
+  maxLength: 4,
+});
 
 /** An order of these lines that was paid in full, or so much more or less. */
 export function paidOrder(of: typeof lines extends fc.Arbitrary<infer T> ? T : never, more = 0): Order {

@@ -129,17 +129,24 @@ export function shareOut(split: RefundSplit, amounts: number[]): RefundSplit[] {
 
 /** Are these units that are still to be sent, and of lines that cost nothing, as a gift? */
 function isForNothing({ order, unsent }: RefundFacts, asked: AskRefund["items"] = []): boolean {
-  const isFree = (item: OrderItem) => {
-    const parts = unitsOf(item, [[0, item.quantity]]);
-    return PARTS.every((part) => parts[part] === 0);
-  };
   const quantityOf = (units: typeof unsent, line: number) =>
     units.reduce((sum, each) => each.line === line ? sum + each.quantity : sum, 0);
   return asked.length > 0 &&
     asked.every(({ line }) =>
-      order.items.some((item) => item.line === line && isFree(item)) &&
-      quantityOf(asked, line) <= quantityOf(unsent, line)
+      isFree(order.items, line) && quantityOf(asked, line) <= quantityOf(unsent, line)
     );
+}
+
+/** Does a line of the order cost nothing, its shipping included or not? */
+function isFree(items: readonly OrderItem[], line: number, withShipping = false): boolean {
+  return items.some((item) =>
+    item.line === line && isWorthNothing(unitsOf(item, [[0, item.quantity]])) &&
+    (!withShipping || item.shipping_amount === 0)
+  );
+}
+
+function isWorthNothing(parts: RefundParts): boolean {
+  return PARTS.every((part) => parts[part] === 0);
 }
 
 function ofItems(
@@ -180,7 +187,10 @@ function ofItems(
   // An earlier refund of an amount may have taken from these parts already.
   const parts = asFarAsLeft(left, [...shares, upTo(left.shipping, sumOfShipping(shippings))]);
   const amount = PARTS.reduce((sum, part) => sum + parts[part], 0);
-  if (amount > money || (amount === 0 && !isForNothing(facts, asked))) {
+  // Where a line has fewer minor units than units, some are worth none: they count, or the others would never have their turn.
+  const isShared = shares.every(isWorthNothing) &&
+    items.some(({ line }) => !isFree(order.items, line, withShipping));
+  if (amount > money || (amount === 0 && !isShared && !isForNothing(facts, asked))) {
     throw moreThan("/items", Math.min(money, amount), refunding);
   }
   return { amount, parts, items };

@@ -17,7 +17,8 @@ export const RefundBody = z.strictObject({
   ).min(1).max(MAX_LINES).optional().openapi({
     description:
       "So many units of these lines, with their duty and tax. Units that cost nothing are refunded for nothing while they are " +
-      "still to be sent: then they are not",
+      "still to be sent: then they are not. So are, sent or not, those that their line has no minor unit for, as a discount " +
+      "left fewer than there are units: the others have them all",
   }),
   include_shipping: z.boolean().optional().openapi({
     description:

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { TestApp, TestUser } from "../../support/app.ts";
 import { ADA_IN_LEEDS, addExport, askQuote, fillCart, tryCheckOut } from "../../support/checkout.ts";
-import { assertBooksBalance, read, tryToPlace } from "../../support/orders.ts";
+import { assertBooksBalance, levelOf, patch, read, tryToPlace } from "../../support/orders.ts";
 import { assertBankAgrees, startPaidShop, tryToPay, tryToRefund } from "../../support/payments.ts";
 import { addPromotion } from "../../support/promotions.ts";
 
@@ -99,5 +99,51 @@ Deno.test("What came back of a return is refunded at what was paid for it with t
     2548,
   ]]);
   await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Where a coupon left a line fewer cents than it has units, each unit is refunded all the same, and together exactly the line", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku } = shop;
+  const { sku: screw } = await addExport(app, { prices: { EUR: 100 }, stock: 100 });
+  const { code } = await addPromotion(app, {
+    amount_off: [{ currency: "EUR", amount: 498 }],
+    skus: [screw],
+  });
+  const post = async (path: string, body: object) => {
+    const answer = await app.request("POST", path, { token: staff.token, body });
+    assertEquals(answer.status, 201, JSON.stringify(answer.body));
+    return answer.body;
+  };
+  const one = [{ line: 1, quantity: 1 }];
+  const beforeTheyLeave = async ({ id }: { id: string }): Promise<number> => {
+    const { status, body } = await tryToRefund(app, staff, id, { items: one });
+    assertEquals([status, body.status], [201, "succeeded"], JSON.stringify(body));
+    return body.amount;
+  };
+  const asTheyComeBack = async ({ id }: { id: string }): Promise<number> => {
+    const { id: returnId } = await post(`/v1/orders/${id}/returns`, { items: one, reason: "Too small" });
+    await app.request("PATCH", `/v1/returns/${returnId}`, {
+      token: staff.token,
+      body: { status: "approved" },
+    });
+    const receipt = { items: [{ line: 1, restocked: 1 }], refund: true };
+    return (await post(`/v1/returns/${returnId}/receipt`, receipt)).refund.amount;
+  };
+  for (const [giveBack, status] of [[beforeTheyLeave, "PAID"], [asTheyComeBack, "SHIPPED"]] as const) {
+    const { body: order } = await tryToPlace(app, staff, { [screw]: 5, [sku]: 1 }, {
+      more: { user_id: user.id, coupon_code: code },
+    });
+    assertEquals([order.items[0].line_total, order.total_price], [2, 1501]);
+    await patch(app, staff, order.id, { status: "PAID" });
+    if (status === "SHIPPED") await post(`/v1/orders/${order.id}/shipments`, {});
+    const amounts = [];
+    for (let unit = 0; unit < 5; unit++) amounts.push(await giveBack(order));
+    assertEquals(amounts, [0, 1, 0, 1, 0]);
+    const { body: after } = await read(app, user, order.id);
+    assertEquals([after.status, after.amount_refunded], [status, 2]);
+    const { on_hand, reserved } = await levelOf(app, screw);
+    assertEquals([on_hand, reserved], [100, 0], "all are the shop's again");
+  }
   await assertBooksBalance(app.deps.sql);
 });
