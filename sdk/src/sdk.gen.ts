@@ -1354,7 +1354,7 @@ export class Waybill extends HeyApiClient {
      *
      * All that was paid, an amount, units of lines with their duty and tax to the minor unit, or the shipping alone, as for a parcel that came late (`include_shipping` without `items`). Never more than was captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays `pending`, and it is asked again, with the same key, until it does.
      *
-     * Units that have not left yet are refunded first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order whose units were all cancelled ends REFUNDED. Refunds of amounts, of shipping and of returns cancel nothing.
+     * Units that have not left yet are refunded first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order whose units were all cancelled ends REFUNDED. Refunds of amounts, of shipping and of returns cancel nothing; but an order all of whose money went back is REFUNDED, and sends nothing more. So where the shipping is all that is left of the money, as of goods that a coupon made free, it cannot be refunded alone until they were sent.
      */
     public refundOrder<ThrowOnError extends boolean = false>(options: Options<RefundOrderData, ThrowOnError>): RequestResult<RefundOrderResponses, RefundOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RefundOrderResponses, RefundOrderErrors, ThrowOnError>({

@@ -27,6 +27,7 @@ export {
   type LineUnits,
   type ReturnableLine,
   type Shipment,
+  shippableLines,
   stockOf,
   unshippedLines,
   withoutUnits,

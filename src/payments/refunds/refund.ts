@@ -30,7 +30,7 @@ export interface RefundFacts {
   money: number;
   /** What refunds under way will give back, unless they fail. */
   refunding: number;
-  /** Units that are still to be sent, by line; none where what is refunded has been sent. */
+  /** Units that are still to be sent, and are not being refunded, by line; none where what is refunded has been sent. */
   unsent: readonly { line: number; quantity: number }[];
   /** The order's other refunds, in the order in which they began. */
   refunds: readonly EarlierRefund[];
@@ -197,7 +197,7 @@ function ofItems(
 }
 
 /** All that is left of the shipping, with the tax on it: first of units that it did not go back with. */
-function ofShipping({ order, left, money, refunding, refunds }: RefundFacts): RefundSplit {
+function ofShipping({ order, left, money, refunding, unsent, refunds }: RefundFacts): RefundSplit {
   const whole = sumOfShipping(order.items.map((item) => shippingOf(item, [[0, item.quantity]])));
   const kept = sumOfShipping(order.items.map((item) => {
     const withShipping = takenUnits(refunds, item.line).filter(({ by }) => tookShipping(refunds, by));
@@ -213,6 +213,8 @@ function ofShipping({ order, left, money, refunding, refunds }: RefundFacts): Re
   if (amount > money || parts.shipping === 0) {
     throw moreThan("/include_shipping", parts.shipping === 0 ? 0 : money, refunding);
   }
+  // Whoever is refunded the shipping alone still expects the goods, and an order without money sends none.
+  if (amount === money && order.amount_due <= 0 && unsent.length > 0) throw endsOrder(amount);
   return { amount, parts, items: [] };
 }
 
@@ -346,6 +348,13 @@ function moreThan(pointer: string, refundable: number, refunding: number): AppEr
     refundable,
     ...refunding > 0 && { refunding },
   }]);
+}
+
+function endsOrder(amount: number): AppError {
+  const message =
+    `The shipping, ${amount}, is all that is left of the money: the order would end with it, and send nothing ` +
+    "more. Send the rest first, or refund all that is left.";
+  return refundRefused([{ pointer: "/include_shipping", code: "ends_order", message }]);
 }
 
 /** Who comes second is told of the first, which may have asked for the same, and may fail yet. */

@@ -6,7 +6,7 @@ import {
   lockReadableOrder,
   type Order,
   type RefundParts,
-  unshippedLines,
+  shippableLines,
 } from "../../orders/mod.ts";
 import type { Ctx } from "../../platform/ctx.ts";
 import type { Tx } from "../../platform/db.ts";
@@ -165,13 +165,15 @@ async function factsOf(tx: Tx, order: Order, { return_id }: { return_id?: string
   const pending = refunds.filter(({ status }) => status === "pending");
   const less = (amount: (refund: Refund) => number) =>
     pending.reduce((sum, refund) => sum + amount(refund), 0);
+  const refunding = less((r) => r.amount);
+  const unitsUnderWay = pending.flatMap(({ items, return_id }) => return_id === null ? items : []);
   const leftOf = (part: keyof RefundParts) => left[part] - less((r) => takenParts(order, r)[part]);
   return {
     order: { ...order, amount_due: order.amount_due + less((r) => owedPart(order, r)) },
     left: { goods: leftOf("goods"), shipping: leftOf("shipping"), duty: leftOf("duty"), tax: leftOf("tax") },
-    money: order.amount_paid - order.amount_refunded - less((r) => r.amount),
-    refunding: less((r) => r.amount),
-    unsent: isToSend ? unshippedLines(order) : [],
+    money: order.amount_paid - order.amount_refunded - refunding,
+    refunding,
+    unsent: isToSend ? shippableLines(order, { amount: refunding, items: unitsUnderWay }) : [],
     refunds,
   };
 }

@@ -34,7 +34,9 @@ refundRoutes.openapi(
       "captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays " +
       "`pending`, and it is asked again, with the same key, until it does.\n\nUnits that have not left yet are refunded " +
       "first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order " +
-      "whose units were all cancelled ends REFUNDED. Refunds of amounts, of shipping and of returns cancel nothing.",
+      "whose units were all cancelled ends REFUNDED. Refunds of amounts, of shipping and of returns cancel nothing; but an " +
+      "order all of whose money went back is REFUNDED, and sends nothing more. So where the shipping is all that is left of " +
+      "the money, as of goods that a coupon made free, it cannot be refunded alone until they were sent.",
     request: {
       params: IdParam,
       body: json(RefundBody, "What, and why.", {

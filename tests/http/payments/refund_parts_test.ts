@@ -4,7 +4,14 @@ import { importSchedule } from "../../../src/trade/mod.ts";
 import type { PaymentProvider } from "../../../src/payments/providers/provider.ts";
 import { assertBooksBalance, levelOf, place, read, typesOf } from "../../support/orders.ts";
 import { addExport, checkedOut, lawOf } from "../../support/checkout.ts";
-import { payThrough, sandboxOf, startPaidShop, tryToPay, tryToRefund } from "../../support/payments.ts";
+import {
+  letItEnd,
+  payThrough,
+  sandboxOf,
+  startPaidShop,
+  tryToPay,
+  tryToRefund,
+} from "../../support/payments.ts";
 
 const TAX = {
   name: "VAT",
@@ -120,4 +127,18 @@ Deno.test("A provider that says it took more than it was asked for answers no 50
   assertEquals(status, 201);
   const reserved = await tryToPay(app, user, order.id, "tok_success", { capture_method: "manual" });
   assertEquals([reserved.status, reserved.body.status], [201, "created"]);
+});
+
+Deno.test("Units that are being refunded are not waited for: what is left of the money is the shipping, and it goes back alone", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_refund_fails");
+  const units = await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 3 }] });
+  assertEquals([units.status, units.body.status], [201, "pending"]);
+  const shipping = await tryToRefund(app, staff, order.id, { include_shipping: true });
+  assertEquals([shipping.status, shipping.body.amount], [201, 600], JSON.stringify(shipping.body));
+  await letItEnd(shop);
+  const { body: after } = await read(app, user, order.id);
+  assertEquals([after.status, after.amount_refunded, after.units], ["REFUNDED", order.total_price, 0]);
+  await assertBooksBalance(app.deps.sql);
 });

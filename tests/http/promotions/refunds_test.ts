@@ -147,3 +147,44 @@ Deno.test("Where a coupon left a line fewer cents than it has units, each unit i
   }
   await assertBooksBalance(app.deps.sql);
 });
+
+Deno.test("Of goods that a coupon made free the shipping alone goes back once they left: before, the order would end and send none", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku } = shop;
+  const { code } = await addPromotion(app, { percent_off: "100" });
+  const more = {
+    ship_to: { ...ADA_IN_LEEDS, country: "DE" },
+    shipping_option: "standard",
+    coupon_code: code,
+  };
+  const { body: order } = await tryToPlace(app, user, { [sku]: 3 }, { more });
+  assertEquals([order.subtotal, order.shipping_total, order.total_price], [0, 500, 600]);
+  await tryToPay(app, user, order.id);
+  const ship = (items?: object[]) =>
+    app.request("POST", `/v1/orders/${order.id}/shipments`, { token: staff.token, body: { items } });
+  const refundShipping = () => tryToRefund(app, staff, order.id, { include_shipping: true });
+  const standsAt = async (...expected: unknown[]) => {
+    const { body } = await read(app, user, order.id);
+    assertEquals([body.status, body.fulfilment_status, body.amount_refunded, body.units], expected);
+  };
+
+  for (const leaves of [1, 1]) {
+    const { status, body } = await refundShipping();
+    assertEquals([status, body.errors[0].pointer, body.errors[0].code], [
+      422,
+      "/include_shipping",
+      "ends_order",
+    ]);
+    assertEquals((await ship([{ line: 1, quantity: leaves }])).status, 201);
+  }
+  await standsAt("PROCESSING", "PARTIALLY_SHIPPED", 0, 3);
+  // What is not sent any more keeps nobody waiting.
+  const dropped = await tryToRefund(app, staff, order.id, { items: [{ line: 1, quantity: 1 }] });
+  assertEquals([dropped.status, dropped.body.amount], [201, 0]);
+  const { status, body } = await refundShipping();
+  assertEquals([status, body.status, body.shipping_amount, body.tax_amount], [201, "succeeded", 500, 100]);
+  await standsAt("REFUNDED", "SHIPPED", 600, 2);
+  assertEquals((await levelOf(app, sku)).reserved, 0);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
