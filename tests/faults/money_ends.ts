@@ -30,7 +30,7 @@ interface EndedPayment extends
 interface EndedRefund extends Pick<Refund, "status" | "amount" | "reason" | "failure_message"> {
   /** The status that its last event says. */
   told: string;
-  /** Is what it says it took off the sale what the ledger says? False too for one that the ledger does not know. */
+  /** Is what it says it took off the sale what the ledger says? False too for one that the ledger should know and does not. */
   is_as_booked: boolean;
 }
 
@@ -148,7 +148,7 @@ async function listPayments({ deps: { sql } }: PaidShop["app"], orderId: string)
 async function listRefunds({ deps: { sql } }: PaidShop["app"], orderId: string) {
   return await sql<EndedRefund[]>`
     select r.status, r.amount, r.reason, r.failure_message, last.data->>'status' as told,
-           exists (
+           r.amount = 0 or exists (
              select from ledger l
              where l.refund_id = r.id and (-l.cash_at_provider, l.refunds, l.shipping, l.duty, l.tax)
                = (r.amount, r.goods_amount, r.shipping_amount, r.duty_amount, r.tax_amount)

@@ -18,6 +18,7 @@ import {
   startPaidShop,
   sweep,
 } from "../support/payments.ts";
+import { addPromotion } from "../support/promotions.ts";
 import { Dice } from "../support/random.ts";
 import { Killed, TroubledBank } from "../support/troubled_bank.ts";
 import { endOf, evidenceOf, wrongsOf } from "./money_ends.ts";
@@ -28,6 +29,8 @@ const SEEDS = Number(Deno.env.get("FUZZ_SEEDS") ?? 3);
 const FIRST_SEED = Number(Deno.env.get("FUZZ_FIRST") ?? 1);
 
 const ORDERS = 60;
+/** What makes the goods cheaper at times: a little, so that cents are left, or to nothing. */
+const PERCENTS_OFF = ["33.33", "99.95", "100"];
 const AT_ONCE = 6;
 /** After so long an order that nobody paid has expired. */
 const ORDER_LIFE_MS = 31 * MINUTE_MS;
@@ -40,14 +43,16 @@ class Life {
   /** Errors that nobody should have met with. */
   readonly failures: string[] = [];
   readonly #shop: PaidShop;
+  readonly #coupons: readonly string[];
   readonly #dice: Dice;
   /** In every second life processes are killed too: their requests end with 500. */
   readonly #kills: boolean;
   readonly #bank: TroubledBank;
   readonly #orders: PlayedOrder[] = [];
 
-  constructor(shop: PaidShop, seed: number) {
+  constructor(shop: PaidShop, coupons: readonly string[], seed: number) {
     this.#shop = shop;
+    this.#coupons = coupons;
     this.#dice = new Dice(seed);
     this.#kills = seed % 2 === 0;
     this.#bank = new TroubledBank(sandboxOf(shop.app), this.#dice, this.#kills);
@@ -97,7 +102,9 @@ class Life {
   async #place(turn: number): Promise<PlayedOrder> {
     const { app, user, sku } = this.#shop;
     const items = [{ sku, quantity: 1 + turn % 3 }, { sku, quantity: 2 }];
-    const tryOnce = () => tryToPlace(app, user, {}, { more: { items, shipping_option: "standard" } });
+    const coupon = this.#dice.chance(0.4) && { coupon_code: this.#dice.pick(...this.#coupons) };
+    const more = { items, shipping_option: "standard", ...coupon };
+    const tryOnce = () => tryToPlace(app, user, {}, { more });
     let { status, body } = await tryOnce();
     // Somebody else let the time go by just now, and with it the token.
     while (status === 401) ({ status, body } = await tryOnce());
@@ -186,7 +193,9 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
   Deno.test(`Whatever customers, staff, bank and worker do at once with ${ORDERS} orders, no money is lost, kept or given back twice (seed ${seed})`, async () => {
     await using shop = await startPaidShop();
     const { app } = shop;
-    const life = new Life(shop, seed);
+    const coupons: string[] = [];
+    for (const percent_off of PERCENTS_OFF) coupons.push((await addPromotion(app, { percent_off })).code);
+    const life = new Life(shop, coupons, seed);
     await life.play();
     await life.comeToRest();
     assertEquals(life.failures, []);

@@ -3,12 +3,14 @@ import { brokenOf, verifyBooks } from "../../src/admin/mod.ts";
 import { findOrder, orderProcessed, orderView } from "../../src/orders/mod.ts";
 import type { StoredPayment } from "../../src/payments/mod.ts";
 import { AppError } from "../../src/platform/errors.ts";
+import type { Promotion } from "../../src/promotions/promotion.ts";
 import type { TestApp, TestUser } from "../support/app.ts";
 import { addExport } from "../support/checkout.ts";
 import { testWithRedis } from "../support/database.ts";
 import { assertEventsValid } from "../support/events.ts";
-import { eventsOf, patch, place, read, startAnother } from "../support/orders.ts";
+import { eventsOf, patch, place, read, startAnother, tryToPlace } from "../support/orders.ts";
 import { expire, letWorkerCatchUp, MINUTE_MS, type PaidShop, startPaidShop } from "../support/payments.ts";
+import { addPromotion } from "../support/promotions.ts";
 import { Dice } from "../support/random.ts";
 import { doJobs } from "../support/worker.ts";
 import { type Deed, makeMove, payAtOnce, shipAtOnce } from "./money_moves.ts";
@@ -22,6 +24,13 @@ const ORDERS = 16;
 const ROUNDS = 18;
 /** What units cost beside those of {@link PaidShop}: nothing at times, and what shares do not come out even of. */
 const PRICES = [0, 333, 77];
+/** What makes them cheaper at times: so much that few cents are left for all units, or none. */
+const COUPONS: Partial<Promotion>[] = [
+  { percent_off: "33.33" },
+  { percent_off: "99.8" },
+  { percent_off: "100" },
+  { amount_off: [{ currency: "EUR", amount: 1000 }] },
+];
 const SECOND_MS = 1000;
 /** After so long an order that nobody paid has expired. */
 const ORDER_LIFE_MS = 31 * MINUTE_MS;
@@ -33,14 +42,21 @@ class Life {
   readonly #other: TestApp;
   readonly #admin: TestUser;
   readonly #skus: readonly string[];
+  readonly #coupons: readonly string[];
   readonly #dice: Dice;
   readonly #orders: FuzzedOrder[] = [];
 
-  constructor(shop: PaidShop, other: TestApp, admin: TestUser, skus: readonly string[], seed: number) {
+  constructor(
+    shop: PaidShop,
+    other: TestApp,
+    admin: TestUser,
+    { skus, coupons, seed }: { skus: readonly string[]; coupons: readonly string[]; seed: number },
+  ) {
     this.#shop = shop;
     this.#other = other;
     this.#admin = admin;
     this.#skus = skus;
+    this.#coupons = coupons;
     this.#dice = new Dice(seed);
   }
 
@@ -85,10 +101,14 @@ class Life {
       { length: lines },
       () => ({ sku: dice.pick(...this.#skus), quantity: dice.upTo(3) }),
     );
-    const { id, number } = dice.chance(0.6)
-      ? await place(app, user, {}, { items, shipping_option: "standard" })
-      : await place(app, staff, {}, { items, user_id: user.id });
-    const order = { id, number, lines, story: [`  placed: ${JSON.stringify(items)}`], untold: [] };
+    const byCustomer = dice.chance(0.6);
+    const more = { items, ...byCustomer ? { shipping_option: "standard" } : { user_id: user.id } };
+    const asked = { ...more, ...dice.chance(0.5) && { coupon_code: dice.pick(...this.#coupons) } };
+    const by = byCustomer ? user : staff;
+    const { status, body } = await tryToPlace(app, by, {}, { more: asked });
+    // Where all goods cost nothing no coupon is of any use.
+    const { id, number } = status === 422 ? await place(app, by, {}, more) : body;
+    const order = { id, number, lines, story: [`  placed: ${JSON.stringify(asked)}`], untold: [] };
     this.#orders.push(order);
     return order;
   }
@@ -230,7 +250,9 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       await using other = await startAnother(app);
       const skus = [sku];
       for (const EUR of PRICES) skus.push((await addExport(app, { prices: { EUR }, stock: 10_000 })).sku);
-      const life = new Life(shop, other, await app.user("admin"), skus, seed);
+      const coupons: string[] = [];
+      for (const coupon of COUPONS) coupons.push((await addPromotion(app, coupon)).code);
+      const life = new Life(shop, other, await app.user("admin"), { skus, coupons, seed });
       await life.play();
       await life.assertEndsWell();
     },
