@@ -214,7 +214,7 @@ function ofShipping({ order, left, money, refunding, unsent, refunds }: RefundFa
     throw moreThan("/include_shipping", parts.shipping === 0 ? 0 : money, refunding);
   }
   // Whoever is refunded the shipping alone still expects the goods, and an order without money sends none.
-  if (amount === money && order.amount_due <= 0 && unsent.length > 0) throw endsOrder(amount);
+  if (amount === money && unsent.length > 0) throw endsOrder(amount);
   return { amount, parts, items: [] };
 }
 

@@ -8,9 +8,13 @@ import {
   capture,
   DAY_MS,
   expire,
+  letItEnd,
   letWorkerCatchUp,
   MINUTE_MS,
+  paidByTwo,
+  payThrough,
   readPayment,
+  sandboxOf,
   standing,
   startPaidShop,
   sweep,
@@ -208,6 +212,8 @@ Deno.test("A refund needs an Idempotency-Key, and the same one again gives nothi
   });
   assertEquals([without.status, without.body.errors[0].pointer], [422, "header/idempotency-key"]);
   const first = await tryToRefund(app, staff, order.id, { amount: 100 }, "same");
+  // Providers forget such keys of theirs after a day, and would give it back again.
+  payThrough(app, { ...sandboxOf(app), refund: () => Promise.reject(new Error("was asked")) });
   const again = await tryToRefund(app, staff, order.id, { amount: 100 }, "same");
   assertEquals([again.status, again.headers.get("Idempotency-Replayed"), again.body], [
     201,
@@ -317,6 +323,54 @@ Deno.test("What no single payment has enough for is given back by several, each 
   const sums = data.map(partsOf).reduce((a: number[], b: number[]) => a.map((each, i) => each + b[i]!));
   assertEquals(sums, [TOTAL, order.subtotal, order.shipping_total, order.duty_total, order.tax_total]);
   assertEquals((await read(app, user, order.id)).body.status, "REFUNDED");
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("What a payment is giving back already it does not give again: another payment gives the rest", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff } = shop;
+  const { order, a, b } = await paidByTwo(shop, "tok_success", "tok_refund_fails");
+  const amount = TOTAL / 2;
+  const first = await tryToRefund(app, staff, order.id, { amount });
+  assertEquals([first.body.payment_id, first.body.status], [b.id, "pending"]);
+  const asked = await tryToRefund(app, staff, order.id, { amount, payment_id: b.id });
+  assertEquals([asked.status, asked.body.errors[0].payments], [422, [
+    { payment_id: b.id, refundable: 0 },
+    { payment_id: a.id, refundable: amount },
+  ]]);
+  const second = await tryToRefund(app, staff, order.id, { amount });
+  assertEquals([second.body.payment_id, second.body.status], [a.id, "succeeded"]);
+  await letItEnd(shop);
+  assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("While what an order was paid twice is on its way back, an amount that staff refund is of the sale", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment: first } = await checkOut("tok_error_500");
+  for (let i = 0; i < 16; i++) {
+    await shop.pass(MINUTE_MS);
+    await sweep(app);
+  }
+  assertEquals((await tryToPay(app, user, order.id)).body.status, "captured");
+  // The first one had come through after all.
+  await app.deps.sql`update payments set payment_method = 'tok_refund_fails' where id = ${first.id}`;
+  const payment = (await findPayment(app.deps.sql, first.id))!;
+  await chargePayment(systemCtx(app.deps, "test"), payment, { isFirst: false });
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+  const { body } = await tryToRefund(app, staff, order.id, { amount: 1000 });
+  const { goods_amount, shipping_amount, duty_amount, tax_amount } = body;
+  assertEquals(goods_amount + shipping_amount + duty_amount + tax_amount, 1000);
+  await letItEnd(shop);
+  assertEquals(standing((await read(app, user, order.id)).body), [
+    "PAID",
+    "PARTIALLY_REFUNDED",
+    TOTAL + 1000,
+    0,
+  ]);
   await assertBankAgrees(app);
   await assertBooksBalance(app.deps.sql);
 });
