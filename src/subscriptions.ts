@@ -37,10 +37,16 @@ function notify(template: OrderTemplate): Subscription {
 /** An order that is over gives back what was paid or reserved for it, and waits for no customer at their bank any more. */
 const settleMoney = to(settleOrder, ({ aggregate_id }) => ({ order_id: aggregate_id }));
 
-/** An order's points follow from its money. */
+/** An order's points follow from its money, once it is paid in full: nothing is due from then on. */
 const settlePoints = to(settlePointsJob, ({ aggregate_id, data }) => {
-  const changes = data.changes as Changes;
-  return "amount_paid" in changes || "amount_refunded" in changes ? { order_id: aggregate_id } : undefined;
+  const { amount_paid, amount_due, changes } = data as {
+    amount_paid: number;
+    amount_due: number;
+    changes: Changes;
+  };
+  const isMoved = "amount_due" in changes || "amount_refunded" in changes;
+  if (!isMoved || amount_paid === 0 || amount_due > 0) return undefined;
+  return { order_id: aggregate_id, first_paid: Number(changes.amount_due?.from) > 0 };
 });
 
 /** Which jobs follow from which events. The worker makes them from the log, once each. */
@@ -48,7 +54,7 @@ export const SUBSCRIPTIONS: Record<string, Subscription[]> = {
   [orderCreated.type]: [to(processOrder, (event) => ({ order_id: event.aggregate_id }))],
   [orderProcessed.type]: [notify("order_confirmed")],
   [orderUpdated.type]: [settlePoints],
-  [orderExpired.type]: [notify("order_expired"), settleMoney, settlePoints],
+  [orderExpired.type]: [notify("order_expired"), settleMoney],
   [orderCancelled.type]: [notify("order_cancelled"), settleMoney, settlePoints],
   [shipmentCreated.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
     return {

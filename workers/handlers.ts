@@ -76,7 +76,7 @@ export const HANDLERS = {
   },
   "rewards.settle": {
     async together(tx, ctx, data) {
-      await settlePoints(tx, ctx, data.map(({ order_id }) => order_id));
+      await settlePoints(tx, ctx, data);
     },
   },
   "notifications.send": {

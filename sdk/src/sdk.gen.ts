@@ -1668,7 +1668,7 @@ export class Waybill extends HeyApiClient {
     /**
      * How many points did an order earn?
      *
-     * By campaign. They come a moment after it is paid in full, and go in proportion to what is refunded, rounded down: with all of its money, all of them go.
+     * By campaign. They come a moment after it is paid in full, and go in proportion to what is refunded, rounded down: with all of its money, or once it is cancelled, all of them go.
      */
     public getOrderPoints<ThrowOnError extends boolean = false>(options: Options<GetOrderPointsData, ThrowOnError>): RequestResult<GetOrderPointsResponses, GetOrderPointsErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetOrderPointsResponses, GetOrderPointsErrors, ThrowOnError>({

@@ -1,21 +1,12 @@
-import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import type { Sql, Tx } from "../../platform/db.ts";
 import type { PointsAccount, PointsMovement, PointsOfOrder } from "./account.ts";
 import type { EarningOrder, OrderPoints } from "./settlement.ts";
 
-/** The condition for campaigns `c` that an order `o` earns by, which was paid in full: a part may have gone back meanwhile. */
-const runsFor = (sql: Sql | Tx): Fragment =>
-  sql`
-    o.payment_status in ('PAID', 'PARTIALLY_REFUNDED') and c.active and c.starts_at <= o.placed_at
-    and (c.ends_at is null or c.ends_at > o.placed_at)`;
-
-/** Whose points these orders may move. */
+/** Whose points these orders may move: nobody's before the first campaign, and these are never deleted. */
 export async function listEarners(tx: Tx, orderIds: string[]): Promise<string[]> {
   const rows = await tx<{ user_id: string }[]>`
-    select distinct user_id from orders o
-    where id = any(${orderIds}::uuid[]) and (
-      exists (select from order_points p where p.order_id = o.id)
-      or exists (select from campaigns c where ${runsFor(tx)})
-    )`;
+    select distinct user_id from orders
+    where id = any(${orderIds}::uuid[]) and exists (select from campaigns)`;
   return rows.map(({ user_id }) => user_id);
 }
 
@@ -33,23 +24,28 @@ export async function lockAccounts(tx: Tx, userIds: string[], now: string): Prom
     where user_id = any(${userIds}::uuid[]) order by user_id for no key update`;
 }
 
-/** What decides about the points of these orders, as it is now. Their users' accounts are held. */
-export async function listEarningOrders(tx: Tx, ids: string[]): Promise<EarningOrder[]> {
+/**
+ * What decides about the points of these orders, as it is now. Their users' accounts are held.
+ *
+ * @param firstPaid those that were just paid in full: only they look for campaigns, and have lines then
+ */
+export async function listEarningOrders(tx: Tx, ids: string[], firstPaid: string[]): Promise<EarningOrder[]> {
   return await tx<EarningOrder[]>`
-    select o.id, o.user_id, o.currency, o.total_price, o.amount_paid, o.amount_refunded,
-           (select json_agg(json_build_object('sku', i.sku, 'category', p.category, 'line_total', i.line_total))
-            from order_items i left join products p on p.id = i.product_id where i.order_id = o.id) as lines,
-           earned.rows as earned,
+    select o.id, o.user_id, o.currency, o.total_price, o.amount_paid, o.amount_refunded, o.amount_due,
+           (select coalesce(json_agg(json_build_object(
+              'sku', i.sku, 'category', p.category, 'line_total', i.line_total)), '[]')
+            from order_items i left join products p on p.id = i.product_id
+            where i.order_id = o.id and o.id = any(${firstPaid}::uuid[])) as lines,
+           (select coalesce(json_agg(json_build_object(
+              'campaign_id', campaign_id, 'full_points', full_points, 'points', points) order by campaign_id), '[]')
+            from order_points where order_id = o.id) as earned,
            (select coalesce(json_agg(json_build_object(
               'id', c.id, 'points', c.points, 'per_amount', c.per_amount, 'skus', c.skus, 'categories', c.categories
             ) order by c.id), '[]')
-            from campaigns c where json_array_length(earned.rows) = 0 and ${runsFor(tx)}) as campaigns
-    from orders o cross join lateral (
-      select coalesce(json_agg(json_build_object(
-        'campaign_id', campaign_id, 'full_points', full_points, 'points', points) order by campaign_id), '[]') as rows
-      from order_points where order_id = o.id
-    ) earned
-    where o.id = any(${ids}::uuid[]) order by o.id`;
+            from campaigns c
+            where o.id = any(${firstPaid}::uuid[]) and c.active and c.starts_at <= o.placed_at
+              and (c.ends_at is null or c.ends_at > o.placed_at)) as campaigns
+    from orders o where o.id = any(${ids}::uuid[]) order by o.id`;
 }
 
 /** Writes what orders have by their campaigns now. */
@@ -65,7 +61,7 @@ export async function writeOrderPoints(
     on conflict (order_id, campaign_id) do update set points = excluded.points`;
 }
 
-/** Writes movements of accounts that are held, and what these have after them. */
+/** Writes movements of accounts that are held, and what those that moved have after them. */
 export async function writeMovements(
   tx: Tx,
   movements: PointsMovement[],
@@ -80,12 +76,14 @@ export async function writeMovements(
     )
     update points_accounts a set balance = n.balance, version = n.version, updated_at = n.updated_at
     from jsonb_populate_recordset(null::points_accounts, ${tx.json(accounts as never)}) n
-    where a.user_id = n.user_id`;
+    where a.user_id = n.user_id and a.version < n.version`;
 }
 
+/** Undefined: there never were any movements, be there a row or not. */
 export async function findAccount(sql: Sql, userId: string): Promise<PointsAccount | undefined> {
   const [account] = await sql<PointsAccount[]>`
-    select user_id, balance, version, updated_at from points_accounts where user_id = ${userId}`;
+    select user_id, balance, version, updated_at from points_accounts
+    where user_id = ${userId} and version > 0`;
   return account;
 }
 

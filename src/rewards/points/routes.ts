@@ -119,7 +119,7 @@ pointsRoutes.openapi(
     summary: "How many points did an order earn?",
     description:
       "By campaign. They come a moment after it is paid in full, and go in proportion to what is refunded, rounded down: " +
-      "with all of its money, all of them go.",
+      "with all of its money, or once it is cancelled, all of them go.",
     request: { params: IdParam },
     responses: {
       200: json(OrderPointsSchema, "Its points.", {

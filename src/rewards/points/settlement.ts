@@ -8,10 +8,12 @@ export interface EarningOrder {
   total_price: number;
   amount_paid: number;
   amount_refunded: number;
+  /** Negative: owed to the customer; of an order that is cancelled, all that was paid and not refunded. */
+  amount_due: number;
   lines: EarningLine[];
   /** What it earned before, by campaign; the campaigns that it has are never others again. */
   earned: OrderPoints[];
-  /** Those that ran when it was placed, if it was paid in full and has earned nothing yet. */
+  /** Those that ran when it was placed, where it has just been paid in full for the first time; otherwise none. */
   campaigns: (Earning & { id: string })[];
 }
 
@@ -37,11 +39,11 @@ export function settle(order: EarningOrder): (OrderPoints & { more: number })[] 
   });
 }
 
-/** Of the points of an order, those whose money is still there: in proportion, rounded down. */
+/** Of the points of an order, those whose money is there and not owed to the customer: in proportion, rounded down. */
 function pointsLeft(
   full: number,
-  { total_price, amount_paid, amount_refunded }: EarningOrder,
+  { total_price, amount_paid, amount_refunded, amount_due }: EarningOrder,
 ): number {
-  const kept = Math.min(amount_paid - amount_refunded, total_price);
+  const kept = amount_paid - amount_refunded + Math.min(amount_due, 0);
   return kept <= 0 ? 0 : Number(BigInt(full) * BigInt(kept) / BigInt(total_price));
 }
