@@ -37,10 +37,10 @@ export async function redeemReward(
 }
 
 async function redeem(tx: Tx, ctx: Ctx, rewardId: string, userId: string): Promise<RewardRedemption> {
+  const [before] = await lockAccounts(tx, [userId]);
+  const reward = await lockReward(tx, rewardId);
   const at = ctx.clock.now();
   const created_at = at.toISOString();
-  const [before] = await lockAccounts(tx, [userId], created_at);
-  const reward = await lockReward(tx, rewardId);
   if (!reward || !maySee(ctx.actor, reward, at)) throw notFound("reward");
   const redeemedByCustomer = await countRedemptions(tx, rewardId, userId);
   requireRedeemable(reward, { at, redeemedByCustomer, balance: before!.balance });

@@ -16,8 +16,8 @@ export async function adjustPoints(
   await getUser(ctx, userId);
   return await transaction(ctx.sql, (tx) =>
     once(tx, idempotency, async () => {
+      const [before] = await lockAccounts(tx, [userId]);
       const created_at = ctx.clock.now().toISOString();
-      const [before] = await lockAccounts(tx, [userId], created_at);
       const [movement, account] = move(before!, { kind: "adjusted", points, reason, created_at });
       if (points < 0 && account.balance < 0) throw tooFew(before!.balance);
       await writeMovements(tx, [movement], [account]);

@@ -14,10 +14,10 @@ export async function listEarners(tx: Tx, orderIds: string[]): Promise<string[]>
  * Holds the accounts of these users, who get one if they have none, in the order of their ids, until the transaction ends:
  * movements of one account come one after the other.
  */
-export async function lockAccounts(tx: Tx, userIds: string[], now: string): Promise<PointsAccount[]> {
+export async function lockAccounts(tx: Tx, userIds: string[]): Promise<PointsAccount[]> {
   await tx`
     insert into points_accounts (user_id, updated_at)
-    select id, ${now} from unnest(${userIds}::uuid[]) as id order by id
+    select id, now() from unnest(${userIds}::uuid[]) as id order by id
     on conflict (user_id) do nothing`;
   return await tx<PointsAccount[]>`
     select user_id, balance, version, updated_at from points_accounts

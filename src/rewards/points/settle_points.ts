@@ -20,8 +20,8 @@ export async function settlePoints(
   const orderIds = orders.map(({ order_id }) => order_id);
   const userIds = await listEarners(tx, orderIds);
   if (userIds.length === 0) return;
+  const locked = await lockAccounts(tx, userIds);
   const created_at = ctx.clock.now().toISOString();
-  const locked = await lockAccounts(tx, userIds, created_at);
   const accounts = new Map(locked.map((account) => [account.user_id, account]));
   const movements: PointsMovement[] = [];
   const written: Parameters<typeof writeOrderPoints>[1] = [];
