@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { transaction } from "../../../src/platform/db.ts";
 import { settlePoints } from "../../../src/rewards/mod.ts";
@@ -19,6 +19,7 @@ import {
   tryToRefund,
 } from "../../support/payments.ts";
 import { addPromotion } from "../../support/promotions.ts";
+import { countingRows } from "../../support/rows_read.ts";
 import {
   addCampaign,
   addReward,
@@ -433,4 +434,48 @@ Deno.test("A customer's points are their own to read, are read again only if the
     campaigns: [],
   });
   await assertEventsValid(app.deps.sql);
+});
+
+Deno.test("Settling reads the orders that it is about and no others, whatever else there is, and before the first campaign not even these", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku } = shop;
+  const { sql } = app.deps;
+  const order = await place(app, staff, { [sku]: 3 }, { user_id: user.id });
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  const rowsRead = async (table: string) => {
+    const jobs = [{ order_id: order.id, first_paid: true }];
+    const { rows } = await countingRows(
+      sql,
+      table,
+      (tx) => settlePoints(tx, systemCtx(app.deps, "test"), jobs),
+    );
+    return rows;
+  };
+  for (const table of ["orders", "order_items", "order_points", "points_accounts"]) {
+    assertEquals(await rowsRead(table), 0, table);
+  }
+
+  await addCampaign(app, staff);
+  await settle(app);
+  assertEquals(await pointsOf(app, user, order), [[FULL, FULL]]);
+  await sql`
+    insert into orders select r.*
+    from orders o, generate_series(1, 500) as i, lateral jsonb_populate_record(null::orders, to_jsonb(o) || jsonb_build_object(
+      'id', gen_random_uuid(), 'number', 'COPY-' || i)) as r`;
+  await sql`
+    insert into order_items select r.*
+    from order_items i, orders o, lateral jsonb_populate_record(null::order_items, to_jsonb(i) || jsonb_build_object('order_id', o.id)) as r
+    where o.id <> i.order_id`;
+  await sql`
+    insert into order_points select o.id, p.campaign_id, p.full_points, p.points
+    from order_points p, orders o where o.id <> p.order_id`;
+  await sql`
+    insert into users (id, email, name, role)
+    select gen_random_uuid(), 'copy-' || i || '@example.com', 'Copy', 'customer' from generate_series(1, 500) as i`;
+  await sql`insert into points_accounts (user_id, updated_at) select id, now() from users on conflict do nothing`;
+  const most = { orders: 2, order_items: 1, order_points: 1, points_accounts: 2, products: 1 };
+  for (const [table, rows] of Object.entries(most)) {
+    const read = await rowsRead(table);
+    assert(read > 0 && read <= rows, `${read} rows of ${table} were read`);
+  }
 });
