@@ -8,7 +8,7 @@ export interface EarningOrder {
   total_price: number;
   amount_paid: number;
   amount_refunded: number;
-  /** Negative: owed to the customer; of an order that is cancelled, all that was paid and not refunded. */
+  /** Negative: owed to the customer, as is all that was paid and not refunded of an order that is cancelled. */
   amount_due: number;
   lines: EarningLine[];
   /** What it earned before, by campaign; the campaigns that it has are never others again. */
@@ -39,11 +39,11 @@ export function settle(order: EarningOrder): (OrderPoints & { more: number })[] 
   });
 }
 
-/** Of the points of an order, those whose money is there and not owed to the customer: in proportion, rounded down. */
+/** Of the points of an order that was paid in full, those of what is left of its sale: in proportion, rounded down. */
 function pointsLeft(
   full: number,
   { total_price, amount_paid, amount_refunded, amount_due }: EarningOrder,
 ): number {
-  const kept = amount_paid - amount_refunded + Math.min(amount_due, 0);
-  return kept <= 0 ? 0 : Number(BigInt(full) * BigInt(kept) / BigInt(total_price));
+  const left = amount_paid - amount_refunded + amount_due;
+  return left === 0 ? 0 : Number(BigInt(full) * BigInt(left) / BigInt(total_price));
 }

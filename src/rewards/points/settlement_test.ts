@@ -75,14 +75,14 @@ Deno.test("Campaigns add up, each rounded by itself, and one that gives nothing 
   assertEquals(settled({ campaigns }), [["a", 19, 19, 19], ["c", 20, 20, 20]]);
 });
 
-Deno.test("The largest order by the most generous campaign earns a number without loss", () => {
+Deno.test("The largest order by a most generous campaign earns to the point, and loses no more than it has to", () => {
   const most = 1_000_000_000_000;
   const lines = [{ sku: "GOLD", category: null, line_total: most - 1 }];
-  const campaigns = [campaign("one", { points: 1000, per_amount: [{ currency: "EUR", amount: 1 }] })];
+  const campaigns = [campaign("one", { points: 999, per_amount: [{ currency: "EUR", amount: 1 }] })];
   const money = { total_price: most, amount_paid: most, lines, campaigns };
-  assertEquals(settled(money)[0]![1], 999_999_999_999_000);
-  // 1000 (m - 1) × (m - 7) / m, which is beyond what a number holds on the way.
-  assertEquals(settled({ ...money, amount_refunded: 7 })[0]![1], 999_999_999_992_000);
+  assertEquals(settled(money)[0]![1], 998_999_999_999_001);
+  // 999 (m - 1) (m - 1001001001) / m is a billionth less than a whole number.
+  assertEquals(settled({ ...money, amount_refunded: 1_001_001_001 })[0]![1], 997_999_999_999_002);
 });
 
 Deno.test("Points go in proportion to what is refunded, rounded down, and all of them with all of the money", () => {
@@ -133,8 +133,19 @@ const anyCampaign = fc.record({
 });
 /** What happens to an order: its money comes and goes by tenths of what is due, or is there, or a waiting job is done. */
 const anyStep = fc.record({
-  what: fc.constantFrom("pay", "pay", "refund", "cancel", "settle", "settle"),
-  tenths: fc.constantFrom(1, 3, 10, 10, 12),
+  what: fc.constantFrom(
+    "pay",
+    "pay",
+    "pay",
+    "refund",
+    "refund",
+    "refund",
+    "cancel",
+    "settle",
+    "settle",
+    "settle",
+  ),
+  tenths: fc.constantFrom(1, 3, 9, 10, 10, 12),
 });
 
 Deno.test("For all campaigns, payments and refunds, and jobs done in any order: points follow from the money that is there in the end", () => {
@@ -222,5 +233,5 @@ Deno.test("For all campaigns, payments and refunds, and jobs done in any order: 
     ),
     { numRuns: 4000 },
   );
-  assert(Object.values(seen).every((times) => times > 100), JSON.stringify(seen));
+  assert(Object.values(seen).every((times) => times > 40), JSON.stringify(seen));
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { transaction } from "../../../src/platform/db.ts";
+import { newId } from "../../../src/platform/id.ts";
 import { settlePoints } from "../../../src/rewards/mod.ts";
 import type { Answer } from "../../support/app.ts";
 import { addExport, askQuote, fillCart, tryCheckOut } from "../../support/checkout.ts";
@@ -167,6 +168,8 @@ Deno.test("An order that is paid in part earns nothing, and all of its points on
   for (const order of [byBank, byStatus]) {
     assertEquals((await tryToRecord(app, staff, order.id, { amount: TOTAL - 1 })).status, 201);
   }
+  const { order: unpaid } = await checkOut();
+  assertEquals((await patch(app, user, unpaid.id, { status: "CANCELLED" })).status, 200);
   assertEquals(await settle(app), 0, "there is nothing to be done before");
   assertEquals(await balanceOf(app, user), 0);
   assertEquals((await tryToRecord(app, staff, byBank.id)).status, 201);
@@ -174,6 +177,8 @@ Deno.test("An order that is paid in part earns nothing, and all of its points on
   await settle(app);
   for (const order of [byBank, byStatus]) assertEquals(await pointsOf(app, user, order), [[FULL, FULL]]);
   assertEquals(await movementsOf(app, user), [`earned ${FULL} → ${FULL}`, `earned ${FULL} → ${2 * FULL}`]);
+  assertEquals((await patch(app, staff, byBank.id, { note: "Ring twice" })).status, 200);
+  assertEquals(await settle(app), 0, "what moves no money moves no points");
 });
 
 Deno.test("An order of which a part went back before the rest was paid earns by what is left of it", async () => {
@@ -209,6 +214,21 @@ Deno.test("What is paid too much earns nothing, and takes no points when it goes
   await settle(app);
   assertEquals((await read(app, user, order.id)).body.amount_due, 0);
   assertEquals(await movementsOf(app, user), [`earned ${FULL} → ${FULL}`]);
+});
+
+Deno.test("An order that was paid before there was a campaign earns nothing by it, even if it is paid once more", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { paying, letItArrive } = await payLate(shop, order.id);
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  await settle(app);
+  await addCampaign(app, staff, { starts_at: later(shop, -HOUR_MS) });
+  letItArrive();
+  await paying;
+  assertEquals((await read(app, user, order.id)).body.amount_due, -TOTAL);
+  assertEquals(await settle(app), 1);
+  assertEquals(await pointsOf(app, user, order), []);
 });
 
 Deno.test("Points go with the money of a unit, of the shipping and of any amount, in proportion, until none are left", async () => {
@@ -251,12 +271,15 @@ Deno.test("Points that went back after they were spent are owed: nothing is rede
     -60,
   ]);
   const path = `/v1/users/${user.id}/points/adjustments`;
-  const taken = await app.request("POST", path, { token: staff.token, body: { points: -1, reason: "Test" } });
-  assertEquals([taken.status, taken.body.errors[0].code, taken.body.errors[0].balance], [
-    422,
-    "insufficient_points",
-    -60,
-  ]);
+  const take = async (points: number) => {
+    const { status, body } = await app.request("POST", path, {
+      token: staff.token,
+      body: { points: -points, reason: "Test" },
+    });
+    const { code, message, balance } = body.errors[0];
+    return [status, code, message, balance];
+  };
+  assertEquals(await take(1), [422, "insufficient_points", "must be more than 0: there are none", -60]);
   await givePoints(app, staff, user, 10);
   assertEquals(await balanceOf(app, user), -50, "what is given may leave less than nothing");
   await paid(shop);
@@ -264,7 +287,10 @@ Deno.test("Points that went back after they were spent are owed: nothing is rede
   assertEquals((await redeem(app, user, reward)).status, 422);
   await givePoints(app, staff, user, 60 - (FULL - 50));
   assertEquals((await redeem(app, user, reward)).status, 201);
-  assertEquals(await balanceOf(app, user), 0);
+  await givePoints(app, staff, user, 5);
+  assertEquals(await take(6), [422, "insufficient_points", "must be at least -5: there are no more", 5]);
+  await givePoints(app, staff, user, -5);
+  assertEquals(await take(1), [422, "insufficient_points", "must be more than 0: there are none", 0]);
   await assertEventsValid(app.deps.sql);
 });
 
@@ -427,6 +453,12 @@ Deno.test("A customer's points are their own to read, are read again only if the
     statuses.push([(await get(each, stranger.token)).status, (await get(each)).status]);
   }
   assertEquals(statuses, [[404, 401], [404, 401], [404, 401]]);
+  for (const each of ["points", "points/movements"]) {
+    assertEquals((await get(`/v1/users/${newId()}/${each}`, staff.token)).status, 404);
+  }
+  const nobody = `/v1/users/${newId()}/points/adjustments`;
+  const gift = { points: 1, reason: "Test" };
+  assertEquals((await app.request("POST", nobody, { token: staff.token, body: gift })).status, 404);
   const unpaid = await place(app, staff, { [sku]: 1 }, { user_id: user.id });
   assertEquals((await get(`/v1/orders/${unpaid.id}/points`, user.token)).body, {
     order_id: unpaid.id,
@@ -442,8 +474,8 @@ Deno.test("Settling reads the orders that it is about and no others, whatever el
   const { sql } = app.deps;
   const order = await place(app, staff, { [sku]: 3 }, { user_id: user.id });
   assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
-  const rowsRead = async (table: string) => {
-    const jobs = [{ order_id: order.id, first_paid: true }];
+  const rowsRead = async (table: string, first_paid = true) => {
+    const jobs = [{ order_id: order.id, first_paid }];
     const { rows } = await countingRows(
       sql,
       table,
@@ -478,4 +510,5 @@ Deno.test("Settling reads the orders that it is about and no others, whatever el
     const read = await rowsRead(table);
     assert(read > 0 && read <= rows, `${read} rows of ${table} were read`);
   }
+  assertEquals(await rowsRead("order_items", false), 0, "its lines matter once");
 });
