@@ -27,7 +27,7 @@ export async function writePoints(tx: postgres.TransactionSql): Promise<void> {
   await tx`
     with earned as materialized (
       select o.id, o.user_id, c.id as campaign_id, o.placed_at, o.updated_at, full_points,
-             div(full_points * (amount_paid - amount_refunded), total_price) as points
+             div(full_points * (amount_paid - amount_refunded + amount_due), total_price) as points
       from campaigns c join orders o on o.placed_at >= c.starts_at and o.placed_at < c.ends_at
       cross join lateral (select div(o.subtotal, ${MINOR_UNITS_A_POINT}) as full_points) f
       where c.name = ${CAMPAIGN} and o.currency = 'EUR' and o.amount_paid = o.total_price and full_points > 0

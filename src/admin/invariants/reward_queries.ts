@@ -45,12 +45,12 @@ export const REWARD_INVARIANTS: readonly Invariant[] = [
     table: "order_points",
     name: "points_follow_money",
     holds:
-      "What an order has of its points is, ten minutes later, in proportion to what it has of its money.",
+      "What an order has of its points is, ten minutes later, in proportion to the money that it has and does not owe.",
     broken: (sql, now) =>
       sql`
       select o.id::text, format('%s of %s points, %s of %s paid', p.points, p.full_points, kept, o.total_price) as what
       from order_points p join orders o on o.id = p.order_id
-      cross join lateral (select greatest(least(o.amount_paid - o.amount_refunded, o.total_price), 0) as kept) net
+      cross join lateral (select greatest(o.amount_paid - o.amount_refunded + least(o.amount_due, 0), 0) as kept) net
       where o.updated_at < ${now}::timestamptz - interval '10 minutes'
         and p.points <> div(p.full_points::numeric * kept, o.total_price)`,
   },
