@@ -268,6 +268,32 @@ Deno.test("Units of a cancelled shipment that were refunded meanwhile are not se
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("A unit that came back and was refunded is none of those still to be sent, whichever other line's shipment is cancelled", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku } = shop;
+  const { sku: other } = await addProduct(app, { stock: 10 });
+  const order = await place(app, staff, { [other]: 1, [sku]: 2 }, { user_id: user.id });
+  await takeThrough(app, staff, order.id, ["PAID"]);
+  const { id } = await ship(app, staff, order.id, items(1));
+  await ship(app, staff, order.id, items(1, 2));
+  const { body: back } = await askBack(app, user, order.id, 1, 2);
+  await app.request("PATCH", `/v1/returns/${back.id}`, { token: staff.token, body: { status: "approved" } });
+  const received = await app.request("POST", `/v1/returns/${back.id}/receipt`, {
+    token: staff.token,
+    body: { items: [{ line: 2, restocked: 1 }], refund: true },
+  });
+  assertEquals([received.status, received.body.refund.status], [201, "succeeded"]);
+
+  assertEquals((await cancel(app, staff, id)).status, 200);
+  assertEquals(standing((await read(app, user, order.id)).body), "PROCESSING PARTIALLY_RETURNED 3 1 0");
+  assertEquals([await stockOf(app, other), await stockOf(app, sku)], [[10, 1], [100_000, 1]]);
+  assertEquals((await ship(app, staff, order.id)).items, [{ line: 1, quantity: 1 }, {
+    line: 2,
+    quantity: 1,
+  }]);
+  await assertBooksBalance(app.deps.sql);
+});
+
 Deno.test("Units whose refund was under way as their shipment was cancelled stay until it is known how it ends", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, sku, checkOut, pass } = shop;

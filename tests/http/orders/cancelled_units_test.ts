@@ -218,7 +218,9 @@ Deno.test("A refund that its bank refuses cancels nothing, and what one that wai
   assertEquals((await ship(app, staff, refused.id)).body.items, [{ line: 1, quantity: 3 }]);
 
   const waiting = (await shop.checkOut("tok_refund_fails")).order;
-  assertEquals((await refundUnits(app, staff, waiting.id, 1, 2)).body.status, "pending");
+  for (const quantity of [1, 1]) {
+    assertEquals((await refundUnits(app, staff, waiting.id, 1, quantity)).body.status, "pending");
+  }
   assertEquals(standing((await read(app, user, waiting.id)).body), ["PAID PAID UNFULFILLED", 3, [0]]);
   const tooMany = await ship(app, staff, waiting.id, [{ line: 1, quantity: 2 }]);
   assertEquals([tooMany.status, tooMany.body.errors[0].unshipped], [422, 1]);
@@ -243,6 +245,24 @@ Deno.test("A refund that its bank refuses cancels nothing, and what one that wai
   assertEquals((await tryToRefund(app, staff, whollyRefunded.id)).body.status, "pending");
   assertEquals((await ship(app, staff, whollyRefunded.id)).body.errors[0].code, "refund_under_way");
   await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("While the refund of a unit that came back waits, those of its line that are still to be sent leave", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff } = shop;
+  const { order } = await shop.checkOut("tok_refund_fails");
+  await ship(app, staff, order.id, [{ line: 1, quantity: 1 }]);
+  const { id } = (await ask(app, user, order.id, 1)).body;
+  await change(app, staff, id, { status: "approved" });
+  assertEquals((await receive(app, staff, id, [1, 0], { refund: true })).body.refund.status, "pending");
+  assertEquals((await ship(app, staff, order.id)).body.items, [{ line: 1, quantity: 2 }]);
+  await letItEnd(shop);
+  assertEquals(standing((await read(app, user, order.id)).body), [
+    "SHIPPED PARTIALLY_REFUNDED PARTIALLY_RETURNED",
+    3,
+    [0],
+  ]);
   await assertBooksBalance(app.deps.sql);
 });
 

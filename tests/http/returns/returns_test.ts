@@ -59,6 +59,11 @@ Deno.test("Units come back in parts: stock, statuses and money follow each of th
 
   const back = await receive(app, staff, id, [1, 0]);
   assertEquals([back.status, back.body.status, back.body.version], [201, "received", 3]);
+  assertEquals(
+    back.body.staff_note,
+    "Within 14 days",
+    "what staff wrote stays, unless they write something else",
+  );
   assertEquals(await onHand(shop), 98);
   assertEquals(await standing(shop), ["DELIVERED", "PAID", "PARTIALLY_RETURNED", 1, 0]);
 
