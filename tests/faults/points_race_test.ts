@@ -187,3 +187,38 @@ Deno.test("Movements that wait for each other say when each had its turn, not wh
   );
   assertEquals(times, [0, 0, 0, -MINUTE_MS]);
 });
+
+Deno.test("Accounts of orders that are settled together are held in the order of their customers' ids, new ones as well", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, sku } = shop;
+  const { sql } = app.deps;
+  await addCampaign(app, staff);
+  const users = await Promise.all([app.user(), app.user(), app.user()]);
+  users.sort((a, b) => a.id < b.id ? -1 : 1);
+  const jobs: Job[] = [];
+  for (const user of users.toReversed()) {
+    jobs.push({ order_id: (await paidOrder(app, staff, user, sku)).id, first_paid: true });
+  }
+  const ids = users.map(({ id }) => id);
+  const settling = { new: Promise.resolve(), known: Promise.resolve() };
+
+  await transaction(sql, async (tx) => {
+    await tx`insert into points_accounts (user_id, updated_at) values (${ids[1]!}, now())`;
+    settling.new = settleNow(app, jobs);
+    await untilWaiting(tx, { text: "points_accounts" });
+    await tx`set local lock_timeout = '200ms'`; // one that the other had would be waited for
+    await tx`insert into points_accounts (user_id, updated_at) values (${ids[2]!}, now())`;
+  });
+  await settling.new;
+  await transaction(sql, async (tx) => {
+    await tx`select from points_accounts where user_id = ${ids[1]!} for update`;
+    settling.known = settleNow(app, jobs);
+    await untilWaiting(tx, { text: "points_accounts" });
+    const free = await tx`
+      select user_id from points_accounts where user_id = any(${ids}::uuid[])
+      order by user_id for update skip locked`;
+    assertEquals(free.map(({ user_id }) => user_id), ids.slice(1));
+  });
+  await settling.known;
+  for (const user of users) assertEquals(await movementsOf(app, user), [`earned ${FULL} → ${FULL}`]);
+});

@@ -27,15 +27,13 @@ export async function lockAccounts(tx: Tx, userIds: string[]): Promise<PointsAcc
 /**
  * What decides about the points of these orders, as it is now. Their users' accounts are held.
  *
- * @param firstPaid those that were just paid in full: only they look for campaigns, and have lines then
+ * @param firstPaid those that were just paid in full: only they look for campaigns
  */
 export async function listEarningOrders(tx: Tx, ids: string[], firstPaid: string[]): Promise<EarningOrder[]> {
   return await tx<EarningOrder[]>`
     select o.id, o.user_id, o.currency, o.total_price, o.amount_paid, o.amount_refunded, o.amount_due,
-           (select coalesce(json_agg(json_build_object(
-              'sku', i.sku, 'category', p.category, 'line_total', i.line_total)), '[]')
-            from order_items i left join products p on p.id = i.product_id
-            where i.order_id = o.id and o.id = any(${firstPaid}::uuid[])) as lines,
+           (select json_agg(json_build_object('sku', i.sku, 'category', p.category, 'line_total', i.line_total))
+            from order_items i left join products p on p.id = i.product_id where i.order_id = o.id) as lines,
            (select coalesce(json_agg(json_build_object(
               'campaign_id', campaign_id, 'full_points', full_points, 'points', points) order by campaign_id), '[]')
             from order_points where order_id = o.id) as earned,
