@@ -1,14 +1,15 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
-import { eventsOf } from "../../support/orders.ts";
+import { eventsOf, tally } from "../../support/orders.ts";
 import { idsOf } from "../../support/pages.ts";
+import { startPaidShop, tryToRefund } from "../../support/payments.ts";
 import { wrong } from "../promotions/promotions.ts";
-import { addCampaign, TWO_A_EURO } from "./rewards.ts";
+import { addCampaign, settle, TWO_A_EURO } from "./rewards.ts";
 
 const NOW = "2026-05-01T08:00:00.000Z";
-const startAtNow = () => startTestApp({}, { clock: { now: () => new Date(NOW) } });
+const startAtNow = (clock = { at: new Date(NOW) }) => startTestApp({}, { clock: { now: () => clock.at } });
 
 const at = ({ id }: { id: string }) => `/v1/campaigns/${id}`;
 
@@ -142,7 +143,8 @@ Deno.test("A campaign is answered with 304 to who knows its version, and whole a
 });
 
 Deno.test("A change of a campaign alters what it names, is told of with what changed, and needs the version that was seen", async () => {
-  await using app = await startTestApp();
+  const clock = { at: new Date(NOW) };
+  await using app = await startAtNow(clock);
   const staff = await app.user("staff");
   const before = await addCampaign(app, staff, { ends_at: "2099-01-01T00:00:00Z" });
   const changes = {
@@ -153,10 +155,10 @@ Deno.test("A change of a campaign alters what it names, is told of with what cha
   };
   const early = await change(app, staff, before, changes, { "If-Match": '"2"' });
   assertEquals([early.status, early.body.code], [412, "version_mismatch"]);
+  const updated_at = "2026-05-01T08:01:00.000Z";
+  clock.at = new Date(updated_at);
   const answer = await change(app, staff, before, changes, { "If-Match": '"1"' });
   assertEquals([answer.status, answer.headers.get("ETag")], [200, '"2"']);
-  const { updated_at } = answer.body;
-  assert(updated_at >= before.updated_at);
   assertEquals(answer.body, { ...before, ...changes, version: 2, updated_at });
   const read = await app.request("GET", at(before), { token: staff.token });
   assertEquals(read.body, answer.body);
@@ -216,6 +218,42 @@ Deno.test("A change that would have a campaign end before it starts is refused b
   }
   const later = { starts_at: "2026-05-01T00:00:00.000Z", ends_at: "2026-05-01T00:00:00.001Z" };
   assertEquals((await change(app, staff, campaign, later)).status, 200);
+});
+
+Deno.test("Of 5 who change the version of a campaign that they saw at once, one does", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const campaign = await addCampaign(app, staff);
+  const answers = await Promise.all(
+    Array.from(
+      { length: 5 },
+      (_, i) => change(app, staff, campaign, { name: `${i}` }, { "If-Match": '"1"' }),
+    ),
+  );
+  assertEquals(tally(answers), { 200: 1, "412 version_mismatch": 4 });
+  assertEquals(await assertEventsValid(app.deps.sql), { "campaign.created": 1, "campaign.updated": 1 });
+});
+
+Deno.test("The orders that earned points by a campaign are listed newest first and page by page, with what they have of them", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const campaign = await addCampaign(app, staff);
+  await addCampaign(app, staff, { points: 7 });
+  const ids: string[] = [];
+  for (let i = 0; i < 3; i++) ids.push((await checkOut("tok_success")).order.id);
+  await settle(app);
+  assertEquals((await tryToRefund(app, staff, ids[1]!)).status, 201);
+  await settle(app);
+  const page = async (query: string) => {
+    const { body } = await app.request("GET", `${at(campaign)}/orders?limit=2${query}`, {
+      token: staff.token,
+    });
+    return body;
+  };
+  const first = await page("");
+  const earned = ids.map((order_id, i) => ({ order_id, full_points: 89, points: i === 1 ? 0 : 89 }));
+  assertEquals(first.data, [earned[2], earned[1]]);
+  assertEquals(await page(`&cursor=${first.next_cursor}`), { data: [earned[0]], next_cursor: null });
 });
 
 Deno.test("Campaigns are for staff alone, and of one that is not there nothing is known", async () => {
