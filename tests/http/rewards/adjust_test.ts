@@ -3,8 +3,9 @@ import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { assertEventsValid } from "../../support/events.ts";
 import { eventsOf } from "../../support/orders.ts";
+import { startPaidShop, tryToRefund } from "../../support/payments.ts";
 import { wrong } from "../promotions/promotions.ts";
-import { addReward, givePoints, movementsOf, redeem } from "./rewards.ts";
+import { addCampaign, addReward, givePoints, movementsOf, redeem, settle } from "./rewards.ts";
 
 const NOW = "2026-05-01T08:00:00.000Z";
 
@@ -84,6 +85,24 @@ Deno.test("What cannot be given or taken is refused by its field, says how many 
   assertEquals(await tooFew(-6), [5, "must be at least -5: there are no more"]);
   assertEquals(await movementsOf(app, customer), ["adjusted 5 → 5"]);
   assertEquals(await assertEventsValid(app.deps.sql), { "points.moved": 1 });
+});
+
+Deno.test("Who has less than nothing, as what earned their points was refunded, can be given some of what is missing, and nothing be taken", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, user, checkOut } = shop;
+  await addCampaign(app, staff);
+  const { order } = await checkOut("tok_success");
+  await settle(app);
+  await givePoints(app, staff, user, -89);
+  assertEquals((await tryToRefund(app, staff, order.id)).status, 201);
+  await settle(app);
+  await givePoints(app, staff, user, 50);
+  assertEquals((await movementsOf(app, user)).slice(2), ["reversed -89 → -89", "adjusted 50 → -39"]);
+  const { status, body: { errors } } = await adjust(app, staff, user, { points: -1, reason: "Test" });
+  assertEquals([status, errors[0].code, errors[0].balance], [422, "insufficient_points", -39]);
+  const { body } = await redeem(app, user, await addReward(app, staff, { points: 1 }));
+  assertEquals([body.code, body.errors[0].balance], ["reward_refused", -39]);
+  await assertEventsValid(app.deps.sql);
 });
 
 Deno.test("The same Idempotency-Key gives points once, and answers the same again", async () => {
