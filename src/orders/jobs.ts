@@ -1,15 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import { defineJob, ROUND } from "../platform/jobs.ts";
+import { defineJob, ROUND, TOGETHER } from "../platform/jobs.ts";
 
 /** Screens a new order. Made from its `order.created` event. */
-export const processOrder = defineJob("orders.process", "orders", z.object({ order_id: z.uuid() }), {
-  work: "transaction",
-  batchSize: 100,
-  retryLimit: 5,
-  retryDelay: 2,
-  retryDelayMax: 300,
-  timeLimit: 30,
-});
+export const processOrder = defineJob(
+  "orders.process",
+  "orders",
+  z.object({ order_id: z.uuid() }),
+  TOGETHER,
+);
 
 /** Expires what is due. Made every minute by the schedule; a waiting or running one is enough. */
 export const expireOrders = defineJob("orders.expire", "orders", z.object({}), {

@@ -44,6 +44,16 @@ export const ROUND = {
   exclusive: true,
 } as const;
 
+/** The policy of what follows from an order and only works on the database: many are done at a time. */
+export const TOGETHER = {
+  work: "transaction",
+  batchSize: 100,
+  retryLimit: 5,
+  retryDelay: 2,
+  retryDelayMax: 300,
+  timeLimit: 30,
+} as const;
+
 /** A kind of job: its name (`domain.verb`), the shape of its data, and its policy. */
 export interface JobType<
   Name extends string = string,
