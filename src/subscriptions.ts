@@ -70,8 +70,8 @@ export const SUBSCRIPTIONS: Record<string, Subscription[]> = {
   [paymentStray.type]: [to(settleOrder, ({ data }) => ({ order_id: data.order_id as string }))],
 };
 
-/** Makes the jobs that follow from these events, in the transaction that moves their reader on. */
-export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<void> {
+/** Makes the jobs that follow from these events, in the transaction that moves their reader on. Says whether there are any. */
+export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise<boolean> {
   const jobs = new Map<JobType, { data: object[]; traceparents: (string | null)[] }>();
   for (const event of events) {
     for (const { job, data: dataOf } of SUBSCRIPTIONS[event.type] ?? []) {
@@ -83,4 +83,5 @@ export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise
     }
   }
   for (const [job, { data, traceparents }] of jobs) await ctx.jobs.enqueue(tx, job, data, { traceparents });
+  return jobs.size > 0;
 }

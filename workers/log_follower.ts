@@ -5,7 +5,7 @@ import type { Sql, Tx } from "../src/platform/db.ts";
 import { advanceReader, type LoggedEvent } from "../src/platform/event_log.ts";
 import { errorFields } from "../src/platform/log.ts";
 import { gather, type Waker } from "../src/platform/waker.ts";
-import { makeJobs, SUBSCRIPTIONS } from "../src/subscriptions.ts";
+import { makeJobs } from "../src/subscriptions.ts";
 import { eventsAtOnce, fanOut } from "../src/webhooks/mod.ts";
 
 const BATCH = 500;
@@ -27,10 +27,7 @@ export const READERS: Record<string, Reader> = {
     // An API process that was killed between its commit and its cache leaves an older order there; were it dropped after
     // the commit, killing both would leave it for as long as an order may stay.
     first: forgetChangedOrders,
-    async work(tx, ctx, events) {
-      await makeJobs(tx, ctx, events);
-      return events.some(({ type }) => type in SUBSCRIPTIONS);
-    },
+    work: makeJobs,
   },
   webhooks: { work: fanOut, atOnce: eventsAtOnce },
 };
