@@ -50,7 +50,7 @@ const settlePoints = to(settlePointsJob, ({ aggregate_id, data }) => {
 });
 
 /** Which jobs follow from which events. The worker makes them from the log, once each. */
-export const SUBSCRIPTIONS: Record<string, Subscription[]> = {
+const SUBSCRIPTIONS: Record<string, Subscription[]> = {
   [orderCreated.type]: [to(processOrder, (event) => ({ order_id: event.aggregate_id }))],
   [orderProcessed.type]: [notify("order_confirmed")],
   [orderUpdated.type]: [settlePoints],
