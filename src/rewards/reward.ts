@@ -23,10 +23,9 @@ export function toldReward({ redeemed: _, ...reward }: Reward): Omit<Reward, "re
   return reward;
 }
 
-/** Customers see what they can have now. Pure. */
-export function maySee(actor: Actor, { active, starts_at, ends_at }: Reward, at: Date): boolean {
-  const isOn = active && new Date(starts_at) <= at && (ends_at === null || at < new Date(ends_at));
-  return isOn || isStaff(actor);
+/** Customers see what runs now, be it used up or not. Pure. */
+export function maySee(actor: Actor, reward: Reward, at: Date): boolean {
+  return isStaff(actor) || whyNot(reward, { at, redeemed: 0, redeemedByCustomer: 0 }) === undefined;
 }
 
 /**
