@@ -19,6 +19,7 @@ import { ledgerRoutes } from "./orders/ledger/routes.ts";
 import { orderRoutes } from "./orders/routes.ts";
 import { shipmentRoutes } from "./orders/shipments/routes.ts";
 import { JOBS } from "./jobs.ts";
+import { disputeRoutes } from "./payments/disputes/routes.ts";
 import { refundRoutes } from "./payments/refunds/routes.ts";
 import { paymentRoutes } from "./payments/routes.ts";
 import { sandboxPages, sandboxRoutes } from "./payments/sandbox/routes.ts";
@@ -160,6 +161,7 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
       ledgerRoutes,
       paymentRoutes,
       refundRoutes,
+      disputeRoutes,
       paymentWebhookRoutes,
       sandboxRoutes,
       returnRoutes,

@@ -64,7 +64,8 @@ const SUBSCRIPTIONS: Record<string, Subscription[]> = {
     };
   })],
   [refundSucceeded.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
-    if (data.amount === 0) return undefined; // units that cost nothing are not sent: no money, no news of it
+    // Units that cost nothing are not sent: no money, no news of it. What was lost in a dispute their bank gave them.
+    if (data.amount === 0 || data.dispute_id !== null) return undefined;
     return { template: "refund_sent" as const, order_id: data.order_id as string, refund_id: aggregate_id };
   })],
   [paymentStray.type]: [to(settleOrder, ({ data }) => ({ order_id: data.order_id as string }))],

@@ -45,10 +45,16 @@ const config = await createConfig({
     "no-invalid-media-type-examples": "error",
     "no-invalid-schema-examples": "error",
     "no-unused-components": "error",
-    // Shipping options are no OPTIONS requests.
+    // Shipping options are no OPTIONS requests, and disputes no PUTs.
     "no-http-verbs-in-paths": {
       severity: "error",
-      excludedPaths: ["/v1/shipping-options", "/v1/shipping-options/{code}"],
+      excludedPaths: [
+        "/v1/shipping-options",
+        "/v1/shipping-options/{code}",
+        "/v1/disputes",
+        "/v1/disputes/{id}",
+        "/v1/sandbox/charges/{reference}/dispute",
+      ],
     },
     "paths-kebab-case": "error",
     "path-not-include-query": "error",

@@ -4,7 +4,7 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | PromotionCreatedWebhookRequest | PromotionUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | CampaignCreatedWebhookRequest | CampaignUpdatedWebhookRequest | RewardCreatedWebhookRequest | RewardUpdatedWebhookRequest | RewardRedemptionCreatedWebhookRequest | PointsMovedWebhookRequest | WebhookPingWebhookRequest;
+export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | PromotionCreatedWebhookRequest | PromotionUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | DisputeCreatedWebhookRequest | DisputeUpdatedWebhookRequest | DisputeClosedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | CampaignCreatedWebhookRequest | CampaignUpdatedWebhookRequest | RewardCreatedWebhookRequest | RewardUpdatedWebhookRequest | RewardRedemptionCreatedWebhookRequest | PointsMovedWebhookRequest | WebhookPingWebhookRequest;
 
 export type UserRegisteredMessage = {
     type: 'user.registered';
@@ -2797,6 +2797,10 @@ export type Payment = {
      */
     amount_refunded_manually: number;
     /**
+     * What the customer's bank holds of it while disputes are open: it cannot be refunded. The disputes' own events tell when it changes, as with `amount_refunding`
+     */
+    amount_disputed: number;
+    /**
      * What the provider calls it; of a `manual` payment, the bank's statement
      */
     provider_reference: string | null;
@@ -3160,6 +3164,10 @@ export type Refund = {
      */
     return_id: string | null;
     /**
+     * The lost dispute by which the money is gone: the customer has it from their bank
+     */
+    dispute_id: string | null;
+    /**
      * Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has succeeded, and fails with it
      */
     follows: string | null;
@@ -3299,6 +3307,174 @@ export type RefundFailedMessage = {
          */
         request_id?: string | null;
         data: Refund;
+    };
+};
+
+export type DisputeCreatedMessage = {
+    type: 'dispute.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'dispute.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Dispute;
+    };
+};
+
+export type Dispute = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * UUID
+     */
+    payment_id: string;
+    /**
+     * What the provider calls it
+     */
+    provider_reference: string;
+    /**
+     * inquiry: the bank asks, and has taken nothing; needs_response: it has taken the money, and waits for evidence until `evidence_due_by`; under_review: it has the evidence; won: the money came back; lost: it is gone, by a refund that is booked with it; closed: an inquiry that came to nothing
+     */
+    status: 'inquiry' | 'needs_response' | 'under_review' | 'won' | 'lost' | 'closed';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * What it is about, of the payment's money
+     */
+    amount: number;
+    /**
+     * The provider's own word for why
+     */
+    reason: string;
+    /**
+     * Until when the provider takes evidence; after that it is lost
+     */
+    evidence_due_by: string | null;
+    version: number;
+    /**
+     * When we first heard of it
+     */
+    created_at: string;
+    updated_at: string;
+};
+
+export type DisputeUpdatedMessage = {
+    type: 'dispute.updated';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'dispute.updated';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Dispute;
+    };
+};
+
+export type DisputeClosedMessage = {
+    type: 'dispute.closed';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'dispute.closed';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: Dispute;
     };
 };
 
@@ -4348,6 +4524,10 @@ export type ProblemError = {
      * What is left to be refunded: an amount; of a line (`too_many`), units
      */
     refundable?: number;
+    /**
+     * What of the rest the customer's bank holds in a dispute
+     */
+    disputed?: number;
     /**
      * What is being refunded already, and not counted as `refundable`
      */
@@ -6648,9 +6828,9 @@ export type OrderLedger = {
 
 export type AccountBalance = {
     /**
-     * `receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; `revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was charged of them and not given back; `store_credit`: not used yet
+     * `receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; `revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was charged of them and not given back; `store_credit`: not used yet; `disputed`: what customers' banks took until they have decided
      */
-    account: 'receivable' | 'cash_at_provider' | 'revenue' | 'shipping' | 'tax' | 'duty' | 'refunds' | 'store_credit';
+    account: 'receivable' | 'cash_at_provider' | 'revenue' | 'shipping' | 'tax' | 'duty' | 'refunds' | 'store_credit' | 'disputed';
     /**
      * In minor units of the currency
      */
@@ -6667,9 +6847,9 @@ export type AccountBalance = {
 
 export type LedgerEntry = {
     /**
-     * `receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; `revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was charged of them and not given back; `store_credit`: not used yet
+     * `receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; `revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was charged of them and not given back; `store_credit`: not used yet; `disputed`: what customers' banks took until they have decided
      */
-    account: 'receivable' | 'cash_at_provider' | 'revenue' | 'shipping' | 'tax' | 'duty' | 'refunds' | 'store_credit';
+    account: 'receivable' | 'cash_at_provider' | 'revenue' | 'shipping' | 'tax' | 'duty' | 'refunds' | 'store_credit' | 'disputed';
     /**
      * In minor units of the currency
      */
@@ -6685,7 +6865,7 @@ export type LedgerTransaction = {
      * Counts up through all orders
      */
     id: number;
-    kind: 'sale' | 'cancellation' | 'capture' | 'refund';
+    kind: 'sale' | 'cancellation' | 'capture' | 'refund' | 'dispute';
     occurred_at: string;
     reason: string | null;
     /**
@@ -6700,6 +6880,10 @@ export type LedgerTransaction = {
      * UUID
      */
     refund_id: string | null;
+    /**
+     * UUID
+     */
+    dispute_id: string | null;
     /**
      * Their debits and their credits are the same sum
      */
@@ -6745,7 +6929,7 @@ export type BookedTransaction = {
      * Counts up through all orders
      */
     id: number;
-    kind: 'sale' | 'cancellation' | 'capture' | 'refund';
+    kind: 'sale' | 'cancellation' | 'capture' | 'refund' | 'dispute';
     occurred_at: string;
     reason: string | null;
     /**
@@ -6760,6 +6944,10 @@ export type BookedTransaction = {
      * UUID
      */
     refund_id: string | null;
+    /**
+     * UUID
+     */
+    dispute_id: string | null;
     /**
      * Their debits and their credits are the same sum
      */
@@ -6860,6 +7048,14 @@ export type RefundPage = {
     next_cursor: string | null;
 };
 
+export type DisputePage = {
+    data: Array<Dispute>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
 export type PaymentWebhookReceived = {
     received: boolean;
 };
@@ -6884,6 +7080,33 @@ export type RefundedCharge = {
 export type RefundSandboxCharge = {
     /**
      * All that is left at the bank unless said
+     */
+    amount?: number;
+};
+
+export type SandboxDispute = {
+    /**
+     * What the bank calls the dispute
+     */
+    reference: string;
+    charge: string;
+    /**
+     * inquiry: the bank asks, and has taken nothing; needs_response: it has taken the money, and waits for evidence until `evidence_due_by`; under_review: it has the evidence; won: the money came back; lost: it is gone, by a refund that is booked with it; closed: an inquiry that came to nothing
+     */
+    status: 'inquiry' | 'needs_response' | 'under_review' | 'won' | 'lost' | 'closed';
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+};
+
+export type DisputeSandboxCharge = {
+    /**
+     * How it stands from now on
+     */
+    status: 'inquiry' | 'needs_response' | 'under_review' | 'won' | 'lost' | 'closed';
+    /**
+     * What a new one is about: all that is left at the bank unless said
      */
     amount?: number;
 };
@@ -12947,7 +13170,7 @@ export type ListBookedTransactionsData = {
         /**
          * Only transactions of this kind
          */
-        kind?: 'sale' | 'cancellation' | 'capture' | 'refund';
+        kind?: 'sale' | 'cancellation' | 'capture' | 'refund' | 'dispute';
         /**
          * Only transactions in this currency
          */
@@ -13822,6 +14045,144 @@ export type GetRefundResponses = {
 
 export type GetRefundResponse = GetRefundResponses[keyof GetRefundResponses];
 
+export type ListDisputesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only disputes in this status
+         */
+        status?: 'inquiry' | 'needs_response' | 'under_review' | 'won' | 'lost' | 'closed';
+        /**
+         * Only those of this payment
+         */
+        payment_id?: string;
+        /**
+         * The dispute that its provider calls so
+         */
+        provider_reference?: string;
+        /**
+         * Only those of this order
+         */
+        order_id?: string;
+        /**
+         * Created at this time or later
+         */
+        created_from?: string;
+        /**
+         * Created before this time
+         */
+        created_to?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/disputes';
+};
+
+export type ListDisputesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListDisputesError = ListDisputesErrors[keyof ListDisputesErrors];
+
+export type ListDisputesResponses = {
+    /**
+     * One page.
+     */
+    200: DisputePage;
+};
+
+export type ListDisputesResponse = ListDisputesResponses[keyof ListDisputesResponses];
+
+export type GetDisputeData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/disputes/{id}';
+};
+
+export type GetDisputeErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetDisputeError = GetDisputeErrors[keyof GetDisputeErrors];
+
+export type GetDisputeResponses = {
+    /**
+     * The dispute.
+     */
+    200: Dispute;
+};
+
+export type GetDisputeResponse = GetDisputeResponses[keyof GetDisputeResponses];
+
 export type ReceivePaymentWebhookData = {
     /**
      * As the provider signs it.
@@ -14007,6 +14368,75 @@ export type RefundSandboxChargeResponses = {
 };
 
 export type RefundSandboxChargeResponse = RefundSandboxChargeResponses[keyof RefundSandboxChargeResponses];
+
+export type DisputeSandboxChargeData = {
+    /**
+     * How the dispute stands.
+     */
+    body: DisputeSandboxCharge;
+    path: {
+        /**
+         * What the bank calls the charge
+         */
+        reference: string;
+    };
+    query?: never;
+    url: '/v1/sandbox/charges/{reference}/dispute';
+};
+
+export type DisputeSandboxChargeErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `payment_refused`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type DisputeSandboxChargeError = DisputeSandboxChargeErrors[keyof DisputeSandboxChargeErrors];
+
+export type DisputeSandboxChargeResponses = {
+    /**
+     * The dispute at the bank.
+     */
+    200: SandboxDispute;
+};
+
+export type DisputeSandboxChargeResponse = DisputeSandboxChargeResponses[keyof DisputeSandboxChargeResponses];
 
 export type ListOrderReturnsData = {
     body?: never;
@@ -15554,7 +15984,7 @@ export type ListEventsData = {
         /**
          * Only of such things
          */
-        aggregate_type?: 'user' | 'product' | 'inventory' | 'promotion' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'return' | 'campaign' | 'reward' | 'reward_redemption' | 'points';
+        aggregate_type?: 'user' | 'product' | 'inventory' | 'promotion' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'dispute' | 'return' | 'campaign' | 'reward' | 'reward_redemption' | 'points';
         /**
          * Only of this thing, with `aggregate_type`; of stock it is `<sku>@<location>`
          */
@@ -17463,6 +17893,42 @@ export type RefundFailedWebhookPayload = RefundFailedMessage;
 export type RefundFailedWebhookRequest = {
     body: RefundFailedWebhookPayload;
     key: 'refund.failed';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type DisputeCreatedWebhookPayload = DisputeCreatedMessage;
+
+export type DisputeCreatedWebhookRequest = {
+    body: DisputeCreatedWebhookPayload;
+    key: 'dispute.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type DisputeUpdatedWebhookPayload = DisputeUpdatedMessage;
+
+export type DisputeUpdatedWebhookRequest = {
+    body: DisputeUpdatedWebhookPayload;
+    key: 'dispute.updated';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type DisputeClosedWebhookPayload = DisputeClosedMessage;
+
+export type DisputeClosedWebhookRequest = {
+    body: DisputeClosedWebhookPayload;
+    key: 'dispute.closed';
     path?: never;
     query?: never;
 };

@@ -104,7 +104,15 @@ Deno.test("For all quotes, captured and refunded in any parts, no minor unit is 
             tax: -balance(books, "tax"),
           };
           const amount = Math.max(1, Math.floor(money * percent / 100));
-          const split = splitRefund({ order, left, money, refunding: 0, unsent: [], refunds: [] }, {
+          const split = splitRefund({
+            order,
+            left,
+            money,
+            refunding: 0,
+            disputed: 0,
+            unsent: [],
+            refunds: [],
+          }, {
             amount,
           });
           assertEquals(split.amount, amount);

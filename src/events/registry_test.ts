@@ -34,6 +34,7 @@ Deno.test("An event is named after its aggregate, and says what happened in a se
     "campaign",
     "cart",
     "consignee",
+    "dispute",
     "exchange_rates",
     "hs_code",
     "inventory",

@@ -127,6 +127,7 @@ const REFUND: Refund = {
   order_id: exampleOrder().id,
   payment_id: "0192f0c4-0000-7000-8000-000000000003",
   return_id: null,
+  dispute_id: null,
   follows: null,
   currency: "EUR",
   amount: 1299,

@@ -10,8 +10,14 @@ export {
   mayReadOrder,
 } from "./get_order.ts";
 export { expireOrders, processOrder } from "./jobs.ts";
-export { captureOf, type LedgerTransaction, refundOf, type RefundParts } from "./ledger/entries.ts";
-export { findRefundable } from "./ledger/queries.ts";
+export {
+  captureOf,
+  disputeOf,
+  type LedgerTransaction,
+  refundOf,
+  type RefundParts,
+} from "./ledger/entries.ts";
+export { findRefundable, insertTransactions } from "./ledger/queries.ts";
 export { MAX_LINES, MAX_QUANTITY, type NewOrder, newOrder, type Order, type OrderItem } from "./order.ts";
 export { commitOrders, linesOf } from "./place_order.ts";
 export { consigneeNeeded, landedItem } from "./pricing.ts";

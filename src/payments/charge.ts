@@ -1,5 +1,5 @@
 import type { Ctx } from "../platform/ctx.ts";
-import { bookForeignRefund } from "./refunds/foreign_refund.ts";
+import { bookForeign } from "./book_foreign.ts";
 import { providerOf } from "./get_provider.ts";
 import { refundedByProvider, type StoredPayment } from "./payment.ts";
 import { ProviderError } from "./providers/provider.ts";
@@ -38,7 +38,7 @@ export async function chargePayment(
 }
 
 /**
- * Asks the provider how a payment stands, and records it, also what went back without us. A refund that came back after it
+ * Asks the provider how a payment stands, and records it, also what went back without us and what is disputed. A refund that came back after it
  * was booked is logged, for people to give it by another way. Undefined where the provider never heard of the payment.
  *
  * @throws ProviderError
@@ -63,8 +63,8 @@ export async function askAboutPayment(
   }
   const recorded = await recordCharge(ctx, payment, state);
   const known = refundedByProvider(recorded) + recorded.amount_refunding;
-  if (state.amountRefunded <= known) return recorded;
-  return await bookForeignRefund(ctx, recorded, { amountRefunded: state.amountRefunded, failedRefunds });
+  if (state.amountRefunded <= known && !state.disputes) return recorded;
+  return await bookForeign(ctx, recorded, { ...state, failedRefunds });
 }
 
 /** What a provider that refused it, or never heard of it, would say. */

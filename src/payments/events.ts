@@ -1,4 +1,5 @@
 import { defineEvent, type EventType } from "../platform/events.ts";
+import { DisputeSchema } from "./disputes/schemas.ts";
 import type { Payment } from "./payment.ts";
 import { RefundSchema } from "./refunds/schemas.ts";
 import { PaymentSchema } from "./schemas.ts";
@@ -7,6 +8,8 @@ const payment = <Name extends `payment.${string}`>(type: Name, summary: string) 
   defineEvent(type, 1, "payment", summary, PaymentSchema);
 const refund = <Name extends `refund.${string}`>(type: Name, summary: string) =>
   defineEvent(type, 1, "refund", summary, RefundSchema);
+const dispute = <Name extends `dispute.${string}`>(type: Name, summary: string) =>
+  defineEvent(type, 1, "dispute", summary, DisputeSchema);
 
 export const paymentCreated = payment(
   "payment.created",
@@ -46,6 +49,16 @@ export const refundFailed = refund(
   "The provider refused a refund, or the one that it follows.",
 );
 
+export const disputeCreated = dispute(
+  "dispute.created",
+  "A customer asked their bank for their money back; unless it is an inquiry, the bank has taken it.",
+);
+export const disputeUpdated = dispute("dispute.updated", "A dispute goes on: see its status.");
+export const disputeClosed = dispute(
+  "dispute.closed",
+  "A dispute was won, and the money is back, or lost, and a refund is booked for it; or its inquiry came to nothing.",
+);
+
 /** The event that tells what is new of a payment: money that came in, even if only a part of it, or else its new status. */
 export function eventOfChange(before: Payment, after: Payment): EventType<string, typeof PaymentSchema> {
   if (after.amount_captured > before.amount_captured) return paymentCaptured;
@@ -76,4 +89,7 @@ export const PAYMENT_EVENTS = [
   refundCreated,
   refundSucceeded,
   refundFailed,
+  disputeCreated,
+  disputeUpdated,
+  disputeClosed,
 ];

@@ -1,3 +1,4 @@
+import type { Dispute } from "./disputes/dispute.ts";
 import { MANUAL, type Payment, paymentRefused, wrongState } from "./payment.ts";
 import type { Refund } from "./refunds/refund.ts";
 
@@ -15,6 +16,7 @@ export const EXAMPLE_PAYMENT: Payment = {
   amount_refunding: 0,
   amount_refunded: 0,
   amount_refunded_manually: 0,
+  amount_disputed: 0,
   provider_reference: "sandbox_0192f0c2-1b2c-7d3e-8f40-5a6b7c8d9e02",
   redirect_url: null,
   failure_code: null,
@@ -35,12 +37,13 @@ export const EXAMPLE_MANUAL_PAYMENT: Payment = {
   provider_reference: "2026-02-02/0042",
 };
 
-/** … and of a refund. */
+/** … of a refund … */
 export const EXAMPLE_REFUND: Refund = {
   id: "0192f0c3-2c3d-7e4f-9051-6b7c8d9e0f12",
   order_id: EXAMPLE_PAYMENT.order_id,
   payment_id: EXAMPLE_PAYMENT.id,
   return_id: null,
+  dispute_id: null,
   follows: null,
   currency: "EUR",
   amount: 1499,
@@ -59,6 +62,22 @@ export const EXAMPLE_REFUND: Refund = {
   version: 2,
   created_at: "2026-02-03T09:00:00.000Z",
   updated_at: "2026-02-03T09:00:01.000Z",
+};
+
+/** … and of a dispute. */
+export const EXAMPLE_DISPUTE: Dispute = {
+  id: "0192f0c4-3d4e-7f50-a162-7c8d9e0f1a23",
+  order_id: EXAMPLE_PAYMENT.order_id,
+  payment_id: EXAMPLE_PAYMENT.id,
+  provider_reference: "dp_1Pz3",
+  status: "needs_response",
+  currency: "EUR",
+  amount: 2998,
+  reason: "fraudulent",
+  evidence_due_by: "2026-03-02T23:59:59.000Z",
+  version: 1,
+  created_at: "2026-02-20T08:00:00.000Z",
+  updated_at: "2026-02-20T08:00:00.000Z",
 };
 
 /** What is answered to another payment of an order that is being paid … */

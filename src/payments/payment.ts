@@ -96,6 +96,7 @@ export function newPayment(
     amount_refunding: 0,
     amount_refunded: 0,
     amount_refunded_manually: 0,
+    amount_disputed: 0,
     failure_code: null,
     failure_message: null,
     check_at: new Date(now.getTime() + FIRST_CHECK_MS).toISOString(),
@@ -213,6 +214,12 @@ export function openAmount({ status, amount_authorised, amount_captured }: Payme
   return status === "authorised" ? amount_authorised - amount_captured : 0;
 }
 
+/** What of a payment can still go back: nothing that is on its way back, or that a bank holds in a dispute. */
+export function leftAmount(payment: Payment): number {
+  const { amount_captured, amount_refunded, amount_refunding, amount_disputed } = payment;
+  return Math.max(0, amount_captured - amount_refunded - amount_refunding - amount_disputed);
+}
+
 /** What a payment under way may still bring in: no other payment is begun for that. */
 export function promisedAmount({ status, amount, amount_captured }: Payment): number {
   return isFinal(status) ? 0 : amount - amount_captured;
@@ -302,6 +309,7 @@ export function paymentView(payment: Payment): Payment {
     amount_refunding: payment.amount_refunding,
     amount_refunded: payment.amount_refunded,
     amount_refunded_manually: payment.amount_refunded_manually,
+    amount_disputed: payment.amount_disputed,
     provider_reference: payment.provider_reference,
     redirect_url: payment.redirect_url,
     failure_code: payment.failure_code,

@@ -8,7 +8,7 @@ export const paymentColumns = (sql: Sql | Tx): Fragment =>
   sql`
     id, order_id, provider, status, currency, amount, capture_method, payment_method, return_url, provider_reference,
     redirect_url, amount_authorised, amount_captured, amount_refunding, amount_refunded,
-    amount_refunded_manually, failure_code, failure_message, check_at, checks, actor, version, created_at, updated_at`;
+    amount_refunded_manually, amount_disputed, failure_code, failure_message, check_at, checks, actor, version, created_at, updated_at`;
 
 export async function findPayment(sql: Sql | Tx, id: string): Promise<StoredPayment | undefined> {
   const [payment] = await sql<StoredPayment[]>`select ${paymentColumns(sql)} from payments where id = ${id}`;
@@ -84,7 +84,7 @@ export function insertPaymentsAlso(sql: Sql): Fragment {
     ), payment_row as (
       insert into payments (${paymentColumns(sql)})
       select id, order_id, provider, status, currency, amount, capture_method, payment_method, return_url, null, null,
-             0, 0, 0, 0, 0, null, null, check_at, 0, actor, 1, created_at, created_at
+             0, 0, 0, 0, 0, 0, null, null, check_at, 0, actor, 1, created_at, created_at
       from payment
     ), payment_event as (
       insert into events (type, version, aggregate_type, aggregate_id, sequence, user_id, actor, request_id, traceparent,
@@ -102,12 +102,12 @@ export async function updatePayments(tx: Tx, payments: StoredPayment[]): Promise
     set status = n.status, provider_reference = n.provider_reference, redirect_url = n.redirect_url,
         amount_authorised = n.amount_authorised, amount_captured = n.amount_captured,
         amount_refunding = n.amount_refunding, amount_refunded = n.amount_refunded,
-        amount_refunded_manually = n.amount_refunded_manually, failure_code = n.failure_code,
-        failure_message = n.failure_message, check_at = n.check_at, checks = n.checks, version = n.version,
+        amount_refunded_manually = n.amount_refunded_manually, amount_disputed = n.amount_disputed,
+        failure_code = n.failure_code, failure_message = n.failure_message, check_at = n.check_at, checks = n.checks, version = n.version,
         updated_at = n.updated_at
     from jsonb_to_recordset(${tx.json(payments as never)}) as n (
       id uuid, status text, provider_reference text, redirect_url text, amount_authorised bigint, amount_captured bigint,
-      amount_refunding bigint, amount_refunded bigint, amount_refunded_manually bigint,
+      amount_refunding bigint, amount_refunded bigint, amount_refunded_manually bigint, amount_disputed bigint,
       failure_code text, failure_message text, check_at timestamptz, checks int, version int, updated_at timestamptz
     )
     where p.id = n.id`;

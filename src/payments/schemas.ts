@@ -76,6 +76,11 @@ export const PaymentSchema = z.object({
   amount_refunded_manually: Amount.openapi({
     description: "Of that, what staff gave back themselves: the provider knows nothing of it",
   }),
+  amount_disputed: Amount.openapi({
+    description:
+      "What the customer's bank holds of it while disputes are open: it cannot be refunded. The disputes' own events tell when it " +
+      "changes, as with `amount_refunding`",
+  }),
   provider_reference: z.string().nullable().openapi({
     description: "What the provider calls it; of a `manual` payment, the bank's statement",
   }),

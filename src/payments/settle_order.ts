@@ -1,6 +1,6 @@
 import { changingOrder, lockOrder, type Order } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import { isFinal, isManual, type Payment, wantsNothing } from "./payment.ts";
+import { isFinal, isManual, leftAmount, type Payment, wantsNothing } from "./payment.ts";
 import { listPayments } from "./queries.ts";
 import { owedPart, type Refund } from "./refunds/refund.ts";
 import { listRefunds } from "./refunds/queries.ts";
@@ -24,8 +24,7 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
     const pending = known.filter(({ status }) => status === "pending");
     let owed = -order.amount_due - pending.reduce((sum, refund) => sum + owedPart(order, refund), 0);
     for (const payment of await listPayments(tx, orderId)) {
-      const left = payment.amount_captured - payment.amount_refunded - payment.amount_refunding;
-      const amount = Math.min(owed, left);
+      const amount = Math.min(owed, leftAmount(payment));
       if (amount <= 0 || isManual(payment)) continue;
       // What its provider refused, and no other payment can give, is for people to look at, however often this is done.
       const isRefused = known.some((each) =>

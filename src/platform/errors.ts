@@ -91,6 +91,9 @@ export const FieldErrorSchema = z.object({
   refundable: z.int().optional().openapi({
     description: "What is left to be refunded: an amount; of a line (`too_many`), units",
   }),
+  disputed: Money.openapi({
+    description: "What of the rest the customer's bank holds in a dispute",
+  }),
   refunding: Money.openapi({
     description: "What is being refunded already, and not counted as `refundable`",
   }),

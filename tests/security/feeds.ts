@@ -37,6 +37,7 @@ const FEEDS: Record<string, Feed> = {
   "/v1/shipments/{id}": owned(({ books }) => books.shipmentId),
   "/v1/payments/{id}": owned(({ books }) => books.paid.paymentId),
   "/v1/refunds/{id}": owned(({ books }) => books.refundId),
+  "/v1/disputes/{id}": open(({ books }) => books.disputed.id),
   "/v1/payment-webhooks/{provider}": open(() => "sandbox", () => "nobody"),
   "/v1/sandbox/charges/{reference}": open(({ books }) => books.paid.reference, () => "sandbox_none"),
   "/v1/returns/{id}": owned(({ books }) => books.returns.requested),
@@ -69,6 +70,7 @@ const OF_OPERATION: Record<string, Feed["existing"]> = {
   requestReturn: ({ books }) => books.paid.orderId,
   listOrderReturns: ({ books }) => books.paid.orderId,
   receiveReturn: ({ books }) => books.returns.approved,
+  disputeSandboxCharge: ({ books }) => books.disputed.charge,
   refundReturn: ({ books }) => books.returns.received,
 };
 

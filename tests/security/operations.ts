@@ -97,6 +97,7 @@ export function goodBody({ id, example }: Operation, { product, carts }: World):
     recordManualPayment: { amount: 1 },
     capturePayment: { amount: 1 },
     shipOrder: { ...example, items: [{ line: 1, quantity: 1 }] },
+    disputeSandboxCharge: { status: "needs_response" },
     refundOrder: { amount: 1, reason: "Arrived broken" },
     requestReturn: { ...example, items: [{ line: 1, quantity: 1 }] },
     changeReturn: { status: "cancelled" },

@@ -54,6 +54,7 @@ interface Books {
   /** Nothing of it came back, nor is to. */
   shipmentToCancel: string;
   refundId: string;
+  disputed: { id: string; charge: string };
   returns: { requested: string; approved: string; received: string };
 }
 
@@ -167,11 +168,12 @@ async function openTrade(app: TestApp, staff: TestUser, sku: string): Promise<Wo
 async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: string): Promise<Books> {
   const buy = (quantity: number, token?: string, more?: Record<string, unknown>) =>
     checkedOut(app, owner, { [sku]: quantity }, token, more);
-  const [unpaid, { order, payment }, reserved, toVoid, sent] = [
+  const [unpaid, { order, payment }, reserved, toVoid, sent, toDispute] = [
     await buy(10),
     await buy(50, "tok_success"),
     await buy(10, "tok_success", { capture_method: "manual" }),
     await buy(1, "tok_3ds"),
+    await buy(1, "tok_success"),
     await buy(1, "tok_success"),
   ];
   await made(app, owner, `/v1/orders/${unpaid.order.id}/consignee`, CONSIGNEE, "PUT");
@@ -179,6 +181,10 @@ async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: st
     made(app, staff, `/v1/orders/${id}/shipments`, { items: [{ line: 1, quantity }] });
   const [shipment, shipmentToCancel] = [await ship(order, 25), await ship(sent.order, 1)];
   const refund = await made(app, staff, `/v1/orders/${order.id}/refunds`, { amount: 1, reason: "Late" });
+  const charge = toDispute.payment.provider_reference;
+  await made(app, staff, `/v1/sandbox/charges/${charge}/dispute`, { status: "inquiry" });
+  await made(app, owner, `/v1/payments/${toDispute.payment.id}/refresh`, undefined);
+  const [dispute] = await app.deps.sql<{ id: string }[]>`select id from disputes`;
   const ask = () =>
     made(app, owner, `/v1/orders/${order.id}/returns`, {
       items: [{ line: 1, quantity: 1 }],
@@ -197,6 +203,7 @@ async function makeBooks(app: TestApp, owner: TestUser, staff: TestUser, sku: st
     shipmentId: shipment.id,
     shipmentToCancel: shipmentToCancel.id,
     refundId: refund.id,
+    disputed: { id: dispute!.id, charge },
     returns: { requested: requested.id, approved: approved.id, received: received.id },
   };
 }

@@ -88,6 +88,7 @@ export function factsOf(order: Order): RefundFacts {
     left: { goods, shipping, duty, tax },
     money: order.amount_paid,
     refunding: 0,
+    disputed: 0,
     unsent: [],
     refunds: [],
   };
@@ -105,6 +106,7 @@ export function after(facts: RefundFacts, { amount, parts, items }: RefundSplit)
     },
     money: facts.money - amount,
     refunding: facts.refunding,
+    disputed: facts.disputed,
     unsent: facts.unsent,
     refunds: [...facts.refunds, {
       ...EVER,

@@ -11,7 +11,7 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
     broken: (sql) =>
       sql`
       select order_id::text as id, format('%s, row %s', kind, id) as what from ledger
-      where receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit <> 0`,
+      where receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit + disputed <> 0`,
   },
   {
     ...common,
@@ -19,10 +19,13 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
     holds: "All accounts together sum to zero, in each currency.",
     broken: (sql) =>
       sql`
-      select currency as id, sum(receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit)::text
-        as what
-      from ledger group by currency
-      having sum(receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit) <> 0`,
+      select currency as id, all_of_them::text as what
+      from (
+        select currency, sum(
+          receivable + cash_at_provider + revenue + shipping + tax + duty + refunds + store_credit + disputed) as all_of_them
+        from ledger group by currency
+      ) sums
+      where all_of_them <> 0`,
   },
   {
     ...common,
@@ -122,6 +125,38 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
       ) r on r.payment_id = p.id
       where (p.amount_refunded, p.amount_refunded_manually, p.amount_refunding)
         <> (coalesce(r.done, 0), coalesce(r.manually, 0), coalesce(r.under_way, 0))`,
+  },
+  {
+    ...common,
+    table: "disputes",
+    name: "disputes_are_booked",
+    holds:
+      "What open disputes hold of a payment is what it says is disputed, and what the ledger has as disputed.",
+    broken: (sql) =>
+      sql`
+      select payment_id::text as id,
+             format('%s held by disputes, %s disputed, %s in the ledger', sum(held), sum(said), sum(booked)) as what
+      from (
+        select payment_id, amount as held, 0 as said, 0 as booked from disputes
+        where status in ('needs_response', 'under_review')
+        union all
+        select id, 0, amount_disputed, 0 from payments where amount_disputed <> 0
+        union all
+        select payment_id, 0, 0, disputed from ledger where dispute_id is not null
+      ) all_sides
+      group by payment_id having sum(held) <> sum(said) or sum(held) <> sum(booked)`,
+  },
+  {
+    ...common,
+    table: "disputes",
+    name: "lost_disputes_are_refunds",
+    holds: "Of a lost dispute no more is booked as refunded than it was about, through its own payment.",
+    broken: (sql) =>
+      sql`
+      select d.id::text, format('%s lost, of %s; booked: %s', d.status, d.amount, sum(r.amount)) as what
+      from refunds r join disputes d on d.id = r.dispute_id
+      group by d.id
+      having d.status <> 'lost' or sum(r.amount) > d.amount or bool_or(r.payment_id <> d.payment_id or r.status <> 'succeeded')`,
   },
   {
     ...common,

@@ -10,10 +10,11 @@ export const ACCOUNTS = [
   "duty",
   "refunds",
   "store_credit",
+  "disputed",
 ] as const;
 export type Account = typeof ACCOUNTS[number];
 
-export const LEDGER_KINDS = ["sale", "cancellation", "capture", "refund"] as const;
+export const LEDGER_KINDS = ["sale", "cancellation", "capture", "refund", "dispute"] as const;
 export type LedgerKind = typeof LEDGER_KINDS[number];
 
 /**
@@ -27,6 +28,7 @@ export interface LedgerTransaction {
   postings: Partial<Record<Account, number>>;
   payment_id?: string;
   refund_id?: string;
+  dispute_id?: string;
   reason?: string;
 }
 
@@ -86,6 +88,26 @@ export function refundOf(
       tax,
     },
     ...of,
+  };
+}
+
+/** Money that a bank took until a dispute is decided; negative: it gave it back, or it is lost, which a refund books then. */
+export function disputeOf(
+  { id, payment_id, order_id, currency }: {
+    id: string;
+    payment_id: string;
+    order_id: string;
+    currency: string;
+  },
+  amount: number,
+): LedgerTransaction {
+  return {
+    order_id,
+    kind: "dispute",
+    currency,
+    postings: { cash_at_provider: -amount, disputed: amount },
+    payment_id,
+    dispute_id: id,
   };
 }
 

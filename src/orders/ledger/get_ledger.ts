@@ -34,6 +34,7 @@ export function transactionOf(row: LedgerRow, actor: string): OrderLedger["trans
     actor,
     payment_id: row.payment_id,
     refund_id: row.refund_id,
+    dispute_id: row.dispute_id,
     entries: entriesOf(row),
   };
 }

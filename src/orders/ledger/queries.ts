@@ -37,15 +37,16 @@ export async function insertTransactions(
   return await tx<Books[]>`
     with booked as (
       insert into ledger (order_id, kind, currency, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds,
-                          store_credit, payment_id, refund_id, reason, actor, request_id, occurred_at)
+                          store_credit, disputed, payment_id, refund_id, dispute_id, reason, actor, request_id, occurred_at)
       select t.order_id, t.kind, t.currency, coalesce(t.receivable, 0), coalesce(t.cash_at_provider, 0),
              coalesce(t.revenue, 0), coalesce(t.shipping, 0), coalesce(t.tax, 0), coalesce(t.duty, 0),
-             coalesce(t.refunds, 0), coalesce(t.store_credit, 0), t.payment_id, t.refund_id, t.reason,
+             coalesce(t.refunds, 0), coalesce(t.store_credit, 0), coalesce(t.disputed, 0), t.payment_id, t.refund_id,
+             t.dispute_id, t.reason,
              t.actor, t.request_id, t.at
       from jsonb_to_recordset(${tx.json(rows as never)}) as t (
         order_id uuid, kind text, currency text, receivable bigint, cash_at_provider bigint, revenue bigint,
-        shipping bigint, tax bigint, duty bigint, refunds bigint, store_credit bigint, payment_id uuid,
-        refund_id uuid, reason text, actor text, request_id text, at timestamptz
+        shipping bigint, tax bigint, duty bigint, refunds bigint, store_credit bigint, disputed bigint, payment_id uuid,
+        refund_id uuid, dispute_id uuid, reason text, actor text, request_id text, at timestamptz
       )
       returning order_id, kind, receivable, cash_at_provider
     ), all_of_them as (
@@ -60,11 +61,11 @@ export async function insertTransactions(
     from all_of_them group by order_id`;
 }
 
-/** What payments took and have not given back, apart from what staff recorded by a status. */
+/** What payments took and have not given back, be it in dispute or not, apart from what staff recorded by a status. */
 export async function findCashOfPayments(tx: Tx, orderId: string): Promise<number> {
   const [row] = await tx<{ cash: number }[]>`
     select coalesce(sum(cash_at_provider), 0)::bigint as cash from ledger
-    where order_id = ${orderId} and payment_id is not null`;
+    where order_id = ${orderId} and payment_id is not null and kind <> 'dispute'`;
   return row!.cash;
 }
 
@@ -83,6 +84,7 @@ export interface LedgerRow extends Record<Account, number> {
   kind: LedgerKind;
   payment_id: string | null;
   refund_id: string | null;
+  dispute_id: string | null;
   reason: string | null;
   actor: string;
   occurred_at: string;
@@ -90,8 +92,8 @@ export interface LedgerRow extends Record<Account, number> {
 
 const transactionColumns = (sql: Sql): Fragment =>
   sql`
-    id, kind, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit, payment_id, refund_id,
-    reason, actor, occurred_at`;
+    id, kind, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit, disputed, payment_id, refund_id,
+    dispute_id, reason, actor, occurred_at`;
 
 /** An order's transactions, oldest first. */
 export async function listTransactions(sql: Sql, orderId: string): Promise<LedgerRow[]> {

@@ -31,6 +31,7 @@ const LEDGER: OrderLedger = {
     actor: "customer",
     payment_id: null,
     refund_id: null,
+    dispute_id: null,
     entries: SALE,
   }],
 };

@@ -8,7 +8,7 @@ const Account = z.enum(ACCOUNTS).openapi({
   description:
     "`receivable`: what customers owe; `cash_at_provider`: money that came in and did not go back, also what staff recorded; " +
     "`revenue`: goods sold, net of duty and tax; `refunds`: goods that were refunded; `shipping`, `tax`, `duty`: what was " +
-    "charged of them and not given back; `store_credit`: not used yet",
+    "charged of them and not given back; `store_credit`: not used yet; `disputed`: what customers' banks took until they have decided",
   example: "receivable",
 });
 const Debit = Amount.openapi({ description: "In minor units of the currency", example: 2998 });
@@ -28,6 +28,7 @@ const TransactionSchema = z.object({
   actor: z.string().openapi({ description: "`customer`, `staff` or `system`; staff see who exactly" }),
   payment_id: Id.nullable(),
   refund_id: Id.nullable(),
+  dispute_id: Id.nullable(),
   entries: z.array(EntrySchema).openapi({ description: "Their debits and their credits are the same sum" }),
 }).openapi("LedgerTransaction");
 

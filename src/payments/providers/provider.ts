@@ -1,3 +1,5 @@
+import type { Dispute } from "../disputes/dispute.ts";
+
 /** What a payment is to a provider. Amounts in minor units of the currency. */
 export interface ChargeRequest {
   /** Our payment's id; also the idempotency key: the same id never charges twice. */
@@ -19,10 +21,22 @@ export interface ChargeState {
   /** Reserved on the customer's account, captured or not. */
   amountAuthorised: number;
   amountCaptured: number;
+  /** What went back, by refunds or as a dispute was lost. */
   amountRefunded: number;
+  /** Said where it is asked how the charge stands, and there are any. */
+  disputes?: readonly DisputeState[];
   /** Where the customer goes next, while it requires action. */
   redirectUrl?: string;
   failure?: { code: string; message: string };
+}
+
+/** A dispute of a charge: the customer's bank asks for its money back. */
+export interface DisputeState extends Pick<Dispute, "status" | "reason"> {
+  reference: string;
+  /** In the charge's currency. */
+  amount: number;
+  /** Until when evidence is taken, in ISO 8601. */
+  evidenceDueBy?: string;
 }
 
 /** A webhook that was verified: what it says happened to what. Its state is asked of the provider, never believed. */

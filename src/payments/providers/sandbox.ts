@@ -1,18 +1,28 @@
 import { grouped } from "../../platform/batch.ts";
 import { type Sql, violates } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { type ChargeRequest, type ChargeState, type PaymentProvider, ProviderError } from "./provider.ts";
+import {
+  type ChargeRequest,
+  type ChargeState,
+  type DisputeState,
+  type PaymentProvider,
+  ProviderError,
+} from "./provider.ts";
 import {
   captureCharge,
   countFailedRefunds,
   decideCharge,
   findCharge,
   findChargeByReference,
+  findDispute,
   findOperation,
   insertCharges,
+  insertDispute,
   insertFailedRefund,
+  moveDispute,
   refundCharge,
   type SandboxCharge,
+  type SandboxDispute,
   voidCharge,
 } from "./sandbox_queries.ts";
 import { type SandboxWebhook, signSandboxWebhook, verifySandboxWebhook } from "./sandbox_webhook.ts";
@@ -32,6 +42,17 @@ export interface Sandbox extends PaymentProvider {
    * @throws ProviderError for more than is left
    */
   refundAtBank(reference: string, amount?: number): Promise<ChargeState | undefined>;
+  /**
+   * The customer asks the bank for their money back, or the bank decides about that: opens the charge's one dispute, or moves
+   * it on. What is lost is refunded. Undefined if there never was such a charge.
+   *
+   * @throws ProviderError where that is not possible
+   */
+  dispute(
+    reference: string,
+    to: { status: DisputeState["status"]; amount?: number },
+    now: Date,
+  ): Promise<DisputeState | undefined>;
   /** A message as the bank would send it to `/v1/payment-webhooks/sandbox`. The same `id` again makes a repeat. */
   signWebhook(event: { id?: string; type: string; reference: string }, now: Date): SandboxWebhook;
 }
@@ -65,6 +86,8 @@ const FAILURES: Record<string, ChargeState["failure"]> = {
 
 /** How often each refund of a `tok_refund_fails` fails before it succeeds. */
 const FAILING_REFUNDS = 2;
+/** How long the bank takes evidence. */
+const EVIDENCE_MS = 7 * 86_400_000;
 const TROUBLED_REFUNDS = ["tok_refund_fails", "tok_refund_refused"];
 
 /**
@@ -98,8 +121,8 @@ export function createSandbox(sql: Sql, secret: string): Sandbox {
     name: "sandbox",
     charge: (request) => charge(sql, insert, request),
     async find({ id }) {
-      const found = await findCharge(sql, id);
-      return found && stateOf(found);
+      const [dispute, found] = await Promise.all([findDispute(sql, id), findCharge(sql, id)]);
+      return found && { ...stateOf(found), ...dispute && { disputes: [disputeState(dispute)] } };
     },
     async capture({ id, reference, amount, currency }) {
       const capture = { id, charge: reference, amount, currency, reference: `cap_${newId()}` };
@@ -127,6 +150,7 @@ export function createSandbox(sql: Sql, secret: string): Sandbox {
       const found = await findChargeByReference(sql, reference);
       return found && await decide({ reference, from: "processing", ...paid(found) });
     },
+    dispute: (reference, to, now) => dispute(sql, reference, to, now),
     refundAtBank: (reference, amount) => refundAtBank(sql, reference, amount),
   };
 }
@@ -236,6 +260,39 @@ async function refundAtBank(sql: Sql, charge: string, asked?: number): Promise<C
   if (amount === 0) return stateOf(found);
   const refund = { id: newId(), charge, amount, currency: found.currency, reference: `refund_${newId()}` };
   return stateOf(await doOnce(sql, refund, "refund", () => refundCharge(sql, refund, [])));
+}
+
+async function dispute(
+  sql: Sql,
+  reference: string,
+  { status, amount }: { status: DisputeState["status"]; amount?: number },
+  now: Date,
+): Promise<DisputeState | undefined> {
+  const charge = await findChargeByReference(sql, reference);
+  if (!charge) return undefined;
+  const open = await findDispute(sql, charge.id);
+  const done = open ? await moveDispute(sql, charge.id, status) : await insertDispute(sql, {
+    charge_id: charge.id,
+    reference: `dispute_${newId()}`,
+    status,
+    amount: amount ?? charge.amount_captured - charge.amount_refunded,
+    reason: "fraudulent",
+    evidence_due_by: new Date(now.getTime() + EVIDENCE_MS).toISOString(),
+  });
+  if (done) return disputeState(done);
+  throw new ProviderError(
+    "refused",
+    "dispute_not_possible",
+    open
+      ? `The dispute is ${open.status}, of ${open.amount}: it cannot be ${status}. ${
+        refusal("dispute", charge)
+      }`
+      : refusal("dispute", charge),
+  );
+}
+
+function disputeState({ reference, status, amount, reason, evidence_due_by }: SandboxDispute): DisputeState {
+  return { reference, status, amount, reason, evidenceDueBy: evidence_due_by };
 }
 
 /** What is captured stays reserved; what is not, only while it may still be captured. */

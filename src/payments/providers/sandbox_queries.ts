@@ -1,5 +1,5 @@
 import type { Fragment, Sql, Tx } from "../../platform/db.ts";
-import type { ChargeRequest, ChargeState } from "./provider.ts";
+import type { ChargeRequest, ChargeState, DisputeState } from "./provider.ts";
 
 /** A row of the sandbox's books. Amounts in minor units of the currency. */
 export interface SandboxCharge {
@@ -13,6 +13,12 @@ export interface SandboxCharge {
   return_url: string | null;
   amount_captured: number;
   amount_refunded: number;
+}
+
+/** A dispute of a charge, which has one at most. */
+export interface SandboxDispute extends Omit<DisputeState, "evidenceDueBy"> {
+  charge_id: string;
+  evidence_due_by: string;
 }
 
 /** A capture, refund or void that is to be done once, by its id. */
@@ -113,9 +119,77 @@ export function refundCharge(
     refund,
     sql`amount_refunded = amount_refunded + ${refund.amount}`,
     sql`
-      currency = ${refund.currency} and amount_refunded + ${refund.amount} <= amount_captured
+      currency = ${refund.currency} and amount_refunded + ${refund.amount} <= amount_captured - ${heldOf(sql)}
       and payment_method <> all (${exceptMethods})`,
   );
+}
+
+/** What an open dispute holds of the charge in `sandbox_charges`. */
+const heldOf = (sql: Sql): Fragment =>
+  sql`coalesce((
+    select d.amount from sandbox_disputes d
+    where d.charge_id = sandbox_charges.id and d.status in ('needs_response', 'under_review')), 0)`;
+
+const disputeColumns = (sql: Sql): Fragment =>
+  sql`charge_id, reference, status, amount, reason, evidence_due_by`;
+
+export async function findDispute(sql: Sql, chargeId: string): Promise<SandboxDispute | undefined> {
+  const [dispute] = await sql<SandboxDispute[]>`
+    select ${disputeColumns(sql)} from sandbox_disputes where charge_id = ${chargeId}`;
+  return dispute;
+}
+
+/** Opens a charge's dispute. @returns undefined if it has one, or has not so much left */
+export async function insertDispute(sql: Sql, dispute: SandboxDispute): Promise<SandboxDispute | undefined> {
+  return await changeDispute(
+    sql,
+    dispute.charge_id,
+    dispute.status,
+    sql`
+    insert into sandbox_disputes (${disputeColumns(sql)})
+    select ${disputeColumns(sql)} from jsonb_populate_record(null::sandbox_disputes, ${
+      sql.json(dispute as never)
+    })
+    where amount > 0 and amount <= (select amount_left from charge)
+    on conflict (charge_id) do nothing`,
+  );
+}
+
+/** Moves it on. @returns undefined if it was decided, or what it is about has been refunded meanwhile */
+export async function moveDispute(
+  sql: Sql,
+  chargeId: string,
+  status: DisputeState["status"],
+): Promise<SandboxDispute | undefined> {
+  return await changeDispute(
+    sql,
+    chargeId,
+    status,
+    sql`
+    update sandbox_disputes set status = ${status}
+    where charge_id = ${chargeId} and status not in ('won', 'lost', 'closed')
+      and (amount <= (select amount_left from charge) or ${status} in ('inquiry', 'closed', 'won'))`,
+  );
+}
+
+/** The dispute's change and what follows for its charge, whose row is held: both or neither. What is lost is refunded. */
+async function changeDispute(
+  sql: Sql,
+  chargeId: string,
+  status: DisputeState["status"],
+  change: Fragment,
+): Promise<SandboxDispute | undefined> {
+  const [dispute] = await sql<SandboxDispute[]>`
+    with charge as (
+      select amount_captured - amount_refunded as amount_left from sandbox_charges where id = ${chargeId} for update
+    ), changed as (
+      ${change} returning ${disputeColumns(sql)}
+    ), gone as (
+      update sandbox_charges set amount_refunded = amount_refunded + changed.amount
+      from changed where id = changed.charge_id and ${status} = 'lost'
+    )
+    select ${disputeColumns(sql)} from changed`;
+  return dispute;
 }
 
 /** Lets go of what is not captured. Else like {@link captureCharge}. */

@@ -6,6 +6,7 @@ import { madeAt } from "../../platform/id.ts";
 import {
   type ChargeRequest,
   type ChargeState,
+  type DisputeState,
   type PaymentProvider,
   ProviderError,
   type ProviderEvent,
@@ -90,7 +91,7 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<ChargeSta
 
 async function retrieve(stripe: Stripe, reference: string): Promise<ChargeState | undefined> {
   try {
-    return stateOf(await stripe.paymentIntents.retrieve(reference, EXPAND));
+    return await withDisputes(stripe, await stripe.paymentIntents.retrieve(reference, EXPAND));
   } catch (error) {
     if (isCode(error, "resource_missing")) return undefined;
     throw providerError(error);
@@ -106,13 +107,12 @@ async function retrieve(stripe: Stripe, reference: string): Promise<ChargeState 
  */
 async function search(stripe: Stripe, id: string, now: Date): Promise<ChargeState | undefined> {
   const query = `metadata['payment_id']:'${id}'`;
-  let found: Stripe.PaymentIntent | undefined;
   try {
-    found = (await stripe.paymentIntents.search({ query, limit: 1, expand: ["data.latest_charge"] })).data[0];
+    const { data } = await stripe.paymentIntents.search({ query, limit: 1, expand: ["data.latest_charge"] });
+    if (data[0]) return await withDisputes(stripe, data[0]);
   } catch (error) {
     throw providerError(error);
   }
-  if (found) return stateOf(found);
   if (now.getTime() - madeAt(id) < SEARCHABLE_AFTER_MS) {
     throw new ProviderError(
       "unknown",
@@ -216,6 +216,60 @@ function stateOf(intent: Stripe.PaymentIntent): ChargeState {
     ...status === "requires_action" && redirectUrl && { redirectUrl },
     ...status === "failed" && { failure: failureOf(last_payment_error ?? {}) },
   };
+}
+
+/** How an intent stands, with what its customer's bank wants back of it: a charge says only that it is disputed. */
+async function withDisputes(stripe: Stripe, intent: Stripe.PaymentIntent): Promise<ChargeState> {
+  const state = stateOf(intent);
+  const { latest_charge: charge } = intent;
+  if (typeof charge !== "object" || !charge?.disputed) return state;
+  const disputes: DisputeState[] = [];
+  for await (const dispute of stripe.disputes.list({ payment_intent: intent.id, limit: 100 })) {
+    disputes.push(disputeOf(dispute, intent));
+  }
+  const lost = disputes.reduce((sum, { status, amount }) => sum + (status === "lost" ? amount : 0), 0);
+  return { ...state, amountRefunded: state.amountRefunded + lost, disputes };
+}
+
+function disputeOf(
+  { id, status, amount, currency, reason, evidence_details }: Stripe.Dispute,
+  intent: Stripe.PaymentIntent,
+): DisputeState {
+  if (currency !== intent.currency) {
+    const message = `Stripe says that ${id} is in ${currency}, and its payment in ${intent.currency}.`;
+    throw new ProviderError("unknown", "dispute_in_another_currency", message);
+  }
+  return {
+    reference: id,
+    status: disputeStatus(id, status),
+    amount: fromStripeAmount(amount, currency),
+    reason,
+    ...evidence_details.due_by && { evidenceDueBy: new Date(evidence_details.due_by * 1000).toISOString() },
+  };
+}
+
+/** https://docs.stripe.com/api/disputes/object#dispute_object-status: while an appeal is open the money stays away. */
+function disputeStatus(id: string, status: Stripe.Dispute["status"]): DisputeState["status"] {
+  switch (status) {
+    case "warning_needs_response":
+    case "warning_under_review":
+      return "inquiry";
+    case "needs_response":
+    case "appeal_needs_response":
+      return "needs_response";
+    case "under_review":
+    case "appeal_under_review":
+      return "under_review";
+    case "won":
+      return "won";
+    case "lost":
+      return "lost";
+    case "warning_closed":
+    case "prevented":
+      return "closed";
+    default:
+      throw new ProviderError("unknown", "unexpected_status", `Stripe says that ${id} is ${status}.`);
+  }
 }
 
 /** Stripe counts what a capture or a void let go of as refunded too: that was never ours to give back. */

@@ -5,7 +5,7 @@ import type { PastRefund, Refund } from "./refund.ts";
 
 export const refundColumns = (sql: Sql | Tx): Fragment =>
   sql`
-    id, order_id, payment_id, return_id, follows, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount, items,
+    id, order_id, payment_id, return_id, dispute_id, follows, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount, items,
     reason, manual, status, provider_reference, failure_message, attempts, next_attempt_at, version, created_at,
     updated_at`;
 

@@ -26,10 +26,12 @@ export interface RefundFacts {
   order: Order;
   /** What is left of the sale, by its parts. */
   left: RefundParts;
-  /** What was paid and not given back. */
+  /** What was paid and not given back, and is not in dispute. */
   money: number;
   /** What refunds under way will give back, unless they fail. */
   refunding: number;
+  /** What banks hold while disputes are open. */
+  disputed: number;
   /** Units that are still to be sent, and are not being refunded, by line; none where what is refunded has been sent. */
   unsent: readonly { line: number; quantity: number }[];
   /** The order's other refunds, in the order in which they began. */
@@ -84,20 +86,20 @@ export function splitRefund(
   facts: RefundFacts,
   ask: Pick<AskRefund, "amount" | "items" | "include_shipping">,
 ): RefundSplit {
-  const { order, left, money, refunding } = facts;
+  const { order, left, money } = facts;
   if (money <= 0 && !isForNothing(facts, ask.items)) {
     throw refundRefused([{
       pointer: "",
       code: "nothing_paid",
-      message: `Nothing is left to be refunded${besides(refunding)}.`,
+      message: `Nothing is left to be refunded${besides(facts)}.`,
       refundable: 0,
-      ...refunding > 0 && { refunding },
+      ...beside(facts),
     }]);
   }
   if (ask.items) return ofItems(facts, ask.items, ask.include_shipping ?? false);
   if (ask.include_shipping) return ofShipping(facts);
   const amount = ask.amount ?? money;
-  if (amount > money) throw moreThan("/amount", money, refunding);
+  if (amount > money) throw moreThan("/amount", money, facts);
   // The books balance: beyond what is owed no money was paid that is not for what is left of the sale.
   const owed = Math.max(0, -order.amount_due);
   const taken = Math.max(0, amount - owed);
@@ -154,7 +156,7 @@ function ofItems(
   asked: { line: number; quantity: number }[],
   withShipping: boolean,
 ): RefundSplit {
-  const { order, left, money, refunding, refunds } = facts;
+  const { order, left, money, refunds } = facts;
   // A line that is named twice is one demand.
   const items = [...Map.groupBy(asked, ({ line }) => line)].map(([line, named]) => ({
     line,
@@ -191,13 +193,14 @@ function ofItems(
   const isShared = shares.every(isWorthNothing) &&
     items.some(({ line }) => !isFree(order.items, line, withShipping));
   if (amount > money || (amount === 0 && !isShared && !isForNothing(facts, asked))) {
-    throw moreThan("/items", Math.min(money, amount), refunding);
+    throw moreThan("/items", Math.min(money, amount), facts);
   }
   return { amount, parts, items };
 }
 
 /** All that is left of the shipping, with the tax on it: first of units that it did not go back with. */
-function ofShipping({ order, left, money, refunding, unsent, refunds }: RefundFacts): RefundSplit {
+function ofShipping(facts: RefundFacts): RefundSplit {
+  const { order, left, money, unsent, refunds } = facts;
   const whole = sumOfShipping(order.items.map((item) => shippingOf(item, [[0, item.quantity]])));
   const kept = sumOfShipping(order.items.map((item) => {
     const withShipping = takenUnits(refunds, item.line).filter(({ by }) => tookShipping(refunds, by));
@@ -211,7 +214,7 @@ function ofShipping({ order, left, money, refunding, unsent, refunds }: RefundFa
   const parts = asFarAsLeft(left, [sumOfShipping([first, more])]);
   const amount = parts.shipping + parts.tax;
   if (amount > money || parts.shipping === 0) {
-    throw moreThan("/include_shipping", parts.shipping === 0 ? 0 : money, refunding);
+    throw moreThan("/include_shipping", parts.shipping === 0 ? 0 : money, facts);
   }
   // Whoever is refunded the shipping alone still expects the goods, and an order without money sends none.
   if (amount === money && unsent.length > 0) throw endsOrder(amount);
@@ -340,13 +343,13 @@ function partsOf(of: (part: typeof PARTS[number]) => number): RefundParts {
   return { goods: of("goods"), shipping: of("shipping"), duty: of("duty"), tax: of("tax") };
 }
 
-function moreThan(pointer: string, refundable: number, refunding: number): AppError {
+function moreThan(pointer: string, refundable: number, facts: RefundFacts): AppError {
   return refundRefused([{
     pointer,
     code: "more_than_refundable",
-    message: `At most ${refundable} can be refunded${besides(refunding)}.`,
+    message: `At most ${refundable} can be refunded${besides(facts)}.`,
     refundable,
-    ...refunding > 0 && { refunding },
+    ...beside(facts),
   }]);
 }
 
@@ -357,9 +360,18 @@ function endsOrder(amount: number): AppError {
   return refundRefused([{ pointer: "/include_shipping", code: "ends_order", message }]);
 }
 
-/** Who comes second is told of the first, which may have asked for the same, and may fail yet. */
-function besides(refunding: number): string {
-  return refunding > 0 ? `, besides ${refunding} whose refund is under way` : "";
+/** Who comes second is told of the first, which may have asked for the same, and may fail yet; or of who won't wait for us. */
+function besides({ refunding, disputed }: RefundFacts): string {
+  const away = [
+    ...refunding > 0 ? [`${refunding} whose refund is under way`] : [],
+    ...disputed > 0 ? [`${disputed} that the customer's bank holds in a dispute`] : [],
+  ];
+  return away.length > 0 ? `, besides ${away.join(" and ")}` : "";
+}
+
+/** The same as numbers. */
+function beside({ refunding, disputed }: RefundFacts) {
+  return { ...refunding > 0 && { refunding }, ...disputed > 0 && { disputed } };
 }
 
 export function refundRefused(errors: FieldError[]): AppError {

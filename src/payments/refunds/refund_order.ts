@@ -14,7 +14,7 @@ import { appendEvents } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../../platform/idempotency.ts";
 import { refundCreated } from "../events.ts";
-import { isManual, type StoredPayment } from "../payment.ts";
+import { isManual, leftAmount, type StoredPayment } from "../payment.ts";
 import { listPayments, lockPayments, updatePayments } from "../queries.ts";
 import {
   type AskRefund,
@@ -64,11 +64,11 @@ export async function beginRefund(
   tx: Tx,
   ctx: Ctx,
   order: Order,
-  ask: AskRefund & { return_id?: string },
+  ask: AskRefund & { return_id?: string; dispute_id?: string },
   written: (order: Order) => void,
 ): Promise<Refund> {
   const payments = await lockPayments(tx, (await listPayments(tx, order.id)).map(({ id }) => id));
-  const facts = await factsOf(tx, order, ask);
+  const facts = await factsOf(tx, order, payments, ask);
   const split = splitRefund(facts, ask);
   const givers = chooseGivers(facts, payments, split, ask);
   const shares = shareOut(split, givers.map(({ amount }) => amount));
@@ -102,7 +102,7 @@ export async function recordRefund(
 function newRefund(
   ctx: Ctx,
   order: Order,
-  ask: { reason: string; manual?: boolean; return_id?: string; follows: string | null },
+  ask: { reason: string; manual?: boolean; return_id?: string; dispute_id?: string; follows: string | null },
   split: RefundSplit,
   payment: StoredPayment | undefined,
 ): Refund {
@@ -114,6 +114,7 @@ function newRefund(
     order_id: order.id,
     payment_id: payment?.id ?? null,
     return_id: ask.return_id ?? null,
+    dispute_id: ask.dispute_id ?? null,
     follows: ask.follows,
     currency: order.currency,
     amount: split.amount,
@@ -158,7 +159,12 @@ async function reserveRefund(
   }]);
 }
 
-async function factsOf(tx: Tx, order: Order, { return_id }: { return_id?: string }): Promise<RefundFacts> {
+async function factsOf(
+  tx: Tx,
+  order: Order,
+  payments: readonly StoredPayment[],
+  { return_id }: { return_id?: string },
+): Promise<RefundFacts> {
   const refunds = await listPastRefunds(tx, order.id);
   const left = await findRefundable(tx, order.id);
   const isToSend = return_id === undefined && (order.status === "PAID" || order.status === "PROCESSING");
@@ -166,13 +172,15 @@ async function factsOf(tx: Tx, order: Order, { return_id }: { return_id?: string
   const less = (amount: (refund: Refund) => number) =>
     pending.reduce((sum, refund) => sum + amount(refund), 0);
   const refunding = less((r) => r.amount);
+  const disputed = payments.reduce((sum, { amount_disputed }) => sum + amount_disputed, 0);
   const unitsUnderWay = pending.flatMap(({ items, return_id }) => return_id === null ? items : []);
   const leftOf = (part: keyof RefundParts) => left[part] - less((r) => takenParts(order, r)[part]);
   return {
     order: { ...order, amount_due: order.amount_due + less((r) => owedPart(order, r)) },
     left: { goods: leftOf("goods"), shipping: leftOf("shipping"), duty: leftOf("duty"), tax: leftOf("tax") },
-    money: order.amount_paid - order.amount_refunded - refunding,
+    money: order.amount_paid - order.amount_refunded - refunding - disputed,
     refunding,
+    disputed,
     unsent: isToSend ? shippableLines(order, { amount: refunding, items: unitsUnderWay }) : [],
     refunds,
   };
@@ -223,7 +231,7 @@ function chooseGivers(
 function inTurn(payments: StoredPayment[], money: number, byStaff: boolean): Giver[] {
   const having = payments.toReversed().map((payment): Required<Giver> => ({
     payment,
-    amount: payment.amount_captured - payment.amount_refunded - payment.amount_refunding,
+    amount: leftAmount(payment),
   }));
   const ofProviders = having.filter(({ payment }) => !isManual(payment));
   const recorded = having.reduce((left, { amount }) => left - amount, money);

@@ -55,6 +55,9 @@ export const RefundSchema = z.object({
       "Null: of money that staff recorded, which they give back themselves, or of units that cost nothing",
   }),
   return_id: Id.nullable(),
+  dispute_id: Id.nullable().openapi({
+    description: "The lost dispute by which the money is gone: the customer has it from their bank",
+  }),
   follows: Id.nullable().openapi({
     description:
       "Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has " +

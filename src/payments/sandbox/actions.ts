@@ -1,7 +1,8 @@
 import type { Ctx } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
-import { type ChargeState, ProviderError } from "../providers/provider.ts";
+import { type ChargeState, type DisputeState, ProviderError } from "../providers/provider.ts";
 import type { Sandbox, SandboxAction } from "../providers/sandbox.ts";
+import { paymentRefused } from "../payment.ts";
 import { findPaymentByReference } from "../queries.ts";
 import { refundRefused } from "../refunds/refund.ts";
 import { receiveWebhook } from "../webhooks/webhooks.ts";
@@ -76,6 +77,27 @@ export async function refundAtBank(
   if (!state) throw notFound("charge");
   await sendWebhook(ctx, sandbox, "charge.refunded", reference);
   return { reference, amount_captured: state.amountCaptured, amount_refunded: state.amountRefunded };
+}
+
+/**
+ * The customer asks the bank for their money back, or the bank decides about that, and tells us by webhook.
+ *
+ * @throws not_found, payment_refused where the charge's dispute cannot be so
+ */
+export async function disputeCharge(
+  ctx: Ctx,
+  charge: string,
+  to: { status: DisputeState["status"]; amount?: number },
+): Promise<Pick<DisputeState, "reference" | "status" | "amount"> & { charge: string }> {
+  const sandbox = getSandbox(ctx, charge);
+  const dispute = await sandbox.dispute(charge, to, ctx.clock.now()).catch((error) => {
+    if (!(error instanceof ProviderError)) throw error;
+    throw paymentRefused({ pointer: "/status", code: error.code, message: error.message });
+  });
+  if (!dispute) throw notFound("charge");
+  await sendWebhook(ctx, sandbox, "charge.disputed", charge);
+  const { reference, status, amount } = dispute;
+  return { reference, charge, status, amount };
 }
 
 async function sendWebhook(ctx: Ctx, sandbox: Sandbox, type: string, reference: string): Promise<void> {

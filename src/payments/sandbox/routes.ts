@@ -3,8 +3,9 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { gate } from "../../http/gate.ts";
 import { type AppEnv, endpoint, json, router } from "../../http/router.ts";
 import { invalidRequest } from "../../platform/errors.ts";
-import { confirmAction, getAction, refundAtBank, settleCharge } from "./actions.ts";
+import { confirmAction, disputeCharge, getAction, refundAtBank, settleCharge } from "./actions.ts";
 import { actionPage, contentSecurityPolicy, donePage } from "./page.ts";
+import { SandboxDispute, SandboxDisputeBody } from "../disputes/schemas.ts";
 import { BankRefundBody, RefundedCharge, SettledCharge } from "../schemas.ts";
 
 const FORM = "application/x-www-form-urlencoded";
@@ -110,4 +111,32 @@ sandboxRoutes.openapi(
     const { amount } = c.req.valid("json");
     return c.json(await refundAtBank(c.get("ctx"), c.req.valid("param").reference, amount), 200);
   },
+);
+
+sandboxRoutes.openapi(
+  endpoint({ policy: "staff", errors: ["not_found", "payment_refused"] }, {
+    method: "post",
+    path: "/v1/sandbox/charges/{reference}/dispute",
+    operationId: "disputeSandboxCharge",
+    tags: ["Payments"],
+    summary: "Sandbox: dispute a charge at the bank",
+    description:
+      "As a customer would who asks their bank for the money back, and then as the bank that decides: the first call opens " +
+      "the charge's one dispute, others move it on until it is won, lost or closed. The sandbox's bank sends its signed " +
+      "webhook each time. Not found where the sandbox is not enabled.",
+    request: {
+      params: ChargeParam,
+      body: json(SandboxDisputeBody, "How the dispute stands.", { status: "needs_response" }),
+    },
+    responses: {
+      200: json(SandboxDispute, "The dispute at the bank.", {
+        reference: "dispute_0192f0c4",
+        charge: "sandbox_0192f0c1",
+        status: "needs_response",
+        amount: 2998,
+      }),
+    },
+  }),
+  async (c) =>
+    c.json(await disputeCharge(c.get("ctx"), c.req.valid("param").reference, c.req.valid("json")), 200),
 );

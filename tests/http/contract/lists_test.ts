@@ -36,7 +36,7 @@ const again = (id: string) => async (world: World) => {
 const copy = (table: string) => async ({ app: { deps: { sql } } }: World) => {
   await sql`
     insert into ${sql(table)} select (jsonb_populate_record(t, jsonb_build_object(
-      'id', gen_random_uuid(), 'provider_reference', null, 'subject_id', gen_random_uuid()))).*
+      'id', gen_random_uuid(), 'provider_reference', gen_random_uuid(), 'subject_id', gen_random_uuid()))).*
     from ${sql(table)} t limit 1`;
 };
 
@@ -45,7 +45,7 @@ const copyOfPaid =
   (table: string) => async ({ app: { deps: { sql } }, books: { paid: { orderId } } }: World) => {
     await sql`
     insert into ${sql(table)} select (jsonb_populate_record(t, jsonb_build_object(
-      'id', gen_random_uuid(), 'provider_reference', null))).*
+      'id', gen_random_uuid(), 'provider_reference', gen_random_uuid()))).*
     from ${sql(table)} t where order_id = ${orderId} limit 1`;
   };
 
@@ -93,6 +93,7 @@ const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
   listRefunds: copyOfPaid("refunds"),
   listAllPayments: copy("payments"),
   listAllRefunds: copy("refunds"),
+  listDisputes: copy("disputes"),
   listReturns: again("requestReturn"),
   listOrderReturns: again("requestReturn"),
   listNotifications: copy("notifications"),

@@ -129,6 +129,7 @@ Deno.test("Everybody may read it, with the topics that this installation publish
     "campaign-events",
     "cart-events",
     "consignee-events",
+    "dispute-events",
     "exchange_rates-events",
     "hs_code-events",
     "order-events",

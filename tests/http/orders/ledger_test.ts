@@ -70,6 +70,7 @@ Deno.test("The books of an order's life: sale, payment and refund, each in balan
     actor: `user:${staff.id}`,
     payment_id: null,
     refund_id: null,
+    dispute_id: null,
   };
   assertEquals(body.transactions.map((each: { id: number }) => ({ ...each, id: 0 })), [
     {

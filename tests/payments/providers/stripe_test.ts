@@ -272,6 +272,84 @@ test(
   },
 );
 
+/** A dispute of `pi_1` as Stripe answers it. */
+function stripeDispute(change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id: "dp_1",
+    object: "dispute",
+    amount: 3_000,
+    currency: "eur",
+    payment_intent: "pi_1",
+    reason: "fraudulent",
+    status: "needs_response",
+    evidence_details: { due_by: NOW.getTime() / 1000 + 3600 },
+    ...change,
+  };
+}
+
+const listOf = (data: unknown[]) => ({ object: "list", data, has_more: false, url: "/v1/disputes" });
+
+test(
+  "a charge that is disputed is found with its disputes; what is lost has gone back, what is only asked or held has not",
+  async (stripe, fake) => {
+    const latest_charge = stripeCharge({ disputed: true, amount_refunded: 500 });
+    const statuses = {
+      warning_needs_response: "inquiry",
+      warning_under_review: "inquiry",
+      warning_closed: "closed",
+      prevented: "closed",
+      needs_response: "needs_response",
+      appeal_needs_response: "needs_response",
+      under_review: "under_review",
+      appeal_under_review: "under_review",
+      won: "won",
+      lost: "lost",
+    } as const;
+    for (const [status, ours] of Object.entries(statuses)) {
+      fake.nextJson(paymentIntent({ latest_charge }));
+      fake.nextJson(
+        listOf([stripeDispute({ status }), stripeDispute({ id: "dp_2", status: "lost", amount: 200 })]),
+      );
+      const state = await stripe.find({ id: newId(), reference: "pi_1" }, signal);
+      const evidenceDueBy = new Date(NOW.getTime() + 3_600_000).toISOString();
+      assertEquals(state?.disputes, [
+        { reference: "dp_1", status: ours, amount: 3_000, reason: "fraudulent", evidenceDueBy },
+        { reference: "dp_2", status: "lost", amount: 200, reason: "fraudulent", evidenceDueBy },
+      ], status);
+      assertEquals(state?.amountRefunded, 500 + 200 + (ours === "lost" ? 3_000 : 0), status);
+    }
+    const { path, params } = fake.requests[1]!;
+    assertEquals([path, params.payment_intent], ["/v1/disputes", "pi_1"]);
+    const count = fake.requests.length;
+    fake.nextJson(paymentIntent());
+    assertEquals((await stripe.find({ id: newId(), reference: "pi_1" }, signal))?.disputes, undefined);
+    assertEquals(fake.requests.length, count + 1);
+  },
+);
+
+test(
+  "a dispute's amount comes back as Stripe counts the currency; what cannot be told is not guessed",
+  async (stripe, fake) => {
+    const found = { object: "search_result", has_more: false, url: "" };
+    const intent = paymentIntent({ currency: "isk", latest_charge: stripeCharge({ disputed: true }) });
+    const findWith = (dispute: Record<string, unknown>) => {
+      fake.nextJson({ ...found, data: [intent] });
+      fake.nextJson(
+        listOf([stripeDispute({ currency: "isk", evidence_details: { due_by: null }, ...dispute })]),
+      );
+      return stripe.find({ id: newId(), reference: null }, signal);
+    };
+    assertEquals((await findWith({}))?.disputes, [
+      { reference: "dp_1", status: "needs_response", amount: 30, reason: "fraudulent" },
+    ]);
+    await assertError(findWith({ currency: "eur" }), "unknown", "dispute_in_another_currency");
+    await assertError(findWith({ status: "new_of_its_kind" }), "unknown", "unexpected_status");
+    fake.nextJson(paymentIntent({ latest_charge: stripeCharge({ disputed: true }) }));
+    fake.nextError(500, { type: "api_error" });
+    await assertError(stripe.find({ id: newId(), reference: "pi_1" }, signal), "unknown", "api_error");
+  },
+);
+
 test(
   "a charge whose answer was lost is searched by our id; not found counts once an hour has passed",
   async (stripe, fake) => {

@@ -1,0 +1,53 @@
+import type { Fragment, Sql, Tx } from "../../platform/db.ts";
+import { madeWithin } from "../../platform/made_within.ts";
+import type { Dispute } from "./dispute.ts";
+import type { ListDisputes } from "./list_disputes.ts";
+
+const disputeColumns = (sql: Sql | Tx): Fragment =>
+  sql`
+    id, order_id, payment_id, provider_reference, status, currency, amount, reason, evidence_due_by, version, created_at,
+    updated_at`;
+
+export async function findDispute(sql: Sql, id: string): Promise<Dispute | undefined> {
+  const [dispute] = await sql<Dispute[]>`select ${disputeColumns(sql)} from disputes where id = ${id}`;
+  return dispute;
+}
+
+/** A payment's disputes. The caller holds its row, and so them. */
+export async function listDisputesOf(tx: Tx, paymentId: string): Promise<Dispute[]> {
+  return await tx<Dispute[]>`
+    select ${disputeColumns(tx)} from disputes where payment_id = ${paymentId} order by id`;
+}
+
+/** Lost disputes of a payment that no refund books yet. The caller holds its row. */
+export async function listUnbookedLosses(tx: Tx, paymentId: string): Promise<Dispute[]> {
+  return await tx<Dispute[]>`
+    select ${disputeColumns(tx)} from disputes
+    where payment_id = ${paymentId} and status = 'lost'
+      and id not in (select dispute_id from refunds where payment_id = ${paymentId} and dispute_id is not null)
+    order by id`;
+}
+
+/** Writes disputes, new ones and what can change of the others, whose payment's row the caller holds. */
+export async function writeDisputes(tx: Tx, disputes: Dispute[]): Promise<void> {
+  await tx`
+    insert into disputes (${disputeColumns(tx)})
+    select ${disputeColumns(tx)} from jsonb_populate_recordset(null::disputes, ${tx.json(disputes as never)})
+    on conflict (id) do update
+      set status = excluded.status, amount = excluded.amount, reason = excluded.reason,
+          evidence_due_by = excluded.evidence_due_by, version = excluded.version, updated_at = excluded.updated_at`;
+}
+
+/** One page of disputes, newest first, `limit + 1` rows. */
+export async function listDisputeRows(sql: Sql, filter: ListDisputes): Promise<Dispute[]> {
+  const { status, order_id, payment_id, provider_reference, cursor, limit, ...span } = filter;
+  return await sql<Dispute[]>`
+    select ${disputeColumns(sql)} from disputes
+    where true ${madeWithin(sql, { id: sql`id`, at: sql`created_at` }, span)}
+      ${status === undefined ? sql`` : sql`and status = ${status}`}
+      ${order_id === undefined ? sql`` : sql`and order_id = ${order_id}`}
+      ${payment_id === undefined ? sql`` : sql`and payment_id = ${payment_id}`}
+      ${provider_reference === undefined ? sql`` : sql`and provider_reference = ${provider_reference}`}
+      ${cursor === undefined ? sql`` : sql`and id < ${cursor[0]}`}
+    order by id desc limit ${limit + 1}`;
+}

@@ -1,0 +1,368 @@
+import { assert, assertEquals } from "@std/assert";
+import { systemCtx } from "../../../src/deps.ts";
+import { settleMoney } from "../../../src/payments/mod.ts";
+import type { DisputeState } from "../../../src/payments/providers/provider.ts";
+import { newId } from "../../../src/platform/id.ts";
+import type { TestApp, TestUser } from "../../support/app.ts";
+import { assertBooksBalance, patch, read, typesOf } from "../../support/orders.ts";
+import {
+  assertBankAgrees,
+  bankMessage,
+  DAY_MS,
+  letItEnd,
+  letWorkerCatchUp,
+  type PaidShop,
+  payThrough,
+  postWebhook,
+  readPayment,
+  sandboxOf,
+  standing,
+  startPaidShop,
+  TOTAL,
+  tryToPay,
+  tryToRefund,
+} from "../../support/payments.ts";
+import { doOutsideJobs } from "../../support/worker.ts";
+
+function disputeAtBank(app: TestApp, staff: TestUser, reference: string, body: Record<string, unknown>) {
+  return app.request("POST", `/v1/sandbox/charges/${reference}/dispute`, { token: staff.token, body });
+}
+
+/** The bank has a dispute of this payment's charge, and the worker has heard of it. */
+async function disputed({ app, staff }: PaidShop, reference: string, status: string, amount?: number) {
+  const answer = await disputeAtBank(app, staff, reference, {
+    status,
+    ...amount !== undefined && { amount },
+  });
+  assertEquals(answer.status, 200, JSON.stringify(answer.body));
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+}
+
+async function listDisputes({ app, staff }: PaidShop, query: Record<string, string> = {}) {
+  const { status, body } = await app.request("GET", `/v1/disputes?${new URLSearchParams(query)}`, {
+    token: staff.token,
+  });
+  assertEquals(status, 200, JSON.stringify(body));
+  return body.data;
+}
+
+/** What the books of an order have on these accounts. */
+async function balancesOf({ app, staff }: PaidShop, orderId: string) {
+  const { body } = await app.request("GET", `/v1/orders/${orderId}/ledger`, { token: staff.token });
+  const of = (name: string) =>
+    body.balances.find(({ account }: { account: string }) => account === name)?.balance ?? 0;
+  return { cash: of("cash_at_provider"), disputed: of("disputed"), receivable: of("receivable") };
+}
+
+async function refundsOf({ deps: { sql } }: TestApp, orderId: string) {
+  return await sql`select * from refunds where order_id = ${orderId} order by id`;
+}
+
+async function assertAllIsWell({ app }: PaidShop): Promise<void> {
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+}
+
+Deno.test("While a bank holds disputed money, staff see until when it takes evidence, and none of it can be refunded", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, clock, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputed(shop, payment.provider_reference, "needs_response", 1000);
+  const [dispute, ...more] = await listDisputes(shop, { order_id: order.id });
+  assertEquals(more, []);
+  assertEquals(
+    [
+      dispute.payment_id,
+      dispute.status,
+      dispute.amount,
+      dispute.currency,
+      dispute.reason,
+      dispute.evidence_due_by,
+    ],
+    [
+      payment.id,
+      "needs_response",
+      1000,
+      "EUR",
+      "fraudulent",
+      new Date(clock.at.getTime() + 7 * DAY_MS).toISOString(),
+    ],
+  );
+  assertEquals((await readPayment(app, user, payment.id)).amount_disputed, 1000);
+  assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PAID", 0, 0]);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 1000, disputed: 1000, receivable: 0 });
+  const all = await tryToRefund(app, staff, order.id, { amount: TOTAL });
+  assertEquals([all.status, all.body.code], [422, "refund_refused"]);
+  assertEquals(all.body.errors[0], {
+    pointer: "/amount",
+    code: "more_than_refundable",
+    message: `At most ${
+      TOTAL - 1000
+    } can be refunded, besides 1000 that the customer's bank holds in a dispute.`,
+    refundable: TOTAL - 1000,
+    disputed: 1000,
+  });
+  const rest = await tryToRefund(app, staff, order.id, { amount: TOTAL - 1000 });
+  assertEquals([rest.status, rest.body.status], [201, "succeeded"]);
+  const none = await tryToRefund(app, staff, order.id);
+  assertEquals([none.status, none.body.errors[0].code, none.body.errors[0].disputed], [
+    422,
+    "nothing_paid",
+    1000,
+  ]);
+  assertEquals(await typesOf(app, "dispute", dispute.id), ["dispute.created"]);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("Money of a dispute that is won is back: it can be refunded, and the books have it as before", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  for (const status of ["inquiry", "needs_response", "under_review", "won"]) {
+    await disputed(shop, payment.provider_reference, status);
+    const held = status === "needs_response" || status === "under_review" ? TOTAL : 0;
+    assertEquals((await readPayment(app, user, payment.id)).amount_disputed, held, status);
+    assertEquals(
+      await balancesOf(shop, order.id),
+      { cash: TOTAL - held, disputed: held, receivable: 0 },
+      status,
+    );
+  }
+  const [dispute] = await listDisputes(shop, { status: "won" });
+  assertEquals(await typesOf(app, "dispute", dispute.id), [
+    "dispute.created",
+    "dispute.updated",
+    "dispute.updated",
+    "dispute.closed",
+  ]);
+  assertEquals(dispute.version, 4);
+  assertEquals((await refundsOf(app, order.id)).length, 0);
+  const { status, body } = await tryToRefund(app, staff, order.id);
+  assertEquals([status, body.status, body.amount, body.dispute_id], [201, "succeeded", TOTAL, null]);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("A lost dispute is booked as a refund: the order's money is gone, its stock is free, and no mail says that we sent it", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, sku, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputed(shop, payment.provider_reference, "under_review");
+  await disputed(shop, payment.provider_reference, "lost");
+  const [dispute] = await listDisputes(shop, { payment_id: payment.id });
+  const [refund = assert(false), ...more] = await refundsOf(app, order.id);
+  assertEquals(more, []);
+  assertEquals(
+    [refund.status, refund.amount, refund.dispute_id, refund.reason, refund.manual, refund.payment_id],
+    ["succeeded", TOTAL, dispute.id, "Lost in a dispute", false, payment.id],
+  );
+  assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  const after = await readPayment(app, user, payment.id);
+  assertEquals([after.amount_disputed, after.amount_refunding, after.amount_refunded], [0, 0, TOTAL]);
+  assertEquals(await balancesOf(shop, order.id), { cash: 0, disputed: 0, receivable: 0 });
+  const { body: level } = await app.request("GET", `/v1/inventory/${sku}`, { token: staff.token });
+  assertEquals(level.reserved, 0);
+  assertEquals(await typesOf(app, "refund", refund.id), ["refund.created", "refund.succeeded"]);
+  await doOutsideJobs(app.deps, "notifications.send");
+  const mails = await app.deps.sql`select from notifications where template = 'refund_sent'`;
+  assertEquals(mails.length, 0);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("Of an order with a part lost in a dispute the rest is still there, and so is that of a dispute that nobody saw open", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputed(shop, payment.provider_reference, "lost", 2000);
+  assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PARTIALLY_REFUNDED", 2000, 0]);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 2000, disputed: 0, receivable: 0 });
+  const { status, body } = await tryToRefund(app, staff, order.id);
+  assertEquals([status, body.status, body.amount], [201, "succeeded", TOTAL - 2000]);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("An inquiry takes no money: the payment can be refunded while the bank only asks", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputed(shop, payment.provider_reference, "inquiry");
+  const { status, body } = await tryToRefund(app, staff, order.id);
+  assertEquals([status, body.status], [201, "succeeded"]);
+  await disputed(shop, payment.provider_reference, "closed");
+  const [dispute] = await listDisputes(shop);
+  assertEquals([dispute.status, await typesOf(app, "dispute", dispute.id)], [
+    "closed",
+    ["dispute.created", "dispute.closed"],
+  ]);
+  await assertAllIsWell(shop);
+});
+
+/** From now on the bank says of its charges that these are their disputes, whatever it knows itself. */
+function sayDisputes(app: TestApp, disputes: DisputeState[], amountRefunded: number) {
+  const sandbox = sandboxOf(app);
+  payThrough(app, {
+    ...sandbox,
+    find: async (payment) => {
+      const state = await sandbox.find(payment);
+      return state && { ...state, amountRefunded, disputes };
+    },
+  });
+}
+
+Deno.test("However often, late, or many at a time it is told, what was lost is booked once, and nothing decided opens again", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  const dispute = { reference: "dp_1", amount: 1500, reason: "fraudulent" };
+  const tell = async (status: DisputeState["status"], refunded: number) => {
+    sayDisputes(app, [{ ...dispute, status }], refunded);
+    const answers = await Promise.all(
+      Array.from(
+        { length: 8 },
+        () => app.request("POST", `/v1/payments/${payment.id}/refresh`, { token: user.token }),
+      ),
+    );
+    assertEquals(new Set(answers.map(({ status }) => status)), new Set([200]));
+    await postWebhook(app, bankMessage(app, payment.provider_reference));
+    assertEquals((await letWorkerCatchUp(app)).failures, []);
+  };
+  await tell("under_review", 0);
+  await tell("needs_response", 0);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 1500, disputed: 1500, receivable: 0 });
+  const [open] = await listDisputes(shop);
+  assertEquals([open.status, open.version], ["under_review", 1]);
+  await tell("lost", 1500);
+  await tell("under_review", 0);
+  await tell("won", 1500);
+  await tell("lost", 1500);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 1500, disputed: 0, receivable: 0 });
+  const [lost] = await listDisputes(shop);
+  assertEquals([lost.status, lost.version], ["lost", 2]);
+  const refunds = await refundsOf(app, order.id);
+  assertEquals(refunds.map(({ amount, dispute_id }) => [amount, dispute_id]), [[1500, lost.id]]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Two disputes of a payment and a refund in the provider's dashboard, told at once, are booked each as what it is", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  sayDisputes(app, [
+    { reference: "dp_1", status: "lost", amount: 1000, reason: "fraudulent" },
+    { reference: "dp_2", status: "lost", amount: 500, reason: "duplicate" },
+    { reference: "dp_3", status: "needs_response", amount: 300, reason: "general" },
+  ], 1700);
+  await postWebhook(app, bankMessage(app, payment.provider_reference));
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+  const disputes = new Map((await listDisputes(shop)).map((each: { id: string }) => [each.id, each]));
+  const refunds = await refundsOf(app, order.id);
+  const referenceOf = (id: string) =>
+    (disputes.get(id) as { provider_reference: string })?.provider_reference;
+  assertEquals(refunds.map(({ amount, dispute_id }) => [amount, referenceOf(dispute_id)]), [
+    [1000, "dp_1"],
+    [500, "dp_2"],
+    [200, undefined],
+  ]);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 2000, disputed: 300, receivable: 0 });
+  assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PARTIALLY_REFUNDED", 1700, 0]);
+  await assertBooksBalance(app.deps.sql);
+});
+
+for (const end of ["won", "lost"] as const) {
+  Deno.test(`An order that is cancelled while its money is in dispute waits for the bank: ${end}, its customer has it once`, async () => {
+    await using shop = await startPaidShop();
+    const { app, user, staff, checkOut } = shop;
+    const { order, payment } = await checkOut("tok_success");
+    await disputed(shop, payment.provider_reference, "needs_response");
+    assertEquals((await patch(app, staff, order.id, { status: "CANCELLED" })).status, 200);
+    assertEquals((await letWorkerCatchUp(app)).failures, []);
+    await settleMoney(systemCtx(app.deps, "payments.settle_order"), order.id);
+    assertEquals((await refundsOf(app, order.id)).length, 0);
+    assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "PAID", 0, -TOTAL]);
+    await assertBooksBalance(app.deps.sql);
+    await disputed(shop, payment.provider_reference, end);
+    const refunds = await refundsOf(app, order.id);
+    assertEquals(refunds.map(({ amount, status, reason }) => [amount, status, reason]), [
+      [TOTAL, "succeeded", end === "won" ? "The order was cancelled" : "Lost in a dispute"],
+    ]);
+    assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "REFUNDED", TOTAL, 0]);
+    await assertAllIsWell(shop);
+  });
+}
+
+Deno.test("What is lost while a refund of it waits is booked once, when the bank has refused the refund", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_refund_fails");
+  const { body: refund } = await tryToRefund(app, staff, order.id);
+  assertEquals(refund.status, "pending");
+  await disputed(shop, payment.provider_reference, "lost");
+  const [dispute] = await listDisputes(shop);
+  assertEquals([dispute.status, (await refundsOf(app, order.id)).length], ["lost", 1]);
+  await letItEnd(shop);
+  const refunds = await refundsOf(app, order.id);
+  assertEquals(refunds.map(({ amount, status, dispute_id }) => [amount, status, dispute_id]), [
+    [TOTAL, "failed", null],
+    [TOTAL, "succeeded", dispute.id],
+  ]);
+  assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("Of an order with two payments the one in dispute gives nothing back, and the other all that it has", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: first } = await tryToPay(app, user, order.id, "tok_success", { amount: 2000 });
+  const { body: second } = await tryToPay(app, user, order.id);
+  await disputed(shop, second.provider_reference, "needs_response");
+  const { status, body } = await tryToRefund(app, staff, order.id);
+  assertEquals([status, body.amount, body.payment_id, body.status], [201, 2000, first.id, "succeeded"]);
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 1 })).status, 422);
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 1, manual: true })).status, 422);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("The sandbox's bank lets a dispute begin and go on only as one can", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { payment } = await checkOut("tok_success");
+  const reference = payment.provider_reference;
+  const refusal = async (body: Record<string, unknown>) => {
+    const answer = await disputeAtBank(app, staff, reference, body);
+    assertEquals([answer.status, answer.body.code], [422, "payment_refused"]);
+    return answer.body.errors[0].code;
+  };
+  assertEquals(await refusal({ status: "needs_response", amount: TOTAL + 1 }), "dispute_not_possible");
+  await disputed(shop, reference, "needs_response", 100);
+  const { body } = await disputeAtBank(app, staff, reference, { status: "under_review" });
+  assertEquals([body.charge, body.status, body.amount], [reference, "under_review", 100]);
+  await disputed(shop, reference, "won");
+  assertEquals(await refusal({ status: "lost" }), "dispute_not_possible");
+  const unknown = await disputeAtBank(app, staff, `sandbox_${newId()}`, { status: "lost" });
+  assertEquals([unknown.status, unknown.body.code], [404, "not_found"]);
+  const wrong = await disputeAtBank(app, staff, reference, { status: "gone" });
+  assertEquals([wrong.status, wrong.body.errors[0].pointer], [422, "/status"]);
+});
+
+Deno.test("Disputes are found by status, order, payment, the provider's name for them, and time", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, clock, pass, checkOut } = shop;
+  const [a, b] = [await checkOut("tok_success"), await checkOut("tok_success")];
+  await disputed(shop, a.payment.provider_reference, "inquiry");
+  await pass(DAY_MS);
+  const later = clock.at.toISOString();
+  await disputed(shop, b.payment.provider_reference, "needs_response");
+  const [newest, oldest] = await listDisputes(shop);
+  assertEquals([newest.order_id, oldest.order_id], [b.order.id, a.order.id]);
+  const found = async (query: Record<string, string>) =>
+    (await listDisputes(shop, query)).map(({ id }: { id: string }) => id);
+  assertEquals(await found({ status: "inquiry" }), [oldest.id]);
+  assertEquals(await found({ order_id: b.order.id }), [newest.id]);
+  assertEquals(await found({ payment_id: a.payment.id }), [oldest.id]);
+  assertEquals(await found({ provider_reference: newest.provider_reference }), [newest.id]);
+  assertEquals(await found({ created_from: later }), [newest.id]);
+  const { body: page } = await app.request("GET", "/v1/disputes?limit=1", { token: staff.token });
+  assertEquals([page.data[0].id, await found({ cursor: page.next_cursor })], [newest.id, [oldest.id]]);
+  const { status, body } = await app.request("GET", `/v1/disputes/${oldest.id}`, { token: staff.token });
+  assertEquals([status, body], [200, oldest]);
+});
