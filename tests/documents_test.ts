@@ -81,7 +81,7 @@ Deno.test("each metric and each line of the log that docs/operations.md has peop
   assert(names.length >= 7);
   for (const name of names) assert(metrics.includes(`"${name}"`), name);
   const lines = [...watching.matchAll(/`(?:a provider says|…) (that [a-z ]+)`/g)].map(([, line]) => line!);
-  const code = ["charge.ts", "record_charge.ts", "refunds/foreign_refund.ts"]
+  const code = ["charge.ts", "record_charge.ts", "book_foreign.ts"]
     .map((file) => read(`src/payments/${file}`)).join("");
   assertEquals(lines.length, 3);
   for (const line of lines) assert(code.includes(`log.error("a provider says ${line}"`), line);
