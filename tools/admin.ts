@@ -89,7 +89,7 @@ function newPassword(): string {
 }
 
 async function getUserByEmail(ctx: Ctx, email: string): Promise<User> {
-  const [user] = (await listUsers(ctx, { email, limit: 1 })).data;
+  const [user] = (await listUsers(ctx, { email, guest: false, limit: 1 })).data;
   if (!user) throw new CommandError(`There is no account with the address ${email}.`);
   return user;
 }

@@ -56,6 +56,10 @@ export type User = {
     name: string | null;
     role: 'customer' | 'staff' | 'admin';
     /**
+     * True: a customer without a login (POST /v1/guests). The address may be any number of guests', and an account's as well
+     */
+    guest: boolean;
+    /**
      * True: it cannot log in
      */
     disabled: boolean;
@@ -112,6 +116,10 @@ export type UserUpdatedMessage = {
             email: string;
             name: string | null;
             role: 'customer' | 'staff' | 'admin';
+            /**
+             * True: a customer without a login (POST /v1/guests). The address may be any number of guests', and an account's as well
+             */
+            guest: boolean;
             /**
              * True: it cannot log in
              */
@@ -460,7 +468,7 @@ export type PromotionCreatedMessage = {
              */
             max_redemptions: number | null;
             /**
-             * So often for each customer; null: any number of times
+             * So often for each customer, a guest being a new one each time; null: any number of times
              */
             max_per_customer: number | null;
             /**
@@ -564,7 +572,7 @@ export type PromotionUpdatedMessage = {
              */
             max_redemptions: number | null;
             /**
-             * So often for each customer; null: any number of times
+             * So often for each customer, a guest being a new one each time; null: any number of times
              */
             max_per_customer: number | null;
             /**
@@ -4027,7 +4035,7 @@ export type RewardCreatedMessage = {
              */
             max_redemptions: number | null;
             /**
-             * So often for each customer; null: any number of times
+             * So often for each customer, a guest being a new one each time; null: any number of times
              */
             max_per_customer: number | null;
             /**
@@ -4131,7 +4139,7 @@ export type RewardUpdatedMessage = {
              */
             max_redemptions: number | null;
             /**
-             * So often for each customer; null: any number of times
+             * So often for each customer, a guest being a new one each time; null: any number of times
              */
             max_per_customer: number | null;
             /**
@@ -4672,6 +4680,23 @@ export type Registration = {
     name?: string;
 };
 
+export type Guest = {
+    /**
+     * Send it as `Authorization: Bearer …`
+     */
+    access_token: string;
+    token_type: 'bearer';
+    /**
+     * Seconds that the access token is good for
+     */
+    expires_in: number;
+    /**
+     * For the next access token; good once, for 30 days
+     */
+    refresh_token: string;
+    user: User;
+};
+
 export type Token = {
     /**
      * Send it as `Authorization: Bearer …`
@@ -4686,6 +4711,14 @@ export type Token = {
      * For the next access token; good once, for 30 days
      */
     refresh_token: string;
+};
+
+export type CreateGuest = {
+    /**
+     * Kept as typed; one person whatever its case
+     */
+    email: string;
+    name?: string;
 };
 
 export type TokenRequest = {
@@ -4717,6 +4750,13 @@ export type Revocation = {
 
 export type OwnAccountChange = {
     name?: string | null;
+};
+
+export type GuestRegistration = {
+    /**
+     * At least 10 and at most 128 characters, and not easy to guess
+     */
+    password: string;
 };
 
 export type PasswordChange = {
@@ -5041,7 +5081,7 @@ export type Promotion = {
      */
     max_redemptions: number | null;
     /**
-     * So often for each customer; null: any number of times
+     * So often for each customer, a guest being a new one each time; null: any number of times
      */
     max_per_customer: number | null;
     /**
@@ -5106,7 +5146,7 @@ export type CreatePromotion = {
      */
     max_redemptions?: number | null;
     /**
-     * So often for each customer; null: any number of times
+     * So often for each customer, a guest being a new one each time; null: any number of times
      */
     max_per_customer?: number | null;
     /**
@@ -5161,7 +5201,7 @@ export type ChangePromotion = {
      */
     max_redemptions?: number | null;
     /**
-     * So often for each customer; null: any number of times
+     * So often for each customer, a guest being a new one each time; null: any number of times
      */
     max_per_customer?: number | null;
 };
@@ -7377,7 +7417,7 @@ export type Reward = {
      */
     max_redemptions: number | null;
     /**
-     * So often for each customer; null: any number of times
+     * So often for each customer, a guest being a new one each time; null: any number of times
      */
     max_per_customer: number | null;
     /**
@@ -7442,7 +7482,7 @@ export type CreateReward = {
      */
     max_redemptions?: number | null;
     /**
-     * So often for each customer; null: any number of times
+     * So often for each customer, a guest being a new one each time; null: any number of times
      */
     max_per_customer?: number | null;
     /**
@@ -7505,7 +7545,7 @@ export type ChangeReward = {
      */
     max_redemptions?: number | null;
     /**
-     * So often for each customer; null: any number of times
+     * So often for each customer, a guest being a new one each time; null: any number of times
      */
     max_per_customer?: number | null;
 };
@@ -8199,6 +8239,58 @@ export type RegisterResponses = {
 
 export type RegisterResponse = RegisterResponses[keyof RegisterResponses];
 
+export type CreateGuestData = {
+    /**
+     * Where the orders' mail goes.
+     */
+    body: CreateGuest;
+    path?: never;
+    query?: never;
+    url: '/v1/guests';
+};
+
+export type CreateGuestErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreateGuestError = CreateGuestErrors[keyof CreateGuestErrors];
+
+export type CreateGuestResponses = {
+    /**
+     * The guest and their tokens.
+     */
+    201: Guest;
+};
+
+export type CreateGuestResponse = CreateGuestResponses[keyof CreateGuestResponses];
+
 export type CreateTokenData = {
     /**
      * The grant.
@@ -8410,6 +8502,66 @@ export type ChangeMeResponses = {
 
 export type ChangeMeResponse = ChangeMeResponses[keyof ChangeMeResponses];
 
+export type RegisterGuestData = {
+    /**
+     * The password.
+     */
+    body: GuestRegistration;
+    path?: never;
+    query?: never;
+    url: '/v1/me/registration';
+};
+
+export type RegisterGuestErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Conflict: `email_taken`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `weak_password`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RegisterGuestError = RegisterGuestErrors[keyof RegisterGuestErrors];
+
+export type RegisterGuestResponses = {
+    /**
+     * The account.
+     */
+    200: User;
+};
+
+export type RegisterGuestResponse = RegisterGuestResponses[keyof RegisterGuestResponses];
+
 export type ChangePasswordData = {
     /**
      * The old one and the new one.
@@ -8478,6 +8630,10 @@ export type ListUsersData = {
          * Only accounts with this role
          */
         role?: 'customer' | 'staff' | 'admin';
+        /**
+         * `true`: only guests; `false`: only who can log in
+         */
+        guest?: 'true' | 'false';
         /**
          * `next_cursor` of the page before
          */
@@ -8810,6 +8966,10 @@ export type SetPasswordErrors = {
      * Unauthorized: `invalid_grant`
      */
     401: Problem;
+    /**
+     * Conflict: `email_taken`
+     */
+    409: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */

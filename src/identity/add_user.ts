@@ -1,15 +1,15 @@
 import type { Ctx, Role } from "../platform/ctx.ts";
 import type { Tx } from "../platform/db.ts";
-import { AppError } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { newId } from "../platform/id.ts";
 import { userWasRegistered } from "./events.ts";
 import { insertUser } from "./queries.ts";
-import type { User } from "./user.ts";
+import { emailTaken, type User } from "./user.ts";
 
 /** An account to be made. Without a hash nobody can log in to it until its owner sets a password. */
 interface NewUser {
   email: string;
+  guest?: boolean;
   name?: string | null;
   role: Role;
   passwordHash: string | null;
@@ -20,16 +20,13 @@ export async function addUser(tx: Tx, ctx: Ctx, input: NewUser): Promise<User> {
   const user = await insertUser(tx, {
     id: newId(),
     email: input.email,
+    guest: input.guest ?? false,
     name: input.name ?? null,
     role: input.role,
     passwordHash: input.passwordHash,
     now: ctx.clock.now().toISOString(),
   });
-  if (!user) {
-    throw new AppError("email_taken", "There is an account with this e-mail address.", {
-      errors: [{ pointer: "/email", code: "taken", message: "Log in, or use another address." }],
-    });
-  }
+  if (!user) throw emailTaken("/email");
   await appendEvents(tx, ctx, [userWasRegistered(user)]);
   return user;
 }

@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError, notFound, requireVersion } from "../platform/errors.ts";
+import { AppError, invalidRequest, notFound, requireVersion } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { userWasChanged } from "./events.ts";
 import { lockActiveAdmins, lockUser, revokeFamilies, updateUser, voidPasswordTokens } from "./queries.ts";
@@ -10,7 +10,7 @@ import { applyChange, isActiveAdmin, refuseForbiddenChange, type User, type User
  * Changes an account. A change of role or a disabled account ends all its sessions, and makes open password tokens
  * worthless: whoever held one for a customer must not get an admin's account with it.
  *
- * @throws not_found, forbidden, version_mismatch, last_admin
+ * @throws not_found, forbidden, version_mismatch, last_admin, invalid_request for a guest's role
  */
 export async function changeUser(
   ctx: Ctx,
@@ -26,6 +26,7 @@ export async function changeUser(
     if (!before) throw notFound("user");
     const { after, changes } = applyChange(now, before, change);
     refuseForbiddenChange(ctx.actor, before, changes);
+    if (before.guest && after.role !== "customer") throw guestsAreCustomers();
     requireVersion("account", before.version, expectedVersion);
     if (Object.keys(changes).length === 0) return before;
     if (isActiveAdmin(before) && !isActiveAdmin(after) && admins.every((id) => id === userId)) {
@@ -40,4 +41,12 @@ export async function changeUser(
     await appendEvents(tx, ctx, [userWasChanged(user, { changes })]);
     return user;
   });
+}
+
+function guestsAreCustomers(): AppError {
+  return invalidRequest([{
+    pointer: "/role",
+    code: "guest",
+    message: "must be customer for a guest: let them set a password first",
+  }]);
 }

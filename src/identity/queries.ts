@@ -6,7 +6,9 @@ import type { User } from "./user.ts";
 // Locks in this module are always taken in this order: active admins by id → the user → families → tokens.
 
 const userColumns = (sql: Sql | Tx) =>
-  sql`id, email, name, role, disabled_at, version, created_at, updated_at`;
+  sql`
+    id, coalesce(email, guest_email) as email, name, role, guest_email is not null as guest, disabled_at, version, created_at,
+    updated_at`;
 
 /** The role a user has now; undefined for one that is gone or disabled. */
 export async function findActiveRole(sql: Sql, userId: string): Promise<Role | undefined> {
@@ -30,7 +32,7 @@ export async function findUser(sql: Sql, userId: string): Promise<User | undefin
 /** A user with what a password is compared to; null: none was set. */
 type Credentials = User & { password_hash: string | null };
 
-/** By e-mail address, whatever its case. */
+/** By e-mail address, whatever its case: not a guest. */
 export async function findUserByEmail(sql: Sql, email: string): Promise<Credentials | undefined> {
   const [user] = await sql<Credentials[]>`
     select ${userColumns(sql)}, password_hash from users where lower(email) = lower(${email})`;
@@ -46,12 +48,17 @@ export async function findCredentials(sql: Sql, userId: string): Promise<Credent
 /** Users, newest first, `limit + 1` of them before `beforeId`. */
 export async function listUsers(
   sql: Sql,
-  filter: { email?: string; role?: Role; beforeId?: string; limit: number },
+  filter: { email?: string; role?: Role; guest?: boolean; beforeId?: string; limit: number },
 ): Promise<User[]> {
   return await sql<User[]>`
     select ${userColumns(sql)} from users
     where true
-      ${filter.email === undefined ? sql`` : sql`and lower(email) = lower(${filter.email})`}
+      ${
+    filter.email === undefined
+      ? sql``
+      : sql`and (lower(email) = lower(${filter.email}) or lower(guest_email) = lower(${filter.email}))`
+  }
+      ${filter.guest === undefined ? sql`` : sql`and (guest_email is not null) = ${filter.guest}`}
       ${roleCondition(sql, filter.role)}
       ${filter.beforeId === undefined ? sql`` : sql`and id < ${filter.beforeId}`}
     order by id desc limit ${filter.limit + 1}`;
@@ -68,12 +75,13 @@ export async function adminExists(sql: Sql): Promise<boolean> {
   return row!.exists;
 }
 
-/** The new user; undefined if the address is taken. Waits for a registration of the same address to end. */
+/** The new user; undefined if the address is taken, as none is by a guest. Waits for a registration of the same address to end. */
 export async function insertUser(
   tx: Tx,
   user: {
     id: string;
     email: string;
+    guest: boolean;
     name: string | null;
     role: Role;
     passwordHash: string | null;
@@ -81,7 +89,9 @@ export async function insertUser(
   },
 ): Promise<User | undefined> {
   const [row] = await tx<User[]>`
-    insert into users (id, email, name, role, password_hash, created_at, updated_at)
+    insert into users (id, ${
+    user.guest ? tx`guest_email` : tx`email`
+  }, name, role, password_hash, created_at, updated_at)
     values (${user.id}, ${user.email}, ${user.name}, ${user.role}, ${user.passwordHash}, ${user.now}, ${user.now})
     on conflict (lower(email)) do nothing
     returning ${userColumns(tx)}`;
@@ -115,30 +125,36 @@ export async function updateUser(tx: Tx, user: User, now: string): Promise<User>
   return row!;
 }
 
-/** Undefined if the password is no longer the one that was `expected`: somebody else has changed it meanwhile. */
+/**
+ * Sets a password; a guest has a login from then on. Undefined if the password is no longer the one that was `expected`
+ * (null: none): somebody else has changed it meanwhile.
+ *
+ * @throws PostgresError of `users_email_key` for a guest whose address is an account's
+ */
 export async function updatePassword(
   tx: Tx,
-  change: { userId: string; passwordHash: string; expected?: string; now: string },
+  change: { userId: string; passwordHash: string; expected?: string | null; now: string },
 ): Promise<User | undefined> {
   const [row] = await tx<User[]>`
-    update users set password_hash = ${change.passwordHash}, version = version + 1, updated_at = ${change.now}
+    update users set password_hash = ${change.passwordHash}, email = coalesce(email, guest_email), guest_email = null,
+                     version = version + 1, updated_at = ${change.now}
     where id = ${change.userId}
-      ${change.expected === undefined ? tx`` : tx`and password_hash = ${change.expected}`}
+      ${change.expected === undefined ? tx`` : tx`and password_hash is not distinct from ${change.expected}`}
     returning ${userColumns(tx)}`;
   return row;
 }
 
 /**
- * Begins a family of refresh tokens with its first one, if the password is still the one that was verified and the
- * user is active; undefined otherwise. The share lock makes a login and a change of password, role or state take
+ * Begins a family of refresh tokens with its first one, if the password is still the one that was verified (null: there is
+ * none, of a guest) and the user is active; undefined otherwise. The share lock makes a login and a change of password, role or state take
  * turns: either this waits and finds the change, or the change comes after it and revokes the family.
  */
 export async function insertSession(
-  sql: Sql,
+  sql: Sql | Tx,
   session: {
     familyId: string;
     userId: string;
-    passwordHash: string;
+    passwordHash: string | null;
     tokenHash: Uint8Array;
     now: string;
     expiresAt: string;
@@ -147,7 +163,7 @@ export async function insertSession(
   const [row] = await sql<{ role: Role }[]>`
     with person as (
       select id, role from users
-      where id = ${session.userId} and password_hash = ${session.passwordHash} and disabled_at is null
+      where id = ${session.userId} and password_hash is not distinct from ${session.passwordHash} and disabled_at is null
       for share
     ), family as (
       insert into refresh_families (id, user_id, created_at)

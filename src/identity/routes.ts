@@ -10,6 +10,7 @@ import { AppError } from "../platform/errors.ts";
 import { ACCESS_TOKEN_SECONDS } from "./access_token.ts";
 import { changePassword } from "./change_password.ts";
 import { changeUser } from "./change_user.ts";
+import { createGuest } from "./create_guest.ts";
 import { createPasswordToken } from "./create_password_token.ts";
 import { createUser } from "./create_user.ts";
 import { getUser } from "./get_user.ts";
@@ -17,12 +18,16 @@ import { listUsers } from "./list_users.ts";
 import { logIn } from "./log_in.ts";
 import { refreshSession } from "./refresh_session.ts";
 import { register } from "./register.ts";
+import { registerGuest } from "./register_guest.ts";
 import { revokeToken } from "./revoke_token.ts";
 import {
   ChangeMeBody,
   ChangePasswordBody,
   ChangeUserBody,
   CreateUserBody,
+  GuestBody,
+  GuestRegistrationBody,
+  GuestSchema,
   ListUsersQuery,
   PasswordTokenSchema,
   RegisterBody,
@@ -46,12 +51,19 @@ const EXAMPLE: z.infer<typeof UserSchema> = {
   email: "anna@example.com",
   name: "Anna Smith",
   role: "customer",
+  guest: false,
   disabled: false,
   version: 1,
   created_at: "2026-01-31T12:00:00.000Z",
   updated_at: "2026-01-31T12:00:00.000Z",
 };
 const CHANGED = { ...EXAMPLE, name: "Anna Jones", version: 2, updated_at: "2026-01-31T12:05:00.000Z" };
+const TOKEN: z.infer<typeof TokenSchema> = {
+  access_token: "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiY3VzdG9tZXIifQ.c2lnbmF0dXJl",
+  token_type: "bearer",
+  expires_in: ACCESS_TOKEN_SECONDS,
+  refresh_token: "PcSxFjUZC8rr1BbzDzg5RvIVyGsDxkmCV4s3XJd1y1A",
+};
 const UNCHANGED = { description: "Unchanged since your ETag." };
 
 export const identityRoutes = router();
@@ -83,6 +95,36 @@ identityRoutes.openapi(
 );
 
 identityRoutes.openapi(
+  endpoint({ policy: "public", ignoreAuthorization: true, rateLimit: "login" }, {
+    method: "post",
+    path: "/v1/guests",
+    operationId: "createGuest",
+    tags,
+    summary: "Buy without an account",
+    description:
+      "A customer without a login, and the tokens of their one session: with these they have carts, quotes and orders as " +
+      "anybody who has logged in (a cart from before comes along by POST /v1/carts/{id}/merge), and read their orders for " +
+      "as long as they keep the refresh token in use. The address gets the orders' mail; it may be another guest's, or an " +
+      "account's: none of them sees what the others buy. POST /v1/me/registration makes an account of it.",
+    request: {
+      body: json(GuestBody, "Where the orders' mail goes.", {
+        email: "anna@example.com",
+        name: "Anna Smith",
+      }),
+    },
+    responses: {
+      201: json(GuestSchema, "The guest and their tokens.", { ...TOKEN, user: { ...EXAMPLE, guest: true } }),
+    },
+  }),
+  async (c) => {
+    const { user, session } = await createGuest(c.get("ctx"), c.req.valid("json"));
+    c.header("Location", `/v1/users/${user.id}`);
+    const answer = { ...await tokenView(c, session), user: userView(user) };
+    return c.json(answer, 201, { "Cache-Control": "no-store" });
+  },
+);
+
+identityRoutes.openapi(
   endpoint({
     policy: "public",
     ignoreAuthorization: true,
@@ -107,12 +149,7 @@ identityRoutes.openapi(
       }),
     },
     responses: {
-      200: json(TokenSchema, "The tokens.", {
-        access_token: "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiY3VzdG9tZXIifQ.c2lnbmF0dXJl",
-        token_type: "bearer",
-        expires_in: ACCESS_TOKEN_SECONDS,
-        refresh_token: "PcSxFjUZC8rr1BbzDzg5RvIVyGsDxkmCV4s3XJd1y1A",
-      }),
+      200: json(TokenSchema, "The tokens.", TOKEN),
     },
   }),
   async (c) => {
@@ -188,6 +225,26 @@ identityRoutes.openapi(
 );
 
 identityRoutes.openapi(
+  endpoint({ policy: "user", rateLimit: "login", errors: ["email_taken", "weak_password"] }, {
+    method: "post",
+    path: "/v1/me/registration",
+    operationId: "registerGuest",
+    tags,
+    summary: "Make an account of a guest",
+    description:
+      "The guest can log in from then on, and is the same customer, with all that they bought. Ends the guest's sessions: " +
+      "log in with POST /v1/token. An address that is an account's already is refused: what its owner bought as a guest " +
+      "stays the guest's.",
+    request: { body: json(GuestRegistrationBody, "The password.", { password: "violet-harbour-42-lamp" }) },
+    responses: { 200: json(UserSchema, "The account.", CHANGED) },
+  }),
+  async (c) => {
+    const { password } = c.req.valid("json");
+    return c.json(tagged(c, await registerGuest(c.get("ctx"), callerId(c.get("ctx")), password)), 200);
+  },
+);
+
+identityRoutes.openapi(
   endpoint({ policy: "user", rateLimit: "login", errors: ["weak_password"] }, {
     method: "post",
     path: "/v1/me/password",
@@ -242,7 +299,7 @@ identityRoutes.openapi(
     operationId: "listUsers",
     tags,
     summary: "List accounts",
-    description: "Newest first. `email` finds one person.",
+    description: "Newest first. `email` finds one account, and guests who gave it.",
     request: { query: ListUsersQuery },
     responses: {
       200: json(pageSchema(UserSchema).openapi("UserPage"), "One page.", {
@@ -304,7 +361,7 @@ identityRoutes.openapi(
     tags,
     summary: "Let somebody set a password",
     description:
-      "For an account made by staff, or a forgotten password. The token is good once, for 24 hours, and " +
+      "For an account made by staff, a forgotten password, or a guest who wants an account. The token is good once, for 24 hours, and " +
       "replaces earlier ones; pass it to the account's owner. For the accounts of staff and admins: admins only.",
     request: { params: IdParam },
     responses: {
@@ -325,7 +382,7 @@ identityRoutes.openapi(
     policy: "public",
     ignoreAuthorization: true,
     rateLimit: "login",
-    errors: ["invalid_grant", "weak_password"],
+    errors: ["email_taken", "invalid_grant", "weak_password"],
   }, {
     method: "post",
     path: "/v1/password",
@@ -334,7 +391,7 @@ identityRoutes.openapi(
     summary: "Set a password with a token",
     description:
       "Ends all sessions of the account; access tokens are good until they expire. A password that is refused leaves the " +
-      "password token good.",
+      "password token good, and so does a guest's address that is an account's already (409).",
     request: {
       body: json(SetPasswordBody, "The token and the new password.", {
         token: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",

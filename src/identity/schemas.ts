@@ -31,6 +31,11 @@ export const UserSchema = z.object({
   email: z.string().openapi({ format: "email", example: "anna@example.com" }),
   name: z.string().nullable().openapi({ example: "Anna Smith" }),
   role: Role,
+  guest: z.boolean().openapi({
+    description:
+      "True: a customer without a login (POST /v1/guests). The address may be any number of guests', and an account's as well",
+    example: false,
+  }),
   disabled: z.boolean().openapi({ description: "True: it cannot log in", example: false }),
   version: z.int().openapi({ description: "Also the `ETag`", example: 1 }),
   created_at: Timestamp,
@@ -92,6 +97,12 @@ export const TokenSchema = z.object({
   refresh_token: z.string().openapi({ description: "For the next access token; good once, for 30 days" }),
 }).openapi("Token");
 
+export const GuestBody = z.strictObject({ email: Email, name: Name.optional() }).openapi("CreateGuest");
+
+export const GuestSchema = TokenSchema.extend({ user: UserSchema }).openapi("Guest");
+
+export const GuestRegistrationBody = z.strictObject({ password: NewPassword }).openapi("GuestRegistration");
+
 export const RevocationForm = z.object({
   token: Secret.openapi({ description: "A refresh token" }),
   token_type_hint: z.string().optional().openapi({ description: "Accepted, not needed" }),
@@ -122,6 +133,9 @@ export const ChangeUserBody = z.strictObject({
 export const ListUsersQuery = z.strictObject({
   email: text(1, 254).optional().openapi({ description: "Exactly this address, whatever its case" }),
   role: Role.optional().openapi({ description: "Only accounts with this role" }),
+  guest: z.enum(["true", "false"]).transform((value) => value === "true").optional().openapi({
+    description: "`true`: only guests; `false`: only who can log in",
+  }),
   ...PageQuery.shape,
 });
 

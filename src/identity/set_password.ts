@@ -10,7 +10,7 @@ import { storePassword } from "./store_password.ts";
 /**
  * Sets the password of whoever holds a password token, and ends all sessions. A weak password leaves the token good.
  *
- * @throws invalid_grant, weak_password
+ * @throws invalid_grant, weak_password, email_taken for a guest whose address is an account's
  */
 export async function setPassword(ctx: Ctx, input: { token: string; new_password: string }): Promise<void> {
   const now = ctx.clock.now().toISOString();

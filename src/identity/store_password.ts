@@ -1,20 +1,25 @@
 import type { Ctx } from "../platform/ctx.ts";
-import type { Tx } from "../platform/db.ts";
+import { type Tx, violates } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
 import { userWasChanged } from "./events.ts";
 import { revokeFamilies, updatePassword, voidPasswordTokens } from "./queries.ts";
+import { emailTaken } from "./user.ts";
 
 /**
- * Gives a user another password, and ends what was open under the old one: all sessions and password tokens.
- * False if the password is not the `expected` one any more.
+ * Gives a user another password, and ends what was open under the old one: all sessions and password tokens. A guest can
+ * log in with it from then on. False if the password is not the `expected` one any more.
+ *
+ * @throws email_taken for a guest whose address is an account's
  */
 export async function storePassword(
   tx: Tx,
   ctx: Ctx,
-  change: { userId: string; passwordHash: string; expected?: string },
+  change: { userId: string; passwordHash: string; expected?: string | null },
 ): Promise<boolean> {
   const now = ctx.clock.now().toISOString();
-  const user = await updatePassword(tx, { ...change, now });
+  const user = await updatePassword(tx, { ...change, now }).catch((error) => {
+    throw violates(error, "users_email_key") ? emailTaken("") : error;
+  });
   if (!user) return false;
   await revokeFamilies(tx, user.id, "password_changed", now);
   await voidPasswordTokens(tx, user.id, now);

@@ -10,6 +10,8 @@ export interface User {
   email: string;
   name: string | null;
   role: Role;
+  /** It has no login: its address may be any number of guests', and an account's as well. */
+  guest: boolean;
   /** Since when it may not log in; null: it may. */
   disabled_at: string | null;
   version: number;
@@ -54,6 +56,13 @@ export function refuseForbiddenChange(actor: Actor, before: User, changes: Chang
   if (fields.length > 0 && !isOwnName && !mayManage(actor, before)) {
     throw onlyAdmins("change the accounts of staff and admins");
   }
+}
+
+/** The refusal of an address that is an account's already. @param pointer to it in the request, if it is there */
+export function emailTaken(pointer: string): AppError {
+  return new AppError("email_taken", "There is an account with this e-mail address.", {
+    errors: [{ pointer, code: "taken", message: "Log in, or use another address." }],
+  });
 }
 
 /** The refusal for what staff may not do. */

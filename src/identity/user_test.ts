@@ -12,6 +12,7 @@ function user(role: Role): User {
     email: "anna@example.com",
     name: "Anna",
     role,
+    guest: false,
     disabled_at: null,
     version: 1,
     created_at: "2026-01-01T00:00:00.000Z",

@@ -13,7 +13,7 @@ export async function insertNotification(
   const { id, user_id, order_id, template, subject_id, subject, body, status, created_at } = notification;
   await sql`
     insert into notifications (id, user_id, order_id, template, subject_id, recipient, subject, body, status, created_at)
-    values (${id}, ${user_id}, ${order_id}, ${template}, ${subject_id}, (select email from users where id = ${user_id}),
+    values (${id}, ${user_id}, ${order_id}, ${template}, ${subject_id}, (select coalesce(email, guest_email) from users where id = ${user_id}),
             ${subject}, ${body}, ${status}, ${created_at})
     on conflict (order_id, template, subject_id) do nothing`;
 }

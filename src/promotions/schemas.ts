@@ -53,7 +53,7 @@ export const running = {
     example: 500,
   }),
   max_per_customer: Count.nullable().openapi({
-    description: "So often for each customer; null: any number of times",
+    description: "So often for each customer, a guest being a new one each time; null: any number of times",
     example: 1,
   }),
 };

@@ -14,6 +14,8 @@ export interface World {
   app: TestApp;
   owner: TestUser;
   stranger: TestUser;
+  /** Who has no login. */
+  guest: { token: string };
   staff: TestUser;
   admin: TestUser;
   product: { id: string; sku: string };
@@ -65,6 +67,9 @@ async function makeWorld(app: TestApp): Promise<World> {
     app.user("staff"),
     app.user("admin"),
   ]);
+  const { body: { access_token } } = await app.request("POST", "/v1/guests", {
+    body: { email: "guest@example.com" },
+  });
   await openBorders(app);
   const product = await addExport(app, { stock: 100_000 });
   const promotion = await made(app, staff, "/v1/promotions", {
@@ -108,6 +113,7 @@ async function makeWorld(app: TestApp): Promise<World> {
     app,
     owner,
     stranger,
+    guest: { token: access_token },
     staff,
     admin,
     product,

@@ -113,7 +113,7 @@ async function findOrCreateUser(
   }
   const found = must(
     `Finding ${customer.email}`,
-    await waybill.listUsers({ query: { email: customer.email } }),
+    await waybill.listUsers({ query: { email: customer.email, guest: "false" } }),
   );
   return { id: found.data[0]!.id, created: false };
 }
