@@ -65,7 +65,7 @@ const SUBSCRIPTIONS: Record<string, Subscription[]> = {
   })],
   [refundSucceeded.type]: [to(sendNotificationJob, ({ aggregate_id, data }) => {
     // Units that cost nothing are not sent: no money, no news of it. What was lost in a dispute their bank gave them.
-    if (data.amount === 0 || data.dispute_id !== null) return undefined;
+    if (data.amount === 0 || typeof data.dispute_id === "string") return undefined;
     return { template: "refund_sent" as const, order_id: data.order_id as string, refund_id: aggregate_id };
   })],
   [paymentStray.type]: [to(settleOrder, ({ data }) => ({ order_id: data.order_id as string }))],

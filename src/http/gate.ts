@@ -123,7 +123,7 @@ function authorise(actor: Actor, policy: Policy): void {
 }
 
 /**
- * Requests count per user, or else per address; logins, registrations and new passwords count per address, on a limit
+ * Requests count per user, or else per address; logins, registrations, guests and new passwords count per address, on a limit
  * of their own.
  */
 function bucketOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): Bucket {

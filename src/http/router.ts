@@ -44,7 +44,7 @@ export interface EndpointOptions {
   idempotent?: boolean | "required";
   /** Honours `If-Match`: for changes to one resource; `ends` where nothing is left of it then to have an `ETag`. */
   conditional?: boolean | "ends";
-  /** Counts on the tighter limit of logins, registrations and new passwords. */
+  /** Counts on the tighter limit of logins, registrations, guests and new passwords. */
   rateLimit?: "login";
   /**
    * For public calls whose body carries the credentials: OAuth2 clients send `Basic` of their own along, or the
