@@ -12,6 +12,7 @@ import { outboxRoutes } from "./events/outbox/routes.ts";
 import { sealRoutes } from "./events/seals/routes.ts";
 import { healthRoutes } from "./http/health.ts";
 import { metricsRoutes } from "./http/metrics.ts";
+import { apiKeyRoutes } from "./identity/api_keys/routes.ts";
 import { identityRoutes } from "./identity/routes.ts";
 import { inventoryRoutes } from "./inventory/routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
@@ -148,6 +149,7 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
   for (
     const routes of [
       identityRoutes,
+      apiKeyRoutes,
       catalogueRoutes,
       inventoryRoutes,
       promotionRoutes,

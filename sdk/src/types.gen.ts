@@ -4,7 +4,122 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type Webhooks = UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | PromotionCreatedWebhookRequest | PromotionUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | DisputeCreatedWebhookRequest | DisputeUpdatedWebhookRequest | DisputeClosedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | CampaignCreatedWebhookRequest | CampaignUpdatedWebhookRequest | RewardCreatedWebhookRequest | RewardUpdatedWebhookRequest | RewardRedemptionCreatedWebhookRequest | PointsMovedWebhookRequest | WebhookPingWebhookRequest;
+export type Webhooks = ApiKeyCreatedWebhookRequest | ApiKeyRevokedWebhookRequest | UserRegisteredWebhookRequest | UserUpdatedWebhookRequest | ProductCreatedWebhookRequest | ProductUpdatedWebhookRequest | InventoryUpdatedWebhookRequest | PromotionCreatedWebhookRequest | PromotionUpdatedWebhookRequest | ExchangeRatesImportedWebhookRequest | TradeScheduleCreatedWebhookRequest | HsCodeOverriddenWebhookRequest | ShippingOptionUpdatedWebhookRequest | CartCreatedWebhookRequest | CartUpdatedWebhookRequest | CartMergedWebhookRequest | CartExpiredWebhookRequest | CartCheckedOutWebhookRequest | OrderCreatedWebhookRequest | OrderUpdatedWebhookRequest | OrderCancelledWebhookRequest | OrderExpiredWebhookRequest | OrderProcessedWebhookRequest | ShipmentCreatedWebhookRequest | ShipmentUpdatedWebhookRequest | ShipmentCancelledWebhookRequest | QuoteCreatedWebhookRequest | QuoteReleasedWebhookRequest | ConsigneeRecordedWebhookRequest | PaymentCreatedWebhookRequest | PaymentUpdatedWebhookRequest | PaymentAuthorisedWebhookRequest | PaymentCapturedWebhookRequest | PaymentFailedWebhookRequest | PaymentVoidedWebhookRequest | PaymentRefundedWebhookRequest | PaymentStrayWebhookRequest | RefundCreatedWebhookRequest | RefundSucceededWebhookRequest | RefundFailedWebhookRequest | DisputeCreatedWebhookRequest | DisputeUpdatedWebhookRequest | DisputeClosedWebhookRequest | ReturnRequestedWebhookRequest | ReturnApprovedWebhookRequest | ReturnRejectedWebhookRequest | ReturnCancelledWebhookRequest | ReturnReceivedWebhookRequest | ReturnRefundedWebhookRequest | CampaignCreatedWebhookRequest | CampaignUpdatedWebhookRequest | RewardCreatedWebhookRequest | RewardUpdatedWebhookRequest | RewardRedemptionCreatedWebhookRequest | PointsMovedWebhookRequest | WebhookPingWebhookRequest;
+
+export type ApiKeyCreatedMessage = {
+    type: 'api_key.created';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'api_key.created';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: ApiKey;
+    };
+};
+
+export type ApiKey = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Whose it is: it does what they may do at that moment
+     */
+    user_id: string;
+    /**
+     * What it is for
+     */
+    name: string;
+    /**
+     * How it begins, to tell keys apart by
+     */
+    prefix: string;
+    /**
+     * Null: never
+     */
+    expires_at: string | null;
+    /**
+     * To the hour; null: never
+     */
+    last_used_at: string | null;
+    /**
+     * Null: it is good, until it expires
+     */
+    revoked_at: string | null;
+    created_at: string;
+    updated_at: string;
+};
+
+export type ApiKeyRevokedMessage = {
+    type: 'api_key.revoked';
+    timestamp: string;
+    data: {
+        /**
+         * The same wherever the event is told: in Kafka, webhooks, streams
+         */
+        id: string;
+        /**
+         * Where it stands in the log: grows, with gaps
+         */
+        position: number;
+        type: 'api_key.revoked';
+        /**
+         * Of the shape of `data`: see /asyncapi.json
+         */
+        version: number;
+        /**
+         * What it tells of
+         */
+        aggregate: {
+            type: string;
+            id: string;
+        };
+        /**
+         * 1, 2, 3 … among the events of its aggregate
+         */
+        sequence: number;
+        occurred_at: string;
+        /**
+         * `customer`, `staff` or `system`; staff see who exactly
+         */
+        actor: string;
+        /**
+         * Staff only
+         */
+        request_id?: string | null;
+        data: ApiKey;
+    };
+};
 
 export type UserRegisteredMessage = {
     type: 'user.registered';
@@ -4818,6 +4933,66 @@ export type PasswordReset = {
     new_password: string;
 };
 
+export type ApiKeyWithSecret = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Whose it is: it does what they may do at that moment
+     */
+    user_id: string;
+    /**
+     * What it is for
+     */
+    name: string;
+    /**
+     * How it begins, to tell keys apart by
+     */
+    prefix: string;
+    /**
+     * Null: never
+     */
+    expires_at: string | null;
+    /**
+     * To the hour; null: never
+     */
+    last_used_at: string | null;
+    /**
+     * Null: it is good, until it expires
+     */
+    revoked_at: string | null;
+    created_at: string;
+    updated_at: string;
+    /**
+     * Send it as `Authorization: Bearer …`; shown only here
+     */
+    key: string;
+};
+
+export type CreateApiKey = {
+    /**
+     * What it is for
+     */
+    name: string;
+    /**
+     * Whose it is to be: yours unless said; another's by admins only
+     */
+    user_id?: string;
+    /**
+     * Never unless said
+     */
+    expires_at?: string;
+};
+
+export type ApiKeyPage = {
+    data: Array<ApiKey>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
 export type CreateProduct = {
     /**
      * Stock keeping unit; unique whatever its case, and never changed
@@ -9006,6 +9181,248 @@ export type SetPasswordResponses = {
 };
 
 export type SetPasswordResponse = SetPasswordResponses[keyof SetPasswordResponses];
+
+export type ListApiKeysData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only this user's
+         */
+        user_id?: string;
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/api-keys';
+};
+
+export type ListApiKeysErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
+
+export type ListApiKeysResponses = {
+    /**
+     * One page.
+     */
+    200: ApiKeyPage;
+};
+
+export type ListApiKeysResponse = ListApiKeysResponses[keyof ListApiKeysResponses];
+
+export type CreateApiKeyData = {
+    /**
+     * What it is for.
+     */
+    body: CreateApiKey;
+    path?: never;
+    query?: never;
+    url: '/v1/api-keys';
+};
+
+export type CreateApiKeyErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
+
+export type CreateApiKeyResponses = {
+    /**
+     * The key, shown only here.
+     */
+    201: ApiKeyWithSecret;
+};
+
+export type CreateApiKeyResponse = CreateApiKeyResponses[keyof CreateApiKeyResponses];
+
+export type RevokeApiKeyData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that you mean to change; another version answers 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/api-keys/{id}';
+};
+
+export type RevokeApiKeyErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Precondition Failed: `version_mismatch`
+     */
+    412: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type RevokeApiKeyError = RevokeApiKeyErrors[keyof RevokeApiKeyErrors];
+
+export type RevokeApiKeyResponses = {
+    /**
+     * The key, which is revoked.
+     */
+    200: ApiKey;
+};
+
+export type RevokeApiKeyResponse = RevokeApiKeyResponses[keyof RevokeApiKeyResponses];
+
+export type GetApiKeyData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have already; if it is still so, the answer is 304 and no more.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * UUID
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/v1/api-keys/{id}';
+};
+
+export type GetApiKeyErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Not Found: `not_found`
+     */
+    404: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type GetApiKeyError = GetApiKeyErrors[keyof GetApiKeyErrors];
+
+export type GetApiKeyResponses = {
+    /**
+     * It.
+     */
+    200: ApiKey;
+};
+
+export type GetApiKeyResponse = GetApiKeyResponses[keyof GetApiKeyResponses];
 
 export type ListProductsData = {
     body?: never;
@@ -16144,7 +16561,7 @@ export type ListEventsData = {
         /**
          * Only of such things
          */
-        aggregate_type?: 'user' | 'product' | 'inventory' | 'promotion' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'dispute' | 'return' | 'campaign' | 'reward' | 'reward_redemption' | 'points';
+        aggregate_type?: 'api_key' | 'user' | 'product' | 'inventory' | 'promotion' | 'exchange_rates' | 'trade_schedule' | 'hs_code' | 'shipping_option' | 'cart' | 'order' | 'shipment' | 'quote' | 'consignee' | 'payment' | 'refund' | 'dispute' | 'return' | 'campaign' | 'reward' | 'reward_redemption' | 'points';
         /**
          * Only of this thing, with `aggregate_type`; of stock it is `<sku>@<location>`
          */
@@ -17600,6 +18017,30 @@ export type GetInvariantsResponses = {
 };
 
 export type GetInvariantsResponse = GetInvariantsResponses[keyof GetInvariantsResponses];
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ApiKeyCreatedWebhookPayload = ApiKeyCreatedMessage;
+
+export type ApiKeyCreatedWebhookRequest = {
+    body: ApiKeyCreatedWebhookPayload;
+    key: 'api_key.created';
+    path?: never;
+    query?: never;
+};
+
+/**
+ * Signed, as Standard Webhooks says.
+ */
+export type ApiKeyRevokedWebhookPayload = ApiKeyRevokedMessage;
+
+export type ApiKeyRevokedWebhookRequest = {
+    body: ApiKeyRevokedWebhookPayload;
+    key: 'api_key.revoked';
+    path?: never;
+    query?: never;
+};
 
 /**
  * Signed, as Standard Webhooks says.

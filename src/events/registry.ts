@@ -1,6 +1,6 @@
 import { cartCheckedOut, cartCreated, cartExpired, cartMerged, cartUpdated } from "../carts/mod.ts";
 import { productCreated, productUpdated } from "../catalogue/mod.ts";
-import { userRegistered, userUpdated } from "../identity/mod.ts";
+import { apiKeyCreated, apiKeyRevoked, userRegistered, userUpdated } from "../identity/mod.ts";
 import { inventoryUpdated } from "../inventory/mod.ts";
 import {
   orderCancelled,
@@ -28,6 +28,8 @@ import type { EventType } from "../platform/events.ts";
 
 /** Every type of event that the log can hold. */
 export const EVENT_TYPES: readonly EventType[] = [
+  apiKeyCreated,
+  apiKeyRevoked,
   userRegistered,
   userUpdated,
   productCreated,

@@ -31,6 +31,7 @@ Deno.test("An event is named after its aggregate, and says what happened in a se
     assert(/^[A-Z].+\.$/.test(summary), summary);
   }
   assertEquals([...AGGREGATES].sort(), [
+    "api_key",
     "campaign",
     "cart",
     "consignee",

@@ -1,6 +1,13 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { findActiveRole, invalidToken } from "../identity/mod.ts";
+import {
+  ACCESS_TOKEN_SECONDS,
+  apiKeyIn,
+  findActiveRole,
+  findKeyOwner,
+  hashToken,
+  invalidToken,
+} from "../identity/mod.ts";
 import type { Bucket, Verdict } from "../platform/cache.ts";
 import { type Actor, actorName, type Ctx, isStaff, type Role } from "../platform/ctx.ts";
 import { AppError, invalidHeader } from "../platform/errors.ts";
@@ -33,17 +40,20 @@ export function gate(
     c.set("route", route);
     const traceparent = traceRoute(route);
     const deps = c.get("deps");
+    const apiKey = options.ignoreAuthorization ? undefined : apiKeyIn(c.req.header("Authorization"));
     const ticket = ticketOf(c, options);
-    const bearer = ticket === undefined
+    const bearer = ticket === undefined && apiKey === undefined
       ? await authenticate(c, options).catch((error: Error) => error)
       : ANONYMOUS;
     let actor: Actor = bearer instanceof Error ? ANONYMOUS : bearer;
     const key = options.cacheKey?.(c);
-    const { verdict, cached } = await deps.cache.admit(bucketOf(c, actor, options), key);
+    const bucket = apiKey === undefined ? bucketOf(c, actor, options) : bucketOfKeys(c, options);
+    const { verdict, cached } = await deps.cache.admit(bucket, key);
     c.set("verdict", verdict);
     if (!verdict.allowed) throw rateLimited(verdict);
     if (bearer instanceof Error) throw bearer;
     if (ticket !== undefined) actor = await options.redeemTicket!(c, ticket);
+    if (apiKey !== undefined) actor = await actorOfKey(c, apiKey);
     authorise(actor, options.policy);
     if (!bodyRequired && c.req.header("Content-Length") === "0") leaveBodyOut(c);
     if (bodyRequired || c.req.header("Content-Type") !== undefined) checkContentType(c, contentTypes);
@@ -109,6 +119,17 @@ async function authenticate(
   return { kind: "user", userId, role: now };
 }
 
+/** The user that an API key stands for. Looked up only after its request was counted, as a ticket is. */
+async function actorOfKey(c: Context<AppEnv>, key: string): Promise<Actor> {
+  const { sql, clock } = c.get("deps");
+  const now = clock.now();
+  const owner = await findKeyOwner(sql, hashToken(key), now);
+  if (!owner) throw invalidToken();
+  const until = owner.expires_at === null ? Infinity : Date.parse(owner.expires_at);
+  c.set("tokenEndsAtMs", Math.min(until, now.getTime() + ACCESS_TOKEN_SECONDS * 1000));
+  return { kind: "user", userId: owner.user_id, role: owner.role };
+}
+
 /** A ticket is looked up only after its request was counted, by address, since everyone can make one up. */
 function ticketOf(c: Context<AppEnv>, options: EndpointOptions): string | undefined {
   if (!options.redeemTicket || c.req.header("Authorization") !== undefined) return undefined;
@@ -133,6 +154,13 @@ function bucketOf(c: Context<AppEnv>, actor: Actor, options: EndpointOptions): B
   }
   const who = actor.kind === "user" ? actorName(actor) : `address:${c.get("address")}`;
   return { key: `limit:${who}`, limit: isStaff(actor) ? staffTimes : times, windowMs: seconds * 1000 };
+}
+
+/** Anybody can make up keys, so they count by address; it is programs of staff who have good ones. */
+function bucketOfKeys(c: Context<AppEnv>, options: EndpointOptions): Bucket {
+  if (options.rateLimit === "login") return bucketOf(c, ANONYMOUS, options);
+  const { seconds, staffTimes } = c.get("deps").config.rateLimit;
+  return { key: `limit:keys:${c.get("address")}`, limit: staffTimes, windowMs: seconds * 1000 };
 }
 
 /** Counts a call of what there is not, by its address: no token is looked at for that. @throws rate_limited */

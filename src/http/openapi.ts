@@ -21,7 +21,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
     type: "http",
     scheme: "bearer",
     bearerFormat: "JWT",
-    description: "An access token from POST /v1/token",
+    description: "An access token from POST /v1/token, or an API key from POST /v1/api-keys",
   });
   for (const [name, header] of Object.entries(HEADERS)) {
     app.openAPIRegistry.registerComponent("headers", name, header);

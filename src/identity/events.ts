@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { type Changes, ChangesSchema } from "../platform/changes.ts";
 import { defineEvent, type NewEvent } from "../platform/events.ts";
+import { ApiKeySchema } from "./api_keys/schemas.ts";
 import { UserSchema, userView } from "./schemas.ts";
 import type { User } from "./user.ts";
 
@@ -17,6 +18,21 @@ export const userUpdated = defineEvent(
     changes: ChangesSchema,
     password_changed: z.boolean(),
   }),
+);
+
+export const apiKeyCreated = defineEvent(
+  "api_key.created",
+  1,
+  "api_key",
+  "A key was made that acts as a member of staff.",
+  ApiKeySchema,
+);
+export const apiKeyRevoked = defineEvent(
+  "api_key.revoked",
+  1,
+  "api_key",
+  "A key is worthless.",
+  ApiKeySchema,
 );
 
 export function userWasRegistered(user: User): NewEvent<typeof userRegistered.schema> {

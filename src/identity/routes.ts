@@ -5,7 +5,6 @@ import { pageSchema, pageView } from "../http/pagination.ts";
 import { onInvalid } from "../http/problem.ts";
 import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
 import { IdParam } from "../http/schemas.ts";
-import type { Ctx } from "../platform/ctx.ts";
 import { AppError } from "../platform/errors.ts";
 import { ACCESS_TOKEN_SECONDS } from "./access_token.ts";
 import { changePassword } from "./change_password.ts";
@@ -40,7 +39,7 @@ import {
 } from "./schemas.ts";
 import type { Session } from "./session.ts";
 import { setPassword } from "./set_password.ts";
-import type { User } from "./user.ts";
+import { callerId, type User } from "./user.ts";
 
 /** Of a form: a megabyte of `a&a&…` takes a third of a second and 50 MB to be read, and anybody may send it. */
 const MAX_FORM_BYTES = 32 * 1024;
@@ -436,11 +435,6 @@ async function tokenView(c: Context<AppEnv>, { userId, role, refreshToken }: Ses
     expires_in: ACCESS_TOKEN_SECONDS,
     refresh_token: refreshToken,
   };
-}
-
-function callerId({ actor }: Ctx): string {
-  if (actor.kind !== "user") throw new Error("A route for users was reached by somebody else.");
-  return actor.userId;
 }
 
 function tagged(c: Context<AppEnv>, user: User) {

@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { type Actor, isOwn, isStaff, type Role } from "../platform/ctx.ts";
+import { type Actor, type Ctx, isOwn, isStaff, type Role } from "../platform/ctx.ts";
 import { type Changes, changesBetween } from "../platform/changes.ts";
 import { AppError } from "../platform/errors.ts";
 import type { ChangeUserBody } from "./schemas.ts";
@@ -22,8 +22,14 @@ export interface User {
 /** What of an account can be changed; what is left out stays. */
 export type UserChange = z.infer<typeof ChangeUserBody>;
 
+/** Whose request it is. */
+export function callerId({ actor }: Pick<Ctx, "actor">): string {
+  if (actor.kind !== "user") throw new Error("A route for users was reached by somebody else.");
+  return actor.userId;
+}
+
 /** Admins, and the system, which acts for whoever may run commands on the server. */
-function isAdmin(actor: Actor): boolean {
+export function isAdmin(actor: Actor): boolean {
   return actor.kind === "system" || (actor.kind === "user" && actor.role === "admin");
 }
 

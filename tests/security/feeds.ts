@@ -22,6 +22,7 @@ const FEEDS: Record<string, Feed> = {
   "/v1/inventory/{sku}": open(({ product }) => product.sku, () => "NO-SUCH"),
   "/v1/promotions/{id}": open(({ promotion }) => promotion.id),
   "/v1/campaigns/{id}": open(({ campaign }) => campaign.id),
+  "/v1/api-keys/{id}": open(({ apiKey }) => apiKey.id),
   "/v1/rewards/{id}": open(({ reward }) => reward.id),
   "/v1/reward-redemptions/{id}": owned(({ redemption }) => redemption.id),
   "/v1/trade/exchange-rates/{currency}": open(() => "USD", () => "KWD"),

@@ -119,7 +119,9 @@ function spoiled(good: Json): fc.Arbitrary<Json> {
   const change = fc.record({ path: fc.constantFrom(...paths), value: nasty, leaveOut: fc.boolean() });
   return fc.array(change, { minLength: 1, maxLength: 2 }).map((changes) => {
     let body = structuredClone(good);
-    for (const { path, value, leaveOut } of changes) {
+    for (const { path, value: shared, leaveOut } of changes) {
+      // Its own, or the same value twice would hold itself.
+      const value = structuredClone(shared);
       const last = path.at(-1);
       if (last === undefined) {
         body = value;

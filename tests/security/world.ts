@@ -22,6 +22,8 @@ export interface World {
   promotion: { id: string };
   campaign: { id: string };
   reward: { id: string };
+  /** The staff's. */
+  apiKey: { id: string };
   redemption: { id: string };
   /** Nothing was paid for it yet. */
   order: { id: string; number: string };
@@ -121,6 +123,7 @@ async function makeWorld(app: TestApp): Promise<World> {
     campaign,
     reward,
     redemption,
+    apiKey: await made(app, staff, "/v1/api-keys", { name: "Ours" }),
     order,
     webhook,
     outboxPosition,

@@ -52,6 +52,7 @@ const copyOfPaid =
 /** How to add the nth entry to a list, by its operationId. */
 const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
   listUsers: ({ app }) => app.user(),
+  listApiKeys: again("createApiKey"),
   listProducts: ({ app }) => addProduct(app),
   listStockLevels: ({ app }) => addProduct(app),
   listStockMovements: again("adjustStock"),

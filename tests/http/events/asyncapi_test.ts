@@ -126,6 +126,7 @@ Deno.test("Everybody may read it, with the topics that this installation publish
   assertEquals([status, headers.get("Content-Type")], [200, "application/json"]);
   const channels: Json = body.channels;
   assertEquals(Object.keys(channels).sort(), [
+    "api_key-events",
     "campaign-events",
     "cart-events",
     "consignee-events",

@@ -1,0 +1,37 @@
+import { z } from "@hono/zod-openapi";
+import { PageQuery } from "../../http/pagination.ts";
+import { Id, text, Timestamp } from "../../http/schemas.ts";
+
+const Name = text(1, 200).openapi({ description: "What it is for", example: "Warehouse" });
+
+export const ApiKeySchema = z.object({
+  id: Id,
+  user_id: Id.openapi({ description: "Whose it is: it does what they may do at that moment" }),
+  name: Name,
+  prefix: z.string().openapi({ description: "How it begins, to tell keys apart by", example: "wb_Zk8wQe4T" }),
+  expires_at: Timestamp.nullable().openapi({ description: "Null: never" }),
+  last_used_at: Timestamp.nullable().openapi({ description: "To the hour; null: never" }),
+  revoked_at: Timestamp.nullable().openapi({ description: "Null: it is good, until it expires" }),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}).openapi("ApiKey");
+
+export const ApiKeyWithSecretSchema = ApiKeySchema.extend({
+  key: z.string().openapi({
+    description: "Send it as `Authorization: Bearer …`; shown only here",
+    example: "wb_Zk8wQe4Tn7Uy1Pd6Gh3XrC2FVsBQIhrscChlQIMVb5s",
+  }),
+}).openapi("ApiKeyWithSecret");
+
+export const CreateApiKeyBody = z.strictObject({
+  name: Name,
+  user_id: Id.optional().openapi({
+    description: "Whose it is to be: yours unless said; another's by admins only",
+  }),
+  expires_at: Timestamp.optional().openapi({ description: "Never unless said" }),
+}).openapi("CreateApiKey");
+
+export const ListApiKeysQuery = z.strictObject({
+  user_id: Id.optional().openapi({ description: "Only this user's" }),
+  ...PageQuery.shape,
+});

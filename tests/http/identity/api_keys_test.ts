@@ -1,0 +1,184 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { newSecretToken } from "../../../src/identity/mod.ts";
+import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
+import { TestClock } from "../../support/clock.ts";
+import { eventsOf } from "../../support/orders.ts";
+
+async function createKey(app: TestApp, by: Pick<TestUser, "token">, body: Record<string, unknown> = {}) {
+  const answer = await app.request("POST", "/v1/api-keys", {
+    token: by.token,
+    body: { name: "Warehouse", ...body },
+  });
+  assertEquals(answer.status, 201, JSON.stringify(answer.body));
+  return answer.body;
+}
+
+const me = (app: TestApp, token: string) => app.request("GET", "/v1/me", { token });
+
+async function assertWorthless(app: TestApp, token: string, why: string) {
+  const { status, body } = await me(app, token);
+  assertEquals([status, body.code, body.detail], [
+    401,
+    "unauthenticated",
+    "The access token is not valid or has expired.",
+  ], why);
+}
+
+Deno.test("A key acts as who made it, is shown once, and is kept as a hash", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const { key, ...kept } = await createKey(app, staff);
+  assertMatch(key, /^wb_[\w-]{43}$/);
+  assertEquals([kept.user_id, kept.name, kept.prefix, kept.expires_at, kept.last_used_at, kept.revoked_at], [
+    staff.id,
+    "Warehouse",
+    key.slice(0, 11),
+    null,
+    null,
+    null,
+  ]);
+  assertEquals((await me(app, key)).body.id, staff.id);
+  assertEquals((await app.request("GET", "/v1/users", { token: key })).status, 200);
+  const { body } = await app.request("GET", `/v1/api-keys/${kept.id}`, { token: staff.token });
+  assertNotEquals(body.last_used_at, null);
+  assertEquals({ ...body, last_used_at: null }, kept);
+  const events = await eventsOf(app, "api_key", kept.id);
+  assertEquals(events.map(({ type, user_id, data }) => [type, user_id, data]), [[
+    "api_key.created",
+    null,
+    kept,
+  ]]);
+  const rows = await app.deps
+    .sql`select t::text as row from api_keys t union all select data::text from events`;
+  assert(rows.every(({ row }) => !row.includes(key)), "the key itself is kept somewhere");
+});
+
+Deno.test("A program has a user without a password, and a key that an admin made", async () => {
+  await using app = await startTestApp();
+  const [staff, admin] = [await app.user("staff"), await app.user("admin")];
+  const { body: program } = await app.request("POST", "/v1/users", {
+    token: admin.token,
+    body: { email: "warehouse@example.com", role: "staff" },
+  });
+  const refused = await app.request("POST", "/v1/api-keys", {
+    token: staff.token,
+    body: { name: "Warehouse", user_id: program.id },
+  });
+  assertEquals([refused.status, refused.body.code], [403, "forbidden"]);
+  const { key } = await createKey(app, admin, { user_id: program.id });
+  assertEquals((await me(app, key)).body.id, program.id);
+});
+
+Deno.test("No customer has a key, and no user that there is not", async () => {
+  await using app = await startTestApp();
+  const [customer, admin] = [await app.user(), await app.user("admin")];
+  for (const user_id of [customer.id, crypto.randomUUID()]) {
+    const { status, body } = await app.request("POST", "/v1/api-keys", {
+      token: admin.token,
+      body: { name: "Shop", user_id },
+    });
+    assertEquals([status, body.errors[0].pointer, body.errors[0].code], [422, "/user_id", "not_staff"]);
+  }
+  const own = await app.request("POST", "/v1/api-keys", { token: customer.token, body: { name: "Shop" } });
+  assertEquals(own.status, 403);
+});
+
+Deno.test("A key is worthless from the moment that it is revoked, and stays in the list", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const { key, id } = await createKey(app, staff);
+  const other = await createKey(app, staff, { name: "Finance" });
+  for (let i = 0; i < 2; i++) {
+    const { status, body } = await app.request("DELETE", `/v1/api-keys/${id}`, { token: staff.token });
+    assertEquals([status, body.revoked_at !== null], [200, true]);
+    await assertWorthless(app, key, "revoked");
+  }
+  assertEquals((await me(app, other.key)).status, 200);
+  const { body } = await app.request("GET", "/v1/api-keys", { token: other.key });
+  assertEquals(
+    body.data.map((
+      each: { name: string; revoked_at: string | null },
+    ) => [each.name, each.revoked_at === null]),
+    [
+      ["Finance", true],
+      ["Warehouse", false],
+    ],
+  );
+  assertEquals((await eventsOf(app, "api_key", id)).map(({ type }) => type), [
+    "api_key.created",
+    "api_key.revoked",
+  ]);
+});
+
+Deno.test("A key is worthless once it expires, its user is disabled, or is a customer", async () => {
+  const clock = new TestClock();
+  await using app = await startTestApp({}, { clock });
+  const [staff, admin] = [await app.user("staff"), await app.user("admin")];
+  const expires_at = new Date(clock.now().getTime() + 60_000).toISOString();
+  const short = await createKey(app, staff, { expires_at });
+  const long = await createKey(app, staff);
+  assertEquals([short.expires_at, (await me(app, short.key)).status], [expires_at, 200]);
+  clock.set(expires_at);
+  await assertWorthless(app, short.key, "expired");
+  const change = (body: Record<string, unknown>) =>
+    app.request("PATCH", `/v1/users/${staff.id}`, { token: admin.token, body });
+  assertEquals((await me(app, long.key)).status, 200);
+  await change({ disabled: true });
+  await assertWorthless(app, long.key, "disabled");
+  await change({ disabled: false, role: "admin" });
+  assertEquals((await me(app, long.key)).body.role, "admin");
+  await change({ role: "customer" });
+  await assertWorthless(app, long.key, "customer");
+  const past = await app.request("POST", "/v1/api-keys", {
+    token: admin.token,
+    body: { name: "Late", expires_at: clock.now().toISOString() },
+  });
+  assertEquals([past.status, past.body.errors[0].pointer, past.body.errors[0].code], [
+    422,
+    "/expires_at",
+    "past",
+  ]);
+});
+
+Deno.test("Staff see and revoke their own keys, admins everybody's", async () => {
+  await using app = await startTestApp();
+  const [one, other, admin] = [await app.user("staff"), await app.user("staff"), await app.user("admin")];
+  const [a, b] = [await createKey(app, one), await createKey(app, other)];
+  const list = async ({ token }: TestUser, query = "") => {
+    const { status, body } = await app.request("GET", `/v1/api-keys${query}`, { token });
+    return status === 200 ? body.data.map(({ id }: { id: string }) => id) : status;
+  };
+  assertEquals(await list(one), [a.id]);
+  assertEquals(await list(one, `?user_id=${one.id}`), [a.id]);
+  assertEquals(await list(one, `?user_id=${other.id}`), 403);
+  assertEquals(await list(admin), [b.id, a.id]);
+  assertEquals(await list(admin, `?user_id=${other.id}`), [b.id]);
+  const path = `/v1/api-keys/${b.id}`;
+  assertEquals((await app.request("GET", path, { token: one.token })).status, 404);
+  assertEquals((await app.request("DELETE", path, { token: one.token })).status, 404);
+  assertEquals((await me(app, b.key)).status, 200);
+  assertEquals((await app.request("GET", path, { token: admin.token })).body.id, b.id);
+  assertEquals((await app.request("DELETE", path, { token: admin.token })).status, 200);
+  await assertWorthless(app, b.key, "revoked");
+});
+
+Deno.test("Keys that somebody makes up are counted by address, and are no more than any other bad token", async () => {
+  await using app = await startTestApp({ RATE_LIMIT_STAFF_TIMES: "3" });
+  const madeUp = () => `wb_${newSecretToken().token}`;
+  for (let i = 0; i < 3; i++) await assertWorthless(app, madeUp(), "made up");
+  const { status, body } = await me(app, madeUp());
+  assertEquals([status, body.code], [429, "rate_limited"]);
+  await using fresh = await startTestApp();
+  const { key } = await createKey(fresh, await fresh.user("staff"));
+  for (
+    const wrong of [
+      `${key}A`,
+      key.slice(0, -1),
+      key.replace("wb_", "wb-"),
+      key.slice(3),
+      `wb_${"A".repeat(43)}`,
+    ]
+  ) {
+    await assertWorthless(fresh, wrong, wrong);
+  }
+});
