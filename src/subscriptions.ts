@@ -10,7 +10,7 @@ import {
   shipmentCreated,
 } from "./orders/mod.ts";
 import { paymentStray, refundSucceeded, settleOrder } from "./payments/mod.ts";
-import { settlePointsJob } from "./rewards/mod.ts";
+import { campaignExists, settlePointsJob } from "./rewards/mod.ts";
 import type { Changes } from "./platform/changes.ts";
 import type { Ctx } from "./platform/ctx.ts";
 import type { Tx } from "./platform/db.ts";
@@ -83,6 +83,8 @@ export async function makeJobs(tx: Tx, ctx: Ctx, events: LoggedEvent[]): Promise
       each.traceparents.push(event.traceparent);
     }
   }
+  // A shop without campaigns has no points to settle: a job for each paid order would be for nothing.
+  if (jobs.has(settlePointsJob) && !await campaignExists(tx)) jobs.delete(settlePointsJob);
   for (const [job, { data, traceparents }] of jobs) await ctx.jobs.enqueue(tx, job, data, { traceparents });
   return jobs.size > 0;
 }

@@ -1,4 +1,5 @@
 export { createCampaign } from "./campaigns/create_campaign.ts";
+export { campaignExists } from "./campaigns/queries.ts";
 export { NewCampaignBody } from "./campaigns/schemas.ts";
 export { createReward } from "./create_reward.ts";
 export { REWARD_EVENTS } from "./events.ts";

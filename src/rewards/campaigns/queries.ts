@@ -18,6 +18,12 @@ export async function lockCampaign(tx: Tx, id: string): Promise<Campaign | undef
   return campaign;
 }
 
+/** Was there ever a campaign? None is deleted. */
+export async function campaignExists(sql: Sql | Tx): Promise<boolean> {
+  const [row] = await sql<{ exists: boolean }[]>`select exists (select from campaigns)`;
+  return row!.exists;
+}
+
 /** Newest first: those before `beforeId`, `limit + 1` of them. */
 export async function listCampaignRows(
   sql: Sql,

@@ -2,11 +2,11 @@ import type { Sql, Tx } from "../../platform/db.ts";
 import type { PointsAccount, PointsMovement, PointsOfOrder } from "./account.ts";
 import type { EarningOrder, OrderPoints } from "./settlement.ts";
 
-/** Whose points these orders may move: nobody's before the first campaign, and these are never deleted. */
+/** Whose points these orders may move. */
 export async function listEarners(tx: Tx, orderIds: string[]): Promise<string[]> {
   const rows = await tx<{ user_id: string }[]>`
     select distinct user_id from orders
-    where id = any(${orderIds}::uuid[]) and exists (select from campaigns)`;
+    where id = any(${orderIds}::uuid[])`;
   return rows.map(({ user_id }) => user_id);
 }
 

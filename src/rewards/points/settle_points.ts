@@ -19,7 +19,6 @@ export async function settlePoints(
 ): Promise<void> {
   const orderIds = orders.map(({ order_id }) => order_id);
   const userIds = await listEarners(tx, orderIds);
-  if (userIds.length === 0) return;
   const locked = await lockAccounts(tx, userIds);
   const created_at = ctx.clock.now().toISOString();
   const accounts = new Map(locked.map((account) => [account.user_id, account]));

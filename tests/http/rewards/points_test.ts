@@ -3,9 +3,22 @@ import { addExport, askQuote, fillCart, tryCheckOut } from "../../support/checko
 import { assertEventsValid } from "../../support/events.ts";
 import { assertBooksBalance } from "../../support/orders.ts";
 import { startPaidShop, tryToRefund } from "../../support/payments.ts";
+import { readLog } from "../../support/worker.ts";
 import { addCampaign, addReward, balanceOf, movementsOf, pointsOf, redeem, settle } from "./rewards.ts";
 
 const PAID_AT_ONCE = { payment: { provider: "sandbox", payment_method: "tok_success" } };
+
+Deno.test("A shop without campaigns makes no jobs for points; what was paid before the first one earns nothing later", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut("tok_success");
+  await readLog(app.deps);
+  assertEquals((await app.deps.sql`select from pgboss.job where name = 'rewards.settle'`).length, 0);
+  await addCampaign(app, staff);
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 1 })).status, 201);
+  await settle(app);
+  assertEquals([await pointsOf(app, user, order), await balanceOf(app, user)], [[], 0]);
+});
 
 Deno.test("An order earns points once it is paid, loses them with its money, and they buy a coupon that the next order takes", async () => {
   await using shop = await startPaidShop();

@@ -441,7 +441,7 @@ Deno.test("A customer's points are read again only if they moved, and are told a
   await assertEventsValid(app.deps.sql);
 });
 
-Deno.test("Settling reads the orders that it is about and no others, whatever else there is, and before the first campaign not even these", async () => {
+Deno.test("Settling reads the orders that it is about and no others, whatever else there is", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, sku } = shop;
   const { sql } = app.deps;
@@ -456,10 +456,6 @@ Deno.test("Settling reads the orders that it is about and no others, whatever el
     );
     return rows;
   };
-  for (const table of ["orders", "order_items", "order_points", "points_accounts"]) {
-    assertEquals(await rowsRead(table), 0, table);
-  }
-
   await addCampaign(app, staff);
   await settle(app);
   assertEquals(await pointsOf(app, user, order), [[FULL, FULL]]);
