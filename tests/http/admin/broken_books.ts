@@ -60,6 +60,13 @@ const unitsRefunded = (status: string, returnId = "null") =>
    select '${ID}4', id, ${returnId}, 'EUR', 50, '[{"line": 1, "quantity": 2}]', 'Broken', '${status}',
           'system:test', now(), now()
    from orders where external_reference = 'partly_cancelled'`;
+const dispute = (status: string, amount = 50) =>
+  `insert into disputes (id, order_id, payment_id, provider_reference, status, currency, amount, reason, created_at, updated_at)
+   values ('${ID}8', ${
+    order("paid")
+  }, '${ID}3', 'dp_1', '${status}', 'EUR', ${amount}, 'fraudulent', now(), now())`;
+const lost = (changes: string) =>
+  `${dispute("lost")}; ${refund("succeeded")}; update refunds set ${changes} where id = '${ID}4'`;
 const event = `(select max(position) from events)`;
 
 /** What breaks it, by the invariant's name; several things where it says several. */
@@ -179,6 +186,21 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   payments_know_their_refunds: [
     `${payment()}; ${refund("pending")}`,
     `${payment()}; update payments set amount_refunded_manually = 1`,
+  ],
+  disputes_are_booked: [
+    dispute("needs_response"),
+    dispute("under_review"),
+    payment(", amount_disputed", ", 50"),
+    `${dispute("needs_response")}; ${payment(", amount_disputed", ", 50")}`,
+    `update ledger set payment_id = '${ID}3', dispute_id = '${ID}8', disputed = 50 where order_id = ${
+      order("paid")
+    } and kind = 'capture'`,
+  ],
+  lost_disputes_are_refunds: [
+    lost(`dispute_id = '${ID}8', amount = 51`),
+    lost(`dispute_id = '${ID}8', payment_id = '${ID}5'`),
+    lost(`dispute_id = '${ID}8', status = 'failed'`),
+    `${lost(`dispute_id = '${ID}8'`)}; update disputes set status = 'won'`,
   ],
   never_refunded_more_than_paid: [
     payment(", amount_refunded", ", 100"),
