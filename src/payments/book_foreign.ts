@@ -1,7 +1,6 @@
 import { changingOrder, lockOrder } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
-import type { Dispute } from "./disputes/dispute.ts";
-import { listUnbookedLosses } from "./disputes/queries.ts";
+import { listUnbookedLosses, type Loss } from "./disputes/queries.ts";
 import { recordDisputes } from "./disputes/record_disputes.ts";
 import { settleOrder } from "./jobs.ts";
 import { leftAmount, refundedByProvider, type StoredPayment } from "./payment.ts";
@@ -36,10 +35,12 @@ export async function bookForeign(
     let order = (await lockOrder(tx, payment.order_id))!;
     const known = (await lockPayments(tx, [payment.id]))[0]!;
     const before = await recordDisputes(tx, by, known, told.disputes ?? []);
-    // One of ours that has failed since may be in what was said; its end makes us ask again.
-    const isCertain = await countFailedRefunds(tx, payment.id) === told.failedRefunds;
-    const amount = isCertain ? foreignAmount(by, before, told.amountRefunded) : 0;
-    const parts = amount === 0 ? [] : partsOf(amount, await listUnbookedLosses(tx, payment.id));
+    const parts = partsOf(by, before, {
+      amountRefunded: told.amountRefunded,
+      losses: await listUnbookedLosses(tx, payment.id),
+      // One of ours that has failed since may be in what was said; its end makes us ask again.
+      isCertain: await countFailedRefunds(tx, payment.id) === told.failedRefunds,
+    });
     for (const part of parts) {
       const refund = await beginRefund(tx, by, order, { ...part, payment_id: payment.id }, written);
       await recordRefund(tx, by, refund, written);
@@ -56,29 +57,34 @@ export async function bookForeign(
   return after;
 }
 
-/** What went back, by why: first what was lost in disputes. */
-function partsOf(amount: number, losses: readonly Dispute[]): Part[] {
-  let left = amount;
-  const lost = losses.flatMap((dispute): Part[] => {
-    const part = Math.min(left, dispute.amount);
-    left -= part;
-    return part === 0 ? [] : [{ amount: part, reason: "Lost in a dispute", dispute_id: dispute.id }];
-  });
-  return left === 0 ? lost : [...lost, { amount: left, reason: "Refunded at the payment provider" }];
-}
-
 /**
- * How much more went back than we know of. A payment has no more to give than it took, less what staff gave back in its
- * place: then somebody is to look at it.
+ * What went back and is not booked, by why: first what was lost in disputes, then what is no refund of ours under way. A payment
+ * has no more to give than it took, less what staff gave back in its place: then somebody is to look at it.
+ *
+ * @param told isCertain: may what was said be told from refunds of ours?
  */
-function foreignAmount(ctx: Ctx, payment: StoredPayment, amountRefunded: number): number {
-  const foreign = Math.max(0, amountRefunded - refundedByProvider(payment) - payment.amount_refunding);
-  const left = leftAmount(payment);
+function partsOf(
+  ctx: Ctx,
+  payment: StoredPayment,
+  { amountRefunded, losses, isCertain }: { amountRefunded: number; losses: Loss[]; isCertain: boolean },
+): Part[] {
+  let gone = Math.max(0, amountRefunded - refundedByProvider(payment));
+  let left = leftAmount(payment);
+  const take = (most: number, part: Omit<Part, "amount">): Part[] => {
+    const amount = Math.min(most, gone, left);
+    gone -= amount;
+    left -= amount;
+    return amount === 0 ? [] : [{ amount, ...part }];
+  };
+  const lost = losses.flatMap(({ amount, dispute_id }) =>
+    take(amount, { reason: "Lost in a dispute", dispute_id })
+  );
+  const foreign = isCertain ? Math.max(0, gone - payment.amount_refunding) : 0;
   if (foreign > left) {
     ctx.log.error("a provider says that it gave back more of a payment than was left", {
       payment_id: payment.id,
       order_id: payment.order_id,
     });
   }
-  return Math.min(foreign, left);
+  return [...lost, ...take(foreign, { reason: "Refunded at the payment provider" })];
 }

@@ -19,12 +19,21 @@ export async function listDisputesOf(tx: Tx, paymentId: string): Promise<Dispute
     select ${disputeColumns(tx)} from disputes where payment_id = ${paymentId} order by id`;
 }
 
-/** Lost disputes of a payment that no refund books yet. The caller holds its row. */
-export async function listUnbookedLosses(tx: Tx, paymentId: string): Promise<Dispute[]> {
-  return await tx<Dispute[]>`
-    select ${disputeColumns(tx)} from disputes
-    where payment_id = ${paymentId} and status = 'lost'
-      and id not in (select dispute_id from refunds where payment_id = ${paymentId} and dispute_id is not null)
+/** What was lost in a dispute. */
+export interface Loss {
+  dispute_id: string;
+  amount: number;
+}
+
+/** What was lost in disputes of a payment and no refund books yet. The caller holds its row. */
+export async function listUnbookedLosses(tx: Tx, paymentId: string): Promise<Loss[]> {
+  return await tx<Loss[]>`
+    select id as dispute_id, amount - booked as amount
+    from disputes cross join lateral (
+      select coalesce(sum(amount), 0)::bigint as booked from refunds
+      where payment_id = disputes.payment_id and dispute_id = disputes.id
+    ) booked
+    where payment_id = ${paymentId} and status = 'lost' and amount > booked
     order by id`;
 }
 

@@ -121,7 +121,9 @@ export function createSandbox(sql: Sql, secret: string): Sandbox {
     name: "sandbox",
     charge: (request) => charge(sql, insert, request),
     async find({ id }) {
-      const [dispute, found] = await Promise.all([findDispute(sql, id), findCharge(sql, id)]);
+      // In this order: what is lost is told as refunded only together with its dispute, or the next time.
+      const found = await findCharge(sql, id);
+      const dispute = found && await findDispute(sql, id);
       return found && { ...stateOf(found), ...dispute && { disputes: [disputeState(dispute)] } };
     },
     async capture({ id, reference, amount, currency }) {

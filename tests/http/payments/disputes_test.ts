@@ -322,6 +322,58 @@ Deno.test("Of an order with two payments the one in dispute gives nothing back, 
   await assertAllIsWell(shop);
 });
 
+/** The bank's dispute goes on, and it has not told of it yet. */
+async function disputedSilently({ app, clock }: PaidShop, reference: string, status: DisputeState["status"]) {
+  assertEquals((await sandboxOf(app).dispute(reference, { status }, clock.at))?.status, status);
+}
+
+Deno.test("What was lost is booked as lost, and gone for staff too, also while another refund of the payment is under way", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_refund_fails");
+  const { body: pending } = await tryToRefund(app, staff, order.id, { amount: 3000 });
+  assertEquals(pending.status, "pending");
+  await disputed(shop, payment.provider_reference, "lost");
+  const [dispute] = await listDisputes(shop);
+  const lost = ["succeeded", TOTAL - 3000, dispute.id, "Lost in a dispute"];
+  const refundsNow = async () =>
+    (await refundsOf(app, order.id)).map((each) => [each.status, each.amount, each.dispute_id, each.reason]);
+  assertEquals(await refundsNow(), [["pending", 3000, null, pending.reason], lost]);
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 1, manual: true })).status, 422);
+  await letItEnd(shop);
+  assertEquals(await refundsNow(), [["failed", 3000, null, pending.reason], lost, [
+    "succeeded",
+    3000,
+    dispute.id,
+    "Lost in a dispute",
+  ]]);
+  await doOutsideJobs(app.deps, "notifications.send");
+  const mails = await app.deps.sql`select from notifications where template = 'refund_sent'`;
+  assertEquals(mails.length, 0);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("What staff gave back themselves is not booked as lost too, and the log says that it went back twice", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputedSilently(shop, payment.provider_reference, "needs_response");
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 5000, manual: true })).status, 201);
+  await disputed(shop, payment.provider_reference, "under_review");
+  assertEquals(await balancesOf(shop, order.id), { cash: -5000, disputed: TOTAL, receivable: 0 });
+  const logged: unknown[] = [];
+  app.deps.log = { ...app.deps.log, error: (message, fields) => logged.push([message, fields?.payment_id]) };
+  await disputed(shop, payment.provider_reference, "lost");
+  assertEquals(logged, [["a provider says that it gave back more of a payment than was left", payment.id]]);
+  const [dispute] = await listDisputes(shop);
+  assertEquals(
+    (await refundsOf(app, order.id)).map(({ amount, manual, dispute_id }) => [amount, manual, dispute_id]),
+    [[5000, true, null], [TOTAL - 5000, false, dispute.id]],
+  );
+  assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  await assertAllIsWell(shop);
+});
+
 Deno.test("The sandbox's bank lets a dispute begin and go on only as one can", async () => {
   await using shop = await startPaidShop();
   const { app, staff, checkOut } = shop;
