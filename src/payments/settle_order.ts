@@ -1,9 +1,10 @@
 import { changingOrder, lockOrder, type Order } from "../orders/mod.ts";
 import type { Ctx } from "../platform/ctx.ts";
+import { findLastReturn } from "./disputes/queries.ts";
 import { isFinal, isManual, leftAmount, type Payment, wantsNothing } from "./payment.ts";
 import { listPayments } from "./queries.ts";
 import { owedPart, type Refund } from "./refunds/refund.ts";
-import { listRefunds } from "./refunds/queries.ts";
+import { listPastRefunds } from "./refunds/queries.ts";
 import { beginRefund } from "./refunds/refund_order.ts";
 import { sendRefund } from "./refunds/send_refund.ts";
 import { voidPayment } from "./capture_payment.ts";
@@ -20,16 +21,18 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
   const { order, refunds } = await changingOrder(ctx, async (tx, written) => {
     const order = (await lockOrder(tx, orderId))!;
     const refunds: Refund[] = [];
-    const known = await listRefunds(tx, orderId);
+    const known = await listPastRefunds(tx, orderId);
     const pending = known.filter(({ status }) => status === "pending");
     let owed = -order.amount_due - pending.reduce((sum, refund) => sum + owedPart(order, refund), 0);
     for (const payment of await listPayments(tx, orderId)) {
       const amount = Math.min(owed, leftAmount(payment));
       if (amount <= 0 || isManual(payment)) continue;
-      // What its provider refused, and no other payment can give, is for people to look at, however often this is done.
+      // What its provider refused, and no other payment can give, is for people to look at, however often this is done: but
+      // for what was refused while the money was in a dispute that we may not have heard of.
+      const since = await findLastReturn(tx, payment.id);
       const isRefused = known.some((each) =>
         each.status === "failed" && each.payment_id === payment.id && each.amount === amount &&
-        each.reason === reasonOf(order)
+        each.reason === reasonOf(order) && each.began > since
       );
       if (isRefused) continue;
       owed -= amount;

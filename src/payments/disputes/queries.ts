@@ -1,5 +1,6 @@
 import type { Fragment, Sql, Tx } from "../../platform/db.ts";
 import { madeWithin } from "../../platform/made_within.ts";
+import { disputeClosed } from "../events.ts";
 import type { Dispute } from "./dispute.ts";
 import type { ListDisputes } from "./list_disputes.ts";
 
@@ -35,6 +36,17 @@ export async function listUnbookedLosses(tx: Tx, paymentId: string): Promise<Los
     ) booked
     where payment_id = ${paymentId} and status = 'lost' and amount > booked
     order by id`;
+}
+
+/** The place in the log where banks last gave back what they held of a payment; 0: never. The caller holds its row. */
+export async function findLastReturn(tx: Tx, paymentId: string): Promise<number> {
+  const [row] = await tx<{ position: number }[]>`
+    select coalesce(max((
+      select position from events
+      where aggregate_type = ${disputeClosed.aggregate} and aggregate_id = disputes.id::text
+        and sequence = disputes.version)), 0)::bigint as position
+    from disputes where payment_id = ${paymentId} and status in ('won', 'closed')`;
+  return row!.position;
 }
 
 /** Writes disputes, new ones and what can change of the others, whose payment's row the caller holds. */

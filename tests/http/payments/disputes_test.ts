@@ -353,6 +353,30 @@ Deno.test("What was lost is booked as lost, and gone for staff too, also while a
   await assertAllIsWell(shop);
 });
 
+Deno.test("A refund that the bank refused for a dispute that we had not heard of is tried again, once, when that is won", async () => {
+  for (
+    const [token, attempts] of [["tok_success", ["failed", "succeeded"]], ["tok_refund_refused", [
+      "failed",
+      "failed",
+    ]]] as const
+  ) {
+    await using shop = await startPaidShop();
+    const { app, user, staff, checkOut } = shop;
+    const { order, payment } = await checkOut(token);
+    await disputedSilently(shop, payment.provider_reference, "needs_response");
+    assertEquals((await patch(app, staff, order.id, { status: "CANCELLED" })).status, 200);
+    assertEquals((await letWorkerCatchUp(app)).failures, []);
+    const refundsNow = async () =>
+      (await refundsOf(app, order.id)).map(({ amount, status }) => [amount, status]);
+    assertEquals(await refundsNow(), [[TOTAL, "failed"]]);
+    assertEquals((await readPayment(app, user, payment.id)).amount_disputed, TOTAL);
+    await disputed(shop, payment.provider_reference, "won");
+    await settleMoney(systemCtx(app.deps, "payments.settle_order"), order.id);
+    assertEquals(await refundsNow(), attempts.map((status) => [TOTAL, status]));
+    await assertAllIsWell(shop);
+  }
+});
+
 Deno.test("What staff gave back themselves is not booked as lost too, and the log says that it went back twice", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, checkOut } = shop;
