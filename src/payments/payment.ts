@@ -214,10 +214,16 @@ export function openAmount({ status, amount_authorised, amount_captured }: Payme
   return status === "authorised" ? amount_authorised - amount_captured : 0;
 }
 
+/** What banks hold in disputes of what a payment has and is not on its way back: a dispute may be about more than that. */
+export function heldByBanks(payment: Payment): number {
+  const { amount_captured, amount_refunded, amount_refunding, amount_disputed } = payment;
+  return Math.min(amount_disputed, amount_captured - amount_refunded - amount_refunding);
+}
+
 /** What of a payment can still go back: nothing that is on its way back, or that a bank holds in a dispute. */
 export function leftAmount(payment: Payment): number {
-  const { amount_captured, amount_refunded, amount_refunding, amount_disputed } = payment;
-  return Math.max(0, amount_captured - amount_refunded - amount_refunding - amount_disputed);
+  const { amount_captured, amount_refunded, amount_refunding } = payment;
+  return amount_captured - amount_refunded - amount_refunding - heldByBanks(payment);
 }
 
 /** What a payment under way may still bring in: no other payment is begun for that. */

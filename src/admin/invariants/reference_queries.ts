@@ -142,7 +142,8 @@ export const REFERENCE_INVARIANTS: readonly Invariant[] = [
       sql`
       select o.id::text, format('%s: %s owed, %s on its way', o.number, -o.amount_due, held.refunding) as what
       from orders o cross join lateral (
-        select sum(amount_captured - amount_refunded - amount_refunding - amount_disputed) as left, sum(amount_refunding) as refunding
+        select sum(greatest(amount_captured - amount_refunded - amount_refunding - amount_disputed, 0)) as left,
+               sum(amount_refunding) as refunding
         from payments where order_id = o.id and provider <> 'manual'
       ) held
       where o.amount_due < 0 and o.updated_at < ${now}::timestamptz - interval '10 minutes'

@@ -14,7 +14,7 @@ import { appendEvents } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { type Idempotency, once, type Outcome } from "../../platform/idempotency.ts";
 import { refundCreated } from "../events.ts";
-import { isManual, leftAmount, type StoredPayment } from "../payment.ts";
+import { heldByBanks, isManual, leftAmount, type StoredPayment } from "../payment.ts";
 import { listPayments, lockPayments, updatePayments } from "../queries.ts";
 import {
   type AskRefund,
@@ -172,7 +172,7 @@ async function factsOf(
   const less = (amount: (refund: Refund) => number) =>
     pending.reduce((sum, refund) => sum + amount(refund), 0);
   const refunding = less((r) => r.amount);
-  const disputed = payments.reduce((sum, { amount_disputed }) => sum + amount_disputed, 0);
+  const disputed = payments.reduce((sum, payment) => sum + heldByBanks(payment), 0);
   const unitsUnderWay = pending.flatMap(({ items, return_id }) => return_id === null ? items : []);
   const leftOf = (part: keyof RefundParts) => left[part] - less((r) => takenParts(order, r)[part]);
   return {

@@ -49,6 +49,9 @@ const use = (changes: string, reference = "cheaper") =>
 const payment = (columns = "", values = "") =>
   `insert into payments (id, order_id, provider, currency, amount, payment_method, actor, created_at, updated_at ${columns})
    values ('${ID}3', ${order("paid")}, 'sandbox', 'EUR', 100, 'card', 'system:test', now(), now() ${values})`;
+/** Another payment of that order: all of it went back, and is in dispute besides. */
+const disputedWhole = payment(", amount_captured, amount_refunded, amount_disputed", ", 100, 100, 100")
+  .replace(`${ID}3`, `${ID}9`);
 const refund = (status: string, age = "0") =>
   `insert into refunds (id, order_id, payment_id, currency, amount, reason, status, actor, created_at, updated_at)
    values ('${ID}4', ${
@@ -315,7 +318,11 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
   no_payment_is_in_doubt: payment(", check_at", ", now() - interval '2 hours'"),
   orders_expire_in_time:
     `update orders set expires_at = now() - interval '1 hour' where external_reference = 'pending'`,
-  no_order_owes_money: payment(", amount_captured", ", 50") +
-    `; update orders set amount_due = -1, updated_at = now() - interval '1 hour' where external_reference = 'paid'`,
+  no_order_owes_money: [
+    payment(", amount_captured", ", 50"),
+    `${payment(", amount_captured", ", 50")}; ${disputedWhole}`,
+  ].map((has) =>
+    `${has}; update orders set amount_due = -1, updated_at = now() - interval '1 hour' where external_reference = 'paid'`
+  ),
   no_refund_waits: refund("pending", "2 days"),
 };

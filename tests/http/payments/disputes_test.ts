@@ -15,6 +15,7 @@ import {
   payThrough,
   postWebhook,
   readPayment,
+  refundAtBank,
   sandboxOf,
   standing,
   startPaidShop,
@@ -375,6 +376,46 @@ Deno.test("A refund that the bank refused for a dispute that we had not heard of
     assertEquals(await refundsNow(), attempts.map((status) => [TOTAL, status]));
     await assertAllIsWell(shop);
   }
+});
+
+Deno.test("A dispute about more than its payment has left takes nothing from the order's other payments", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: first } = await tryToPay(app, user, order.id, "tok_success", { amount: 2000 });
+  const { body: second } = await tryToPay(app, user, order.id);
+  const sandbox = sandboxOf(app);
+  const { body: back } = await tryToRefund(app, staff, order.id, { amount: 1500, payment_id: first.id });
+  assertEquals(back.status, "succeeded");
+  const dispute = { reference: "dp_1", amount: 2000, reason: "fraudulent" };
+  const tell = async (status: DisputeState["status"], refunded: number) => {
+    sayDisputes(app, [{ ...dispute, status }], refunded);
+    await postWebhook(app, bankMessage(app, first.provider_reference));
+    assertEquals((await letWorkerCatchUp(app)).failures, []);
+    payThrough(app, sandbox);
+  };
+  await tell("needs_response", 1500);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 3500, disputed: 2000, receivable: 0 });
+  await refundAtBank(app, staff, second.provider_reference, 1000);
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+  const none = await tryToRefund(app, staff, order.id, { amount: TOTAL });
+  assertEquals([none.body.errors[0].refundable, none.body.errors[0].disputed], [TOTAL - 3000, 500]);
+  const { status, body } = await tryToRefund(app, staff, order.id);
+  assertEquals([status, body.status, body.amount, body.payment_id], [
+    201,
+    "succeeded",
+    TOTAL - 3000,
+    second.id,
+  ]);
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+  await assertBooksBalance(app.deps.sql);
+  const logged: unknown[] = [];
+  app.deps.log = { ...app.deps.log, error: (message, fields) => logged.push([message, fields?.payment_id]) };
+  await tell("lost", 3500);
+  assertEquals(logged, [["a provider says that it gave back more of a payment than was left", first.id]]);
+  assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  assertEquals(await balancesOf(shop, order.id), { cash: 0, disputed: 0, receivable: 0 });
+  await assertBooksBalance(app.deps.sql);
 });
 
 Deno.test("What staff gave back themselves is not booked as lost too, and the log says that it went back twice", async () => {
