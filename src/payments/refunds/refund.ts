@@ -200,7 +200,7 @@ function ofItems(
 
 /** All that is left of the shipping, with the tax on it: first of units that it did not go back with. */
 function ofShipping(facts: RefundFacts): RefundSplit {
-  const { order, left, money, unsent, refunds } = facts;
+  const { order, left, money, disputed, unsent, refunds } = facts;
   const whole = sumOfShipping(order.items.map((item) => shippingOf(item, [[0, item.quantity]])));
   const kept = sumOfShipping(order.items.map((item) => {
     const withShipping = takenUnits(refunds, item.line).filter(({ by }) => tookShipping(refunds, by));
@@ -217,7 +217,7 @@ function ofShipping(facts: RefundFacts): RefundSplit {
     throw moreThan("/include_shipping", parts.shipping === 0 ? 0 : money, facts);
   }
   // Whoever is refunded the shipping alone still expects the goods, and an order without money sends none.
-  if (amount === money && unsent.length > 0) throw endsOrder(amount);
+  if (amount === money && disputed === 0 && unsent.length > 0) throw endsOrder(amount);
   return { amount, parts, items: [] };
 }
 

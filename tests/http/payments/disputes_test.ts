@@ -439,6 +439,16 @@ Deno.test("What staff gave back themselves is not booked as lost too, and the lo
   await assertAllIsWell(shop);
 });
 
+Deno.test("The shipping can be given back while a bank holds the rest: the order does not end with it", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputed(shop, payment.provider_reference, "needs_response", TOTAL - 600);
+  const { status, body } = await tryToRefund(app, staff, order.id, { include_shipping: true });
+  assertEquals([status, body.amount, body.status], [201, 600, "succeeded"]);
+  await assertAllIsWell(shop);
+});
+
 Deno.test("The sandbox's bank lets a dispute begin and go on only as one can", async () => {
   await using shop = await startPaidShop();
   const { app, staff, checkOut } = shop;
