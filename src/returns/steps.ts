@@ -134,10 +134,13 @@ async function refundReceived(
   return await refundAsked(tx, ctx, order, ret, { ...ask, items }, written).catch(nullIfNothing);
 }
 
-/** Is it refused because there is nothing to give: all that was paid went back, or these units cost nothing? */
+/**
+ * Is it refused because there is nothing to give: all that was paid went back, or these units cost nothing? What a bank holds
+ * in a dispute may come back.
+ */
 function isNothingLeft(error: unknown): boolean {
   return error instanceof AppError && error.code === "refund_refused" &&
-    error.errors.every(({ refundable }) => refundable === 0);
+    error.errors.every(({ refundable, disputed }) => refundable === 0 && disputed === undefined);
 }
 
 /** The refund's items are the return's, not the request's, so no pointer into them leads anywhere. */

@@ -4,7 +4,7 @@ import { settleMoney } from "../../../src/payments/mod.ts";
 import type { DisputeState } from "../../../src/payments/providers/provider.ts";
 import { newId } from "../../../src/platform/id.ts";
 import type { TestApp, TestUser } from "../../support/app.ts";
-import { assertBooksBalance, patch, read, typesOf } from "../../support/orders.ts";
+import { assertBooksBalance, deliver, patch, read, typesOf } from "../../support/orders.ts";
 import {
   assertBankAgrees,
   bankMessage,
@@ -24,6 +24,7 @@ import {
   tryToRefund,
 } from "../../support/payments.ts";
 import { doOutsideJobs } from "../../support/worker.ts";
+import { ask, change, receive, refund } from "../returns/support.ts";
 
 function disputeAtBank(app: TestApp, staff: TestUser, reference: string, body: Record<string, unknown>) {
   return app.request("POST", `/v1/sandbox/charges/${reference}/dispute`, { token: staff.token, body });
@@ -436,6 +437,28 @@ Deno.test("What staff gave back themselves is not booked as lost too, and the lo
     [[5000, true, null], [TOTAL - 5000, false, dispute.id]],
   );
   assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("A return of goods whose money a bank holds waits for its refund until that has decided", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await deliver(app, staff, order.id);
+  const { body: asked } = await ask(app, user, order.id, 1);
+  await change(app, staff, asked.id, { status: "approved" });
+  await disputed(shop, payment.provider_reference, "needs_response");
+  const refused = await receive(app, staff, asked.id, [1, 0], { refund: true });
+  assertEquals([refused.status, refused.body.code, refused.body.errors[0].disputed], [
+    422,
+    "refund_refused",
+    TOTAL,
+  ]);
+  assertEquals((await receive(app, staff, asked.id, [1, 0])).status, 201);
+  assertEquals((await refund(app, staff, asked.id)).body.code, "refund_refused");
+  await disputed(shop, payment.provider_reference, "won");
+  const { status, body } = await refund(app, staff, asked.id);
+  assertEquals([status, body.refund.amount, body.refund.status], [201, 1499 + 167 + 333, "succeeded"]);
   await assertAllIsWell(shop);
 });
 
