@@ -46,10 +46,15 @@ Deno.test("What is told twice is one version; until when evidence is taken, the 
   const first = told([said("inquiry")])!;
   assertEquals(told([said("inquiry"), said("inquiry")], first), first);
   const evidenceDueBy = "2026-03-02T00:00:00.000Z";
+  const later = told([said("inquiry"), said("needs_response")])!;
+  assertEquals([later.created_at, later.updated_at], [NOW.toISOString(), "2026-02-20T08:00:00.001Z"]);
   const next = told([said("inquiry", { evidenceDueBy }), said("inquiry", { evidenceDueBy })], first)!;
   assertEquals([next.version, next.evidence_due_by, next.created_at], [2, evidenceDueBy, first.created_at]);
-  const more = told([said("needs_response", { evidenceDueBy, amount: 1500, reason: "duplicate" })], next)!;
-  assertEquals([more.version, more.amount, more.reason, heldAmount(more)], [3, 1500, "duplicate", 1500]);
+  const held = told([said("needs_response", { evidenceDueBy })], next)!;
+  const other = told([said("needs_response", { evidenceDueBy, reason: "duplicate" })], held)!;
+  assertEquals([other.version, other.reason], [4, "duplicate"]);
+  const more = told([said("needs_response", { evidenceDueBy, amount: 1500, reason: "duplicate" })], other)!;
+  assertEquals([more.version, more.amount, more.reason, heldAmount(more)], [5, 1500, "duplicate", 1500]);
   const lost = told([said("lost", { amount: 1500 }), said("lost", { amount: 9 })], more)!;
-  assertEquals([lost.version, lost.amount, lost.status], [4, 1500, "lost"]);
+  assertEquals([lost.version, lost.amount, lost.status], [6, 1500, "lost"]);
 });

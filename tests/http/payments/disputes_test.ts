@@ -266,6 +266,20 @@ Deno.test("Two disputes of a payment and a refund in the provider's dashboard, t
   ]);
   assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 2000, disputed: 300, receivable: 0 });
   assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PARTIALLY_REFUNDED", 1700, 0]);
+  sayDisputes(app, [
+    { reference: "dp_3", status: "won", amount: 300, reason: "general" },
+    { reference: "dp_2", status: "lost", amount: 500, reason: "duplicate" },
+    { reference: "dp_1", status: "lost", amount: 1000, reason: "fraudulent" },
+  ], 1700);
+  await postWebhook(app, bankMessage(app, payment.provider_reference));
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 1700, disputed: 0, receivable: 0 });
+  const statuses = (await listDisputes(shop)).map((each: Record<string, unknown>) => [
+    each.provider_reference,
+    each.status,
+    each.version,
+  ]);
+  assertEquals(statuses, [["dp_3", "won", 2], ["dp_2", "lost", 1], ["dp_1", "lost", 1]]);
   await assertBooksBalance(app.deps.sql);
 });
 
@@ -353,6 +367,24 @@ Deno.test("What was lost is booked as lost, and gone for staff too, also while a
   const mails = await app.deps.sql`select from notifications where template = 'refund_sent'`;
   assertEquals(mails.length, 0);
   await assertAllIsWell(shop);
+});
+
+Deno.test("Of what was lost no more is booked than the provider says went back, and the rest once it says so", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  const tell = async (refunded: number) => {
+    sayDisputes(app, [{ reference: "dp_1", status: "lost", amount: 1500, reason: "fraudulent" }], refunded);
+    await postWebhook(app, bankMessage(app, payment.provider_reference));
+    assertEquals((await letWorkerCatchUp(app)).failures, []);
+    return (await refundsOf(app, order.id)).map((each) => [each.amount, each.dispute_id !== null]);
+  };
+  assertEquals(await tell(0), []);
+  assertEquals(await tell(1000), [[1000, true]]);
+  assertEquals(await tell(1000), [[1000, true]]);
+  assertEquals(await tell(1700), [[1000, true], [500, true], [200, false]]);
+  assertEquals((await tryToRefund(app, staff, order.id)).body.amount, TOTAL - 1700);
+  await assertBooksBalance(app.deps.sql);
 });
 
 Deno.test("A refund that the bank refused for a dispute that we had not heard of is tried again, once, when that is won", async () => {
