@@ -7,6 +7,7 @@ import { assertBooksBalance, deliver, patch, place } from "../support/orders.ts"
 import {
   assertBankAgrees,
   bankMessage,
+  endDisputes,
   letItEnd,
   letWorkerCatchUp,
   type PaidShop,
@@ -90,15 +91,7 @@ class Race {
   async comeToRest(): Promise<void> {
     const { app, staff } = this.#shop;
     this.#bank.isTroubled = false;
-    const open = await app.deps.sql<{ reference: string }[]>`
-      select c.reference from sandbox_disputes d join sandbox_charges c on c.id = d.charge_id
-      where d.status not in ('won', 'lost', 'closed') order by c.id`;
-    for (const { reference } of open) {
-      const decide = (status: string) => this.#disputeAtBank(reference, { status });
-      const { status } = await decide(this.#dice.pick("won", "lost"));
-      // What was given back meanwhile cannot be lost any more.
-      if (status === 422) assertEquals((await decide("won")).status, 200);
-    }
+    await endDisputes(this.#shop, this.#dice);
     for (const { provider_reference } of this.orders.flatMap(({ payments }) => payments)) {
       await postWebhook(app, bankMessage(app, provider_reference));
     }

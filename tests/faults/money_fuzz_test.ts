@@ -7,6 +7,7 @@ import {
   assertBankAgrees,
   bankMessage,
   DAY_MS,
+  endDisputes,
   expire,
   letRetriesBeDue,
   letWorkerCatchUp,
@@ -70,6 +71,7 @@ class Life {
   async comeToRest(): Promise<void> {
     const { app, pass } = this.#shop;
     this.#bank.isTroubled = false;
+    await endDisputes(this.#shop, this.#dice);
     for (const reference of this.#orders.flatMap(({ untold }) => untold)) {
       await postWebhook(app, bankMessage(app, reference));
     }

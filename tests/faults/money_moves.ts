@@ -1,7 +1,7 @@
 /** All that customers, staff, the bank and the worker do with an order that has to do with its money. */
 import { systemCtx } from "../../src/deps.ts";
 import { checkDuePayments, settleMoney, type StoredPayment } from "../../src/payments/mod.ts";
-import { ProviderError } from "../../src/payments/providers/provider.ts";
+import { type DisputeState, ProviderError } from "../../src/payments/providers/provider.ts";
 import type { Answer, TestApp, TestUser } from "../support/app.ts";
 import { patch, read } from "../support/orders.ts";
 import {
@@ -62,16 +62,17 @@ const MOVES: readonly Move[] = [
   { name: "staff capture under one key again", weight: 2, make: withPayment(captureAgain) },
   { name: "staff void a payment", weight: 3, make: withPayment(voidPayment) },
   { name: "the customer voids a payment", weight: 3, make: withPayment(voidOwnPayment) },
-  { name: "staff set the status", weight: 7, make: setStatus },
-  { name: "staff ship", weight: 7, make: ship },
+  { name: "staff set the status", weight: 6, make: setStatus },
+  { name: "staff ship", weight: 6, make: ship },
   { name: "a shipment arrives", weight: 4, make: deliver },
   { name: "staff cancel a shipment", weight: 3, make: cancelShipment },
-  { name: "staff refund", weight: 10, make: refund },
+  { name: "staff refund", weight: 9, make: refund },
   { name: "staff refund nearly all", weight: 4, make: refundNearlyAll },
   { name: "staff refund under one key again", weight: 3, make: refundAgain },
   { name: "somebody refunds at the bank itself", weight: 3, make: withCharge(refundThere) },
   { name: "somebody refunds at the bank, which is silent", weight: 3, make: withCharge(refundThereSilently) },
-  { name: "the bank decides", weight: 7, make: withCharge(letBankDecide) },
+  { name: "the bank decides", weight: 6, make: withCharge(letBankDecide) },
+  { name: "a dispute begins or goes on", weight: 4, make: withCharge(disputeCharge) },
   { name: "the customer comes back from the bank", weight: 3, make: withPayment(refresh) },
   { name: "the customer asks for a return", weight: 5, make: askForReturn },
   { name: "staff take a return further", weight: 8, make: takeReturnFurther },
@@ -273,6 +274,25 @@ async function letBankDecide({ shop: { app }, dice }: Turn, reference: string): 
   const isTold = dice.chance(0.8);
   if (isTold) await postWebhook(app, bankMessage(app, reference));
   return { asked: { decision, isTold } };
+}
+
+/** The bank has decided in the end, and tells of it at once, or only then. */
+async function disputeCharge({ shop: { app, clock }, dice, order }: Turn, reference: string): Promise<Deed> {
+  const status = dice.pick<DisputeState["status"]>(
+    "inquiry",
+    "needs_response",
+    "needs_response",
+    "under_review",
+    "won",
+    "lost",
+    "closed",
+  );
+  const amount = dice.chance(0.5) ? dice.upTo(3000) : undefined;
+  const to = { status, ...amount !== undefined && { amount } };
+  const isDone = await sandboxOf(app).dispute(reference, to, clock.at).then(() => true, isRefused);
+  if (isDone && dice.chance(0.7)) await postWebhook(app, bankMessage(app, reference));
+  else if (isDone) order.untold.push(reference);
+  return { asked: { ...to, isDone } };
 }
 
 async function refresh({ shop: { app, user } }: Turn, { id }: StoredPayment): Promise<Deed> {

@@ -5,6 +5,7 @@ import { checkDuePayments } from "../../src/payments/mod.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "./app.ts";
 import { addExport, checkedOut, openBorders } from "./checkout.ts";
+import type { Dice } from "./random.ts";
 import { doOutsideJobs, readLog } from "./worker.ts";
 
 export const MINUTE_MS = 60_000;
@@ -138,6 +139,22 @@ export function refundAtBank(
     token: staff.token,
     ...amount !== undefined && { body: { amount } },
   });
+}
+
+/** The bank decides about all disputes that are open, and tells of it. */
+export async function endDisputes(
+  { app, clock }: Pick<PaidShop, "app" | "clock">,
+  dice: Dice,
+): Promise<void> {
+  const open = await app.deps.sql<{ reference: string }[]>`
+    select c.reference from sandbox_disputes d join sandbox_charges c on c.id = d.charge_id
+    where d.status not in ('won', 'lost', 'closed') order by c.id`;
+  for (const { reference } of open) {
+    const decide = (status: "won" | "lost") => sandboxOf(app).dispute(reference, { status }, clock.at);
+    // What was given back meanwhile cannot be lost any more.
+    await decide(dice.pick("won", "lost")).catch(() => decide("won"));
+    await postWebhook(app, bankMessage(app, reference));
+  }
 }
 
 /** A message of the sandbox's bank, as it would be posted. */
