@@ -34,7 +34,7 @@ export async function listUnbookedLosses(tx: Tx, paymentId: string): Promise<Los
       select coalesce(sum(amount), 0)::bigint as booked from refunds
       where payment_id = disputes.payment_id and dispute_id = disputes.id
     ) booked
-    where payment_id = ${paymentId} and status = 'lost' and amount > booked
+    where payment_id = ${paymentId} and status = 'lost'
     order by id`;
 }
 

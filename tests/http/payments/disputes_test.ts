@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { verifyBooks } from "../../../src/admin/mod.ts";
 import { systemCtx } from "../../../src/deps.ts";
 import { settleMoney } from "../../../src/payments/mod.ts";
 import type { DisputeState } from "../../../src/payments/providers/provider.ts";
@@ -139,8 +140,13 @@ Deno.test("Money of a dispute that is won is back: it can be refunded, and the b
   ]);
   assertEquals(dispute.version, 4);
   assertEquals((await refundsOf(app, order.id)).length, 0);
-  const { status, body } = await tryToRefund(app, staff, order.id);
-  assertEquals([status, body.status, body.amount, body.dispute_id], [201, "succeeded", TOTAL, null]);
+  await refundAtBank(app, staff, payment.provider_reference, 500);
+  assertEquals((await letWorkerCatchUp(app)).failures, []);
+  assertEquals((await tryToRefund(app, staff, order.id)).status, 201);
+  assertEquals(
+    (await refundsOf(app, order.id)).map((each) => [each.status, each.amount, each.dispute_id]),
+    [["succeeded", 500, null], ["succeeded", TOTAL - 500, null]],
+  );
   await assertAllIsWell(shop);
 });
 
@@ -189,6 +195,10 @@ Deno.test("An inquiry takes no money: the payment can be refunded while the bank
   await disputed(shop, payment.provider_reference, "inquiry");
   const { status, body } = await tryToRefund(app, staff, order.id);
   assertEquals([status, body.status], [201, "succeeded"]);
+  for (const gone of ["needs_response", "lost"]) {
+    const refused = await disputeAtBank(app, staff, payment.provider_reference, { status: gone });
+    assertEquals([refused.status, refused.body.errors[0].code], [422, "dispute_not_possible"], gone);
+  }
   await disputed(shop, payment.provider_reference, "closed");
   const [dispute] = await listDisputes(shop);
   assertEquals([dispute.status, await typesOf(app, "dispute", dispute.id)], [
@@ -267,26 +277,28 @@ Deno.test("Two disputes of a payment and a refund in the provider's dashboard, t
   assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 2000, disputed: 300, receivable: 0 });
   assertEquals(standing((await read(app, user, order.id)).body), ["PAID", "PARTIALLY_REFUNDED", 1700, 0]);
   sayDisputes(app, [
-    { reference: "dp_3", status: "won", amount: 300, reason: "general" },
+    { reference: "dp_3", status: "lost", amount: 300, reason: "general" },
     { reference: "dp_2", status: "lost", amount: 500, reason: "duplicate" },
     { reference: "dp_1", status: "lost", amount: 1000, reason: "fraudulent" },
-  ], 1700);
+  ], 2000);
   await postWebhook(app, bankMessage(app, payment.provider_reference));
   assertEquals((await letWorkerCatchUp(app)).failures, []);
-  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 1700, disputed: 0, receivable: 0 });
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 2000, disputed: 0, receivable: 0 });
+  const last = (await refundsOf(app, order.id)).at(-1)!;
+  assertEquals([last.amount, referenceOf(last.dispute_id)], [300, "dp_3"]);
   const statuses = (await listDisputes(shop)).map((each: Record<string, unknown>) => [
     each.provider_reference,
     each.status,
     each.version,
   ]);
-  assertEquals(statuses, [["dp_3", "won", 2], ["dp_2", "lost", 1], ["dp_1", "lost", 1]]);
+  assertEquals(statuses, [["dp_3", "lost", 2], ["dp_2", "lost", 1], ["dp_1", "lost", 1]]);
   await assertBooksBalance(app.deps.sql);
 });
 
 for (const end of ["won", "lost"] as const) {
   Deno.test(`An order that is cancelled while its money is in dispute waits for the bank: ${end}, its customer has it once`, async () => {
     await using shop = await startPaidShop();
-    const { app, user, staff, checkOut } = shop;
+    const { app, user, staff, clock, checkOut } = shop;
     const { order, payment } = await checkOut("tok_success");
     await disputed(shop, payment.provider_reference, "needs_response");
     assertEquals((await patch(app, staff, order.id, { status: "CANCELLED" })).status, 200);
@@ -295,6 +307,8 @@ for (const end of ["won", "lost"] as const) {
     assertEquals((await refundsOf(app, order.id)).length, 0);
     assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "PAID", 0, -TOTAL]);
     await assertBooksBalance(app.deps.sql);
+    const { invariants } = await verifyBooks(app.deps.sql, new Date(clock.at.getTime() + DAY_MS));
+    assertEquals(invariants.filter(({ name, breaks }) => name === "no_order_owes_money" && breaks > 0), []);
     await disputed(shop, payment.provider_reference, end);
     const refunds = await refundsOf(app, order.id);
     assertEquals(refunds.map(({ amount, status, reason }) => [amount, status, reason]), [
@@ -343,6 +357,25 @@ async function disputedSilently({ app, clock }: PaidShop, reference: string, sta
   assertEquals((await sandboxOf(app).dispute(reference, { status }, clock.at))?.status, status);
 }
 
+Deno.test("A customer whose coming back makes a dispute found sees it in the order's books, and is not said to have done it", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputedSilently(shop, payment.provider_reference, "needs_response");
+  const { status, body } = await app.request("POST", `/v1/payments/${payment.id}/refresh`, {
+    token: user.token,
+  });
+  assertEquals([status, body.amount_disputed], [200, TOTAL]);
+  const [{ id }] = await listDisputes(shop);
+  const { body: ledger } = await app.request("GET", `/v1/orders/${order.id}/ledger`, { token: user.token });
+  const { kind, actor, dispute_id, entries } = ledger.transactions.at(-1);
+  assertEquals([kind, actor, dispute_id, entries], ["dispute", "system", id, [
+    { account: "cash_at_provider", debit: 0, credit: TOTAL },
+    { account: "disputed", debit: TOTAL, credit: 0 },
+  ]]);
+  await assertAllIsWell(shop);
+});
+
 Deno.test("What was lost is booked as lost, and gone for staff too, also while another refund of the payment is under way", async () => {
   await using shop = await startPaidShop();
   const { app, staff, checkOut } = shop;
@@ -366,6 +399,87 @@ Deno.test("What was lost is booked as lost, and gone for staff too, also while a
   await doOutsideJobs(app.deps, "notifications.send");
   const mails = await app.deps.sql`select from notifications where template = 'refund_sent'`;
   assertEquals(mails.length, 0);
+  await assertAllIsWell(shop);
+});
+
+Deno.test("What a provider says anew of an open dispute is what staff read, and what the payment and its books have", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, clock, pass, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  const first = { reference: "dp_1", status: "needs_response", amount: 1500, reason: "general" } as const;
+  const evidenceDueBy = "2026-12-01T00:00:00.000Z";
+  const tell = async (dispute: DisputeState) => {
+    sayDisputes(app, [dispute], 0);
+    await app.request("POST", `/v1/payments/${payment.id}/refresh`, { token: user.token });
+    const [{ amount, reason, evidence_due_by, version, created_at, updated_at }] = await listDisputes(shop);
+    return [amount, reason, evidence_due_by, version, created_at, updated_at];
+  };
+  const opened = clock.at.toISOString();
+  assertEquals(await tell(first), [1500, "general", null, 1, opened, opened]);
+  await pass(DAY_MS);
+  const now = clock.at.toISOString();
+  const next = { ...first, amount: 1200, reason: "duplicate", evidenceDueBy };
+  assertEquals(await tell(next), [1200, "duplicate", evidenceDueBy, 2, opened, now]);
+  assertEquals((await readPayment(app, user, payment.id)).amount_disputed, 1200);
+  assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 1200, disputed: 1200, receivable: 0 });
+  await assertAllIsWell(shop);
+});
+
+Deno.test("A dispute goes its way beside a refund of the same payment that is under way, and both are booked once", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_refund_fails");
+  assertEquals((await tryToRefund(app, staff, order.id, { amount: 3000 })).body.status, "pending");
+  await disputed(shop, payment.provider_reference, "needs_response", 1000);
+  const open = await readPayment(app, user, payment.id);
+  assertEquals([open.amount_disputed, open.amount_refunding, open.amount_refunded], [1000, 3000, 0]);
+  await disputed(shop, payment.provider_reference, "lost");
+  const lost = await readPayment(app, user, payment.id);
+  assertEquals([lost.amount_disputed, lost.amount_refunding, lost.amount_refunded], [0, 3000, 1000]);
+  await letItEnd(shop);
+  assertEquals(
+    (await refundsOf(app, order.id)).map((each) => [each.status, each.amount, each.dispute_id !== null]),
+    [["succeeded", 3000, false], ["succeeded", 1000, true]],
+  );
+  await assertAllIsWell(shop);
+});
+
+Deno.test("What went back of an order that was paid too much, for several reasons at once, is first what it was owed", async () => {
+  await using shop = await startPaidShop();
+  const { app, user, staff, checkOut } = shop;
+  const { order } = await checkOut();
+  const { body: first } = await tryToPay(app, user, order.id, "tok_success", { amount: TOTAL - 500 });
+  const { body: late } = await tryToPay(app, user, order.id, "tok_3ds");
+  assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
+  await sandboxOf(app).confirmAction(late.provider_reference, "success");
+  const refresh = ({ id }: { id: string }) =>
+    app.request("POST", `/v1/payments/${id}/refresh`, { token: user.token });
+  assertEquals((await refresh(late)).body.status, "captured");
+  assertEquals((await read(app, user, order.id)).body.amount_due, -500);
+  sayDisputes(app, [
+    { reference: "dp_1", status: "lost", amount: 1000, reason: "fraudulent" },
+    { reference: "dp_2", status: "lost", amount: 700, reason: "duplicate" },
+  ], 1700);
+  assertEquals((await refresh(first)).body.amount_refunded, 1700);
+  const { body } = await read(app, user, order.id);
+  assertEquals([body.amount_paid, body.amount_refunded, body.amount_due], [TOTAL + 500, 1700, 0]);
+  assertEquals(
+    (await refundsOf(app, order.id)).map((each) => [
+      each.amount,
+      each.goods_amount + each.shipping_amount + each.duty_amount + each.tax_amount,
+    ]),
+    [[1000, 500], [700, 700]],
+  );
+  await assertBooksBalance(app.deps.sql);
+});
+
+Deno.test("Staff cannot set an order to REFUNDED whose money a bank holds", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, checkOut } = shop;
+  const { order, payment } = await checkOut("tok_success");
+  await disputed(shop, payment.provider_reference, "needs_response");
+  const { status, body } = await patch(app, staff, order.id, { status: "REFUNDED" });
+  assertEquals([status, body.code, body.errors[0].pointer], [409, "invalid_transition", "/status"]);
   await assertAllIsWell(shop);
 });
 
@@ -522,6 +636,14 @@ Deno.test("The sandbox's bank lets a dispute begin and go on only as one can", a
   assertEquals(await refusal({ status: "lost" }), "dispute_not_possible");
   const unknown = await disputeAtBank(app, staff, `sandbox_${newId()}`, { status: "lost" });
   assertEquals([unknown.status, unknown.body.code], [404, "not_found"]);
+  const { order: half, payment: refunded } = await checkOut("tok_success");
+  assertEquals((await tryToRefund(app, staff, half.id, { amount: 1000 })).status, 201);
+  const { body: all } = await disputeAtBank(app, staff, refunded.provider_reference, { status: "inquiry" });
+  assertEquals(all.amount, TOTAL - 1000);
+  const { order: none, payment: empty } = await checkOut("tok_success");
+  assertEquals((await tryToRefund(app, staff, none.id)).status, 201);
+  const nothing = await disputeAtBank(app, staff, empty.provider_reference, { status: "inquiry" });
+  assertEquals([nothing.status, nothing.body.errors[0].code], [422, "dispute_not_possible"]);
   const wrong = await disputeAtBank(app, staff, reference, { status: "gone" });
   assertEquals([wrong.status, wrong.body.errors[0].pointer], [422, "/status"]);
 });
