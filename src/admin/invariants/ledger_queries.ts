@@ -58,16 +58,15 @@ export const LEDGER_INVARIANTS: readonly Invariant[] = [
                     l.sold, l.cancellations, l.goods_left, l.shipping_left, l.duty_left, l.tax_left, l.due, l.paid,
                     l.refunded) as what
       from orders o full join (
-        select order_id, currency, sum(sale)::int as sales, sum(cancellation)::int as cancellations,
-               sum(sale * receivable) as sold, sum(sale * revenue) as goods, sum(sale * shipping) as shipping,
-               sum(sale * duty) as duty, sum(sale * tax) as tax, -sum(revenue + refunds) as goods_left,
+        select order_id, currency, count(*) filter (where kind = 'sale') as sales,
+               count(*) filter (where kind = 'cancellation') as cancellations,
+               max(receivable) filter (where kind = 'sale') as sold, max(revenue) filter (where kind = 'sale') as goods,
+               max(shipping) filter (where kind = 'sale') as shipping, max(duty) filter (where kind = 'sale') as duty,
+               max(tax) filter (where kind = 'sale') as tax, -sum(revenue + refunds) as goods_left,
                -sum(shipping) as shipping_left, -sum(duty) as duty_left, -sum(tax) as tax_left, sum(receivable) as due,
-               sum(capture * cash_at_provider) as paid, sum(refund * -cash_at_provider) as refunded
-        from ledger, lateral (
-          select (kind = 'sale')::int as sale, (kind = 'cancellation')::int as cancellation,
-                 (kind = 'capture')::int as capture, (kind = 'refund')::int as refund
-        ) is_a
-        group by order_id, currency
+               coalesce(sum(cash_at_provider) filter (where kind = 'capture'), 0) as paid,
+               coalesce(-sum(cash_at_provider) filter (where kind = 'refund'), 0) as refunded
+        from ledger group by order_id, currency
       ) l on l.order_id = o.id
       where (l.currency, l.sales, l.sold, l.goods, l.shipping, l.duty, l.tax, l.due, l.paid, l.refunded)
         is distinct from (o.currency, 1, o.total_price, -o.subtotal, -o.shipping_total, -o.duty_total, -o.tax_total,

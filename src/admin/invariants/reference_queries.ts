@@ -53,7 +53,7 @@ export const REFERENCE_INVARIANTS: readonly Invariant[] = [
       select quote_id::text, 'use of a coupon without quote' from promotion_redemptions r
       where quote_id is not null and not exists (select from quotes where id = r.quote_id)
       union all
-      select sku || '@' || location, format('version %s without quote', version) from stock_movements m
+      select quote_id::text, 'stock movement without quote' from stock_movements m
       where quote_id is not null and not exists (select from quotes where id = m.quote_id)`,
   },
   {

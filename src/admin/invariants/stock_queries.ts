@@ -61,13 +61,11 @@ export const STOCK_INVARIANTS: readonly Invariant[] = [
              format('%s: %s units too many are held, %s shipped too few, %s restocked too many', sku, sum(held), sum(shipped),
                     sum(restocked)) as what
       from (
-        select order_id, sku, reserved_delta as held,
-               case when kind in ('shipment', 'shipment_cancelled') then -on_hand_delta else 0 end as shipped,
-               case kind when 'return' then on_hand_delta else 0 end as restocked
-        from stock_movements where order_id is not null
-        union all
-        select q.order_id, m.sku, m.reserved_delta, 0, 0 from stock_movements m join quotes q on q.id = m.quote_id
-        where m.quote_id is not null and m.order_id is null and q.order_id is not null
+        select coalesce(m.order_id, q.order_id) as order_id, m.sku, m.reserved_delta as held,
+               case when m.kind in ('shipment', 'shipment_cancelled') then -m.on_hand_delta else 0 end as shipped,
+               case m.kind when 'return' then m.on_hand_delta else 0 end as restocked
+        from stock_movements m left join quotes q on q.id = m.quote_id and m.order_id is null
+        where coalesce(m.order_id, q.order_id) is not null
         union all
         select i.order_id, i.sku,
                case when o.status in ('PENDING', 'PAID', 'PROCESSING') then i.shipped + i.cancelled - i.quantity else 0 end,

@@ -94,6 +94,13 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     `update stock_movements set kind = 'shipment_cancelled', on_hand_delta = 1 where order_id = ${
       order("pending")
     }`,
+    `${quote("used", "1 hour", order("pending"))};
+     insert into stock_movements (sku, location, kind, on_hand_delta, reserved_delta, version, quote_id, actor)
+     select sku, location, kind, 0, 1, 1000, '${ID}2', actor from stock_movements where order_id = ${
+      order("pending")
+    } and sku = 'A'`,
+    `delete from stock_movements where order_id = ${order("pending")}`,
+    `update stock_movements set order_id = '${ID}5' where order_id = ${order("pending")} and sku = 'A'`,
   ],
   quotes_hold_their_lines: quote("open"),
   movement_versions_have_no_gap: "update stock_movements set version = 1000 where sku = 'A' and version = 2",
@@ -116,6 +123,13 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     `update orders set units_returned = 1 where id = ${order("delivered")}`,
     `delete from order_items where order_id = ${order("pending")}`,
     `update order_items set order_id = '${ID}5' where order_id = ${order("pending")}`,
+    `delete from order_items where order_id = ${order("pending")};
+     update orders set subtotal = 0, shipping_total = 0, duty_total = 0, tax_total = 0, units = 0
+     where id = ${order("pending")}`,
+    `insert into order_items (order_id, line, product_id, sku, name, quantity, unit_price, line_total, cancelled)
+     select '${ID}5', line, product_id, sku, name, 1, 0, 0, 1 from order_items where order_id = ${
+      order("paid")
+    }`,
   ],
   shipped_lines_are_in_shipments: [
     "update shipment_items set quantity = quantity + 1 where line = 1",
@@ -170,6 +184,10 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
       order("paid")
     } and kind = 'sale'`,
     `delete from ledger where order_id = ${order("paid")} and kind = 'sale'`,
+    `insert into ledger (order_id, kind, currency, receivable, revenue, shipping, tax, duty, actor, occurred_at)
+     select order_id, as_kind, currency, sign * receivable, sign * revenue, sign * shipping, sign * tax, sign * duty, actor, now()
+     from ledger, (values ('sale', 1), ('dispute', -1)) as twice (as_kind, sign)
+     where order_id = ${order("paid")} and kind = 'sale'`,
     `delete from ledger where order_id = ${order("pending")}`,
     `delete from ledger where order_id = ${order("cancelled")} and kind = 'cancellation'`,
     `update ledger set revenue = revenue - 1, tax = tax + 1 where order_id = ${
@@ -304,6 +322,7 @@ export const BROKEN_BOOKS: Record<string, string | string[]> = {
     quote("open"),
     use(`quote_id = '${ID}2'`),
     refund("failed"),
+    `update stock_movements set quote_id = '${ID}2' where order_id = ${order("pending")}`,
   ],
   order_references_are_claimed: "delete from order_references where external_reference = 'paid'",
   idempotency_keys_have_their_order: `update idempotency_keys set order_id = '${ID}5'`,
