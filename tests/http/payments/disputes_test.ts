@@ -501,13 +501,14 @@ Deno.test("Of what was lost no more is booked than the provider says went back, 
   await assertBooksBalance(app.deps.sql);
 });
 
-Deno.test("A refund that the bank refused for a dispute that we had not heard of is tried again, once, when that is won", async () => {
-  for (
-    const [token, attempts] of [["tok_success", ["failed", "succeeded"]], ["tok_refund_refused", [
-      "failed",
-      "failed",
-    ]]] as const
-  ) {
+for (
+  const [token, end, then] of [
+    ["tok_success", "won", "succeeded"],
+    ["tok_success", "closed", "succeeded"],
+    ["tok_refund_refused", "won", "failed"],
+  ] as const
+) {
+  Deno.test(`A refund that the bank refused for a dispute that we had not heard of is tried again, once, when that is ${end}, and has ${then}`, async () => {
     await using shop = await startPaidShop();
     const { app, user, staff, checkOut } = shop;
     const { order, payment } = await checkOut(token);
@@ -518,12 +519,12 @@ Deno.test("A refund that the bank refused for a dispute that we had not heard of
       (await refundsOf(app, order.id)).map(({ amount, status }) => [amount, status]);
     assertEquals(await refundsNow(), [[TOTAL, "failed"]]);
     assertEquals((await readPayment(app, user, payment.id)).amount_disputed, TOTAL);
-    await disputed(shop, payment.provider_reference, "won");
+    await disputed(shop, payment.provider_reference, end);
     await settleMoney(systemCtx(app.deps, "payments.settle_order"), order.id);
-    assertEquals(await refundsNow(), attempts.map((status) => [TOTAL, status]));
+    assertEquals(await refundsNow(), [[TOTAL, "failed"], [TOTAL, then]]);
     await assertAllIsWell(shop);
-  }
-});
+  });
+}
 
 Deno.test("A dispute about more than its payment has left takes nothing from the order's other payments", async () => {
   await using shop = await startPaidShop();
@@ -632,6 +633,7 @@ Deno.test("The sandbox's bank lets a dispute begin and go on only as one can", a
   await disputed(shop, reference, "needs_response", 100);
   const { body } = await disputeAtBank(app, staff, reference, { status: "under_review" });
   assertEquals([body.charge, body.status, body.amount], [reference, "under_review", 100]);
+  assertEquals((await refundAtBank(app, staff, reference)).body.code, "refund_refused");
   await disputed(shop, reference, "won");
   assertEquals(await refusal({ status: "lost" }), "dispute_not_possible");
   const unknown = await disputeAtBank(app, staff, `sandbox_${newId()}`, { status: "lost" });
