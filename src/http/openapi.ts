@@ -5,7 +5,7 @@ import type { AppEnv } from "./router.ts";
 
 const DESCRIPTION = `The order backend for shops that sell across borders.
 
-**Authenticate** with \`POST /v1/token\` and send \`Authorization: Bearer …\`.
+**Authenticate** with \`POST /v1/token\`, programs with a key of \`POST /v1/api-keys\`, and send \`Authorization: Bearer …\`.
 **Money** is integer minor units beside an ISO 4217 currency; **times** are RFC 3339 in UTC.
 **Creating calls** take \`Idempotency-Key\`: repeat them safely for 24 hours.
 **Lists** answer \`{ data, next_cursor }\`; pass \`next_cursor\` as \`cursor\` for the next page.
@@ -36,7 +36,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
     },
     servers: [{ url: "/", description: "This server" }],
     tags: [
-      { name: "Identity", description: "Accounts, tokens, roles" },
+      { name: "Identity", description: "Accounts, guests, tokens, API keys, roles" },
       { name: "Catalogue", description: "Products and their prices" },
       { name: "Inventory", description: "What is in stock, and every movement" },
       { name: "Promotions", description: "Coupon codes: what they take off, and who used them" },
