@@ -22,7 +22,8 @@ export async function createApiKey(
 ): Promise<ApiKey & { key: string }> {
   const now = ctx.clock.now();
   if (!mayManageKeysOf(ctx.actor, input.userId)) throw onlyAdmins("make keys for others");
-  if (input.expires_at !== undefined && new Date(input.expires_at) <= now) {
+  const expiresAt = input.expires_at === undefined ? null : new Date(input.expires_at);
+  if (expiresAt !== null && expiresAt <= now) {
     throw invalidRequest([{ pointer: "/expires_at", code: "past", message: "must be in the future" }]);
   }
   const key = keyOf(newSecretToken().token);
@@ -31,7 +32,7 @@ export async function createApiKey(
     user_id: input.userId,
     name: input.name,
     prefix: prefixOf(key),
-    expires_at: input.expires_at ?? null,
+    expires_at: expiresAt?.toISOString() ?? null,
     last_used_at: null,
     revoked_at: null,
     created_at: now.toISOString(),

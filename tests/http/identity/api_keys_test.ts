@@ -115,7 +115,8 @@ Deno.test("A key is worthless once it expires, its user is disabled, or is a cus
   await using app = await startTestApp({}, { clock });
   const [staff, admin] = [await app.user("staff"), await app.user("admin")];
   const expires_at = new Date(clock.now().getTime() + 60_000).toISOString();
-  const short = await createKey(app, staff, { expires_at });
+  const inBerlin = `${new Date(Date.parse(expires_at) + 3_600_000).toISOString().slice(0, -1)}+01:00`;
+  const short = await createKey(app, staff, { expires_at: inBerlin });
   const long = await createKey(app, staff);
   assertEquals([short.expires_at, (await me(app, short.key)).status], [expires_at, 200]);
   clock.set(expires_at);
