@@ -3,7 +3,7 @@ import { transaction } from "../platform/db.ts";
 import { AppError } from "../platform/errors.ts";
 import { hashPassword } from "./password.ts";
 import { refuseWeakPassword } from "./password_strength.ts";
-import { findCredentials, findUser } from "./queries.ts";
+import { findCredentials } from "./queries.ts";
 import { storePassword } from "./store_password.ts";
 import type { User } from "./user.ts";
 
@@ -18,10 +18,12 @@ export async function registerGuest(ctx: Ctx, userId: string, password: string):
   if (!guest?.guest) throw registered();
   await refuseWeakPassword(password, guest, "/password");
   const passwordHash = await hashPassword(password);
-  await transaction(ctx.sql, async (tx) => {
-    if (!await storePassword(tx, ctx, { userId, passwordHash, expected: null })) throw registered();
-  });
-  return (await findUser(ctx.sql, userId))!;
+  const user = await transaction(
+    ctx.sql,
+    (tx) => storePassword(tx, ctx, { userId, passwordHash, expected: null }),
+  );
+  if (!user) throw registered();
+  return user;
 }
 
 function registered(): AppError {

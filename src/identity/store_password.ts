@@ -3,11 +3,11 @@ import { type Tx, violates } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
 import { userWasChanged } from "./events.ts";
 import { revokeFamilies, updatePassword, voidPasswordTokens } from "./queries.ts";
-import { emailTaken } from "./user.ts";
+import { emailTaken, type User } from "./user.ts";
 
 /**
  * Gives a user another password, and ends what was open under the old one: all sessions and password tokens. A guest can
- * log in with it from then on. False if the password is not the `expected` one any more.
+ * log in with it from then on. Undefined if the password is not the `expected` one any more.
  *
  * @throws email_taken for a guest whose address is an account's
  */
@@ -15,14 +15,14 @@ export async function storePassword(
   tx: Tx,
   ctx: Ctx,
   change: { userId: string; passwordHash: string; expected?: string | null },
-): Promise<boolean> {
+): Promise<User | undefined> {
   const now = ctx.clock.now().toISOString();
   const user = await updatePassword(tx, { ...change, now }).catch((error) => {
     throw violates(error, "users_email_key") ? emailTaken("") : error;
   });
-  if (!user) return false;
+  if (!user) return undefined;
   await revokeFamilies(tx, user.id, "password_changed", now);
   await voidPasswordTokens(tx, user.id, now);
   await appendEvents(tx, ctx, [userWasChanged(user, { password_changed: true })]);
-  return true;
+  return user;
 }

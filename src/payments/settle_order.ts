@@ -29,12 +29,11 @@ export async function settleMoney(ctx: Ctx, orderId: string): Promise<void> {
       if (amount <= 0 || isManual(payment)) continue;
       // What its provider refused, and no other payment can give, is for people to look at, however often this is done: but
       // for what was refused while the money was in a dispute that we may not have heard of.
-      const since = await findLastReturn(tx, payment.id);
-      const isRefused = known.some((each) =>
+      const refused = known.findLast((each) =>
         each.status === "failed" && each.payment_id === payment.id && each.amount === amount &&
-        each.reason === reasonOf(order) && each.began > since
+        each.reason === reasonOf(order)
       );
-      if (isRefused) continue;
+      if (refused && refused.began > await findLastReturn(tx, payment.id)) continue;
       owed -= amount;
       refunds.push(
         await beginRefund(

@@ -5,6 +5,7 @@ import { checkDuePayments } from "../../src/payments/mod.ts";
 import { type PaymentProvider, ProviderError } from "../../src/payments/providers/provider.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "./app.ts";
 import { addExport, checkedOut, openBorders } from "./checkout.ts";
+import { assertBooksBalance } from "./orders.ts";
 import type { Dice } from "./random.ts";
 import { doOutsideJobs, readLog } from "./worker.ts";
 
@@ -225,6 +226,17 @@ async function findBankDifferences({ deps: { sql } }: TestApp) {
 /** Fails the test unless bank and ledger agree about every payment. */
 export async function assertBankAgrees(app: TestApp): Promise<void> {
   assertEquals([...await findBankDifferences(app)], []);
+}
+
+/** Bank and books agree, and every invariant holds. */
+export async function assertAllIsWell(app: TestApp): Promise<void> {
+  await assertBankAgrees(app);
+  await assertBooksBalance(app.deps.sql);
+}
+
+/** An order's refunds as they are stored, oldest first. */
+export async function refundsOf({ deps: { sql } }: TestApp, orderId: string) {
+  return await sql`select * from refunds where order_id = ${orderId} order by id`;
 }
 
 /** How an order stands with its money. */

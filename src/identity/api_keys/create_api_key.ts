@@ -1,3 +1,4 @@
+import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
 import { transaction } from "../../platform/db.ts";
 import { invalidRequest } from "../../platform/errors.ts";
@@ -6,22 +7,24 @@ import { newId } from "../../platform/id.ts";
 import { apiKeyCreated } from "../events.ts";
 import { lockUser } from "../queries.ts";
 import { hashToken, newSecretToken } from "../secret_token.ts";
-import { onlyAdmins } from "../user.ts";
+import { callerId, onlyAdmins } from "../user.ts";
 import { type ApiKey, keyOf, mayManageKeysOf, prefixOf } from "./api_key.ts";
 import { insertKey } from "./queries.ts";
+import type { CreateApiKeyBody } from "./schemas.ts";
 
 /**
- * Makes a key that acts as a member of staff.
+ * Makes a key that acts as a member of staff: oneself, unless said.
  *
  * @returns it with the key, which is kept nowhere
  * @throws forbidden for another's by staff, invalid_request for a customer's or one that has expired already
  */
 export async function createApiKey(
   ctx: Ctx,
-  input: { userId: string; name: string; expires_at?: string },
+  input: z.output<typeof CreateApiKeyBody>,
 ): Promise<ApiKey & { key: string }> {
   const now = ctx.clock.now();
-  if (!mayManageKeysOf(ctx.actor, input.userId)) throw onlyAdmins("make keys for others");
+  const userId = input.user_id ?? callerId(ctx);
+  if (!mayManageKeysOf(ctx.actor, userId)) throw onlyAdmins("make keys for others");
   const expiresAt = input.expires_at === undefined ? null : new Date(input.expires_at);
   if (expiresAt !== null && expiresAt <= now) {
     throw invalidRequest([{ pointer: "/expires_at", code: "past", message: "must be in the future" }]);
@@ -29,7 +32,7 @@ export async function createApiKey(
   const key = keyOf(newSecretToken().token);
   const apiKey: ApiKey = {
     id: newId(),
-    user_id: input.userId,
+    user_id: userId,
     name: input.name,
     prefix: prefixOf(key),
     expires_at: expiresAt?.toISOString() ?? null,
@@ -39,7 +42,7 @@ export async function createApiKey(
     updated_at: now.toISOString(),
   };
   await transaction(ctx.sql, async (tx) => {
-    const user = await lockUser(tx, input.userId);
+    const user = await lockUser(tx, userId);
     if (!user || user.role === "customer") {
       throw invalidRequest([{
         pointer: "/user_id",

@@ -3,7 +3,6 @@ import { expecting, isSame } from "../../http/etag.ts";
 import { pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, router } from "../../http/router.ts";
 import { IdParam } from "../../http/schemas.ts";
-import { callerId } from "../user.ts";
 import { createApiKey } from "./create_api_key.ts";
 import { getApiKey, listApiKeys } from "./list_api_keys.ts";
 import { revokeApiKey } from "./revoke_api_key.ts";
@@ -50,8 +49,7 @@ apiKeyRoutes.openapi(
     },
   }),
   async (c) => {
-    const { user_id: userId = callerId(c.get("ctx")), ...more } = c.req.valid("json");
-    const created = await createApiKey(c.get("ctx"), { userId, ...more });
+    const created = await createApiKey(c.get("ctx"), c.req.valid("json"));
     c.header("Location", `/v1/api-keys/${created.id}`);
     return c.json(created, 201, { "Cache-Control": "no-store" });
   },
@@ -73,11 +71,7 @@ apiKeyRoutes.openapi(
       }),
     },
   }),
-  async (c) => {
-    const { user_id: userId, ...page } = c.req.valid("query");
-    const ownId = callerId(c.get("ctx"));
-    return c.json(pageView(await listApiKeys(c.get("ctx"), { ownId, userId, ...page })), 200);
-  },
+  async (c) => c.json(pageView(await listApiKeys(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 apiKeyRoutes.openapi(

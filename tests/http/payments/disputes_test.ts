@@ -7,7 +7,7 @@ import { newId } from "../../../src/platform/id.ts";
 import type { TestApp, TestUser } from "../../support/app.ts";
 import { assertBooksBalance, deliver, patch, read, typesOf } from "../../support/orders.ts";
 import {
-  assertBankAgrees,
+  assertAllIsWell,
   bankMessage,
   DAY_MS,
   letItEnd,
@@ -17,6 +17,7 @@ import {
   postWebhook,
   readPayment,
   refundAtBank,
+  refundsOf,
   sandboxOf,
   standing,
   startPaidShop,
@@ -55,15 +56,6 @@ async function balancesOf({ app, staff }: PaidShop, orderId: string) {
   const of = (name: string) =>
     body.balances.find(({ account }: { account: string }) => account === name)?.balance ?? 0;
   return { cash: of("cash_at_provider"), disputed: of("disputed"), receivable: of("receivable") };
-}
-
-async function refundsOf({ deps: { sql } }: TestApp, orderId: string) {
-  return await sql`select * from refunds where order_id = ${orderId} order by id`;
-}
-
-async function assertAllIsWell({ app }: PaidShop): Promise<void> {
-  await assertBankAgrees(app);
-  await assertBooksBalance(app.deps.sql);
 }
 
 Deno.test("While a bank holds disputed money, staff see until when it takes evidence, and none of it can be refunded", async () => {
@@ -114,7 +106,7 @@ Deno.test("While a bank holds disputed money, staff see until when it takes evid
     1000,
   ]);
   assertEquals(await typesOf(app, "dispute", dispute.id), ["dispute.created"]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("Money of a dispute that is won is back: it can be refunded, and the books have it as before", async () => {
@@ -147,7 +139,7 @@ Deno.test("Money of a dispute that is won is back: it can be refunded, and the b
     (await refundsOf(app, order.id)).map((each) => [each.status, each.amount, each.dispute_id]),
     [["succeeded", 500, null], ["succeeded", TOTAL - 500, null]],
   );
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("A lost dispute is booked as a refund: the order's money is gone, its stock is free, and no mail says that we sent it", async () => {
@@ -173,7 +165,7 @@ Deno.test("A lost dispute is booked as a refund: the order's money is gone, its 
   await doOutsideJobs(app.deps, "notifications.send");
   const mails = await app.deps.sql`select from notifications where template = 'refund_sent'`;
   assertEquals(mails.length, 0);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("Of an order with a part lost in a dispute the rest is still there, and so is that of a dispute that nobody saw open", async () => {
@@ -185,7 +177,7 @@ Deno.test("Of an order with a part lost in a dispute the rest is still there, an
   assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 2000, disputed: 0, receivable: 0 });
   const { status, body } = await tryToRefund(app, staff, order.id);
   assertEquals([status, body.status, body.amount], [201, "succeeded", TOTAL - 2000]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("An inquiry takes no money: the payment can be refunded while the bank only asks", async () => {
@@ -205,7 +197,7 @@ Deno.test("An inquiry takes no money: the payment can be refunded while the bank
     "closed",
     ["dispute.created", "dispute.closed"],
   ]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 /** From now on the bank says of its charges that these are their disputes, whatever it knows itself. */
@@ -315,7 +307,7 @@ for (const end of ["won", "lost"] as const) {
       [TOTAL, "succeeded", end === "won" ? "The order was cancelled" : "Lost in a dispute"],
     ]);
     assertEquals(standing((await read(app, user, order.id)).body), ["CANCELLED", "REFUNDED", TOTAL, 0]);
-    await assertAllIsWell(shop);
+    await assertAllIsWell(shop.app);
   });
 }
 
@@ -335,7 +327,7 @@ Deno.test("What is lost while a refund of it waits is booked once, when the bank
     [TOTAL, "succeeded", dispute.id],
   ]);
   assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("Of an order with two payments the one in dispute gives nothing back, and the other all that it has", async () => {
@@ -349,7 +341,7 @@ Deno.test("Of an order with two payments the one in dispute gives nothing back, 
   assertEquals([status, body.amount, body.payment_id, body.status], [201, 2000, first.id, "succeeded"]);
   assertEquals((await tryToRefund(app, staff, order.id, { amount: 1 })).status, 422);
   assertEquals((await tryToRefund(app, staff, order.id, { amount: 1, manual: true })).status, 422);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 /** The bank's dispute goes on, and it has not told of it yet. */
@@ -373,7 +365,7 @@ Deno.test("A customer whose coming back makes a dispute found sees it in the ord
     { account: "cash_at_provider", debit: 0, credit: TOTAL },
     { account: "disputed", debit: TOTAL, credit: 0 },
   ]]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("What was lost is booked as lost, and gone for staff too, also while another refund of the payment is under way", async () => {
@@ -399,7 +391,7 @@ Deno.test("What was lost is booked as lost, and gone for staff too, also while a
   await doOutsideJobs(app.deps, "notifications.send");
   const mails = await app.deps.sql`select from notifications where template = 'refund_sent'`;
   assertEquals(mails.length, 0);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("What a provider says anew of an open dispute is what staff read, and what the payment and its books have", async () => {
@@ -422,7 +414,7 @@ Deno.test("What a provider says anew of an open dispute is what staff read, and 
   assertEquals(await tell(next), [1200, "duplicate", evidenceDueBy, 2, opened, now]);
   assertEquals((await readPayment(app, user, payment.id)).amount_disputed, 1200);
   assertEquals(await balancesOf(shop, order.id), { cash: TOTAL - 1200, disputed: 1200, receivable: 0 });
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("A dispute goes its way beside a refund of the same payment that is under way, and both are booked once", async () => {
@@ -441,7 +433,7 @@ Deno.test("A dispute goes its way beside a refund of the same payment that is un
     (await refundsOf(app, order.id)).map((each) => [each.status, each.amount, each.dispute_id !== null]),
     [["succeeded", 3000, false], ["succeeded", 1000, true]],
   );
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("What went back of an order that was paid too much, for several reasons at once, is first what it was owed", async () => {
@@ -480,7 +472,7 @@ Deno.test("Staff cannot set an order to REFUNDED whose money a bank holds", asyn
   await disputed(shop, payment.provider_reference, "needs_response");
   const { status, body } = await patch(app, staff, order.id, { status: "REFUNDED" });
   assertEquals([status, body.code, body.errors[0].pointer], [409, "invalid_transition", "/status"]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("Of what was lost no more is booked than the provider says went back, and the rest once it says so", async () => {
@@ -522,7 +514,7 @@ for (
     await disputed(shop, payment.provider_reference, end);
     await settleMoney(systemCtx(app.deps, "payments.settle_order"), order.id);
     assertEquals(await refundsNow(), [[TOTAL, "failed"], [TOTAL, then]]);
-    await assertAllIsWell(shop);
+    await assertAllIsWell(shop.app);
   });
 }
 
@@ -584,7 +576,7 @@ Deno.test("What staff gave back themselves is not booked as lost too, and the lo
     [[5000, true, null], [TOTAL - 5000, false, dispute.id]],
   );
   assertEquals(standing((await read(app, user, order.id)).body), ["REFUNDED", "REFUNDED", TOTAL, 0]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("A return of goods whose money a bank holds waits for its refund until that has decided", async () => {
@@ -606,7 +598,7 @@ Deno.test("A return of goods whose money a bank holds waits for its refund until
   await disputed(shop, payment.provider_reference, "won");
   const { status, body } = await refund(app, staff, asked.id);
   assertEquals([status, body.refund.amount, body.refund.status], [201, 1499 + 167 + 333, "succeeded"]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("The shipping can be given back while a bank holds the rest: the order does not end with it", async () => {
@@ -616,7 +608,7 @@ Deno.test("The shipping can be given back while a bank holds the rest: the order
   await disputed(shop, payment.provider_reference, "needs_response", TOTAL - 600);
   const { status, body } = await tryToRefund(app, staff, order.id, { include_shipping: true });
   assertEquals([status, body.amount, body.status], [201, 600, "succeeded"]);
-  await assertAllIsWell(shop);
+  await assertAllIsWell(shop.app);
 });
 
 Deno.test("The sandbox's bank lets a dispute begin and go on only as one can", async () => {

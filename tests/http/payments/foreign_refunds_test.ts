@@ -4,10 +4,9 @@ import { systemCtx } from "../../../src/deps.ts";
 import { workOnWebhook } from "../../../src/payments/mod.ts";
 import { ProviderError } from "../../../src/payments/providers/provider.ts";
 import { paymentIntent, startFakeStripe, stripeCharge } from "../../payments/providers/fake_stripe.ts";
-import type { TestApp } from "../../support/app.ts";
 import { assertBooksBalance, patch, read, startAnother, typesOf } from "../../support/orders.ts";
 import {
-  assertBankAgrees,
+  assertAllIsWell,
   bankMessage,
   letRetriesBeDue,
   letWorkerCatchUp,
@@ -17,6 +16,7 @@ import {
   postWebhook,
   readPayment,
   refundAtBank,
+  refundsOf,
   sandboxOf,
   standing,
   startPaidShop,
@@ -29,10 +29,6 @@ import { doOutsideJobs } from "../../support/worker.ts";
 
 const FOREIGN = "Refunded at the payment provider";
 
-async function refundsOf(app: TestApp, orderId: string) {
-  return await app.deps.sql`select * from refunds where order_id = ${orderId} order by id`;
-}
-
 const toldOf = (refunds: Record<string, unknown>[]) =>
   refunds.map(({ amount, status, reason }) => [amount, status, reason === FOREIGN]);
 
@@ -43,11 +39,6 @@ async function retryRefunds({ app, pass }: PaidShop): Promise<void> {
     await sweep(app);
   }
   assertEquals((await letWorkerCatchUp(app)).failures, []);
-}
-
-async function assertAllIsWell(app: TestApp): Promise<void> {
-  await assertBankAgrees(app);
-  await assertBooksBalance(app.deps.sql);
 }
 
 Deno.test("What is refunded at the bank is found by its webhook: refund, payment, order, log and mail tell of it", async () => {
