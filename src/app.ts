@@ -14,6 +14,7 @@ import { healthRoutes } from "./http/health.ts";
 import { metricsRoutes } from "./http/metrics.ts";
 import { apiKeyRoutes } from "./identity/api_keys/routes.ts";
 import { identityRoutes } from "./identity/routes.ts";
+import { userRoutes } from "./identity/users/routes.ts";
 import { inventoryRoutes } from "./inventory/routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { ledgerRoutes } from "./orders/ledger/routes.ts";
@@ -149,6 +150,7 @@ function apiRoutes(): OpenAPIHono<AppEnv> {
   for (
     const routes of [
       identityRoutes,
+      userRoutes,
       apiKeyRoutes,
       catalogueRoutes,
       inventoryRoutes,

@@ -228,6 +228,22 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
+     * Set a password with a token
+     *
+     * Ends all sessions of the account; access tokens are good until they expire. A password that is refused leaves the password token good, and so does a guest's address that is an account's already (409).
+     */
+    public setPassword<ThrowOnError extends boolean = false>(options: Options<SetPasswordData, ThrowOnError>): RequestResult<SetPasswordResponses, SetPasswordErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<SetPasswordResponses, SetPasswordErrors, ThrowOnError>({
+            url: '/v1/password',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
      * List accounts
      *
      * Newest first. `email` finds one account, and guests who gave it.
@@ -297,22 +313,6 @@ export class Waybill extends HeyApiClient {
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/users/{id}/password-token',
             ...options
-        });
-    }
-    
-    /**
-     * Set a password with a token
-     *
-     * Ends all sessions of the account; access tokens are good until they expire. A password that is refused leaves the password token good, and so does a guest's address that is an account's already (409).
-     */
-    public setPassword<ThrowOnError extends boolean = false>(options: Options<SetPasswordData, ThrowOnError>): RequestResult<SetPasswordResponses, SetPasswordErrors, ThrowOnError> {
-        return (options.client ?? this.client).post<SetPasswordResponses, SetPasswordErrors, ThrowOnError>({
-            url: '/v1/password',
-            ...options,
-            headers: {
-                'Content-Type': 'application/json',
-                ...options.headers
-            }
         });
     }
     

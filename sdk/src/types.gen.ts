@@ -4882,6 +4882,17 @@ export type PasswordChange = {
     new_password: string;
 };
 
+export type PasswordReset = {
+    /**
+     * From POST /v1/users/{id}/password-token
+     */
+    token: string;
+    /**
+     * At least 10 and at most 128 characters, and not easy to guess
+     */
+    new_password: string;
+};
+
 export type CreateUser = {
     /**
      * Kept as typed; one person whatever its case
@@ -4920,17 +4931,6 @@ export type PasswordToken = {
      */
     token: string;
     expires_at: string;
-};
-
-export type PasswordReset = {
-    /**
-     * From POST /v1/users/{id}/password-token
-     */
-    token: string;
-    /**
-     * At least 10 and at most 128 characters, and not easy to guess
-     */
-    new_password: string;
 };
 
 export type ApiKeyWithSecret = {
@@ -8793,6 +8793,66 @@ export type ChangePasswordResponses = {
 
 export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
+export type SetPasswordData = {
+    /**
+     * The token and the new password.
+     */
+    body: PasswordReset;
+    path?: never;
+    query?: never;
+    url: '/v1/password';
+};
+
+export type SetPasswordErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `invalid_grant`
+     */
+    401: Problem;
+    /**
+     * Conflict: `email_taken`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `weak_password`, `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type SetPasswordError = SetPasswordErrors[keyof SetPasswordErrors];
+
+export type SetPasswordResponses = {
+    /**
+     * Set: log in with it.
+     */
+    204: void;
+};
+
+export type SetPasswordResponse = SetPasswordResponses[keyof SetPasswordResponses];
+
 export type ListUsersData = {
     body?: never;
     path?: never;
@@ -9121,66 +9181,6 @@ export type CreatePasswordTokenResponses = {
 };
 
 export type CreatePasswordTokenResponse = CreatePasswordTokenResponses[keyof CreatePasswordTokenResponses];
-
-export type SetPasswordData = {
-    /**
-     * The token and the new password.
-     */
-    body: PasswordReset;
-    path?: never;
-    query?: never;
-    url: '/v1/password';
-};
-
-export type SetPasswordErrors = {
-    /**
-     * Bad Request: `malformed_json`
-     */
-    400: Problem;
-    /**
-     * Unauthorized: `invalid_grant`
-     */
-    401: Problem;
-    /**
-     * Conflict: `email_taken`
-     */
-    409: Problem;
-    /**
-     * Content Too Large: `payload_too_large`
-     */
-    413: Problem;
-    /**
-     * Unsupported Media Type: `unsupported_media_type`
-     */
-    415: Problem;
-    /**
-     * Unprocessable Content: `weak_password`, `invalid_request`
-     */
-    422: Problem;
-    /**
-     * Too Many Requests: `rate_limited`
-     */
-    429: Problem;
-    /**
-     * Internal Server Error: `internal`
-     */
-    500: Problem;
-    /**
-     * Service Unavailable: `unavailable`
-     */
-    503: Problem;
-};
-
-export type SetPasswordError = SetPasswordErrors[keyof SetPasswordErrors];
-
-export type SetPasswordResponses = {
-    /**
-     * Set: log in with it.
-     */
-    204: void;
-};
-
-export type SetPasswordResponse = SetPasswordResponses[keyof SetPasswordResponses];
 
 export type ListApiKeysData = {
     body?: never;

@@ -1,13 +1,13 @@
 export { ACCESS_TOKEN_SECONDS, type AccessTokens, invalidToken, openAccessTokens } from "./access_token.ts";
 export { apiKeyIn } from "./api_keys/api_key.ts";
 export { findKeyOwner } from "./api_keys/queries.ts";
-export { changeUser } from "./change_user.ts";
+export { changeUser } from "./users/change_user.ts";
 export { createAdmin } from "./create_admin.ts";
 export { createFirstAdmin } from "./create_first_admin.ts";
-export { createPasswordToken } from "./create_password_token.ts";
+export { createPasswordToken } from "./users/create_password_token.ts";
 export { apiKeyCreated, apiKeyRevoked, userRegistered, userUpdated } from "./events.ts";
-export { getUser } from "./get_user.ts";
-export { listUsers } from "./list_users.ts";
+export { getUser } from "./users/get_user.ts";
+export { listUsers } from "./users/list_users.ts";
 export { deleteExpiredTokens, findActiveRole, findActiveRoles } from "./queries.ts";
 export { RegisterBody } from "./schemas.ts";
 export { hashToken, newSecretToken } from "./secret_token.ts";

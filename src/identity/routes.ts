@@ -1,19 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
-import { pageSchema, pageView } from "../http/pagination.ts";
+import { expectedVersion, isUnchanged } from "../http/etag.ts";
 import { onInvalid } from "../http/problem.ts";
-import { type AppEnv, endpoint, json, markReplay, router } from "../http/router.ts";
-import { IdParam } from "../http/schemas.ts";
+import { type AppEnv, endpoint, json, router } from "../http/router.ts";
 import { AppError } from "../platform/errors.ts";
 import { ACCESS_TOKEN_SECONDS } from "./access_token.ts";
 import { changePassword } from "./change_password.ts";
-import { changeUser } from "./change_user.ts";
 import { createGuest } from "./create_guest.ts";
-import { createPasswordToken } from "./create_password_token.ts";
-import { createUser } from "./create_user.ts";
-import { getUser } from "./get_user.ts";
-import { listUsers } from "./list_users.ts";
+import { EXAMPLE_CHANGED_USER, EXAMPLE_USER } from "./example.ts";
 import { logIn } from "./log_in.ts";
 import { refreshSession } from "./refresh_session.ts";
 import { register } from "./register.ts";
@@ -22,13 +16,9 @@ import { revokeToken } from "./revoke_token.ts";
 import {
   ChangeMeBody,
   ChangePasswordBody,
-  ChangeUserBody,
-  CreateUserBody,
   GuestBody,
   GuestRegistrationBody,
   GuestSchema,
-  ListUsersQuery,
-  PasswordTokenSchema,
   RegisterBody,
   RevocationForm,
   SetPasswordBody,
@@ -39,31 +29,21 @@ import {
 } from "./schemas.ts";
 import type { Session } from "./session.ts";
 import { setPassword } from "./set_password.ts";
-import { callerId, type User } from "./user.ts";
+import { callerId } from "./user.ts";
+import { changeUser } from "./users/change_user.ts";
+import { getUser } from "./users/get_user.ts";
+import { created, tagged } from "./users/routes.ts";
 
 /** Of a form: a megabyte of `a&a&…` takes a third of a second and 50 MB to be read, and anybody may send it. */
 const MAX_FORM_BYTES = 32 * 1024;
 
 const tags = ["Identity"];
-const EXAMPLE: z.infer<typeof UserSchema> = {
-  id: "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
-  email: "anna@example.com",
-  name: "Anna Smith",
-  role: "customer",
-  guest: false,
-  disabled: false,
-  version: 1,
-  created_at: "2026-01-31T12:00:00.000Z",
-  updated_at: "2026-01-31T12:00:00.000Z",
-};
-const CHANGED = { ...EXAMPLE, name: "Anna Jones", version: 2, updated_at: "2026-01-31T12:05:00.000Z" };
 const TOKEN: z.infer<typeof TokenSchema> = {
   access_token: "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiY3VzdG9tZXIifQ.c2lnbmF0dXJl",
   token_type: "bearer",
   expires_in: ACCESS_TOKEN_SECONDS,
   refresh_token: "PcSxFjUZC8rr1BbzDzg5RvIVyGsDxkmCV4s3XJd1y1A",
 };
-const UNCHANGED = { description: "Unchanged since your ETag." };
 
 export const identityRoutes = router();
 
@@ -88,7 +68,7 @@ identityRoutes.openapi(
         name: "Anna Smith",
       }),
     },
-    responses: { 201: json(UserSchema, "The new account.", EXAMPLE) },
+    responses: { 201: json(UserSchema, "The new account.", EXAMPLE_USER) },
   }),
   async (c) => c.json(created(c, await register(c.get("ctx"), c.req.valid("json"))), 201),
 );
@@ -112,7 +92,10 @@ identityRoutes.openapi(
       }),
     },
     responses: {
-      201: json(GuestSchema, "The guest and their tokens.", { ...TOKEN, user: { ...EXAMPLE, guest: true } }),
+      201: json(GuestSchema, "The guest and their tokens.", {
+        ...TOKEN,
+        user: { ...EXAMPLE_USER, guest: true },
+      }),
     },
   }),
   async (c) => {
@@ -190,7 +173,10 @@ identityRoutes.openapi(
     tags,
     summary: "Your own account",
     description: "Whoever the access token speaks for.",
-    responses: { 200: json(UserSchema, "It.", EXAMPLE), 304: UNCHANGED },
+    responses: {
+      200: json(UserSchema, "It.", EXAMPLE_USER),
+      304: { description: "Unchanged since your ETag." },
+    },
   }),
   async (c) => {
     const user = await getUser(c.get("ctx"), callerId(c.get("ctx")));
@@ -210,7 +196,7 @@ identityRoutes.openapi(
     summary: "Change your own account",
     description: "The name; null takes it away.",
     request: { body: json(ChangeMeBody, "What to change.", { name: "Anna Jones" }) },
-    responses: { 200: json(UserSchema, "The account as it is now.", CHANGED) },
+    responses: { 200: json(UserSchema, "The account as it is now.", EXAMPLE_CHANGED_USER) },
   }),
   async (c) => {
     const user = await changeUser(
@@ -235,7 +221,7 @@ identityRoutes.openapi(
       "log in with POST /v1/token. An address that is an account's already is refused: what its owner bought as a guest " +
       "stays the guest's.",
     request: { body: json(GuestRegistrationBody, "The password.", { password: "violet-harbour-42-lamp" }) },
-    responses: { 200: json(UserSchema, "The account.", CHANGED) },
+    responses: { 200: json(UserSchema, "The account.", EXAMPLE_CHANGED_USER) },
   }),
   async (c) => {
     const { password } = c.req.valid("json");
@@ -263,116 +249,6 @@ identityRoutes.openapi(
   async (c) => {
     await changePassword(c.get("ctx"), callerId(c.get("ctx")), c.req.valid("json"));
     return c.body(null, 204);
-  },
-);
-
-identityRoutes.openapi(
-  endpoint({ policy: "staff", idempotent: true, errors: ["email_taken"] }, {
-    method: "post",
-    path: "/v1/users",
-    operationId: "createUser",
-    tags,
-    summary: "Make an account for somebody else",
-    description:
-      "Without a password: hand its owner a token from POST /v1/users/{id}/password-token. Staff make " +
-      "customers; only admins make staff and admins.",
-    request: {
-      body: json(CreateUserBody, "Who it is for.", {
-        email: "anna@example.com",
-        name: "Anna Smith",
-        role: "customer",
-      }),
-    },
-    responses: { 201: json(UserSchema, "The new account.", EXAMPLE) },
-  }),
-  async (c) => {
-    const outcome = await createUser(c.get("ctx"), c.req.valid("json"), c.get("idempotency"));
-    return c.json(created(c, markReplay(c, outcome)), 201);
-  },
-);
-
-identityRoutes.openapi(
-  endpoint({ policy: "staff" }, {
-    method: "get",
-    path: "/v1/users",
-    operationId: "listUsers",
-    tags,
-    summary: "List accounts",
-    description: "Newest first. `email` finds one account, and guests who gave it.",
-    request: { query: ListUsersQuery },
-    responses: {
-      200: json(pageSchema(UserSchema).openapi("UserPage"), "One page.", {
-        data: [EXAMPLE],
-        next_cursor: null,
-      }),
-    },
-  }),
-  async (c) => c.json(pageView(await listUsers(c.get("ctx"), c.req.valid("query")), userView), 200),
-);
-
-identityRoutes.openapi(
-  endpoint({ policy: "user", errors: ["not_found"] }, {
-    method: "get",
-    path: "/v1/users/{id}",
-    operationId: "getUser",
-    tags,
-    summary: "Get an account",
-    description: "Your own; for staff, anybody's.",
-    request: { params: IdParam },
-    responses: { 200: json(UserSchema, "It.", EXAMPLE), 304: UNCHANGED },
-  }),
-  async (c) => {
-    const user = await getUser(c.get("ctx"), c.req.valid("param").id);
-    return isUnchanged(c, user.version) ? c.body(null, 304) : c.json(userView(user), 200);
-  },
-);
-
-identityRoutes.openapi(
-  endpoint({ policy: "staff", conditional: true, errors: ["not_found", "last_admin"] }, {
-    method: "patch",
-    path: "/v1/users/{id}",
-    operationId: "changeUser",
-    tags,
-    summary: "Change an account",
-    description:
-      "Staff change customers; only admins change roles, and the accounts of staff and admins. There is " +
-      "always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access " +
-      "token is good until it expires.",
-    request: { params: IdParam, body: json(ChangeUserBody, "What to change.", { name: "Anna Jones" }) },
-    responses: { 200: json(UserSchema, "The account as it is now.", CHANGED) },
-  }),
-  async (c) => {
-    const user = await changeUser(
-      c.get("ctx"),
-      c.req.valid("param").id,
-      c.req.valid("json"),
-      expectedVersion(c),
-    );
-    return c.json(tagged(c, user), 200);
-  },
-);
-
-identityRoutes.openapi(
-  endpoint({ policy: "staff", errors: ["not_found"] }, {
-    method: "post",
-    path: "/v1/users/{id}/password-token",
-    operationId: "createPasswordToken",
-    tags,
-    summary: "Let somebody set a password",
-    description:
-      "For an account made by staff, a forgotten password, or a guest who wants an account. The token is good once, for 24 hours, and " +
-      "replaces earlier ones; pass it to the account's owner. For the accounts of staff and admins: admins only.",
-    request: { params: IdParam },
-    responses: {
-      201: json(PasswordTokenSchema, "The token, shown only here.", {
-        token: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",
-        expires_at: "2026-02-01T12:00:00.000Z",
-      }),
-    },
-  }),
-  async (c) => {
-    const token = await createPasswordToken(c.get("ctx"), c.req.valid("param").id);
-    return c.json(token, 201, { "Cache-Control": "no-store" });
   },
 );
 
@@ -435,14 +311,4 @@ async function tokenView(c: Context<AppEnv>, { userId, role, refreshToken }: Ses
     expires_in: ACCESS_TOKEN_SECONDS,
     refresh_token: refreshToken,
   };
-}
-
-function tagged(c: Context<AppEnv>, user: User) {
-  setEtag(c, user.version);
-  return userView(user);
-}
-
-function created(c: Context<AppEnv>, user: User) {
-  c.header("Location", `/v1/users/${user.id}`);
-  return tagged(c, user);
 }

@@ -1,9 +1,9 @@
-import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
-import { notFound } from "../platform/errors.ts";
-import { insertPasswordToken, lockUser, voidPasswordTokens } from "./queries.ts";
-import { newSecretToken } from "./secret_token.ts";
-import { mayManage, onlyAdmins } from "./user.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import { transaction } from "../../platform/db.ts";
+import { notFound } from "../../platform/errors.ts";
+import { insertPasswordToken, lockUser, voidPasswordTokens } from "../queries.ts";
+import { newSecretToken } from "../secret_token.ts";
+import { mayManage, onlyAdmins } from "../user.ts";
 
 const PASSWORD_TOKEN_MS = 24 * 60 * 60 * 1000;
 

@@ -1,7 +1,7 @@
-import type { Ctx, Role } from "../platform/ctx.ts";
-import { type Page, toPage } from "../platform/page.ts";
-import * as queries from "./queries.ts";
-import type { User } from "./user.ts";
+import type { Ctx, Role } from "../../platform/ctx.ts";
+import { type Page, toPage } from "../../platform/page.ts";
+import * as queries from "../queries.ts";
+import type { User } from "../user.ts";
 
 /** Accounts, newest first. For staff. */
 export async function listUsers(

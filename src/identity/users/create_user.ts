@@ -1,8 +1,8 @@
-import type { Ctx, Role } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
-import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import { addUser } from "./add_user.ts";
-import { mayManage, onlyAdmins, type User } from "./user.ts";
+import type { Ctx, Role } from "../../platform/ctx.ts";
+import { transaction } from "../../platform/db.ts";
+import { type Idempotency, once, type Outcome } from "../../platform/idempotency.ts";
+import { addUser } from "../add_user.ts";
+import { mayManage, onlyAdmins, type User } from "../user.ts";
 
 /**
  * Makes an account without a password for somebody else.

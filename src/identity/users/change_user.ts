@@ -1,10 +1,10 @@
-import type { Ctx } from "../platform/ctx.ts";
-import { transaction } from "../platform/db.ts";
-import { AppError, invalidRequest, notFound, requireVersion } from "../platform/errors.ts";
-import { appendEvents } from "../platform/events.ts";
-import { userWasChanged } from "./events.ts";
-import { lockActiveAdmins, lockUser, revokeFamilies, updateUser, voidPasswordTokens } from "./queries.ts";
-import { applyChange, isActiveAdmin, refuseForbiddenChange, type User, type UserChange } from "./user.ts";
+import type { Ctx } from "../../platform/ctx.ts";
+import { transaction } from "../../platform/db.ts";
+import { AppError, invalidRequest, notFound, requireVersion } from "../../platform/errors.ts";
+import { appendEvents } from "../../platform/events.ts";
+import { userWasChanged } from "../events.ts";
+import { lockActiveAdmins, lockUser, revokeFamilies, updateUser, voidPasswordTokens } from "../queries.ts";
+import { applyChange, isActiveAdmin, refuseForbiddenChange, type User, type UserChange } from "../user.ts";
 
 /**
  * Changes an account. A change of role or a disabled account ends all its sessions, and makes open password tokens

@@ -1,7 +1,7 @@
-import { type Ctx, isOwn, isStaff } from "../platform/ctx.ts";
-import { notFound } from "../platform/errors.ts";
-import { findUser } from "./queries.ts";
-import type { User } from "./user.ts";
+import { type Ctx, isOwn, isStaff } from "../../platform/ctx.ts";
+import { notFound } from "../../platform/errors.ts";
+import { findUser } from "../queries.ts";
+import type { User } from "../user.ts";
 
 /** One's own account; for staff, anybody's. @throws not_found */
 export async function getUser(ctx: Ctx, userId: string): Promise<User> {
