@@ -949,6 +949,10 @@ export type ShippingOption = {
      */
     bands: Array<ShippingBand>;
     /**
+     * Goods that cost so much or more after discounts are sent for nothing: in minor units of `currency`, into which what they cost is converted; null: none are
+     */
+    free_from: number | null;
+    /**
      * On the way
      */
     min_days: number | null;
@@ -5986,6 +5990,10 @@ export type ShippingOffer = {
      */
     currency: string;
     /**
+     * Goods that cost so much or more after discounts are sent for nothing: in minor units of `currency`, into which what they cost is converted; null: none are
+     */
+    free_from: number | null;
+    /**
      * On the way
      */
     min_days: number | null;
@@ -6006,6 +6014,10 @@ export type PutShippingOption = {
      * In the order of weight. Heavier than the last: not offered.
      */
     bands: Array<ShippingBand>;
+    /**
+     * Goods that cost so much or more after discounts are sent for nothing: in minor units of `currency`, into which what they cost is converted; null: none are
+     */
+    free_from?: number | null;
     /**
      * On the way
      */

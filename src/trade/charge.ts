@@ -13,7 +13,7 @@ export interface Charge extends Pick<ExplanationEntry, "rule" | "rate" | "exchan
 /** Nothing is charged, and `rule` says why. */
 export function noCharge(
   rule: string,
-  source: string,
+  source: Charge["source"],
   known: Pick<Charge, "basis" | "exchange"> = { basis: null, exchange: null },
 ): Charge {
   return { amount: 0n, rule, rate: null, ...known, rounding: "exact", source };

@@ -82,8 +82,9 @@ function gather(
   }));
   const { discounts, refusal: unusable } = findDiscounts(full, input);
   const items = full.map((item, index) => ({ ...item, discount: discounts?.[index] }));
-  const { shipping, refusal } = chooseShipping(input, facts);
-  const value = { currency: input.currency, goods: sumGoods(items), shipping: shipping?.price };
+  const goods = sumGoods(items);
+  const { shipping, refusal } = chooseShipping(input, facts, goods);
+  const value = { currency: input.currency, goods, shipping: shipping?.price };
   const domestic = schedule !== undefined && isDomestic(input.shipFrom, input.destination, schedule.rules);
   const reliefs = !schedule || domestic
     ? { dutyFree: true, flatDuty: false, taxFree: false, sellerCollects: false }

@@ -271,6 +271,34 @@ Deno.test("Where nothing is charged, an entry says why", () => {
   ]);
 });
 
+Deno.test("What is sent for nothing says for which worth of goods, what was compared with it, and by which exchange", () => {
+  const shippingOf = (currency: string, free_from: number) =>
+    landedCost(
+      askFor([tradeProduct("A"), tradeProduct("B", { prices: { EUR: 2000 } })], { currency }),
+      tradeFacts({
+        rates: [rate("USD", "1.0956")],
+        shippingOptions: [shippingOption("post", { free_from, carrier: "DHL" })],
+      }),
+    ).explanation.filter(({ kind }) => kind === "shipping")
+      .map(({ amount, rule, basis, exchange, rounding, source }) => [
+        amount,
+        rule,
+        basis,
+        exchange && `${exchange.from} ${exchange.to} ${exchange.rate}`,
+        rounding,
+        source,
+      ]);
+  const free = [0, "Name of post: free for goods of 30.00 EUR or more"];
+  assertEquals(shippingOf("EUR", 3000), Array(2).fill([...free, 3000, null, "exact", "DHL"]));
+  // In dollars they cost 10.96 and 21.91, which are 30.0018… euros.
+  assertEquals(
+    shippingOf("USD", 3000),
+    Array(2).fill([...free, 3287, "USD EUR 0.912741876597", "exact", "DHL"]),
+  );
+  assertEquals(shippingOf("USD", 3001).map(([amount]) => amount), [183, 365]);
+  assertEquals(shippingOf("EUR", 3001).map(([amount]) => amount), [167, 333]);
+});
+
 Deno.test("The line tells the code that the destination has for the product", () => {
   const facts = tradeFacts({ hsCodes: { "id of A": "69120023" } });
   const { lines } = landedCost(askFor([tradeProduct("A"), tradeProduct("B")]), facts);

@@ -63,7 +63,7 @@ export async function findTradeFacts(
       (select coalesce(json_object_agg(id, override), '{}') from goods where override is not null) as "hsCodes",
       (select coalesce(json_agg(json_build_object(
          'code', o.code, 'name', o.name, 'carrier', o.carrier, 'countries', o.countries, 'currency', o.currency,
-         'bands', o.bands, 'min_days', o.min_days, 'max_days', o.max_days
+         'bands', o.bands, 'free_from', o.free_from, 'min_days', o.min_days, 'max_days', o.max_days
        ) order by o.code), '[]') from options o) as "shippingOptions"`;
   const { schedule, ...known } = facts!;
   return { ...known, schedule: schedule ? { ...schedule, rules: wholeRules(schedule.rules) } : undefined };
@@ -237,7 +237,7 @@ export async function listHsCodes(
 
 const optionColumns = (sql: Sql | Tx): Fragment =>
   sql`
-  code, name, carrier, to_json(countries) as countries, currency, bands, min_days, max_days, active, version,
+  code, name, carrier, to_json(countries) as countries, currency, bands, free_from, min_days, max_days, active, version,
   created_at, updated_at`;
 
 export async function findShippingOption(sql: Sql, code: string): Promise<StoredShippingOption | undefined> {
@@ -256,13 +256,13 @@ export async function lockShippingOption(tx: Tx, code: string): Promise<StoredSh
 /** Adds an option. False: there is one of this code by now. */
 export async function insertShippingOption(tx: Tx, option: StoredShippingOption): Promise<boolean> {
   const { count } = await tx`
-    insert into shipping_options (code, name, carrier, countries, currency, bands, min_days, max_days, active, version,
-                                  created_at, updated_at)
+    insert into shipping_options (code, name, carrier, countries, currency, bands, free_from, min_days, max_days, active,
+                                  version, created_at, updated_at)
     values (${option.code}, ${option.name}, ${option.carrier}, ${option.countries}, ${option.currency},
             ${
     tx.json(option.bands)
-  }, ${option.min_days}, ${option.max_days}, ${option.active}, ${option.version},
-            ${option.created_at}, ${option.updated_at})
+  }, ${option.free_from}, ${option.min_days}, ${option.max_days}, ${option.active},
+            ${option.version}, ${option.created_at}, ${option.updated_at})
     on conflict (code) do nothing`;
   return count > 0;
 }
@@ -272,8 +272,8 @@ export async function updateShippingOption(tx: Tx, option: StoredShippingOption)
   await tx`
     update shipping_options
     set name = ${option.name}, carrier = ${option.carrier}, countries = ${option.countries},
-        currency = ${option.currency}, bands = ${tx.json(option.bands)}, min_days = ${option.min_days},
-        max_days = ${option.max_days}, active = ${option.active}, version = ${option.version},
+        currency = ${option.currency}, bands = ${tx.json(option.bands)}, free_from = ${option.free_from},
+        min_days = ${option.min_days}, max_days = ${option.max_days}, active = ${option.active}, version = ${option.version},
         updated_at = ${option.updated_at}
     where code = ${option.code}`;
 }
@@ -284,7 +284,7 @@ export async function listOffers(
   filter: { destination: string; weight_grams: number; afterCode?: string; limit: number },
 ): Promise<ShippingOffer[]> {
   return await sql<ShippingOffer[]>`
-    select o.code, o.name, o.carrier, band.price, o.currency, o.min_days, o.max_days
+    select o.code, o.name, o.carrier, band.price, o.currency, o.free_from, o.min_days, o.max_days
     from shipping_options o cross join lateral (
       select b.price from jsonb_to_recordset(o.bands) as b (up_to_grams bigint, price bigint)
       where b.up_to_grams >= ${filter.weight_grams} order by b.up_to_grams limit 1

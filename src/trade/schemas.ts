@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { HsCode } from "../catalogue/mod.ts";
 import { COUNTRIES } from "../settings.ts";
 import { cursor, Limit, pageSchema } from "../http/pagination.ts";
+import { MAX_TOTAL } from "../platform/money.ts";
 import { Amount, Country, Currency, Id, Sku, text, Timestamp } from "../http/schemas.ts";
 
 /** A calendar day, as laws and reference rates name theirs. */
@@ -262,6 +263,12 @@ const shippingOption = {
   carrier: text(1, 100).nullable().openapi({ example: "DHL" }),
   currency: Currency,
   bands: Bands,
+  free_from: z.int().min(1).max(MAX_TOTAL).nullable().openapi({
+    description:
+      "Goods that cost so much or more after discounts are sent for nothing: in minor units of `currency`, into which " +
+      "what they cost is converted; null: none are",
+    example: 5000,
+  }),
   min_days: z.int().min(0).max(MAX_DAYS).nullable().openapi({ description: "On the way", example: 2 }),
   max_days: z.int().min(0).max(MAX_DAYS).nullable().openapi({ description: "On the way", example: 4 }),
 };
@@ -275,6 +282,7 @@ export const ShippingOptionBody = z.strictObject({
   ...shippingOption,
   countries: Countries,
   carrier: shippingOption.carrier.default(null),
+  free_from: shippingOption.free_from.default(null),
   min_days: shippingOption.min_days.default(null),
   max_days: shippingOption.max_days.default(null),
 }).refine(({ min_days, max_days }) => min_days === null || max_days === null || min_days <= max_days, {
@@ -312,6 +320,7 @@ export const OfferSchema = z.object({
   carrier: shippingOption.carrier,
   price: Amount.openapi({ description: "Of the band that the weight falls into", example: 590 }),
   currency: Currency,
+  free_from: shippingOption.free_from,
   min_days: shippingOption.min_days,
   max_days: shippingOption.max_days,
 }).openapi("ShippingOffer");

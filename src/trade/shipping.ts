@@ -1,7 +1,7 @@
 import type { FieldError } from "../platform/errors.ts";
-import { allocate, formatAmount, whole } from "../platform/money.ts";
-import { type Charge, roundOnce } from "./charge.ts";
-import { type Exchange, exchangeAmount } from "./convert.ts";
+import { allocate, compare, formatAmount, whole } from "../platform/money.ts";
+import { type Charge, noCharge, roundOnce } from "./charge.ts";
+import { describeExchange, type Exchange, exchangeAmount } from "./convert.ts";
 import type { LandedCostInput, ShippingOption, TradeFacts } from "./facts.ts";
 import { noExchangeRate } from "./refusals.ts";
 import { splitBy } from "./split_by.ts";
@@ -11,7 +11,9 @@ export interface Shipping {
   option: ShippingOption;
   weightGrams: bigint;
   band: ShippingOption["bands"][number];
+  /** 0 where the goods are worth so much that they are sent for nothing. */
   price: bigint;
+  isFree: boolean;
   rounding: Charge["rounding"];
   exchange: Exchange | null;
 }
@@ -19,10 +21,13 @@ export interface Shipping {
 /**
  * The option that `input` asks for, if it takes the consignment there, or why not, with those that do. Neither, as
  * long as the consignment's weight is not known.
+ *
+ * @param goods what they cost after discounts; undefined as long as that is not known
  */
 export function chooseShipping(
   input: LandedCostInput,
   facts: TradeFacts,
+  goods: bigint | undefined,
 ): { shipping?: Shipping; refusal?: FieldError } {
   const weightGrams = weigh(input);
   const options = facts.shippingOptions.filter(({ countries }) => countries.includes(input.destination));
@@ -37,8 +42,13 @@ export function chooseShipping(
       refusal: noExchangeRate(option.currency, input.currency, `shipping by ${option.code} is priced`),
     };
   }
+  const chosen = { option, weightGrams, band };
+  if (isFree(option, goods, input.currency, facts.rates)) {
+    const exchange = describeExchange(input.currency, option.currency, facts.rates);
+    return { shipping: { ...chosen, price: 0n, isFree: true, rounding: "exact", exchange } };
+  }
   const { amount: price, rounding } = roundOnce(converted.value);
-  return { shipping: { option, weightGrams, band, price, rounding, exchange: converted.exchange } };
+  return { shipping: { ...chosen, price, isFree: false, rounding, exchange: converted.exchange } };
 }
 
 /**
@@ -46,21 +56,40 @@ export function chooseShipping(
  * either by quantity.
  */
 export function shippingCharges(shipping: Shipping, input: LandedCostInput, goods: bigint[]): Charge[] {
-  const { option, weightGrams, band, price } = shipping;
+  const { option, weightGrams, band, price, exchange } = shipping;
+  if (shipping.isFree) {
+    const rule = `${option.name}: free for goods of ${
+      formatAmount(option.free_from!, option.currency)
+    } or more`;
+    const basis = goods.reduce((sum, each) => sum + each, 0n);
+    return goods.map(() => noCharge(rule, option.carrier, { basis, exchange }));
+  }
   const [by, weights] = splitBy(input.lines, goods);
   const single = goods.length === 1;
   const sent = `${option.name}, up to ${band.up_to_grams} g (${weightGrams} g): ` +
     formatAmount(price, input.currency) +
-    (shipping.exchange ? `, converted from ${formatAmount(band.price, option.currency)}` : "");
+    (exchange ? `, converted from ${formatAmount(band.price, option.currency)}` : "");
   return allocate(price, weights).map((amount) => ({
     amount,
     rule: single ? sent : `Its share by ${by} of ${sent}`,
     rate: null,
     basis: single ? null : price,
-    exchange: shipping.exchange,
+    exchange,
     rounding: single ? shipping.rounding : "largest_remainder",
     source: option.carrier,
   }));
+}
+
+/** Are the goods worth so much that the option takes them for nothing? At the threshold they are; nothing is rounded. */
+function isFree(
+  { free_from, currency }: ShippingOption,
+  goods: bigint | undefined,
+  askedIn: string,
+  rates: TradeFacts["rates"],
+): boolean {
+  if (free_from === null || goods === undefined) return false;
+  const worth = exchangeAmount(whole(goods), askedIn, currency, rates);
+  return worth !== undefined && compare(worth.value, whole(free_from)) >= 0;
 }
 
 /** Grams of all lines; undefined if a product's weight is not known. */

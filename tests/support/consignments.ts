@@ -101,14 +101,15 @@ export const consignments = fc.record({
   schedule,
   optionCurrency: currency,
   optionPrice: fc.nat(50_000),
+  optionFreeFrom: fc.option(fc.integer({ min: 1, max: 500_000 })),
   coupon: fc.option(anyCoupon, { freq: 3 }),
-}).map(({ schedule, optionCurrency, optionPrice, coupon, ...asked }) => {
+}).map(({ schedule, optionCurrency, optionPrice, optionFreeFrom, coupon, ...asked }) => {
   const bands = [{ up_to_grams: 10_000_000, price: optionPrice }];
   const facts: TradeFacts = {
     schedule,
     rates: RATES,
     hsCodes: { "id of A": "69120023" },
-    shippingOptions: [shippingOption("post", { currency: optionCurrency, bands })],
+    shippingOptions: [shippingOption("post", { currency: optionCurrency, bands, free_from: optionFreeFrom })],
   };
   const input: LandedCostInput = {
     destination: "XA",

@@ -76,6 +76,7 @@ export function shippingOption(code: string, known: Partial<ShippingOption> = {}
     countries: ["XA"],
     currency: "EUR",
     bands: [{ up_to_grams: 10_000, price: 500 }],
+    free_from: null,
     min_days: null,
     max_days: null,
     ...known,

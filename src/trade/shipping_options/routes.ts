@@ -13,6 +13,7 @@ const BODY = {
   countries: ["AT", "DE"],
   currency: "EUR",
   bands: [{ up_to_grams: 1000, price: 590 }, { up_to_grams: 5000, price: 890 }],
+  free_from: 5000,
   min_days: 2,
   max_days: 4,
 };
@@ -44,6 +45,7 @@ shippingRoutes.openapi(
           carrier: BODY.carrier,
           price: 590,
           currency: "EUR",
+          free_from: BODY.free_from,
           min_days: 2,
           max_days: 4,
         }],

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
 import { putShippingOption, ShippingOptionBody } from "../../../src/trade/mod.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
-import { addExport, askQuote, fillCart, openBorders } from "../../support/checkout.ts";
+import { addExport, askQuote, fillCart, openBorders, tryCheckOut } from "../../support/checkout.ts";
 import { levelOf } from "../../support/orders.ts";
 
 async function addOption(app: TestApp, code: string, price: number, more: Record<string, unknown> = {}) {
@@ -53,6 +53,28 @@ Deno.test("Estimates say for each shipping option what a quote would, the cheape
     await app.deps.sql`update stock_levels set on_hand = 100, reserved = 0 where sku = ${sku}`;
     await app.deps.sql`update quotes set status = 'superseded'`;
   }
+});
+
+Deno.test("From the worth on that an option is free for, estimate, quote and order have no shipping, nor what is on it", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  await openBorders(app);
+  await addOption(app, "generous", 500, { free_from: 3000 });
+  const { sku } = await addExport(app, { prices: { EUR: 1000 } });
+  const costs = async (quantity: number) => {
+    const cart = await fillCart(app, user, { [sku]: quantity });
+    const { body: { data } } = await estimates(app, cart.id, "?incoterm=DDP", {}, user.token);
+    const { body: quote } = await askQuote(app, user, cart.id, {
+      shipping_option: "generous",
+      incoterm: "DDP",
+    });
+    const { body: { order } } = await tryCheckOut(app, user, quote);
+    const told = data.find((each: typeof quote) => each.shipping_option === "generous");
+    return [told, quote, order].map(({ shipping_total, total_price }) => [shipping_total, total_price]);
+  };
+  // 10 % duty on goods and shipping, 20 % VAT on all of it.
+  assertEquals(await costs(2), Array(3).fill([500, 2500 + 250 + 550]));
+  assertEquals(await costs(3), Array(3).fill([0, 3000 + 300 + 660]));
 });
 
 Deno.test("A guest who shows the cart's token is told what it would cost, others that there is no such cart", async () => {

@@ -30,7 +30,7 @@ Deno.test("A shipping option is added, replaced whole, and unchanged by the same
   const same = await putOption(app, token, "parcel-eu");
   assertEquals([same.status, same.body], [200, first]);
 
-  const { carrier: _, min_days: __, max_days: ___, ...bare } = OPTION;
+  const { carrier: _, free_from: __, min_days: ___, max_days: ____, ...bare } = OPTION;
   const replaced = await app.request("PUT", "/v1/shipping-options/parcel-eu", {
     token,
     body: { ...bare, name: "Parcel" },
@@ -40,6 +40,7 @@ Deno.test("A shipping option is added, replaced whole, and unchanged by the same
     ...first,
     name: "Parcel",
     carrier: null,
+    free_from: null,
     min_days: null,
     max_days: null,
     version: 2,
@@ -108,6 +109,18 @@ Deno.test("The price is that of the first band that takes the weight; heavier th
   assertEquals(await offers(app, "FR", 500), []);
 });
 
+Deno.test("An offer says from which worth of goods on it costs nothing, for shop fronts to tell what is missing", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  await putOption(app, token, "parcel");
+  await putOption(app, token, "letter", { free_from: null });
+  const { body } = await app.request("GET", "/v1/shipping-options?destination=DE&weight_grams=10");
+  assertEquals(
+    body.data.map(({ code, price, free_from }: Record<string, unknown>) => [code, price, free_from]),
+    [["letter", 590, null], ["parcel", 590, 5000]],
+  );
+});
+
 Deno.test("Offers are read page by page", async () => {
   await using app = await startTestApp();
   const { token } = await app.user("staff");
@@ -165,6 +178,8 @@ Deno.test("What is wrong with an option is said by field", async () => {
   await begins("/bands/0/price", { bands: [{ up_to_grams: 1, price: -1 }] });
   await begins("/bands/0/price", { bands: [{ up_to_grams: 1, price: 1.5 }] });
   await begins("/bands/0/up_to_grams", { bands: [band(0)] });
+  await begins("/free_from", { free_from: 0 });
+  await begins("/free_from", { free_from: 49.9 });
   await begins("/countries", { countries: [] });
   await begins("/countries/1", { countries: ["DE", "XX"] });
   await begins("/currency", { currency: "EURO" });

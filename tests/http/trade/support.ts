@@ -81,6 +81,7 @@ export const OPTION = {
   countries: ["AT", "DE"],
   currency: "EUR",
   bands: [{ up_to_grams: 1000, price: 590 }, { up_to_grams: 5000, price: 890 }],
+  free_from: 5000,
   min_days: 2,
   max_days: 4,
 };
