@@ -332,7 +332,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Let a program act for you
      *
-     * A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, until it is revoked or expires, or its user is disabled. It needs no refreshing, so any number of processes may share one. For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that user's.
+     * A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, until it is revoked or expires, or its user is disabled. It needs no refreshing, so any number of processes may share one. `scopes` limits it to a part of that. For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that user's.
      *
      * Requests by keys are counted by their address, on the limit of staff.
      */

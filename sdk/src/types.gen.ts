@@ -65,6 +65,10 @@ export type ApiKey = {
      */
     prefix: string;
     /**
+     * What it may do, if its user may; null: all that they may
+     */
+    scopes: Array<'identity:read' | 'identity:write' | 'catalogue:read' | 'catalogue:write' | 'inventory:read' | 'inventory:write' | 'promotions:read' | 'promotions:write' | 'trade:read' | 'trade:write' | 'carts:read' | 'carts:write' | 'quotes:read' | 'quotes:write' | 'checkout:read' | 'checkout:write' | 'orders:read' | 'orders:write' | 'shipments:read' | 'shipments:write' | 'payments:read' | 'payments:write' | 'ledger:read' | 'ledger:write' | 'returns:read' | 'returns:write' | 'rewards:read' | 'rewards:write' | 'documents:read' | 'documents:write' | 'events:read' | 'events:write' | 'notifications:read' | 'notifications:write' | 'webhooks:read' | 'webhooks:write' | 'administration:read' | 'administration:write' | 'operations:read' | 'operations:write'> | null;
+    /**
      * Null: never
      */
     expires_at: string | null;
@@ -4955,6 +4959,10 @@ export type ApiKeyWithSecret = {
      */
     prefix: string;
     /**
+     * What it may do, if its user may; null: all that they may
+     */
+    scopes: Array<'identity:read' | 'identity:write' | 'catalogue:read' | 'catalogue:write' | 'inventory:read' | 'inventory:write' | 'promotions:read' | 'promotions:write' | 'trade:read' | 'trade:write' | 'carts:read' | 'carts:write' | 'quotes:read' | 'quotes:write' | 'checkout:read' | 'checkout:write' | 'orders:read' | 'orders:write' | 'shipments:read' | 'shipments:write' | 'payments:read' | 'payments:write' | 'ledger:read' | 'ledger:write' | 'returns:read' | 'returns:write' | 'rewards:read' | 'rewards:write' | 'documents:read' | 'documents:write' | 'events:read' | 'events:write' | 'notifications:read' | 'notifications:write' | 'webhooks:read' | 'webhooks:write' | 'administration:read' | 'administration:write' | 'operations:read' | 'operations:write'> | null;
+    /**
      * Null: never
      */
     expires_at: string | null;
@@ -4983,6 +4991,10 @@ export type CreateApiKey = {
      * Whose it is to be: yours unless said; another's by admins only
      */
     user_id?: string;
+    /**
+     * What it may do, if its user may: of each part of the API, by its tag in this document, `:read` for GET or `:write` for all calls; `x-scope` of a call is what it takes. `identity:write` makes accounts, and so what these may do. All unless said
+     */
+    scopes?: Array<'identity:read' | 'identity:write' | 'catalogue:read' | 'catalogue:write' | 'inventory:read' | 'inventory:write' | 'promotions:read' | 'promotions:write' | 'trade:read' | 'trade:write' | 'carts:read' | 'carts:write' | 'quotes:read' | 'quotes:write' | 'checkout:read' | 'checkout:write' | 'orders:read' | 'orders:write' | 'shipments:read' | 'shipments:write' | 'payments:read' | 'payments:write' | 'ledger:read' | 'ledger:write' | 'returns:read' | 'returns:write' | 'rewards:read' | 'rewards:write' | 'documents:read' | 'documents:write' | 'events:read' | 'events:write' | 'notifications:read' | 'notifications:write' | 'webhooks:read' | 'webhooks:write' | 'administration:read' | 'administration:write' | 'operations:read' | 'operations:write'>;
     /**
      * Never unless said
      */
@@ -8595,6 +8607,10 @@ export type GetMeErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Unprocessable Content: `invalid_request`
      */
     422: Problem;
@@ -8648,6 +8664,10 @@ export type ChangeMeErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Precondition Failed: `version_mismatch`
      */
@@ -8709,6 +8729,10 @@ export type RegisterGuestErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Conflict: `email_taken`
      */
     409: Problem;
@@ -8768,6 +8792,10 @@ export type ChangePasswordErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Content Too Large: `payload_too_large`
      */
@@ -9024,6 +9052,10 @@ export type GetUserErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -9624,6 +9656,10 @@ export type GetProductErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -9819,6 +9855,10 @@ export type GetStockLevelErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -10502,6 +10542,10 @@ export type ListExchangeRatesErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Unprocessable Content: `invalid_request`
      */
     422: Problem;
@@ -10617,6 +10661,10 @@ export type ListExchangeRateHistoryErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Unprocessable Content: `invalid_request`
      */
@@ -10861,6 +10909,10 @@ export type LookUpDutyRateErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -11198,6 +11250,10 @@ export type ListShippingOffersErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Unprocessable Content: `invalid_request`
      */
     422: Problem;
@@ -11517,6 +11573,10 @@ export type CreateCartErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Conflict: `idempotency_in_progress`
      */
     409: Problem;
@@ -11585,6 +11645,10 @@ export type GiveUpCartErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -11648,6 +11712,10 @@ export type GetCartErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -11715,6 +11783,10 @@ export type ChangeCartErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -11799,6 +11871,10 @@ export type AddCartItemErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -11879,6 +11955,10 @@ export type RemoveCartItemErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -11958,6 +12038,10 @@ export type SetCartItemErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -12034,6 +12118,10 @@ export type MergeCartErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -12104,6 +12192,10 @@ export type QuoteCartErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -12182,6 +12274,10 @@ export type EstimateCartErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -12235,6 +12331,10 @@ export type GetQuoteErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -12298,6 +12398,10 @@ export type CheckOutErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -12655,6 +12759,10 @@ export type GetOrderErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -12880,6 +12988,10 @@ export type GetOrderTimelineErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -12929,6 +13041,10 @@ export type ExplainOrderErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -12985,6 +13101,10 @@ export type GetConsigneeErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -13121,6 +13241,10 @@ export type GetCommercialInvoiceErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -13180,6 +13304,10 @@ export type GetShipmentInvoiceErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -13243,6 +13371,10 @@ export type ListOrderShipmentsErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -13453,6 +13585,10 @@ export type GetShipmentErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -13654,6 +13790,10 @@ export type GetOrderLedgerErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -13841,6 +13981,10 @@ export type ListPaymentsErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -13903,6 +14047,10 @@ export type CreatePaymentErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -14129,6 +14277,10 @@ export type GetPaymentErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -14178,6 +14330,10 @@ export type RefreshPaymentErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -14322,6 +14478,10 @@ export type VoidPaymentErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -14388,6 +14548,10 @@ export type ListRefundsErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -14601,6 +14765,10 @@ export type GetRefundErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -15054,6 +15222,10 @@ export type ListOrderReturnsErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -15116,6 +15288,10 @@ export type RequestReturnErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -15240,6 +15416,10 @@ export type GetReturnErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -15884,6 +16064,10 @@ export type GetPointsErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -15946,6 +16130,10 @@ export type ListPointsMovementsErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -16076,6 +16264,10 @@ export type GetOrderPointsErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -16133,6 +16325,10 @@ export type ListRewardsErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Unprocessable Content: `invalid_request`
      */
@@ -16249,6 +16445,10 @@ export type GetRewardErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -16526,6 +16726,10 @@ export type GetRewardRedemptionErrors = {
      */
     401: Problem;
     /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
      * Not Found: `not_found`
      */
     404: Problem;
@@ -16591,6 +16795,10 @@ export type ListEventsErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Unprocessable Content: `invalid_request`
      */
@@ -16707,6 +16915,10 @@ export type GetNotificationErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Not Found: `not_found`
      */
@@ -17615,6 +17827,10 @@ export type CreateStreamTicketErrors = {
      * Unauthorized: `unauthenticated`
      */
     401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
     /**
      * Unprocessable Content: `invalid_request`
      */

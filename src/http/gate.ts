@@ -13,6 +13,7 @@ import { type Actor, actorName, type Ctx, isStaff, type Role } from "../platform
 import { AppError, invalidHeader } from "../platform/errors.ts";
 import { type Idempotency, requestHash } from "../platform/idempotency.ts";
 import { traceRoute } from "../platform/tracing.ts";
+import { covers, type Scope } from "../platform/areas.ts";
 import { hasMoreValues } from "./json_values.ts";
 import type { AppEnv, EndpointOptions, Policy } from "./router.ts";
 
@@ -32,6 +33,7 @@ const RANK = { public: 0, user: 1, customer: 1, staff: 2, admin: 3 } satisfies R
 export function gate(
   options: EndpointOptions,
   route: string,
+  scope: Scope,
   contentTypes: string[],
   bodyRequired: boolean,
 ): MiddlewareHandler<AppEnv>[] {
@@ -53,7 +55,7 @@ export function gate(
     if (!verdict.allowed) throw rateLimited(verdict);
     if (bearer instanceof Error) throw bearer;
     if (ticket !== undefined) actor = await options.redeemTicket!(c, ticket);
-    if (apiKey !== undefined) actor = await actorOfKey(c, apiKey);
+    if (apiKey !== undefined) actor = await actorOfKey(c, apiKey, scope);
     authorise(actor, options.policy);
     if (!bodyRequired && c.req.header("Content-Length") === "0") leaveBodyOut(c);
     if (bodyRequired || c.req.header("Content-Type") !== undefined) checkContentType(c, contentTypes);
@@ -119,15 +121,18 @@ async function authenticate(
   return { kind: "user", userId, role: now };
 }
 
-/** The user that an API key stands for. Looked up only after its request was counted, as a ticket is. */
-async function actorOfKey(c: Context<AppEnv>, key: string): Promise<Actor> {
+/** The user that an API key stands for. Looked up only after its request was counted, as a ticket is. @throws forbidden */
+async function actorOfKey(c: Context<AppEnv>, key: string, scope: Scope): Promise<Actor> {
   const { sql, clock } = c.get("deps");
   const now = clock.now();
   const owner = await findKeyOwner(sql, hashToken(key), now);
   if (!owner) throw invalidToken();
+  if (owner.scopes !== null && !covers(owner.scopes, scope)) {
+    throw new AppError("forbidden", `This API key is not for ${scope}: it has ${owner.scopes.join(", ")}.`);
+  }
   const until = owner.expires_at === null ? Infinity : Date.parse(owner.expires_at);
   c.set("tokenEndsAtMs", Math.min(until, now.getTime() + ACCESS_TOKEN_SECONDS * 1000));
-  return { kind: "user", userId: owner.user_id, role: owner.role };
+  return { kind: "user", userId: owner.user_id, role: owner.role, scopes: owner.scopes ?? undefined };
 }
 
 /** A ticket is looked up only after its request was counted, by address, since everyone can make one up. */

@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { AREAS } from "../platform/areas.ts";
 import { forGenerators, type Json } from "./generators.ts";
 import { addLocations, HEADERS } from "./headers.ts";
 import type { AppEnv } from "./router.ts";
@@ -36,27 +37,8 @@ export function describeApi(app: OpenAPIHono<AppEnv>) {
     },
     servers: [{ url: "/", description: "This server" }],
     tags: [
-      { name: "Identity", description: "Accounts, guests, tokens, API keys, roles" },
-      { name: "Catalogue", description: "Products and their prices" },
-      { name: "Inventory", description: "What is in stock, and every movement" },
-      { name: "Promotions", description: "Coupon codes: what they take off, and who used them" },
-      { name: "Trade", description: "Exchange rates, duties, taxes and shipping across borders" },
-      { name: "Carts", description: "What somebody is about to order" },
-      { name: "Quotes", description: "What it will cost at the door, bound for a while" },
-      { name: "Checkout", description: "From a quote to an order" },
-      { name: "Orders", description: "Placing orders and working with them" },
-      { name: "Shipments", description: "What left, and what arrived" },
-      { name: "Payments", description: "Payments, captures, refunds" },
-      { name: "Ledger", description: "The books" },
-      { name: "Returns", description: "What comes back" },
-      { name: "Rewards", description: "Points that orders earn by campaigns, and what they are good for" },
-      { name: "Documents", description: "Papers for customs" },
-      { name: "Events", description: "Everything that happened, in order" },
-      { name: "Notifications", description: "E-mails to users" },
-      { name: "Webhooks", description: "Telling other systems" },
-      { name: "Messages", description: "What they are told. Signed, as Standard Webhooks says" },
-      { name: "Administration", description: "Queues and jobs, for staff" },
-      { name: "Operations", description: "Is it up?" },
+      ...AREAS,
+      { name: "Messages", description: "What webhooks are told. Signed, as Standard Webhooks says" },
     ],
   });
   addLocations(raw);

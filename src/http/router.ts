@@ -6,6 +6,7 @@ import type { Verdict } from "../platform/cache.ts";
 import type { Actor, Ctx } from "../platform/ctx.ts";
 import type { AppError, ErrorCode } from "../platform/errors.ts";
 import type { Idempotency, Outcome } from "../platform/idempotency.ts";
+import { scopeOf } from "../platform/areas.ts";
 import { gate } from "./gate.ts";
 import { isRevalidated, withHeaders } from "./headers.ts";
 import { exampleInvalid, onInvalid, problemResponses } from "./problem.ts";
@@ -91,13 +92,14 @@ export function endpoint<
     "internal",
     "unavailable",
   ];
-  if (!options.ignoreAuthorization) errors.push("unauthenticated");
-  if (options.policy === "staff" || options.policy === "admin") errors.push("forbidden");
+  // Whose API key is not for this is told so, whatever the policy.
+  if (!options.ignoreAuthorization) errors.push("unauthenticated", "forbidden");
   if (body) errors.push("unsupported_media_type", "payload_too_large");
   if (contentTypes.includes("application/json")) errors.push("malformed_json");
   if (options.idempotent) errors.push("idempotency_key_reused", "idempotency_in_progress");
   if (options.conditional) errors.push("version_mismatch");
   const examples = [...options.examples ?? [], ...exampleInvalid(config.request ?? {})];
+  const scope = scopeOf(config.tags?.[0], config.method);
   return createRoute({
     ...config,
     security: securityOf(options),
@@ -111,9 +113,11 @@ export function endpoint<
       responses: { ...config.responses, ...problemResponses(errors, examples) },
     }),
     "x-policy": options.policy,
+    ...options.ignoreAuthorization ? {} : { "x-scope": scope },
     middleware: gate(
       options,
       `${config.method.toUpperCase()} ${config.path}`,
+      scope,
       contentTypes,
       body?.required ?? false,
     ),

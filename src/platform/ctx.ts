@@ -13,7 +13,8 @@ export type Role = "customer" | "staff" | "admin";
 /** Who acts. Workers and commands pass the same checks as requests. */
 export type Actor =
   | { kind: "anonymous" }
-  | { kind: "user"; userId: string; role: Role }
+  // `scopes`: all that the API key may do that speaks for the user, where it is limited.
+  | { kind: "user"; userId: string; role: Role; scopes?: readonly string[] }
   | { kind: "system"; name: string };
 
 /**

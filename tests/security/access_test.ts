@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { createApp } from "../../src/app.ts";
+import { covers, SCOPES } from "../../src/platform/areas.ts";
 import { newId } from "../../src/platform/id.ts";
 import { addProduct } from "../support/orders.ts";
 import { startTestApp } from "../support/app.ts";
@@ -59,6 +60,39 @@ Deno.test("each role is refused on exactly the routes that are above it, before 
         assertEquals(await contents(world), before, what);
       }
     }
+  });
+});
+
+Deno.test("an admin's API key is let into the calls of its scopes and refused on all others, before anything else", async () => {
+  await inWorld(async (world) => {
+    const keys = new Map<string, Promise<string>>();
+    const keyFor = (scopes: string[]) => {
+      const create = async () => {
+        const body = { name: "Limited", scopes };
+        return (await world.app.request("POST", "/v1/api-keys", { token: world.admin.token, body })).body.key;
+      };
+      return keys.getOrInsertComputed(scopes.join(), create);
+    };
+    for (const operation of operations.filter(({ scope }) => scope !== undefined)) {
+      const scope = operation.scope!;
+      const let_in = await call(world, operation, await keyFor([scope]));
+      assert(!["unauthenticated", "forbidden"].includes(let_in.body?.code), `${operation.name} by ${scope}`);
+      const others = await keyFor(SCOPES.filter((each) => !covers([each], scope)));
+      assertEquals((await call(world, operation, others)).status, 403, operation.name);
+      const before = await contents(world);
+      for (
+        const refused of [
+          await call(world, operation, others, { path: pathOf(world, operation, "missing") }),
+          await call(world, operation, others, { body: "no body at all" }),
+        ]
+      ) {
+        assertEquals([refused.status, refused.body.code], [403, "forbidden"], operation.name);
+        assertStringIncludes(refused.body.detail, `not for ${scope}`);
+        assertProblem(refused, operation.name);
+      }
+      assertEquals(await contents(world), before, operation.name);
+    }
+    assert(operations.filter(({ scope }) => scope === undefined).length < 20);
   });
 });
 

@@ -22,6 +22,8 @@ export interface Operation {
   method: string;
   template: string;
   policy: Policy;
+  /** What an API key must have; undefined: nobody looks at who calls. */
+  scope?: string;
   parameters: { name: string; in: string; required?: boolean; schema: Json }[];
   contentTypes: string[];
   schema: Json;
@@ -41,6 +43,7 @@ export const operations: Operation[] = Object.entries<Json>(document.paths).flat
       method: method.toUpperCase(),
       template,
       policy: operation["x-policy"],
+      scope: operation["x-scope"],
       parameters: operation.parameters ?? [],
       contentTypes: Object.keys(content),
       schema: resolve(first?.schema),
@@ -84,6 +87,7 @@ export function goodBody({ id, example }: Operation, { product, carts }: World):
   made++;
   const bodies: Record<string, Json> = {
     register: { ...example, email: `registered-${made}@example.com` },
+    createApiKey: { ...example, scopes: ["identity:read"] },
     createUser: { ...example, email: `created-${made}@example.com` },
     createProduct: { ...example, sku: `CREATED-${made}` },
     createPromotion: { ...example, code: `CREATED-${made}` },

@@ -4,7 +4,15 @@ import type { ApiKey } from "./api_key.ts";
 
 const keyColumns = (sql: Sql | Tx): Fragment =>
   sql`
-    id, user_id, name, prefix, expires_at, last_used_at, revoked_at, created_at, updated_at`;
+    id, user_id, name, prefix, to_json(scopes) as scopes, expires_at, last_used_at, revoked_at, created_at, updated_at`;
+
+/** Whom a key speaks for, for what (null: all that they may do), and until when. */
+interface KeyOwner {
+  user_id: string;
+  role: Role;
+  scopes: string[] | null;
+  expires_at: string | null;
+}
 
 /**
  * Whom a key speaks for now, and until when; undefined for one that is unknown, revoked or expired, or whose user is
@@ -14,10 +22,10 @@ export async function findKeyOwner(
   sql: Sql,
   hash: Uint8Array,
   now: Date,
-): Promise<{ user_id: string; role: Role; expires_at: string | null } | undefined> {
-  const [owner] = await sql<{ user_id: string; role: Role; expires_at: string | null }[]>`
+): Promise<KeyOwner | undefined> {
+  const [owner] = await sql<KeyOwner[]>`
     with found as (
-      select k.id, k.user_id, u.role, k.expires_at, k.last_used_at
+      select k.id, k.user_id, u.role, k.scopes, k.expires_at, k.last_used_at
       from api_keys k join users u on u.id = k.user_id
       where k.hash = ${hash} and k.revoked_at is null and coalesce(k.expires_at > ${now}, true)
         and u.disabled_at is null and u.role <> 'customer'
@@ -25,7 +33,7 @@ export async function findKeyOwner(
       update api_keys k set last_used_at = date_trunc('hour', ${now}::timestamptz) from found
       where k.id = found.id and coalesce(found.last_used_at < date_trunc('hour', ${now}::timestamptz), true)
     )
-    select user_id, role, expires_at from found`;
+    select user_id, role, to_json(scopes) as scopes, expires_at from found`;
   return owner;
 }
 

@@ -14,6 +14,7 @@ const EXAMPLE: z.infer<typeof ApiKeySchema> = {
   user_id: "0192f0c0-11aa-7e0f-8c55-4d1a9c3e7b20",
   name: "Warehouse",
   prefix: "wb_Zk8wQe4T",
+  scopes: ["orders:read", "shipments:write"],
   expires_at: null,
   last_used_at: null,
   revoked_at: null,
@@ -38,9 +39,14 @@ apiKeyRoutes.openapi(
     description:
       "A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, " +
       "until it is revoked or expires, or its user is disabled. It needs no refreshing, so any number of processes may share " +
-      "one. For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that " +
-      "user's.\n\nRequests by keys are counted by their address, on the limit of staff.",
-    request: { body: json(CreateApiKeyBody, "What it is for.", { name: "Warehouse" }) },
+      "one. `scopes` limits it to a part of that. For a program of its own make it a user (POST /v1/users, no password " +
+      "needed), and as an admin a key of that user's.\n\nRequests by keys are counted by their address, on the limit of staff.",
+    request: {
+      body: json(CreateApiKeyBody, "What it is for.", {
+        name: "Warehouse",
+        scopes: ["orders:read", "shipments:write"],
+      }),
+    },
     responses: {
       201: json(ApiKeyWithSecretSchema, "The key, shown only here.", {
         ...EXAMPLE,

@@ -39,7 +39,8 @@ sandboxPages.post(
 /** The gate that everybody passes, as often as their rate limit lets them. */
 function open(method: string, contentTypes: string[]) {
   const options = { policy: "public" as const, ignoreAuthorization: true };
-  return gate(options, `${method} ${ACTION_PATH}`, contentTypes, contentTypes.length > 0) as [
+  const route = `${method} ${ACTION_PATH}`;
+  return gate(options, route, "payments:write", contentTypes, contentTypes.length > 0) as [
     MiddlewareHandler<AppEnv>,
   ];
 }
