@@ -1,13 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import {
-  ACCESS_TOKEN_SECONDS,
-  apiKeyIn,
-  findActiveRole,
-  findKeyOwner,
-  hashToken,
-  invalidToken,
-} from "../identity/mod.ts";
+import { ACCESS_TOKEN_SECONDS, apiKeyIn, findActiveRole, invalidToken, useApiKey } from "../identity/mod.ts";
 import type { Bucket, Verdict } from "../platform/cache.ts";
 import { type Actor, actorName, type Ctx, isStaff, type Role } from "../platform/ctx.ts";
 import { AppError, invalidHeader } from "../platform/errors.ts";
@@ -123,16 +116,14 @@ async function authenticate(
 
 /** The user that an API key stands for. Looked up only after its request was counted, as a ticket is. @throws forbidden */
 async function actorOfKey(c: Context<AppEnv>, key: string, scope: Scope): Promise<Actor> {
-  const { sql, clock } = c.get("deps");
-  const now = clock.now();
-  const owner = await findKeyOwner(sql, hashToken(key), now);
-  if (!owner) throw invalidToken();
-  if (owner.scopes !== null && !covers(owner.scopes, scope)) {
-    throw new AppError("forbidden", `This API key is not for ${scope}: it has ${owner.scopes.join(", ")}.`);
+  const deps = c.get("deps");
+  const { user_id: userId, role, scopes, expires_at } = await useApiKey(deps, key);
+  if (scopes !== null && !covers(scopes, scope)) {
+    throw new AppError("forbidden", `This API key is not for ${scope}: it has ${scopes.join(", ")}.`);
   }
-  const until = owner.expires_at === null ? Infinity : Date.parse(owner.expires_at);
-  c.set("tokenEndsAtMs", Math.min(until, now.getTime() + ACCESS_TOKEN_SECONDS * 1000));
-  return { kind: "user", userId: owner.user_id, role: owner.role, scopes: owner.scopes ?? undefined };
+  const until = expires_at === null ? Infinity : Date.parse(expires_at);
+  c.set("tokenEndsAtMs", Math.min(until, deps.clock.now().getTime() + ACCESS_TOKEN_SECONDS * 1000));
+  return { kind: "user", userId, role, scopes: scopes ?? undefined };
 }
 
 /** A ticket is looked up only after its request was counted, by address, since everyone can make one up. */

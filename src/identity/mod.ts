@@ -1,6 +1,6 @@
 export { ACCESS_TOKEN_SECONDS, type AccessTokens, invalidToken, openAccessTokens } from "./access_token.ts";
 export { apiKeyIn } from "./api_keys/api_key.ts";
-export { findKeyOwner } from "./api_keys/queries.ts";
+export { useApiKey } from "./api_keys/use_api_key.ts";
 export { changeUser } from "./users/change_user.ts";
 export { createAdmin } from "./create_admin.ts";
 export { createFirstAdmin } from "./create_first_admin.ts";

@@ -86,6 +86,10 @@ Deno.test("While the database is read-only or full calls that change answer 503 
   const [user, staff] = [await app.user(), await app.user("staff")];
   const { sku } = await addProduct(app);
   const order = await place(app, user, { [sku]: 1 });
+  const { body: { key } } = await app.request("POST", "/v1/api-keys", {
+    token: staff.token,
+    body: { name: "A" },
+  });
   const url = new URL(app.deps.config.databaseUrl);
   const asAdmin = (statement: string) => withConnection(url.href, (sql) => sql.unsafe(statement));
   const name = url.pathname.slice(1);
@@ -115,7 +119,9 @@ Deno.test("While the database is read-only or full calls that change answer 503 
       assertEquals([answer.status, answer.body.code], [503, "unavailable"], `${method} ${path}`);
       assertEquals(answer.headers.get("Retry-After"), "1");
     }
-    assertEquals((await read(app, user, order.id)).status, 200);
+    for (const token of [user.token, key]) {
+      assertEquals((await read(app, { ...user, token }, order.id)).status, 200);
+    }
     await asAdmin(end);
     await cutConnections(app);
     await app.deps.sql`select 1`.catch(() => {});

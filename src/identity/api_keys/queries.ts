@@ -6,35 +6,42 @@ const keyColumns = (sql: Sql | Tx): Fragment =>
   sql`
     id, user_id, name, prefix, to_json(scopes) as scopes, expires_at, last_used_at, revoked_at, created_at, updated_at`;
 
-/** Whom a key speaks for, for what (null: all that they may do), and until when. */
-interface KeyOwner {
+/** Whom a key speaks for. */
+export interface KeyOwner {
   user_id: string;
   role: Role;
+  /** What the key may do; null: all that its user may. */
   scopes: string[] | null;
+  /** When the key ends; null: never. */
   expires_at: string | null;
 }
 
 /**
- * Whom a key speaks for now, and until when; undefined for one that is unknown, revoked or expired, or whose user is
- * disabled or no staff any more. Notes once an hour that it is used.
+ * Whom a key speaks for now; undefined for one that is unknown, revoked or expired, or whose user is disabled or no staff any
+ * more. And which one it is, and whether it is yet to be noted that it is used in this hour.
  */
 export async function findKeyOwner(
   sql: Sql,
   hash: Uint8Array,
   now: Date,
-): Promise<KeyOwner | undefined> {
-  const [owner] = await sql<KeyOwner[]>`
-    with found as (
-      select k.id, k.user_id, u.role, k.scopes, k.expires_at, k.last_used_at
-      from api_keys k join users u on u.id = k.user_id
-      where k.hash = ${hash} and k.revoked_at is null and coalesce(k.expires_at > ${now}, true)
-        and u.disabled_at is null and u.role <> 'customer'
-    ), noted as (
-      update api_keys k set last_used_at = date_trunc('hour', ${now}::timestamptz) from found
-      where k.id = found.id and coalesce(found.last_used_at < date_trunc('hour', ${now}::timestamptz), true)
-    )
-    select user_id, role, to_json(scopes) as scopes, expires_at from found`;
+): Promise<KeyOwner & { key_id: string; to_be_noted: boolean } | undefined> {
+  const [owner] = await sql<(KeyOwner & { key_id: string; to_be_noted: boolean })[]>`
+    select k.user_id, u.role, to_json(k.scopes) as scopes, k.expires_at, k.id as key_id,
+           coalesce(k.last_used_at < date_trunc('hour', ${now}::timestamptz), true) as to_be_noted
+    from api_keys k join users u on u.id = k.user_id
+    where k.hash = ${hash} and k.revoked_at is null and coalesce(k.expires_at > ${now}, true)
+      and u.disabled_at is null and u.role <> 'customer'`;
   return owner;
+}
+
+/** Notes to the hour that a key is used. Waits for nobody who writes its row: of many requests at once the first one notes it. */
+export async function noteKeyUse(sql: Sql, id: string, now: Date): Promise<void> {
+  await sql`
+    update api_keys set last_used_at = date_trunc('hour', ${now}::timestamptz)
+    where id = (
+      select id from api_keys
+      where id = ${id} and coalesce(last_used_at < date_trunc('hour', ${now}::timestamptz), true)
+      for no key update skip locked)`;
 }
 
 export async function insertKey(tx: Tx, key: ApiKey & { hash: Uint8Array }): Promise<void> {
