@@ -126,20 +126,20 @@ export async function updateUser(tx: Tx, user: User, now: string): Promise<User>
 }
 
 /**
- * Sets a password; a guest has a login from then on. Undefined if the password is no longer the one that was `expected`
- * (null: none): somebody else has changed it meanwhile.
+ * Sets a password; a guest has a login from then on. Undefined if the password is no longer the one that was `expected`:
+ * somebody else has changed it meanwhile.
  *
  * @throws PostgresError of `users_email_key` for a guest whose address is an account's
  */
 export async function updatePassword(
   tx: Tx,
-  change: { userId: string; passwordHash: string; expected?: string | null; now: string },
+  change: { userId: string; passwordHash: string; expected?: string; now: string },
 ): Promise<User | undefined> {
   const [row] = await tx<User[]>`
     update users set password_hash = ${change.passwordHash}, email = coalesce(email, guest_email), guest_email = null,
                      version = version + 1, updated_at = ${change.now}
     where id = ${change.userId}
-      ${change.expected === undefined ? tx`` : tx`and password_hash is not distinct from ${change.expected}`}
+      ${change.expected === undefined ? tx`` : tx`and password_hash = ${change.expected}`}
     returning ${userColumns(tx)}`;
   return row;
 }

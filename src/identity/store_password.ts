@@ -14,7 +14,7 @@ import { emailTaken, type User } from "./user.ts";
 export async function storePassword(
   tx: Tx,
   ctx: Ctx,
-  change: { userId: string; passwordHash: string; expected?: string | null },
+  change: { userId: string; passwordHash: string; expected?: string },
 ): Promise<User | undefined> {
   const now = ctx.clock.now().toISOString();
   const user = await updatePassword(tx, { ...change, now }).catch((error) => {

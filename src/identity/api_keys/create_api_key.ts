@@ -17,8 +17,8 @@ import type { CreateApiKeyBody } from "./schemas.ts";
  * Makes a key that acts as a member of staff: oneself, unless said.
  *
  * @returns it with the key, which is kept nowhere
- * @throws forbidden for another's by staff, or for more than the key that asks may do; invalid_request for a customer's or
- *   one that has expired already
+ * @throws forbidden for another's by staff, or for more than the key that asks may do; invalid_request for a customer's, a
+ *   disabled user's or one that has expired already
  */
 export async function createApiKey(
   ctx: Ctx,
@@ -47,11 +47,11 @@ export async function createApiKey(
   };
   await transaction(ctx.sql, async (tx) => {
     const user = await lockUser(tx, userId);
-    if (!user || user.role === "customer") {
+    if (!user || user.role === "customer" || user.disabled_at !== null) {
       throw invalidRequest([{
         pointer: "/user_id",
         code: "not_staff",
-        message: "must be of staff or of an admin",
+        message: "must be of a member of staff or an admin who is not disabled",
       }]);
     }
     await insertKey(tx, { ...apiKey, hash: hashToken(key) });

@@ -136,6 +136,16 @@ Deno.test("Of an address that is an account's no guest makes another, nor does a
   await logIn(app, account.email, PASSWORD);
 });
 
+Deno.test("A guest whom a restored database does not know is told so, as of any other token that is not good", async () => {
+  await using app = await startTestApp();
+  const token = await app.deps.accessTokens.sign(
+    { userId: crypto.randomUUID(), role: "customer" },
+    app.deps.clock.now(),
+  );
+  const { status, body } = await tryToRegister(app, { token });
+  assertEquals([status, body.code], [401, "unauthenticated"]);
+});
+
 Deno.test("Of guests of one address who register at once, and of one guest who does so twice, one succeeds", async () => {
   await using app = await startTestApp();
   const guests = await Promise.all(Array.from({ length: 5 }, () => guest(app)));
