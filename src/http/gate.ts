@@ -101,7 +101,7 @@ async function authenticate(
     if (policy === "public") return ANONYMOUS;
     throw new AppError(
       "unauthenticated",
-      "This call needs an access token: `Authorization: Bearer …`, from POST /v1/token.",
+      "This call needs `Authorization: Bearer …`: an access token from POST /v1/token, or an API key.",
     );
   }
   const deps = c.get("deps");

@@ -219,7 +219,7 @@ identityRoutes.openapi(
     description:
       "The guest can log in from then on, and is the same customer, with all that they bought. Ends the guest's sessions: " +
       "log in with POST /v1/token. An address that is an account's already is refused: what its owner bought as a guest " +
-      "stays the guest's.",
+      "stays the guest's. So is who has registered before (409).",
     request: { body: json(GuestRegistrationBody, "The password.", { password: "violet-harbour-42-lamp" }) },
     responses: { 200: json(UserSchema, "The account.", EXAMPLE_CHANGED_USER) },
   }),
@@ -237,7 +237,8 @@ identityRoutes.openapi(
     tags,
     summary: "Change your own password",
     description:
-      "Ends all your sessions, this one too: log in again with the new password. Access tokens are good until they expire.",
+      "Ends all your sessions, this one too: log in again with the new password. Access tokens are good until they expire, and " +
+      "your API keys until they are revoked.",
     request: {
       body: json(ChangePasswordBody, "The old one and the new one.", {
         current_password: "violet-harbour-42-lamp",
@@ -265,8 +266,9 @@ identityRoutes.openapi(
     tags,
     summary: "Set a password with a token",
     description:
-      "Ends all sessions of the account; access tokens are good until they expire. A password that is refused leaves the " +
-      "password token good, and so does a guest's address that is an account's already (409).",
+      "Ends all sessions of the account; access tokens are good until they expire, and API keys until they are revoked. A " +
+      "password that is refused leaves the password token good, and so does a guest's address that is an account's already " +
+      "(409).",
     request: {
       body: json(SetPasswordBody, "The token and the new password.", {
         token: "q3Jm2fYkT0cPZ9n4wXb7sVh1uLr8eDa5gKi6oMtBxNc",

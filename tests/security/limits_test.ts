@@ -86,6 +86,37 @@ for (
   });
 }
 
+Deno.test("logins, registrations, guests and new passwords count on one limit, by address, whoever sends them", async () => {
+  await using app = await startTestApp(NARROW);
+  const [customer, staff] = [await app.user(), await app.user("staff")];
+  const made = await app.request("POST", "/v1/api-keys", { token: staff.token, body: { name: "A" } });
+  const paths = ["/token", "/register", "/guests", "/password", "/me/registration", "/me/password"];
+  const calls = [undefined, customer.token, staff.token, made.body.key].flatMap((token) =>
+    paths.map((path): [string, string, object] =>
+      path === "/token"
+        ? ["POST", "/v1/token", { token, form: LOGIN }]
+        : ["POST", `/v1${path}`, { token, body: { email: "x", password: "y" } }]
+    )
+  );
+  const started = performance.now();
+  let sent = 0;
+  assertLimited(await admitted(app, 10 * calls.length, () => calls[sent++ % calls.length]!), started);
+});
+
+Deno.test("API keys count by the address that sends them, on the limit of staff, good ones with those made up", async () => {
+  await using app = await startTestApp({ ...NARROW, RATE_LIMIT_STAFF_TIMES: "7" });
+  const [one, other] = [await app.user("staff"), await app.user("admin")];
+  const keys: string[] = [`wb_${"A".repeat(43)}`];
+  for (const { token } of [one, other]) {
+    keys.push((await app.request("POST", "/v1/api-keys", { token, body: { name: "A" } })).body.key);
+  }
+  let sent = 0;
+  const byKey = () => ["GET", "/v1/products", { token: keys[sent++ % 3] }] as [string, string, object];
+  assertEquals(await admitted(app, 30, byKey), 7);
+  assertEquals(await admitted(app, 30, () => ["GET", "/v1/products", {}]), LIMIT, "nobody else's limit");
+  assertEquals((await app.request("GET", "/v1/products", { token: one.token })).status, 200);
+});
+
 Deno.test("1,000 made-up client addresses still meet 429 on an open route, and garbage tokens don't help", async () => {
   await using app = await startTestApp(NARROW);
   assertEquals(await admitted(app, 1000, () => ["GET", "/v1/products", {}]), LIMIT);

@@ -107,6 +107,18 @@ Deno.test("no secret and nothing personal is in the log at its most talkative, w
   secrets.add(invitation.token);
   await send("POST", "/password", undefined, { token: invitation.token, new_password: CANARY.other });
   await send("POST", "/password", undefined, { token: invitation.token, new_password: CANARY.other });
+  const { key } = await send("POST", "/api-keys", admin, { name: CANARY.name });
+  const guest = await send("POST", "/guests", undefined, {
+    email: `guest-${CANARY.email}`,
+    name: CANARY.name,
+  });
+  for (const secret of [key, guest.access_token, guest.refresh_token]) {
+    assert(secret);
+    secrets.add(secret);
+  }
+  assert((await send("GET", "/me", key)).id);
+  await send("POST", "/me/registration", guest.access_token, { password: CANARY.email });
+  await send("POST", "/me/registration", guest.access_token, { password: CANARY.other });
   await send("POST", "/products", admin, {
     sku: "MUG",
     name: CANARY.name,
@@ -157,6 +169,7 @@ Deno.test("no secret and nothing personal is in the log at its most talkative, w
     await send(method, path, admin, method === "GET" ? undefined : order());
   }
   await logIn(CANARY.email);
+  await send("GET", "/me", key);
   await send("POST", "/orders", customer, order());
   await database.drop();
   await send("POST", "/orders", customer, order());

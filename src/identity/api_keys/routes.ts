@@ -38,9 +38,11 @@ apiKeyRoutes.openapi(
     summary: "Let a program act for you",
     description:
       "A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, " +
-      "until it is revoked or expires, or its user is disabled. It needs no refreshing, so any number of processes may share " +
-      "one. `scopes` limits it to a part of that. For a program of its own make it a user (POST /v1/users, no password " +
-      "needed), and as an admin a key of that user's.\n\nRequests by keys are counted by their address, on the limit of staff.",
+      "until it is revoked or expires; `scopes` limits it to a part of that. It does nothing while its user is disabled or a " +
+      "customer, and outlives their password and sessions. It needs no refreshing, so any number of processes may share one. " +
+      "For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that user's.\n\n" +
+      "Requests by keys are counted by their address, on the limit of staff. A call that is repeated makes another key, also " +
+      "with an `Idempotency-Key`, as no answer with a key is kept: revoke the one that you did not get.",
     request: {
       body: json(CreateApiKeyBody, "What it is for.", {
         name: "Warehouse",
@@ -108,7 +110,8 @@ apiKeyRoutes.openapi(
     tags,
     summary: "Revoke an API key",
     description:
-      "It is worthless from the next request on. Your own; for admins, anybody's. Again, it changes nothing.",
+      "It is worthless from the next request on; a live stream that it opened ends within 15 minutes. Your own; for admins, " +
+      "anybody's. Again, it changes nothing.",
     request: { params: IdParam },
     responses: { 200: json(ApiKeySchema, "The key, which is revoked.", REVOKED) },
   }),

@@ -97,7 +97,8 @@ userRoutes.openapi(
     description:
       "Staff change customers; only admins change roles, and the accounts of staff and admins. There is " +
       "always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access " +
-      "token is good until it expires.",
+      "token is good until it expires. API keys do nothing while their user is disabled or a customer, and what their user may " +
+      "do otherwise: revoke those that are not to come back.",
     request: { params: IdParam, body: json(ChangeUserBody, "What to change.", { name: "Anna Jones" }) },
     responses: { 200: json(UserSchema, "The account as it is now.", EXAMPLE_CHANGED_USER) },
   }),

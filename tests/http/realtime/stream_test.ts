@@ -186,6 +186,26 @@ Deno.test("a stream that shows nothing gives signs of life, and remembers how fa
   assertEquals(stream.events, []);
 });
 
+Deno.test("a stream by an API key ends when the key expires, and goes on by one that does not", async () => {
+  await using server = await startLive();
+  const { app, url } = server;
+  const staff = await app.user("staff");
+  const open = async (expires_at?: string) => {
+    const body = { name: "Warehouse", ...expires_at !== undefined && { expires_at } };
+    const { body: { key } } = await app.request("POST", "/v1/api-keys", { token: staff.token, body });
+    return await SseClient.open(url, { token: key });
+  };
+  await using lasting = await open();
+  await using expiring = await open(new Date(Date.now() + 2000).toISOString());
+  await expiring.end();
+  assertEquals(expiring.comments, ["token_expired"]);
+  const { body: { id } } = await app.request("POST", "/v1/users", {
+    token: staff.token,
+    body: { email: "anna@example.com" },
+  });
+  await until(() => lasting.events.some(({ data }) => data.aggregate.id === id), "its event comes");
+});
+
 Deno.test("a stream ends with its token, and the client goes on with a fresh one where it was", async () => {
   await using server = await startLive();
   const { app, url } = server;
