@@ -29,7 +29,7 @@ export async function changePassword(
   const expected = user.password_hash;
   const stored = await transaction(
     ctx.sql,
-    (tx) => storePassword(tx, ctx, { userId, passwordHash, expected }),
+    (tx) => storePassword(tx, ctx, user, { passwordHash, expected }),
   );
   if (!stored) throw wrongPassword();
 }

@@ -47,13 +47,13 @@ export function userWasRegistered(user: User): NewEvent<typeof userRegistered.sc
 
 export function userWasChanged(
   user: User,
-  what: { changes: Changes } | { password_changed: true },
+  what: { changes: Changes; password_changed?: true },
 ): NewEvent<typeof userUpdated.schema> {
   return {
     event: userUpdated,
     aggregateId: user.id,
     sequence: user.version,
     userId: user.id,
-    data: { ...userView(user), changes: {}, password_changed: false, ...what },
+    data: { ...userView(user), password_changed: false, ...what },
   };
 }

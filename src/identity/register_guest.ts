@@ -19,8 +19,8 @@ export async function registerGuest(ctx: Ctx, userId: string, password: string):
   await refuseWeakPassword(password, guest, "/password");
   const passwordHash = await hashPassword(password);
   return await transaction(ctx.sql, async (tx) => {
-    requireGuest(await lockUser(tx, userId));
-    return (await storePassword(tx, ctx, { userId, passwordHash }))!;
+    const before = requireGuest(await lockUser(tx, userId));
+    return (await storePassword(tx, ctx, before, { passwordHash }))!;
   });
 }
 

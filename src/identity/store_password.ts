@@ -1,3 +1,4 @@
+import { changesBetween } from "../platform/changes.ts";
 import type { Ctx } from "../platform/ctx.ts";
 import { type Tx, violates } from "../platform/db.ts";
 import { appendEvents } from "../platform/events.ts";
@@ -14,15 +15,17 @@ import { emailTaken, type User } from "./user.ts";
 export async function storePassword(
   tx: Tx,
   ctx: Ctx,
-  change: { userId: string; passwordHash: string; expected?: string },
+  { id, guest }: User,
+  change: { passwordHash: string; expected?: string },
 ): Promise<User | undefined> {
   const now = ctx.clock.now().toISOString();
-  const user = await updatePassword(tx, { ...change, now }).catch((error) => {
+  const user = await updatePassword(tx, { userId: id, ...change, now }).catch((error) => {
     throw violates(error, "users_email_key") ? emailTaken("") : error;
   });
   if (!user) return undefined;
   await revokeFamilies(tx, user.id, "password_changed", now);
   await voidPasswordTokens(tx, user.id, now);
-  await appendEvents(tx, ctx, [userWasChanged(user, { password_changed: true })]);
+  const changes = changesBetween({ guest }, { guest: user.guest });
+  await appendEvents(tx, ctx, [userWasChanged(user, { changes, password_changed: true })]);
   return user;
 }

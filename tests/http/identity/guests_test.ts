@@ -34,7 +34,7 @@ Deno.test("A guest has a session at once, which goes on by its refresh token, an
   assertEquals(status, 200);
   assertEquals((await app.request("GET", "/v1/me", { token: next.access_token })).body.id, user.id);
   const [event] = await eventsOf(app, "user", user.id);
-  assertEquals([event!.type, event!.data], ["user.registered", body.user]);
+  assertEquals([event!.type, event!.user_id, event!.data], ["user.registered", user.id, body.user]);
   for (const password of [PASSWORD, "null", " "]) {
     assertEquals((await tryLogIn(app, "gast@example.com", password)).status, 401);
   }
@@ -111,9 +111,14 @@ Deno.test("A guest who registers is the same customer with the same orders, and 
   assertEquals((await refresh(app, body.refresh_token)).body.code, "invalid_grant");
   const { access_token: token } = await logIn(app, "GAST@example.com");
   assertEquals((await read(app, { id: user.id, token } as TestUser, order.id)).status, 200);
-  assertEquals((await eventsOf(app, "user", user.id)).map(({ type, data }) => [type, data.guest]), [
-    ["user.registered", true],
-    ["user.updated", false],
+  const [first, registered, ...more] = await eventsOf(app, "user", user.id);
+  assertEquals([first!.type, first!.data.guest, more], ["user.registered", true, []]);
+  const { type, data: { guest: isGuest, changes, password_changed } } = registered!;
+  assertEquals([type, isGuest, changes, password_changed], [
+    "user.updated",
+    false,
+    { guest: { from: true, to: false } },
+    true,
   ]);
   assertEquals(
     (await app.request("POST", "/v1/register", { body: { email: "gast@example.com", password: PASSWORD } }))
