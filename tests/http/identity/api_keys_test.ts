@@ -53,6 +53,45 @@ Deno.test("A key acts as who made it, is shown once, and is kept as a hash", asy
   assert(rows.every(({ row }) => !row.includes(key)), "the key itself is kept somewhere");
 });
 
+Deno.test("The answer with the key is kept by no cache, and a call that is repeated makes another", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const create = () =>
+    app.request("POST", "/v1/api-keys", {
+      token: staff.token,
+      body: { name: "Warehouse" },
+      headers: { "Idempotency-Key": "the-same" },
+    });
+  const [first, second] = [await create(), await create()];
+  assertEquals([first.headers.get("Cache-Control"), first.headers.get("Location")], [
+    "no-store",
+    `/v1/api-keys/${first.body.id}`,
+  ]);
+  assertEquals([second.status, second.headers.has("Idempotency-Replayed")], [201, false]);
+  assertNotEquals([first.body.id, first.body.key], [second.body.id, second.body.key]);
+  for (const { body } of [first, second]) assertEquals((await me(app, body.key)).status, 200);
+});
+
+Deno.test("When a key was used is noted to the hour, in each hour anew", async () => {
+  const clock = new TestClock();
+  await using app = await startTestApp({}, { clock });
+  const staff = await app.user("staff");
+  const { id, key } = await createKey(app, staff);
+  const used = async (at: string) => {
+    clock.set(at);
+    assertEquals((await me(app, key)).status, 200);
+    const [row] = await app.deps
+      .sql`select last_used_at, updated_at, created_at from api_keys where id = ${id}`;
+    assertEquals(row!.updated_at, row!.created_at, "it has not changed by that");
+    return row!.last_used_at;
+  };
+  const day = clock.now().toISOString().slice(0, 10);
+  assertEquals(await used(`${day}T22:00:00.000Z`), `${day}T22:00:00.000Z`);
+  assertEquals(await used(`${day}T22:59:59.999Z`), `${day}T22:00:00.000Z`);
+  assertEquals(await used(`${day}T23:30:00.000Z`), `${day}T23:00:00.000Z`);
+  assertEquals(await used(`${day}T22:30:00.000Z`), `${day}T23:00:00.000Z`, "by a clock that is behind");
+});
+
 Deno.test("A program has a user without a password, and a key that an admin made", async () => {
   await using app = await startTestApp();
   const [staff, admin] = [await app.user("staff"), await app.user("admin")];
@@ -79,8 +118,18 @@ Deno.test("No customer has a key, and no user that there is not", async () => {
     });
     assertEquals([status, body.errors[0].pointer, body.errors[0].code], [422, "/user_id", "not_staff"]);
   }
-  const own = await app.request("POST", "/v1/api-keys", { token: customer.token, body: { name: "Shop" } });
-  assertEquals(own.status, 403);
+  const { id } = await createKey(app, admin);
+  for (
+    const [method, path, body] of [
+      ["POST", "", { name: "Shop" }],
+      ["GET", ""],
+      ["GET", `/${id}`],
+      ["DELETE", `/${id}`],
+    ] as const
+  ) {
+    const own = await app.request(method, `/v1/api-keys${path}`, { token: customer.token, body });
+    assertEquals([own.status, own.body.code], [403, "forbidden"], `${method} ${path}`);
+  }
 });
 
 Deno.test("A key is worthless from the moment that it is revoked, and stays in the list", async () => {
@@ -108,6 +157,56 @@ Deno.test("A key is worthless from the moment that it is revoked, and stays in t
     "api_key.created",
     "api_key.revoked",
   ]);
+});
+
+Deno.test("Who revokes a key as they know it revokes that and no other, and it is told to staff without its secret", async () => {
+  const clock = new TestClock();
+  await using app = await startTestApp({}, { clock });
+  const [staff, other] = [await app.user("staff"), await app.user("staff")];
+  const { key, id } = await createKey(app, staff);
+  const call = (method: string, headers: Record<string, string>, { token } = staff) =>
+    app.request(method, `/v1/api-keys/${id}`, { token, headers });
+  const etag = (await call("GET", {})).headers.get("ETag")!;
+  assertEquals((await call("GET", { "If-None-Match": etag })).status, 304);
+  assertEquals((await call("DELETE", { "If-Match": '"of-another"' })).body.code, "version_mismatch");
+  assertEquals((await call("DELETE", { "If-Match": '"of-another"' }, other)).body.code, "not_found");
+  assertEquals((await me(app, key)).status, 200);
+  await assertWorthless(app, key.toLowerCase(), "in other letters");
+  assertEquals((await call("DELETE", { "If-Match": etag })).body.code, "version_mismatch", "it was used");
+  clock.pass(1000);
+  const used = (await call("GET", {})).headers.get("ETag")!;
+  const { status, headers, body } = await call("DELETE", { "If-Match": used });
+  assertEquals([status, body.revoked_at, body.updated_at], [
+    200,
+    clock.now().toISOString(),
+    clock.now().toISOString(),
+  ]);
+  const now = await call("GET", { "If-None-Match": headers.get("ETag")! });
+  assertEquals(now.status, 304);
+  const [_, revoked] = await eventsOf(app, "api_key", id);
+  assertEquals([revoked!.type, revoked!.user_id, revoked!.data], ["api_key.revoked", null, body]);
+});
+
+Deno.test("Whose key it is costs a request one look-up, as a member of staff does who has a token", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const { key } = await createKey(app, staff);
+  await me(app, key);
+  let statements = 0;
+  app.deps.sql = new Proxy(app.deps.sql, {
+    apply(target, self, args) {
+      statements++;
+      return Reflect.apply(target as never, self, args);
+    },
+  });
+  const count = async (token: string) => {
+    statements = 0;
+    assertEquals((await me(app, token)).status, 200);
+    return statements;
+  };
+  const known = await count(staff.token);
+  assert(known > 0, "statements are counted");
+  assertEquals(await count(key), known);
 });
 
 Deno.test("A key is worthless once it expires, its user is disabled, or is a customer", async () => {
