@@ -3,6 +3,7 @@ import { newSecretToken } from "../../../src/identity/mod.ts";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import { TestClock } from "../../support/clock.ts";
 import { eventsOf } from "../../support/orders.ts";
+import { PASSWORD } from "./support.ts";
 
 async function createKey(app: TestApp, by: Pick<TestUser, "token">, body: Record<string, unknown> = {}) {
   const answer = await app.request("POST", "/v1/api-keys", {
@@ -185,6 +186,53 @@ Deno.test("Who revokes a key as they know it revokes that and no other, and it i
   assertEquals(now.status, 304);
   const [_, revoked] = await eventsOf(app, "api_key", id);
   assertEquals([revoked!.type, revoked!.user_id, revoked!.data], ["api_key.revoked", null, body]);
+});
+
+Deno.test("A key may do what its user may at that moment, an admin's all that an admin does", async () => {
+  await using app = await startTestApp();
+  const [one, other] = [await app.user("admin"), await app.user("admin")];
+  const { key } = await createKey(app, one);
+  const role = (role: string, token: string, id: string) =>
+    app.request("PATCH", `/v1/users/${id}`, { token, body: { role } });
+  const clerk = await app.user();
+  assertEquals((await role("staff", key, clerk.id)).body.role, "staff");
+  assertEquals((await role("staff", other.token, one.id)).status, 200);
+  const refused = await role("admin", key, clerk.id);
+  assertEquals([refused.status, refused.body.code], [403, "forbidden"]);
+  assertEquals((await app.request("GET", "/v1/users", { token: key })).status, 200);
+});
+
+Deno.test("A key is a bearer's, in letters of any size, and nothing else by which one could show it", async () => {
+  await using app = await startTestApp();
+  const { key } = await createKey(app, await app.user("staff"));
+  const statusOf = async (headers: Record<string, string>) =>
+    (await app.request("GET", "/v1/me", { headers })).status;
+  for (const scheme of ["Bearer", "bearer", "BEARER"]) {
+    assertEquals(await statusOf({ Authorization: `${scheme} ${key}` }), 200, scheme);
+  }
+  for (
+    const wrong of [key, `Basic ${btoa(`${key}:`)}`, `Token ${key}`, `Bearer  ${key}`, `Bearer ${key} ${key}`]
+  ) {
+    assertEquals(await statusOf({ Authorization: wrong }), 401, wrong);
+  }
+  assertEquals(await statusOf({ "X-Api-Key": key }), 401);
+});
+
+Deno.test("Who logs in, registers or begins as a guest may send a key along that is good no more", async () => {
+  await using app = await startTestApp();
+  const token = `wb_${newSecretToken().token}`;
+  const person = { email: "anna@example.com", password: PASSWORD };
+  assertEquals((await app.request("POST", "/v1/register", { token, body: person })).status, 201);
+  const form = { grant_type: "password", username: person.email, password: PASSWORD };
+  assertEquals((await app.request("POST", "/v1/token", { token, form })).status, 200);
+  const guest = { email: person.email };
+  assertEquals((await app.request("POST", "/v1/guests", { token, body: guest })).status, 201);
+  const { status, body } = await app.request("GET", "/v1/products", { token });
+  assertEquals(
+    [status, body.code],
+    [401, "unauthenticated"],
+    "but nobody is taken for anonymous who means to be known",
+  );
 });
 
 Deno.test("Whose key it is costs a request one look-up, as a member of staff does who has a token", async () => {
