@@ -26,7 +26,7 @@ export async function addUser(tx: Tx, ctx: Ctx, input: NewUser): Promise<User> {
     passwordHash: input.passwordHash,
     now: ctx.clock.now().toISOString(),
   });
-  if (!user) throw emailTaken("/email");
+  if (!user) throw emailTaken("/email", "Log in, or use another address.");
   await appendEvents(tx, ctx, [userWasRegistered(user)]);
   return user;
 }

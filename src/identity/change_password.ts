@@ -9,7 +9,7 @@ import { storePassword } from "./store_password.ts";
 /**
  * Changes one's own password, and ends all one's sessions, this one too.
  *
- * @throws invalid_request when the current password is wrong; weak_password
+ * @throws invalid_request when the current password is wrong, or a guest has none; weak_password
  */
 export async function changePassword(
   ctx: Ctx,
@@ -18,6 +18,7 @@ export async function changePassword(
 ): Promise<void> {
   const user = await findCredentials(ctx.sql, userId);
   const matches = await verifyPassword(input.current_password, user?.password_hash);
+  if (user?.guest) throw wrongPassword("A guest has no password yet.", "POST /v1/me/registration sets one.");
   if (!matches || !user?.password_hash || user.disabled_at) throw wrongPassword();
   if (input.new_password === input.current_password) {
     throw new AppError("weak_password", "The new password is the current one.", {
@@ -35,8 +36,11 @@ export async function changePassword(
 }
 
 /** Not a 401: the access token is good, and a client must not log its user out for a mistyped password. */
-function wrongPassword(): AppError {
-  return new AppError("invalid_request", "The current password is wrong.", {
-    errors: [{ pointer: "/current_password", code: "wrong", message: "This is not your current password." }],
+function wrongPassword(
+  detail = "The current password is wrong.",
+  message = "This is not your current password.",
+): AppError {
+  return new AppError("invalid_request", detail, {
+    errors: [{ pointer: "/current_password", code: "wrong", message }],
   });
 }

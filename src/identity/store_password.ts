@@ -20,7 +20,7 @@ export async function storePassword(
 ): Promise<User | undefined> {
   const now = ctx.clock.now().toISOString();
   const user = await updatePassword(tx, { userId: id, ...change, now }).catch((error) => {
-    throw violates(error, "users_email_key") ? emailTaken("") : error;
+    throw violates(error, "users_email_key") ? emailTaken("", "Log in to that account.") : error;
   });
   if (!user) return undefined;
   await revokeFamilies(tx, user.id, "password_changed", now);

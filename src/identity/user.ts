@@ -65,9 +65,9 @@ export function refuseForbiddenChange(actor: Actor, before: User, changes: Chang
 }
 
 /** The refusal of an address that is an account's already. @param pointer to it in the request, if it is there */
-export function emailTaken(pointer: string): AppError {
+export function emailTaken(pointer: string, message: string): AppError {
   return new AppError("email_taken", "There is an account with this e-mail address.", {
-    errors: [{ pointer, code: "taken", message: "Log in, or use another address." }],
+    errors: [{ pointer, code: "taken", message }],
   });
 }
 

@@ -38,13 +38,15 @@ Deno.test("A guest has a session at once, which goes on by its refresh token, an
   for (const password of [PASSWORD, "null", " "]) {
     assertEquals((await tryLogIn(app, "gast@example.com", password)).status, 401);
   }
-  assertEquals(
-    (await app.request("POST", "/v1/me/password", {
-      token: user.token,
-      body: { current_password: "null", new_password: PASSWORD },
-    })).status,
+  const { status: refused, body: problem } = await app.request("POST", "/v1/me/password", {
+    token: user.token,
+    body: { current_password: "null", new_password: PASSWORD },
+  });
+  assertEquals([refused, problem.detail, problem.errors[0].code], [
     422,
-  );
+    "A guest has no password yet.",
+    "wrong",
+  ]);
 });
 
 Deno.test("A guest checks out a cart, pays, and gets its mail, like anybody else", async () => {
@@ -132,7 +134,11 @@ Deno.test("Of an address that is an account's no guest makes another, nor does a
   const account = await registerUser(app);
   const { user } = await guest(app, account.email);
   const taken = await tryToRegister(app, user);
-  assertEquals([taken.status, taken.body.code], [409, "email_taken"]);
+  assertEquals([taken.status, taken.body.code, taken.body.errors[0].message], [
+    409,
+    "email_taken",
+    "Log in to that account.",
+  ]);
   assertEquals((await app.request("GET", "/v1/me", { token: user.token })).body.guest, true);
   await logIn(app, account.email);
   const { access_token: token } = await logIn(app, account.email);
