@@ -43,7 +43,19 @@ Deno.test("Real invoices come out of the API to the penny, and playing them agai
 Deno.test("A file that was played is played again after its idempotency keys are gone, and changes nothing", async () => {
   await using server = await serverWithAdmin();
   const { sql } = server.app.deps;
+  const email = "customer-17850@online-retail.example";
+  const known = await server.app.user();
+  await sql`update users set email = ${email} where id = ${known.id}`;
+  await server.app.request("POST", "/v1/guests", { body: { email } });
   await playOn(server);
+  const owners = await sql`
+    select distinct email, guest_email from orders o join users u on u.id = o.user_id
+    where ${email} in (u.email, u.guest_email)`;
+  assertEquals(
+    [...owners],
+    [{ email, guest_email: null }],
+    "a customer's orders are no guest's with the address",
+  );
   await sql`delete from idempotency_keys`;
   const again = await playOn(server);
   assert(again.agrees, again.text);

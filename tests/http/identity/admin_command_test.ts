@@ -46,6 +46,8 @@ Deno.test("the admin command takes a password from standard input, and does not 
 Deno.test("the admin command resets a password and changes a role", async () => {
   await using app = await startTestApp();
   const user = await app.user();
+  const { status } = await app.request("POST", "/v1/guests", { body: { email: user.email } });
+  assertEquals(status, 201, "a guest with its address is not meant");
   const reset = await admin(app, ["reset", user.email.toUpperCase()]);
   const token = /good once until \S+: (\S+)$/m.exec(reset.out)?.[1] ?? "";
   const set = await app.request("POST", "/v1/password", { body: { token, new_password: OTHER_PASSWORD } });
@@ -60,6 +62,7 @@ Deno.test("the admin command resets a password and changes a role", async () => 
 Deno.test("the admin command says what is wrong, and changes nothing", async () => {
   await using app = await startTestApp();
   const boss = await app.user("admin");
+  await app.request("POST", "/v1/guests", { body: { email: "guest@example.com" } });
   for (
     const [args, stdin, reason] of [
       [["create", boss.email], "", "There is an account with this e-mail address"],
@@ -67,6 +70,7 @@ Deno.test("the admin command says what is wrong, and changes nothing", async () 
       [["create", "no-address"], "", "must be an e-mail address"],
       [["role", boss.email, "staff"], "", "last admin"],
       [["reset", "nobody@example.com"], "", "no account with the address"],
+      [["role", "guest@example.com", "admin"], "", "no account with the address"],
       [["role", boss.email, "root"], "", "Usage"],
       [["create", "new@example.com", "--passwrod-stdin"], "", "--passwrod-stdin"],
       [[], "", "Usage"],
@@ -87,6 +91,6 @@ Deno.test("the admin command says what is wrong, and changes nothing", async () 
     assertEquals([code, /\n\s+at /.test(err)], [1, false], err);
     assertStringIncludes(err, reason);
   }
-  assertEquals((await app.deps.sql`select from users`).length, 1);
+  assertEquals((await app.deps.sql`select from users`).length, 2);
   assertMatch(boss.email, /admin/);
 });
