@@ -196,7 +196,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Make an account of a guest
      *
-     * The guest can log in from then on, and is the same customer, with all that they bought. Ends the guest's sessions: log in with POST /v1/token. An address that is an account's already is refused: what its owner bought as a guest stays the guest's.
+     * The guest can log in from then on, and is the same customer, with all that they bought. Ends the guest's sessions: log in with POST /v1/token. An address that is an account's already is refused: what its owner bought as a guest stays the guest's. So is who has registered before (409).
      */
     public registerGuest<ThrowOnError extends boolean = false>(options: Options<RegisterGuestData, ThrowOnError>): RequestResult<RegisterGuestResponses, RegisterGuestErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RegisterGuestResponses, RegisterGuestErrors, ThrowOnError>({
@@ -213,7 +213,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change your own password
      *
-     * Ends all your sessions, this one too: log in again with the new password. Access tokens are good until they expire.
+     * Ends all your sessions, this one too: log in again with the new password. Access tokens are good until they expire, and your API keys until they are revoked.
      */
     public changePassword<ThrowOnError extends boolean = false>(options: Options<ChangePasswordData, ThrowOnError>): RequestResult<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
@@ -230,7 +230,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Set a password with a token
      *
-     * Ends all sessions of the account; access tokens are good until they expire. A password that is refused leaves the password token good, and so does a guest's address that is an account's already (409).
+     * Ends all sessions of the account; access tokens are good until they expire, and API keys until they are revoked. A password that is refused leaves the password token good, and so does a guest's address that is an account's already (409).
      */
     public setPassword<ThrowOnError extends boolean = false>(options: Options<SetPasswordData, ThrowOnError>): RequestResult<SetPasswordResponses, SetPasswordErrors, ThrowOnError> {
         return (options.client ?? this.client).post<SetPasswordResponses, SetPasswordErrors, ThrowOnError>({
@@ -289,7 +289,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change an account
      *
-     * Staff change customers; only admins change roles, and the accounts of staff and admins. There is always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access token is good until it expires.
+     * Staff change customers; only admins change roles, and the accounts of staff and admins. There is always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access token is good until it expires. API keys do nothing while their user is disabled or a customer, and what their user may do otherwise: revoke those that are not to come back.
      */
     public changeUser<ThrowOnError extends boolean = false>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({
@@ -332,9 +332,9 @@ export class Waybill extends HeyApiClient {
     /**
      * Let a program act for you
      *
-     * A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, until it is revoked or expires, or its user is disabled. It needs no refreshing, so any number of processes may share one. `scopes` limits it to a part of that. For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that user's.
+     * A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, until it is revoked or expires; `scopes` limits it to a part of that. It does nothing while its user is disabled or a customer, and outlives their password and sessions. It needs no refreshing, so any number of processes may share one. For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that user's.
      *
-     * Requests by keys are counted by their address, on the limit of staff.
+     * Requests by keys are counted by their address, on the limit of staff. A call that is repeated makes another key, also with an `Idempotency-Key`, as no answer with a key is kept: revoke the one that you did not get.
      */
     public createApiKey<ThrowOnError extends boolean = false>(options: Options<CreateApiKeyData, ThrowOnError>): RequestResult<CreateApiKeyResponses, CreateApiKeyErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateApiKeyResponses, CreateApiKeyErrors, ThrowOnError>({
@@ -351,7 +351,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Revoke an API key
      *
-     * It is worthless from the next request on. Your own; for admins, anybody's. Again, it changes nothing.
+     * It is worthless from the next request on; a live stream that it opened ends within 15 minutes. Your own; for admins, anybody's. Again, it changes nothing.
      */
     public revokeApiKey<ThrowOnError extends boolean = false>(options: Options<RevokeApiKeyData, ThrowOnError>): RequestResult<RevokeApiKeyResponses, RevokeApiKeyErrors, ThrowOnError> {
         return (options.client ?? this.client).delete<RevokeApiKeyResponses, RevokeApiKeyErrors, ThrowOnError>({
