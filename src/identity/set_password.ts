@@ -20,9 +20,9 @@ export async function setPassword(ctx: Ctx, input: { token: string; new_password
   await refuseWeakPassword(input.new_password, owner, "/new_password");
   const passwordHash = await hashPassword(input.new_password);
   await transaction(ctx.sql, async (tx) => {
-    const before = await lockUser(tx, owner.id);
+    await lockUser(tx, owner.id);
     if (!await usePasswordToken(tx, hash, now)) throw invalidToken();
-    await storePassword(tx, ctx, before!, { passwordHash });
+    await storePassword(tx, ctx, owner, { passwordHash });
   });
 }
 

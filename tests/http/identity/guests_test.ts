@@ -179,6 +179,8 @@ Deno.test("A password token makes an account of a guest, unless the address has 
   };
   assertEquals((await (await setPassword(free))()).status, 204);
   await logIn(app, "gast@example.com", OTHER_PASSWORD);
+  const registered = (await eventsOf(app, "user", free.user.id)).at(-1)!;
+  assertEquals(registered.data.changes, { guest: { from: true, to: false } });
   const tryIt = await setPassword(taken);
   for (let i = 0; i < 2; i++) {
     const { status, body } = await tryIt();
