@@ -53,6 +53,7 @@ const THROW_AWAY_SETTINGS = [
   "fsync=off",
   "synchronous_commit=off",
   "full_page_writes=off",
+  "max_wal_size=256MB",
 ];
 
 /** Starts the server whose data lie in `directory`/postgres; makes the data on first use. */

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "@std/path";
 import { exists, ignoreNotFound, removeTree } from "./files.ts";
-import type { Account } from "./supervise.ts";
+import { type Account, outputOf } from "./supervise.ts";
 
 /** Tells the person at the terminal something. */
 export type Say = (line: string) => void;
@@ -28,6 +28,9 @@ export interface Binaries {
 /** Where root keeps what the server's account must read and cannot reach where it is. */
 export const SYSTEM_DIRECTORY = "/var/lib/waybill";
 
+/** The tests' data are a tenth of that; but a machine that runs out of memory kills anybody. */
+const ENOUGH_KIB = 4 * 1024 * 1024;
+
 /** The home in `directory`, or for root, if the server's account cannot get there, one under /var/lib/waybill. */
 export async function findHome(directory: string, say: Say): Promise<Home> {
   await Deno.mkdir(directory, { recursive: true });
@@ -48,7 +51,8 @@ export async function findHome(directory: string, say: Say): Promise<Home> {
 /** A home in a new temporary folder, which goes when the server goes. */
 export async function makeTempHome(): Promise<{ directory: string; home: Home }> {
   const account = await serverAccount();
-  let directory = await Deno.makeTempDir({ prefix: "waybill-postgres-" });
+  const prefix = "waybill-postgres-";
+  let directory = await makeTempDirInMemory(prefix) ?? await Deno.makeTempDir({ prefix });
   if (account && !(await canReach(account, dirname(directory)))) {
     await Deno.remove(directory);
     await makeReadable(SYSTEM_DIRECTORY);
@@ -56,6 +60,24 @@ export async function makeTempHome(): Promise<{ directory: string; home: Home }>
   }
   if (account) await Deno.chown(directory, account.uid, account.gid);
   return { directory, home: { path: join(directory, "postgres"), account } };
+}
+
+/**
+ * On Linux memory is a folder too: a clone of a database is some 700 files, for which a disk takes up to ten times as
+ * long. Not where there is little of it (a container has 64 MB unless told), where TMPDIR names another place, or where
+ * this process may not use it, which takes Deno's `--allow-all`.
+ */
+async function makeTempDirInMemory(prefix: string): Promise<string | undefined> {
+  const dir = "/dev/shm";
+  const table = Deno.env.has("TMPDIR") ? undefined : await outputOf("df", "-Pk", dir);
+  const freeKib = Number(table?.trim().split("\n").at(-1)?.split(/\s+/)[3]);
+  if (!(freeKib >= ENOUGH_KIB)) return undefined;
+  return await Deno.makeTempDir({ prefix, dir }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied)) {
+      throw error;
+    }
+    return undefined;
+  });
 }
 
 /** The package's programs; for root, if the server's account cannot read them there, a copy of them. */
