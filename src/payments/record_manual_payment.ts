@@ -58,9 +58,9 @@ async function bookReceived(
   { amount, reference = "" }: Received,
   written: (order: Order) => void,
 ): Promise<string> {
-  const now = ctx.clock.now();
   const ask = { provider: MANUAL, payment_method: MANUAL, capture_method: "automatic", amount } as const;
   const created = newPayment(ctx, order, ask, await listPayments(tx, order.id));
+  const now = ctx.clock.now();
   const payment = afterState(now, created, {
     reference,
     status: "captured",

@@ -56,6 +56,16 @@ Deno.test("An order is paid in parts by bank: each is a payment, the order waits
   await assertBooksBalance(app.deps.sql);
 });
 
+Deno.test("A payment that staff record was not updated before it was created", async () => {
+  await using shop = await startPaidShop();
+  const { app, staff, clock, checkOut } = shop;
+  const { order } = await checkOut();
+  let at = clock.at.getTime();
+  Object.defineProperty(clock, "at", { get: () => new Date(at++) });
+  const { body } = await tryToRecord(app, staff, order.id);
+  assertEquals(body.created_at <= body.updated_at, true, `${body.created_at} to ${body.updated_at}`);
+});
+
 Deno.test("An order waits for its transfer as long as staff say, whatever a card promised meanwhile, and then expires", async () => {
   await using shop = await startPaidShop();
   const { app, clock, user, staff, checkOut, pass } = shop;
