@@ -15350,6 +15350,18 @@ export type ListReturnsData = {
          */
         user_id?: string;
         /**
+         * Only those of this order
+         */
+        order_id?: string;
+        /**
+         * Created at this time or later
+         */
+        created_from?: string;
+        /**
+         * Created before this time
+         */
+        created_to?: string;
+        /**
          * `next_cursor` of the page before
          */
         cursor?: string;

@@ -9,7 +9,7 @@ export { cancelledParts, owedPart, type PastRefund, type Refund, sentParts } fro
 export { beginRefund } from "./refunds/refund_order.ts";
 export { findRefund, listPastRefunds } from "./refunds/queries.ts";
 export { RefundBody, RefundSchema } from "./refunds/schemas.ts";
-export { PaymentBody, PaymentSchema } from "./schemas.ts";
+export { Listing, PaymentBody, PaymentSchema } from "./schemas.ts";
 export { sendRefund } from "./refunds/send_refund.ts";
 export { settleMoney } from "./settle_order.ts";
 export { workOnWebhook } from "./webhooks/webhooks.ts";

@@ -104,7 +104,7 @@ export const CaptureBody = z.strictObject({
   amount: z.int().min(1).optional().openapi({ description: "All that is reserved unless said" }),
 }).openapi("CapturePayment");
 
-/** What lists of payments and of refunds are asked alike. */
+/** What lists of payments, refunds, disputes and returns are asked alike. */
 export const Listing = {
   order_id: Id.optional().openapi({ description: "Only those of this order" }),
   created_from: Timestamp.optional().openapi({ description: "Created at this time or later" }),

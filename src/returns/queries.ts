@@ -1,5 +1,6 @@
 import { actorName, type Ctx } from "../platform/ctx.ts";
 import type { Fragment, Sql, Tx } from "../platform/db.ts";
+import { madeWithin } from "../platform/made_within.ts";
 import type { Return, ReturnStatus } from "./return.ts";
 
 /** A refund with those that follow it, as one: under way while any of them is, and then failed where any of them has. */
@@ -54,14 +55,24 @@ export async function listReturnsOfOrder(
 /** Everybody's returns, or those of one user's orders, newest first, `limit + 1` of them before `beforeId`. */
 export async function listReturnRows(
   sql: Sql,
-  filter: { status?: ReturnStatus; user_id?: string; beforeId?: string; limit: number },
+  filter: {
+    status?: ReturnStatus;
+    user_id?: string;
+    order_id?: string;
+    created_from?: string;
+    created_to?: string;
+    beforeId?: string;
+    limit: number;
+  },
 ): Promise<Return[]> {
-  const { status, user_id, beforeId, limit } = filter;
+  const { status, user_id, order_id, beforeId, limit } = filter;
   return await sql<Return[]>`
     select ${returnColumns(sql)} from returns r
     where true
       ${user_id === undefined ? sql`` : sql`and r.id = any(${idsOfUser(sql, user_id)})`}
       ${status === undefined ? sql`` : sql`and r.status = ${status}`}
+      ${order_id === undefined ? sql`` : sql`and r.order_id = ${order_id}`}
+      ${madeWithin(sql, { id: sql`r.id`, at: sql`r.created_at` }, filter)}
       ${beforeId === undefined ? sql`` : sql`and r.id < ${beforeId}`}
     order by r.id desc limit ${limit + 1}`;
 }

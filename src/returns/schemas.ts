@@ -1,8 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { PageQuery } from "../http/pagination.ts";
 import { Id, text, Timestamp } from "../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
-import { RefundBody, RefundSchema } from "../payments/mod.ts";
+import { Listing, RefundBody, RefundSchema } from "../payments/mod.ts";
 
 export const RETURN_STATUSES = [
   "requested",
@@ -96,5 +95,5 @@ export const RefundReturnBody = z.strictObject({
 export const ListQuery = z.strictObject({
   status: z.enum(RETURN_STATUSES).optional().openapi({ description: "Only returns in this status" }),
   user_id: Id.optional().openapi({ description: "Of whose orders; customers only ever see their own" }),
-  ...PageQuery.shape,
+  ...Listing,
 });

@@ -17,11 +17,11 @@ Deno.test("Customers list the returns of their own orders, newest first and page
     { user: other, id: (await checkedOut(app, other, { [sku]: 3 }, "tok_success")).order.id },
   ];
   for (const { id } of orders.slice(1)) await deliver(app, staff, id);
-  const returns: { id: string; of: string }[] = [];
+  const returns: { id: string; of: string; at: string }[] = [];
   for (const { user, id } of [...orders, ...orders, ...orders]) {
     const { status, body } = await ask(app, user, id, 1);
     assertEquals(status, 201, JSON.stringify(body));
-    returns.push({ id: body.id, of: user.id });
+    returns.push({ id: body.id, of: user.id, at: body.created_at });
   }
   const of = (id: string) => newestFirst(returns.filter((each) => each.of === id));
   const list = async (user: typeof owner, query = {}) =>
@@ -39,6 +39,19 @@ Deno.test("Customers list the returns of their own orders, newest first and page
   ]);
   assertEquals(await list(staff), newestFirst(returns));
   assertEquals(await list(staff, { user_id: other.id }), of(other.id));
+
+  // By their order, and by when they were asked for: from a time on, and before it.
+  assertEquals(await list(staff, { order_id: order.id }), newestFirst(returns.filter((_, i) => i % 3 === 0)));
+  assertEquals(await list(other, { order_id: order.id }), [], "of another's order");
+  const fourth = returns[3]!.at;
+  assertEquals(
+    await list(staff, { created_from: fourth }),
+    newestFirst(returns.filter(({ at }) => at >= fourth)),
+  );
+  assertEquals(
+    await list(staff, { created_to: fourth }),
+    newestFirst(returns.filter(({ at }) => at < fourth)),
+  );
 
   const [first] = of(owner.id);
   await change(app, staff, first!, { status: "approved" });
