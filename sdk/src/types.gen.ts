@@ -4349,40 +4349,38 @@ export type RewardRedemptionCreatedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: RewardRedemption;
+        data: {
+            /**
+             * UUID
+             */
+            id: string;
+            /**
+             * UUID
+             */
+            reward_id: string;
+            /**
+             * UUID
+             */
+            user_id: string;
+            /**
+             * What it cost
+             */
+            points: number;
+            /**
+             * The customer's own promotion …
+             */
+            promotion_id: string;
+            /**
+             * … and its code: good once, for this customer alone
+             */
+            coupon_code: string;
+            created_at: string;
+            /**
+             * Until when the code can be used; null: staff lifted it
+             */
+            expires_at: string | null;
+        };
     };
-};
-
-export type RewardRedemption = {
-    /**
-     * UUID
-     */
-    id: string;
-    /**
-     * UUID
-     */
-    reward_id: string;
-    /**
-     * UUID
-     */
-    user_id: string;
-    /**
-     * What it cost
-     */
-    points: number;
-    /**
-     * The customer's own promotion …
-     */
-    promotion_id: string;
-    /**
-     * … and its code: good once, for this customer alone
-     */
-    coupon_code: string;
-    created_at: string;
-    /**
-     * Until when the code can be used; null: staff lifted it
-     */
-    expires_at: string | null;
 };
 
 export type PointsMovedMessage = {
@@ -7747,6 +7745,42 @@ export type ChangeReward = {
      * So often for each customer, a guest being a new one each time; null: any number of times
      */
     max_per_customer?: number | null;
+};
+
+export type RewardRedemption = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    reward_id: string;
+    /**
+     * UUID
+     */
+    user_id: string;
+    /**
+     * What it cost
+     */
+    points: number;
+    /**
+     * The customer's own promotion …
+     */
+    promotion_id: string;
+    /**
+     * … and its code: good once, for this customer alone
+     */
+    coupon_code: string;
+    /**
+     * The order that has used the code; null: none has, or it was cancelled or has expired
+     */
+    order_id: string | null;
+    created_at: string;
+    /**
+     * Until when the code can be used; null: staff lifted it
+     */
+    expires_at: string | null;
 };
 
 export type RedeemReward = {

@@ -8,6 +8,9 @@ import { RewardRedemptionSchema, RewardSchema } from "./schemas.ts";
 const { redeemed: _, ...reward } = RewardSchema.shape;
 /** A reward, as events tell it: how often it was redeemed is told by its redemptions. */
 const ToldReward = z.object(reward);
+const { order_id: __, ...redemption } = RewardRedemptionSchema.shape;
+/** A redemption, as its event tells it: the coupon is new, and no order has used it. */
+const ToldRedemption = z.object(redemption);
 
 export const campaignCreated = defineEvent(
   "campaign.created",
@@ -46,7 +49,7 @@ export const rewardRedeemed = defineEvent(
   1,
   "reward_redemption",
   "A customer redeemed points for a reward: a coupon of their own.",
-  RewardRedemptionSchema,
+  ToldRedemption,
 );
 
 /** On the aggregate of the customer's points, whose sequence is that of their movements. */

@@ -87,11 +87,14 @@ export async function insertRedemption(tx: Tx, redemption: RewardRedemption): Pr
     update rewards set redeemed = redeemed + 1 where id = ${reward_id}`;
 }
 
-/** A redemption with its coupon. */
+/** A redemption with its coupon, and the latest order that holds a use of that: one, unless staff allow more. */
 const redemptions = (sql: Sql): Fragment =>
   sql`
-    select r.id, r.reward_id, r.user_id, r.points, r.promotion_id, p.code as coupon_code, r.created_at,
-           p.ends_at as expires_at
+    select r.id, r.reward_id, r.user_id, r.points, r.promotion_id, p.code as coupon_code,
+           (select u.order_id from promotion_redemptions u
+            where u.promotion_id = p.id and u.order_id is not null and u.released_at is null
+            order by u.id desc limit 1) as order_id,
+           r.created_at, p.ends_at as expires_at
     from reward_redemptions r join promotions p on p.id = r.promotion_id`;
 
 export async function findRedemption(sql: Sql, id: string): Promise<RewardRedemption | undefined> {

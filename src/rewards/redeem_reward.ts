@@ -10,7 +10,7 @@ import { rewardRedeemed } from "./events.ts";
 import { move, movementTold } from "./points/account.ts";
 import { lockAccounts, writeMovements } from "./points/queries.ts";
 import { countRedemptions, insertRedemption, lockReward } from "./queries.ts";
-import { maySee, newCode, requireRedeemable, type RewardRedemption } from "./reward.ts";
+import { maySee, newCode, requireRedeemable, type RewardRedemption, toldRedemption } from "./reward.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -67,6 +67,7 @@ async function redeem(tx: Tx, ctx: Ctx, rewardId: string, userId: string): Promi
     points,
     promotion_id: promotion.id,
     coupon_code: promotion.code,
+    order_id: null,
     created_at,
     expires_at,
   };
@@ -83,7 +84,7 @@ async function redeem(tx: Tx, ctx: Ctx, rewardId: string, userId: string): Promi
     aggregateId: redemption.id,
     sequence: 1,
     userId,
-    data: redemption,
+    data: toldRedemption(redemption),
     at: created_at,
   }]);
   return redemption;

@@ -23,6 +23,13 @@ export function toldReward({ redeemed: _, ...reward }: Reward): Omit<Reward, "re
   return reward;
 }
 
+/** A redemption, as its event tells it. */
+export function toldRedemption(
+  { order_id: _, ...redemption }: RewardRedemption,
+): Omit<RewardRedemption, "order_id"> {
+  return redemption;
+}
+
 /** Customers see what runs now, be it used up or not. Pure. */
 export function maySee(actor: Actor, reward: Reward, at: Date): boolean {
   return isStaff(actor) || whyNot(reward, { at, redeemed: 0, redeemedByCustomer: 0 }) === undefined;

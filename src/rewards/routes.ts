@@ -52,6 +52,7 @@ const REDEMPTION: z.infer<typeof RewardRedemptionSchema> = {
   points: 500,
   promotion_id: "0192f0c3-9c40-7d1e-8a55-31c2a9d0f7e4",
   coupon_code: "R-7QK2MX9T4WBD",
+  order_id: null,
   created_at: "2026-02-01T09:30:00.000Z",
   expires_at: "2026-05-02T09:30:00.000Z",
 };

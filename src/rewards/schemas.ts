@@ -63,6 +63,9 @@ export const RewardRedemptionSchema = z.object({
     description: "… and its code: good once, for this customer alone",
     example: "R-7QK2MX9T4WBD",
   }),
+  order_id: Id.nullable().openapi({
+    description: "The order that has used the code; null: none has, or it was cancelled or has expired",
+  }),
   created_at: Timestamp,
   expires_at: Timestamp.nullable().openapi({
     description: "Until when the code can be used; null: staff lifted it",

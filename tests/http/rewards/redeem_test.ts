@@ -65,7 +65,7 @@ Deno.test("Redeeming takes the points and gives a coupon of the customer's own, 
   const { id, promotion_id, coupon_code } = redemption;
   assertEquals([status, headers.get("Location")], [201, `/v1/reward-redemptions/${id}`]);
   assertMatch(coupon_code, /^R-[0-9A-Z]{12}$/);
-  assertEquals(redemption, {
+  const asTold = {
     id,
     reward_id: reward.id,
     user_id: customer.id,
@@ -74,7 +74,8 @@ Deno.test("Redeeming takes the points and gives a coupon of the customer's own, 
     coupon_code,
     created_at: NOW,
     expires_at: "2026-05-31T08:00:00.000Z",
-  });
+  };
+  assertEquals(redemption, { ...asTold, order_id: null });
   const { body: promotion } = await read(app, staff, `/v1/promotions/${promotion_id}`);
   assertEquals(promotion, {
     ...gives,
@@ -102,7 +103,7 @@ Deno.test("Redeeming takes the points and gives a coupon of the customer's own, 
 
   const by = { actor: `user:${customer.id}`, user_id: customer.id };
   assertEquals(await eventsOf(app, "reward_redemption", id), [
-    { type: "reward_redemption.created", sequence: 1, ...by, data: redemption },
+    { type: "reward_redemption.created", sequence: 1, ...by, data: asTold },
   ]);
   const { redeemed: _, ...told } = promotion;
   assertEquals(await eventsOf(app, "promotion", promotion_id), [
@@ -214,11 +215,13 @@ Deno.test("The same Idempotency-Key redeems once and gives the same coupon again
   assertEquals(await balanceOf(app, customer), 250);
 });
 
-Deno.test("To another customer, and to a guest, the coupon is not known; its customer has it once, and again where the order is cancelled", async () => {
+Deno.test("To another customer, and to a guest, the coupon is not known; its customer has it once, sees which order used it, and has it again where that is cancelled", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, sku } = shop;
   await givePoints(app, staff, user, 100);
-  const { coupon_code } = await redeemed(app, user, await addReward(app, staff));
+  const { id, coupon_code, order_id } = await redeemed(app, user, await addReward(app, staff));
+  assertEquals(order_id, null);
+  const usedBy = async () => (await read(app, user, `/v1/reward-redemptions/${id}`)).body.order_id;
   const more = { coupon_code };
   const order = (by: TestUser, about: Record<string, unknown> = {}) =>
     tryToPlace(app, by, { [sku]: 1 }, {
@@ -244,16 +247,19 @@ Deno.test("To another customer, and to a guest, the coupon is not known; its cus
   const cart = await fillCart(app, user, { [sku]: 1 }, more);
   assertEquals([cart.problems, cart.discount_total], [[], 150]);
   const { body: quote } = await askQuote(app, user, cart.id);
+  assertEquals(await usedBy(), null, "a quote only holds it");
   const bought = await tryCheckOut(app, user, quote);
   assertEquals([bought.status, bought.body.order?.discount_total], [201, 150]);
   assertEquals(codesOf(await order(user)), [422, "coupon_used_up"]);
+  assertEquals(await usedBy(), bought.body.order.id);
   const gone = await app.request("POST", `/v1/orders/${bought.body.order.id}/cancellation`, {
     token: user.token,
     body: {},
   });
-  assertEquals(gone.body.status, "CANCELLED");
+  assertEquals([gone.body.status, await usedBy()], ["CANCELLED", null]);
   const next = await order(staff, { user_id: user.id });
   assertEquals([next.status, next.body.discount_total], [201, 150], "staff order for its customer");
+  assertEquals(await usedBy(), next.body.id);
   assertEquals(codesOf(await order(user)), [422, "coupon_used_up"]);
   assertEquals(await balanceOf(app, user), 50, "points do not come back with the coupon");
   await assertBooksBalance(app.deps.sql);
