@@ -1295,7 +1295,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List what was booked in a span of time
      *
-     * The transactions that the report of this span sums up, of all orders, with `from` ≤ `occurred_at` < `to`; oldest first, as a journal is kept. All filters must hold: `kind=refund` are the refunds that succeeded in this span, `kind=capture` the money that came in. Once `to` is a minute ago nothing is added any more.
+     * The transactions that the report of this span sums up, of all orders or those to one `destination`, with `from` ≤ `occurred_at` < `to`; oldest first, as a journal is kept. All filters must hold: `kind=refund` are the refunds that succeeded in this span, `kind=capture` the money that came in. Once `to` is a minute ago nothing is added any more.
      */
     public listBookedTransactions<ThrowOnError extends boolean = false>(options?: Options<ListBookedTransactionsData, ThrowOnError>): RequestResult<ListBookedTransactionsResponses, ListBookedTransactionsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListBookedTransactionsResponses, ListBookedTransactionsErrors, ThrowOnError>({

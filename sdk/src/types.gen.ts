@@ -13931,6 +13931,10 @@ export type ListBookedTransactionsData = {
          */
         to?: string;
         /**
+         * Only of orders that go to this country: what of `tax` and `duty` was collected for it
+         */
+        destination?: string;
+        /**
          * Only transactions of this kind
          */
         kind?: 'sale' | 'cancellation' | 'capture' | 'refund' | 'dispute';

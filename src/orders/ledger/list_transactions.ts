@@ -9,7 +9,7 @@ import { spanOf } from "./span.ts";
 export type BookedTransaction = z.infer<typeof BookedTransactionSchema>;
 
 /**
- * What was booked in a span of time, of all orders, for staff: oldest first, as a journal is kept. The cursor has the span,
+ * What was booked in a span of time, of all orders or those to one destination, for staff: oldest first, as a journal is kept. The cursor has the span,
  * since this month may be over before its last page was read.
  *
  * @throws invalid_request
@@ -23,6 +23,7 @@ export async function listBookedTransactions(
     ...span,
     kind: query.kind,
     currency: query.currency,
+    destination: query.destination,
     after: cursor && { at: cursor[2], id: cursor[3] },
     limit,
   });

@@ -110,9 +110,10 @@ interface BookedRow extends LedgerRow {
 /** Transactions of a span of time, oldest first: `limit + 1` of them `after` a time and an id. */
 export async function listBookedRows(
   sql: Sql,
-  { kind, currency, after, limit, ...span }: Span & {
+  { kind, currency, destination, after, limit, ...span }: Span & {
     kind?: LedgerKind;
     currency?: string;
+    destination?: string;
     after?: { at: string; id: number };
     limit: number;
   },
@@ -123,6 +124,7 @@ export async function listBookedRows(
     where ${isWithin(sql, span)}
       ${kind === undefined ? sql`` : sql`and kind = ${kind}`}
       ${currency === undefined ? sql`` : sql`and currency = ${currency}`}
+      ${goesTo(sql, destination)}
       ${
     after === undefined ? sql`` : sql`and (occurred_at, id) > (${after.at}::timestamptz, ${after.id}::bigint)`
   }
@@ -134,6 +136,12 @@ const isWithin = (sql: Sql, { from, to }: Span): Fragment =>
   sql`
     occurred_at >= to_timestamp(${from.getTime()}::float8 / 1000)
     and occurred_at < to_timestamp(${to.getTime()}::float8 / 1000)`;
+
+/** Of an order to this country, if one is asked for. */
+const goesTo = (sql: Sql, destination: string | undefined): Fragment =>
+  destination === undefined
+    ? sql``
+    : sql`and exists (select from orders where id = ledger.order_id and ship_to ->> 'country' = ${destination})`;
 
 /** What was posted to an account in a span of time, in minor units of the currency; from 2^53 on about so much. */
 interface AccountSum {
@@ -157,11 +165,7 @@ export async function sumAccounts(
              array[${ofEach((account) => sql`-sum(least(${account}, 0))`)}]::numeric[] as credits
       from ledger
       where ${isWithin(sql, span)}
-        ${
-    destination === undefined
-      ? sql``
-      : sql`and exists (select from orders where id = ledger.order_id and ship_to ->> 'country' = ${destination})`
-  }
+        ${goesTo(sql, destination)}
       group by currency
     ) sums, unnest(${[...ACCOUNTS]}::text[], debits, credits) as posting (account, debit, credit)
     where debit > 0 or credit > 0

@@ -56,7 +56,7 @@ export const ReportQuery = z.strictObject({
   }),
 });
 
-export const TransactionsQuery = ReportQuery.pick({ from: true, to: true }).extend({
+export const TransactionsQuery = ReportQuery.extend({
   kind: z.enum(LEDGER_KINDS).optional().openapi({ description: "Only transactions of this kind" }),
   currency: Currency.optional().openapi({ description: "Only transactions in this currency" }),
   // The span, then the time and the id of the last row.

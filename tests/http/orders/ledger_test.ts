@@ -234,7 +234,7 @@ Deno.test("The report sums what was booked from one time until before another, b
   assertEquals((await report(app, staff, "?from=2026-03-15T00:00:00Z")).body.currencies, []);
 });
 
-Deno.test("The report of a destination has the tax and duty collected for it less what was given back, and all of them together are the whole", async () => {
+Deno.test("The report of a destination, and the list of its transactions, have what was collected for it less what was given back; all of them together are the whole", async () => {
   await using shop = await startPaidShop();
   const { app, user, staff, sku } = shop;
   const { order } = await shop.checkOut("tok_success"); // to GB: duty 5.00, VAT 10.99
@@ -254,6 +254,14 @@ Deno.test("The report of a destination has the tax and duty collected for it les
   const [britain, germany] = [await collected("GB"), await collected("DE")];
   assertEquals([britain.tax, britain.duty, germany.tax, germany.duty], [-100, 0, -400, undefined]);
   assertEquals(await collected("FR"), {});
+  const span = { from: "2026-11-01T00:00:00Z", to: "2026-12-01T00:00:00Z" };
+  const all = await journal(app, staff, span);
+  const british = all.filter(({ order_id }) => order_id === order.id);
+  assertEquals(british.map(({ kind }) => kind), ["sale", "capture", "refund"]);
+  const to = (destination: string) => journal(app, staff, { ...span, destination, limit: "1" });
+  assertEquals(await to("GB"), british);
+  assertEquals(await to("DE"), all.filter(({ order_id }) => order_id !== order.id));
+  assertEquals(await to("FR"), []);
   const [whole] = (await report(app, staff)).body.currencies;
   for (const { account, balance } of whole.accounts) {
     assertEquals((britain[account] ?? 0) + (germany[account] ?? 0), balance, account);
