@@ -9511,6 +9511,10 @@ export type ListProductsData = {
          */
         q?: string;
         /**
+         * Only these SKUs: up to 100, with commas between them
+         */
+        skus?: string;
+        /**
          * Only this category
          */
         category?: string;
@@ -10018,6 +10022,10 @@ export type ListStockLevelsData = {
          * Only levels at or below their threshold
          */
         low_stock?: 'true' | 'false';
+        /**
+         * Only these SKUs: up to 100, with commas between them
+         */
+        skus?: string;
         /**
          * Only SKUs that begin so
          */

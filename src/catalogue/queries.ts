@@ -83,7 +83,7 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
   const by = sortKey(tx, filter.sort);
   const [direction, beyond] = filter.sort.startsWith("-") ? [tx`desc`, tx`<`] : [tx`asc`, tx`>`];
   const status = filter.status === "any" ? null : filter.status;
-  const { category = null, country_of_origin = null, currency, cursor } = filter;
+  const { skus = null, category = null, country_of_origin = null, currency, cursor } = filter;
   // As a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more.
   const updatedSince = filter.updated_since === undefined ? null : boundMs(filter.updated_since);
   return await tx<ListedProduct[]>`
@@ -95,6 +95,7 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
         and price.amount between ${filter.price_min ?? 0} and ${filter.price_max ?? Number.MAX_SAFE_INTEGER}`
   }
     where (${status}::text is null or p.status = ${status})
+      and (${skus}::text[] is null or p.sku = any(${skus}::text[]))
       and (${category}::text is null or p.category = ${category})
       and (${country_of_origin}::text is null or p.country_of_origin = ${country_of_origin})
       and (${updatedSince}::float8 is null or p.updated_at >= to_timestamp(${updatedSince}::float8 / 1000))

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { cursor, CursorTime, Limit, pageSchema } from "../http/pagination.ts";
 import { fieldErrors } from "../http/problem.ts";
-import { Amount, Country, Currency, entries, Id, Sku, text, Timestamp } from "../http/schemas.ts";
+import { Amount, Country, Currency, entries, Id, Sku, Skus, text, Timestamp } from "../http/schemas.ts";
 import { MAX_ENTRIES } from "../platform/entries.ts";
 import { HS_CODE_RULE, parseHsCode } from "./hs_code.ts";
 import { isProductId, PRODUCT_STATUSES } from "./product.ts";
@@ -177,6 +177,7 @@ export const ListQuery = z.strictObject({
       '`"a phrase"`, `or` and `-without` work as in web searches.',
     example: "blue mu",
   }),
+  skus: Skus.optional(),
   category: line(100).optional().openapi({ description: "Only this category" }),
   status: z.enum([...PRODUCT_STATUSES, "any"]).default("active").openapi({
     description: "Other than `active`: staff only",

@@ -58,6 +58,20 @@ export const Sku = z.string().regex(
   "must be 1 to 64 letters, digits, dots, dashes, underscores or slashes, beginning with a letter or digit",
 ).openapi({ description: "Stock keeping unit", example: "MUG-BLUE" });
 
+const MAX_SKUS = 100;
+const SKUS = z.array(Sku).max(MAX_SKUS);
+/** Several SKUs as one parameter of a query; none holds a comma. */
+export const Skus = z.string().transform((list, context) => {
+  const skus = SKUS.safeParse(list.split(","));
+  if (skus.success) return skus.data;
+  context.addIssue({ code: "custom", message: `must be up to ${MAX_SKUS} SKUs with commas between them` });
+  return z.NEVER;
+}).openapi({
+  type: "string",
+  description: `Only these SKUs: up to ${MAX_SKUS}, with commas between them`,
+  example: "MUG-BLUE,TSHIRT-M",
+});
+
 const FIRST_TIME = Date.parse("0000-01-01T00:00:00.000Z");
 
 /** In UTC, too, a time has a year of four digits: else no answer could hold it. */

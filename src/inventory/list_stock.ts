@@ -15,6 +15,7 @@ export async function listStock(ctx: Ctx, filter: z.output<typeof ListQuery>): P
     const rows = await listLevels(ctx.sql, {
       location: DEFAULT_LOCATION,
       lowStock: filter.low_stock,
+      skus: filter.skus,
       skuPrefix: filter.sku_prefix,
       afterSku: filter.cursor?.[0],
       limit: filter.limit,

@@ -24,12 +24,20 @@ export async function lockLevel(tx: Tx, sku: string, location: string): Promise<
 /** Levels in the order of their SKUs, `limit + 1` of them after `afterSku`. */
 export async function listLevels(
   sql: Sql,
-  filter: { location: string; lowStock?: boolean; skuPrefix?: string; afterSku?: string; limit: number },
+  filter: {
+    location: string;
+    lowStock?: boolean;
+    skus?: string[];
+    skuPrefix?: string;
+    afterSku?: string;
+    limit: number;
+  },
 ): Promise<StockLevel[]> {
   return await sql<StockLevel[]>`
     select ${levelColumns(sql)} from stock_levels
     where location = ${filter.location}
       ${filter.afterSku === undefined ? sql`` : sql`and sku > ${filter.afterSku}`}
+      ${filter.skus === undefined ? sql`` : sql`and sku = any(${filter.skus})`}
       ${filter.skuPrefix === undefined ? sql`` : sql`and starts_with(sku, ${filter.skuPrefix})`}
       ${filter.lowStock ? sql`and available <= low_stock_threshold` : sql``}
     order by sku limit ${filter.limit + 1}`;

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { Id, Sku, text, Timestamp, uniqueText } from "../http/schemas.ts";
+import { Id, Sku, Skus, text, Timestamp, uniqueText } from "../http/schemas.ts";
 import { cursor, Limit } from "../http/pagination.ts";
 import { DEFAULT_LOCATION, MAX_UNITS, MOVEMENT_KINDS } from "./level.ts";
 
@@ -96,6 +96,7 @@ export const ThresholdBody = z.strictObject({
 export const ListQuery = z.strictObject({
   low_stock: z.enum(["true", "false"]).transform((value) => value === "true").optional()
     .openapi({ description: "Only levels at or below their threshold" }),
+  skus: Skus.optional(),
   sku_prefix: text(1, 64).optional().openapi({ description: "Only SKUs that begin so" }),
   cursor: cursor(z.tuple([Sku])),
   limit: Limit,

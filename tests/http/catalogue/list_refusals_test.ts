@@ -205,6 +205,10 @@ Deno.test("what is no parameter, is there twice, or goes with another that is mi
       ["currency=EUR&price_min=14.99", "query/price_min"],
       ["currency=EUR&price_min=", "query/price_min"],
       ["hs_code=6", "query/hs_code"],
+      ["skus=", "query/skus"],
+      ["skus=A,,B", "query/skus"],
+      ["skus=A,%20B", "query/skus"],
+      [`skus=${Array(101).fill("A")}`, "query/skus"],
       ["hs_code=6912%25", "query/hs_code"],
       ["updated_since=2026-01-01", "query/updated_since"],
     ]

@@ -97,6 +97,10 @@ Deno.test("filters hold together, and each finds what it says", async () => {
   const cases: [Record<string, string | number>, string[]][] = [
     [{}, ["D", "C", "B", "A"]],
     [{ sort: "created_at" }, ["A", "B", "C", "D"]],
+    [{ skus: "B,D,A,NONE,D" }, ["D", "B", "A"]],
+    [{ skus: "C", category: "Kitchen" }, []],
+    [{ skus: "D,E,F" }, ["D"]],
+    [{ skus: "d" }, []],
     [{ category: "Kitchen" }, ["D", "B", "A"]],
     [{ category: "kitchen" }, []],
     [{ currency: "EUR" }, ["D", "B", "A"]],

@@ -293,6 +293,9 @@ testWithRedis(
     assertEquals(skus(await list("sku_prefix=A-")), ["A-1", "A-2", "A-3"]);
     assertEquals(skus(await list("sku_prefix=B-")), ["B-1"]);
     assertEquals(skus(await list("sku_prefix=A_")), []);
+    assertEquals(skus(await list("skus=B-1,A-2,NONE")), ["A-2", "B-1"]);
+    assertEquals(skus(await list("skus=B-1,A-1&low_stock=true")), ["A-1"]);
+    assertEquals((await list("skus=A-1,")).status, 422);
     const first = await list("limit=3");
     assertEquals([cacheStatus(first), skus(first)], ["MISS", ["A-1", "A-2", "A-3"]]);
     assertEquals(cacheStatus(await list("limit=3")), "HIT");
