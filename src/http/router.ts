@@ -102,6 +102,7 @@ export function endpoint<
   const scope = scopeOf(config.tags?.[0], config.method);
   return createRoute({
     ...config,
+    description: describe(options, config),
     security: securityOf(options),
     parameters: [
       ...options.idempotent ? [{ ...IDEMPOTENCY_KEY, required: options.idempotent === "required" }] : [],
@@ -122,6 +123,15 @@ export function endpoint<
       body?.required ?? false,
     ),
   } as unknown as R) as ReturnType<typeof createRoute<P, R>>;
+}
+
+/** What a route does, behind who may call it where not everybody who has logged in may. */
+function describe(
+  { policy }: EndpointOptions,
+  { description }: { description?: string },
+): string | undefined {
+  const who = { public: "", user: "", staff: "Staff only.", admin: "Admins only." }[policy];
+  return [who, description].filter(Boolean).join(" ") || undefined;
 }
 
 /** A public route knows who calls it, where its caller says so. */

@@ -33,6 +33,13 @@ Deno.test("every route stands in the document and says who may call it", async (
   assertEquals([...new Set(undescribed)], []);
 });
 
+Deno.test("a call says to people that it is staff's where customers are refused, and nowhere else", () => {
+  for (const operation of operations) {
+    const isStaffs = !mayCall("customer", operation);
+    assertEquals(operation.description?.startsWith("Staff only.") ?? false, isStaffs, operation.name);
+  }
+});
+
 Deno.test("each role is refused on exactly the routes that are above it, before anything else is looked at", async () => {
   await inWorld(async (world) => {
     const callers = { anonymous: undefined, customer: world.owner, staff: world.staff, admin: world.admin };

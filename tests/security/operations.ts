@@ -24,6 +24,7 @@ export interface Operation {
   policy: Policy;
   /** What an API key must have; undefined: nobody looks at who calls. */
   scope?: string;
+  description?: string;
   parameters: { name: string; in: string; required?: boolean; schema: Json }[];
   contentTypes: string[];
   schema: Json;
@@ -44,6 +45,7 @@ export const operations: Operation[] = Object.entries<Json>(document.paths).flat
       template,
       policy: operation["x-policy"],
       scope: operation["x-scope"],
+      description: operation.description,
       parameters: operation.parameters ?? [],
       contentTypes: Object.keys(content),
       schema: resolve(first?.schema),
