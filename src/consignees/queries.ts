@@ -4,14 +4,14 @@ import type { SealedConsignee, StoredConsignee } from "./seal.ts";
 
 /**
  * CTEs that begin with a comma, for the statement that places orders: each order that has a
- * `consignee` (the JSON of a {@link SealedConsignee}) gets its row and its event. Before them stand `placed` with the ids of
- * the new orders, and `claimed` with `id, user_id, consignee, actor, request_id, traceparent, created_at`.
+ * `consignee` (the JSON of a {@link SealedConsignee}) gets its row and its event. Before them stand `order_event` with the ids
+ * of the new orders, behind whose events these are, and `claimed` with `id, user_id, consignee, actor, request_id, traceparent, created_at`.
  */
 export function insertConsignees(sql: Sql | Tx): Fragment {
   return sql`, consignee as (
       insert into consignees (order_id, id_type, masked_name, masked_id, key_id, sealed, created_at, updated_at)
       select c.id, x.id_type, x.masked_name, x.masked_id, x.key_id, decode(x.sealed, 'base64'), c.created_at, c.created_at
-      from placed join claimed c on c.id = placed.id,
+      from order_event o join claimed c on c.id = o.id,
            jsonb_to_record(c.consignee) as x (
              id_type text, masked_name text, masked_id text, key_id text, sealed text)
       where c.consignee is not null

@@ -84,7 +84,10 @@ export interface PlacedOrder extends OrderDraft {
 
 /** How orders come to be: from a basket of their own, or from quotes, and then perhaps with more rows beside them. */
 export type Origin = "basket" | {
-  /** CTEs that begin with a comma, over `placed` and `claimed`, whose column `also` holds what each order brings. */
+  /**
+   * CTEs that begin with a comma, over `claimed`, whose column `also` holds what each order brings, and `order_event`, the ids
+   * of the orders that the log tells of by then: what comes with an order is told behind it.
+   */
   also: (sql: Sql) => Fragment;
 };
 
@@ -199,6 +202,7 @@ export async function insertOrders(
              c.user_id, c.actor, c.request_id, c.traceparent,
              jsonb_build_object('number', placed.number) || c.data, c.created_at
       from placed join claimed c on c.id = placed.id
+      returning aggregate_id::uuid as id
     )${origin === "basket" ? sql`` : origin.also(sql)}${
     placed.some(({ consignee }) => consignee) ? insertConsignees(sql) : sql``
   }${withCoupons && !redeems ? takeOverCoupons(sql) : sql``}

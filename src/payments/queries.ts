@@ -76,7 +76,7 @@ export async function insertPayment(tx: Tx, payment: StoredPayment): Promise<voi
 export function insertPaymentsAlso(sql: Sql): Fragment {
   return sql`, payment as materialized (
       select c.id as order_id, c.user_id, c.actor, c.request_id, c.traceparent, p.*
-      from placed join claimed c on c.id = placed.id, jsonb_to_record(c.also->'payment') as p (
+      from order_event o join claimed c on c.id = o.id, jsonb_to_record(c.also->'payment') as p (
         told jsonb, id uuid, provider text, status text, currency text, amount bigint, capture_method text,
         payment_method text, return_url text, check_at timestamptz, created_at timestamptz
       )

@@ -258,7 +258,7 @@ Deno.test("What costs nothing at the door is checked out without a payment, also
   assertEquals([order.total_price, order.payment_status, payment], [0, "PAID", null]);
 });
 
-Deno.test("Where customs want to know who receives the goods, checkout asks, and keeps it unreadable", async () => {
+Deno.test("Where customs want to know who receives the goods, checkout asks, keeps it unreadable, and tells of it and of the payment behind the order", async () => {
   const { app, user } = await startShop();
   await using _ = app;
   const { sku } = await addExport(app);
@@ -269,15 +269,21 @@ Deno.test("Where customs want to know who receives the goods, checkout asks, and
   const without = await tryCheckOut(app, user, quote, { ship_to });
   assertEquals([without.status, without.body.errors[0].pointer], [422, "/consignee"]);
   const consignee = { name: "Hong Gildong", id_type: "PCCC", id_number: "P123456789012" };
-  const { status, body } = await tryCheckOut(app, user, quote, { ship_to, consignee });
+  const payment = { provider: "sandbox", payment_method: "tok_success" };
+  const { status, body } = await tryCheckOut(app, user, quote, { ship_to, consignee, payment });
   assertEquals(status, 201, JSON.stringify(body));
   const [row] = await app.deps.sql`select c.*, encode(sealed, 'escape') as bytes from consignees c`;
   assertEquals(row!.order_id, body.order.id);
   for (const secret of ["Gildong", "P123456789012"]) {
     assertEquals(JSON.stringify(row).includes(secret), false);
   }
-  const events = await app.deps.sql`select data::text from events`;
+  const events = await app.deps.sql`select type, data::text from events order by position`;
   assertEquals(events.some(({ data }) => data.includes("P123456789012")), false);
+  const types = events.map(({ type }) => type);
+  const behind = types.slice(types.indexOf("order.created") + 1);
+  for (const type of ["payment.created", "consignee.recorded"]) {
+    assertEquals(behind.includes(type), true, `${type} is told behind its order: ${types}`);
+  }
 });
 
 Deno.test("Goods that may not go there are refused with the reason, and hold nothing", async () => {
