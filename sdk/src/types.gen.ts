@@ -6787,7 +6787,7 @@ export type CheckoutPayment = {
      */
     capture_method?: 'automatic' | 'manual';
     /**
-     * Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure
+     * Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure. What comes back with them says which payment it was: `payment_id` of the sandbox, of Stripe `payment_intent`, the `provider_reference`. Ask by POST /v1/payments/{id}/refresh what became of it
      */
     return_url?: string;
 };
@@ -7217,7 +7217,7 @@ export type CreatePayment = {
      */
     capture_method?: 'automatic' | 'manual';
     /**
-     * Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure
+     * Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure. What comes back with them says which payment it was: `payment_id` of the sandbox, of Stripe `payment_intent`, the `provider_reference`. Ask by POST /v1/payments/{id}/refresh what became of it
      */
     return_url?: string;
 };

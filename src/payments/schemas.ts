@@ -40,7 +40,9 @@ export const PaymentBody = z.strictObject({
   return_url: z.url({ protocol: /^https?$/, error: "must be an http(s) address" }).max(2000).optional()
     .openapi({
       description:
-        "Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure",
+        "Where the customer comes back to after a redirect; without it Stripe declines what needs one, such as 3-D Secure. " +
+        "What comes back with them says which payment it was: `payment_id` of the sandbox, of Stripe `payment_intent`, the " +
+        "`provider_reference`. Ask by POST /v1/payments/{id}/refresh what became of it",
     }),
 }).openapi("CreatePayment");
 
