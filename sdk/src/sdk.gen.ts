@@ -1114,7 +1114,7 @@ export class Waybill extends HeyApiClient {
     /**
      * How did an order's price come to be?
      *
-     * Every amount of every line as it was when the order was placed: which price, rate and rule made it, and how it was rounded. An order of a quote is explained as the quote was.
+     * Every amount of every line as it was when the order was placed: which price, rate and rule made it, and how it was rounded; and what whoever receives the goods pays on delivery. An order of a quote is explained as the quote was.
      */
     public explainOrder<ThrowOnError extends boolean = false>(options: Options<ExplainOrderData, ThrowOnError>): RequestResult<ExplainOrderResponses, ExplainOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).get<ExplainOrderResponses, ExplainOrderErrors, ThrowOnError>({

@@ -6956,7 +6956,15 @@ export type OrderExplanation = {
      */
     total_price: number;
     /**
-     * Those that are `collected` sum to total_price; the others were due on delivery
+     * Paid by whoever receives the goods, not a part of the total
+     */
+    duty_on_delivery: number;
+    /**
+     * Paid by whoever receives the goods, not a part of the total
+     */
+    tax_on_delivery: number;
+    /**
+     * Those that are `collected` sum to total_price; the others to what is due on delivery
      */
     explanation: Array<PriceExplanation>;
 };

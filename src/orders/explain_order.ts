@@ -16,5 +16,16 @@ export async function explainOrder(ctx: Ctx, id: string): Promise<OrderExplanati
   const kept = quote_id === null
     ? await findExplanation(ctx.sql, id)
     : (await findQuote(ctx.sql, quote_id))!.explanation;
-  return { order_id: order.id, quote_id, currency, total_price, explanation: kept ?? explainGoods(order) };
+  const explanation = kept ?? explainGoods(order);
+  const onDelivery = (kind: "duty" | "tax") =>
+    explanation.reduce((sum, entry) => entry.kind === kind && !entry.collected ? sum + entry.amount : sum, 0);
+  return {
+    order_id: order.id,
+    quote_id,
+    currency,
+    total_price,
+    duty_on_delivery: onDelivery("duty"),
+    tax_on_delivery: onDelivery("tax"),
+    explanation,
+  };
 }

@@ -240,7 +240,7 @@ orderRoutes.openapi(
     summary: "How did an order's price come to be?",
     description:
       "Every amount of every line as it was when the order was placed: which price, rate and rule made it, and how it was " +
-      "rounded. An order of a quote is explained as the quote was.",
+      "rounded; and what whoever receives the goods pays on delivery. An order of a quote is explained as the quote was.",
     request: { params: IdParam },
     responses: {
       200: json(OrderExplanationSchema, "The explanation.", {
@@ -248,6 +248,8 @@ orderRoutes.openapi(
         quote_id: EXAMPLE.quote_id,
         currency: EXAMPLE.currency,
         total_price: EXAMPLE.total_price,
+        duty_on_delivery: 0,
+        tax_on_delivery: 0,
         explanation: explainGoods(EXAMPLE),
       }),
     },

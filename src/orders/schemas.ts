@@ -256,8 +256,14 @@ export const OrderExplanationSchema = z.object({
   quote_id: Id.nullable(),
   currency: Currency,
   total_price: Amount,
+  duty_on_delivery: Amount.openapi({
+    description: "Paid by whoever receives the goods, not a part of the total",
+  }),
+  tax_on_delivery: Amount.openapi({
+    description: "Paid by whoever receives the goods, not a part of the total",
+  }),
   explanation: z.array(ExplanationSchema).openapi({
-    description: "Those that are `collected` sum to total_price; the others were due on delivery",
+    description: "Those that are `collected` sum to total_price; the others to what is due on delivery",
   }),
 }).openapi("OrderExplanation");
 

@@ -40,6 +40,25 @@ Deno.test("An order without a cart is explained as a quote for the same would be
   assertEquals(await place(app, user, body, "explained"), order);
 });
 
+Deno.test("What is due on delivery is told of an order as of a quote, and is none of its total", async () => {
+  await using app = await startTestApp();
+  const user = await app.user();
+  await openBorders(app);
+  const { sku } = await addExport(app, { prices: { EUR: 100_000 } });
+  for (const incoterm of ["DAP", "DDP"]) {
+    const { quote } = await quoted(app, user, { [sku]: 1 }, { incoterm });
+    const order = await place(app, user, {
+      ...orderBody({ [sku]: 1 }, { ship_to: ADA_IN_LEEDS, shipping_option: "standard" }),
+      incoterm,
+    });
+    const { body } = await explain(app, user, order.id);
+    const due = [body.duty_on_delivery, body.tax_on_delivery];
+    assertEquals(due, [quote.duty_on_delivery, quote.tax_on_delivery]);
+    assertEquals(due.map((amount) => amount > 0), incoterm === "DAP" ? [true, true] : [false, false]);
+    assertEquals(order.total_price, quote.total_price);
+  }
+});
+
 Deno.test("An order of a quote is explained by its quote", async () => {
   await using app = await startTestApp();
   const user = await app.user();
