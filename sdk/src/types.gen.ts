@@ -10521,6 +10521,10 @@ export type ListPromotionRedemptionsData = {
     };
     query?: {
         /**
+         * Only uses in this status
+         */
+        status?: 'held' | 'used' | 'released';
+        /**
          * `next_cursor` of the page before
          */
         cursor?: string;

@@ -67,14 +67,15 @@ export async function updatePromotion(tx: Tx, promotion: Promotion): Promise<voi
 /** Its uses, newest first: those before `beforeId`, `limit + 1` of them. */
 export async function listRedemptionRows(
   sql: Sql,
-  filter: { id: string; beforeId?: number; limit: number },
+  filter: { id: string; status?: Redemption["status"]; beforeId?: number; limit: number },
 ): Promise<Redemption[]> {
+  const status = sql`
+    case when released_at is not null then 'released' when order_id is not null then 'used' else 'held' end`;
   return await sql<Redemption[]>`
-    select id::text, user_id, quote_id, order_id,
-           case when released_at is not null then 'released' when order_id is not null then 'used' else 'held' end as status,
-           currency, amount, created_at, released_at
+    select id::text, user_id, quote_id, order_id, ${status} as status, currency, amount, created_at, released_at
     from promotion_redemptions
     where promotion_id = ${filter.id}
+      ${filter.status === undefined ? sql`` : sql`and ${status} = ${filter.status}`}
       ${filter.beforeId === undefined ? sql`` : sql`and id < ${filter.beforeId}`}
     order by promotion_redemptions.id desc limit ${filter.limit + 1}`;
 }

@@ -160,7 +160,9 @@ promotionRoutes.openapi(
     operationId: "listPromotionRedemptions",
     tags,
     summary: "Who used a promotion?",
-    description: "Every use of it, newest first, also those that were given back.",
+    description:
+      "Every use of it, newest first, also those that were given back. `status=used` are the orders that it made cheaper, with " +
+      "how much it took off.",
     request: { params: IdParam, query: RedemptionsQuery },
     responses: {
       200: json(pageSchema(RedemptionSchema).openapi("PromotionRedemptionPage"), "One page.", {

@@ -156,4 +156,8 @@ export const RedemptionSchema = z.object({
   released_at: Timestamp.nullable(),
 }).openapi("PromotionRedemption");
 
-export const RedemptionsQuery = z.strictObject({ cursor: cursor(z.tuple([z.int().min(1)])), limit: Limit });
+export const RedemptionsQuery = z.strictObject({
+  status: RedemptionSchema.shape.status.optional().openapi({ description: "Only uses in this status" }),
+  cursor: cursor(z.tuple([z.int().min(1)])),
+  limit: Limit,
+});

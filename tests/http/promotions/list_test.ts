@@ -74,6 +74,12 @@ Deno.test("A promotion's uses are listed newest first, page by page, and say wha
   );
   const pages = await idsOf(app, staff, `${at(promotion)}/redemptions`, { limit: "2" });
   assertEquals(pages, [[cancelled.id, ended.id], [atOnce.id, used.id], [held.id]]);
+  const each = await Promise.all(
+    ["held", "used", "released"].map((status) =>
+      idsOf(app, staff, `${at(promotion)}/redemptions`, { status, limit: "1" })
+    ),
+  );
+  assertEquals(each, [[[held.id]], [[atOnce.id], [used.id]], [[cancelled.id], [ended.id]]]);
 });
 
 Deno.test("A promotion that nobody used has an empty list, and one that is not there none", async () => {
