@@ -3646,11 +3646,11 @@ export type ReturnRequestedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Return;
+        data: ToldReturn;
     };
 };
 
-export type Return = {
+export type ToldReturn = {
     /**
      * UUID
      */
@@ -3660,7 +3660,7 @@ export type Return = {
      */
     order_id: string;
     status: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
-    items: Array<ReturnItem>;
+    items: Array<ToldReturnItem>;
     reason: string;
     staff_note: string | null;
     /**
@@ -3692,11 +3692,15 @@ export type Return = {
     updated_at: string;
 };
 
-export type ReturnItem = {
+export type ToldReturnItem = {
     /**
      * Of the order
      */
     line: number;
+    /**
+     * Left out in events from before items told it
+     */
+    sku?: string;
     /**
      * Units that were to come back
      */
@@ -3748,7 +3752,7 @@ export type ReturnApprovedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Return;
+        data: ToldReturn;
     };
 };
 
@@ -3789,7 +3793,7 @@ export type ReturnRejectedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Return;
+        data: ToldReturn;
     };
 };
 
@@ -3830,7 +3834,7 @@ export type ReturnCancelledMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Return;
+        data: ToldReturn;
     };
 };
 
@@ -3871,7 +3875,7 @@ export type ReturnReceivedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Return;
+        data: ToldReturn;
     };
 };
 
@@ -3912,7 +3916,7 @@ export type ReturnRefundedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Return;
+        data: ToldReturn;
     };
 };
 
@@ -7354,6 +7358,71 @@ export type DisputeSandboxCharge = {
      * What a new one is about: all that is left at the bank unless said
      */
     amount?: number;
+};
+
+export type Return = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    status: 'requested' | 'approved' | 'rejected' | 'received' | 'refunded' | 'cancelled';
+    items: Array<ReturnItem>;
+    reason: string;
+    staff_note: string | null;
+    /**
+     * The refund of what came back, as it stands now. One that `failed` can be asked for again: then this is the refund of what had failed, less amounts that were given back otherwise since. Null for one that is `refunded`: what came back had been refunded before, or was not to be
+     */
+    refund: {
+        /**
+         * UUID
+         */
+        id: string;
+        /**
+         * pending: the provider is asked until it answers
+         */
+        status: 'pending' | 'succeeded' | 'failed';
+        /**
+         * ISO 4217 code
+         */
+        currency: string;
+        /**
+         * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of an order that is cancelled or has expired when it succeeds all of it was, and the parts are 0
+         */
+        amount: number;
+    } | null;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
+export type ReturnItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * Units that were to come back
+     */
+    quantity: number;
+    /**
+     * Units that came back and are for sale again
+     */
+    restocked: number;
+    /**
+     * Units that came back and are not fit for sale
+     */
+    written_off: number;
 };
 
 export type RequestReturn = {

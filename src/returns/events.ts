@@ -1,9 +1,23 @@
+import { z } from "@hono/zod-openapi";
 import { defineEvent } from "../platform/events.ts";
 import type { Return } from "./return.ts";
-import { ReturnSchema } from "./schemas.ts";
+import { ReturnItemSchema, ReturnSchema } from "./schemas.ts";
+
+/** A return, as events tell it, those too from before its items had their SKU. */
+const ToldReturn = z.object({
+  ...ReturnSchema.shape,
+  items: z.array(
+    z.object({
+      ...ReturnItemSchema.shape,
+      sku: ReturnItemSchema.shape.sku.optional().openapi({
+        description: "Left out in events from before items told it",
+      }),
+    }).openapi("ToldReturnItem"),
+  ),
+}).openapi("ToldReturn");
 
 const event = <Name extends `return.${string}`>(type: Name, summary: string) =>
-  defineEvent(type, 1, "return", summary, ReturnSchema);
+  defineEvent(type, 1, "return", summary, ToldReturn);
 
 const returnRequested = event("return.requested", "Units of an order are to come back.");
 const returnApproved = event("return.approved", "The customer may send the units back.");

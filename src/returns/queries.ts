@@ -22,9 +22,10 @@ export async function getReturnRefund(tx: Tx, refundId: string): Promise<NonNull
 const returnColumns = (sql: Sql | Tx): Fragment =>
   sql`
     r.id, r.order_id, r.status,
-    (select json_agg(json_build_object('line', i.line, 'quantity', i.quantity, 'restocked', i.restocked,
+    (select json_agg(json_build_object('line', i.line, 'sku', o.sku, 'quantity', i.quantity, 'restocked', i.restocked,
                                        'written_off', i.written_off) order by i.line)
-     from return_items i where i.return_id = r.id) as items,
+     from return_items i join order_items o on o.order_id = r.order_id and o.line = i.line
+     where i.return_id = r.id) as items,
     r.reason, r.staff_note,
     ${refundOf(sql, sql`r.refund_id`)} as refund,
     r.version, r.created_at, r.updated_at`;

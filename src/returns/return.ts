@@ -84,7 +84,10 @@ export function itemsToReturn(
     }];
   }));
   return [...requested].sort(([a], [b]) => a - b)
-    .map(([line, quantity]) => ({ line, quantity, restocked: 0, written_off: 0 }));
+    .map(([line, quantity]) => {
+      const { sku } = lines.find((each) => each.line === line)!;
+      return { line, sku, quantity, restocked: 0, written_off: 0 };
+    });
 }
 
 /**

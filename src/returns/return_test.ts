@@ -22,8 +22,8 @@ const RETURN: Return = {
   order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   status: "requested",
   items: [
-    { line: 1, quantity: 2, restocked: 0, written_off: 0 },
-    { line: 3, quantity: 1, restocked: 0, written_off: 0 },
+    { line: 1, sku: "MUG", quantity: 2, restocked: 0, written_off: 0 },
+    { line: 3, sku: "CUP", quantity: 1, restocked: 0, written_off: 0 },
   ],
   reason: "Too small",
   staff_note: null,
@@ -63,7 +63,7 @@ Deno.test("A return is refunded again only where its refund failed, and by staff
 });
 
 Deno.test("A refusal names every item that cannot be returned, and what of it can", () => {
-  const lines = [{ line: 1, returnable: 2 }, { line: 2, returnable: 0 }];
+  const lines = [{ line: 1, sku: "MUG", returnable: 2 }, { line: 2, sku: "CUP", returnable: 0 }];
   const asked = [{ line: 1, quantity: 2 }, { line: 2, quantity: 1 }, { line: 4, quantity: 1 }];
   const error: AppError = assertThrows(() => itemsToReturn(lines, asked), AppError);
   assertEquals(error.errors.map(({ pointer, code, returnable }) => [pointer, code, returnable]), [
@@ -79,7 +79,7 @@ Deno.test("For all requests what is to come back is what was asked for, and neve
   );
   fc.assert(fc.property(items, fc.nat(4), fc.nat(4), (asked, one, two) => {
     const left = [one, two];
-    const lines = left.map((returnable, i) => ({ line: i + 1, returnable }));
+    const lines = left.map((returnable, i) => ({ line: i + 1, sku: `SKU-${i + 1}`, returnable }));
     const of = (line: number) =>
       asked.filter((item) => item.line === line).reduce((sum, { quantity }) => sum + quantity, 0);
     if (of(1) > one || of(2) > two) {
@@ -88,7 +88,8 @@ Deno.test("For all requests what is to come back is what was asked for, and neve
     }
     const found = itemsToReturn(lines, asked);
     for (const line of [1, 2]) {
-      assertEquals(found.find((item) => item.line === line)?.quantity ?? 0, of(line));
+      const item = found.find((each) => each.line === line);
+      assertEquals([item?.quantity ?? 0, item?.sku], [of(line), item && `SKU-${line}`]);
     }
   }));
 });
@@ -99,8 +100,8 @@ Deno.test("Fewer units than were asked for may come back, split as staff found t
     { line: 1, restocked: 0, written_off: 1 },
   ]);
   assertEquals(came, [
-    { line: 1, quantity: 2, restocked: 1, written_off: 1 },
-    { line: 3, quantity: 1, restocked: 0, written_off: 0 },
+    { line: 1, sku: "MUG", quantity: 2, restocked: 1, written_off: 1 },
+    { line: 3, sku: "CUP", quantity: 1, restocked: 0, written_off: 0 },
   ]);
   assertEquals(unitsReceived({ ...RETURN, items: came }), [{ line: 1, quantity: 2 }]);
   for (

@@ -22,7 +22,7 @@ const REQUESTED: Return = {
   id: "0192f0e4-3c5d-7a10-8b21-5e7f9a0b1c2d",
   order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   status: "requested",
-  items: [{ line: 1, quantity: 2, restocked: 0, written_off: 0 }],
+  items: [{ line: 1, sku: "MUG-BLUE", quantity: 2, restocked: 0, written_off: 0 }],
   reason: "Too small",
   staff_note: null,
   refund: null,
@@ -33,7 +33,7 @@ const REQUESTED: Return = {
 const RECEIVED: Return = {
   ...REQUESTED,
   status: "received",
-  items: [{ line: 1, quantity: 2, restocked: 1, written_off: 1 }],
+  items: [{ line: 1, sku: "MUG-BLUE", quantity: 2, restocked: 1, written_off: 1 }],
   staff_note: "One handle is broken",
   version: 3,
 };

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { Id, text, Timestamp } from "../http/schemas.ts";
+import { Id, Sku, text, Timestamp } from "../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../orders/mod.ts";
 import { Listing, RefundBody, RefundSchema } from "../payments/mod.ts";
 
@@ -19,21 +19,22 @@ const StaffNote = text(1, 2000).openapi({
   example: "One handle is broken",
 });
 
+export const ReturnItemSchema = z.object({
+  line: Line,
+  sku: Sku,
+  quantity: z.int().openapi({ description: "Units that were to come back", example: 2 }),
+  restocked: z.int().openapi({ description: "Units that came back and are for sale again", example: 1 }),
+  written_off: z.int().openapi({
+    description: "Units that came back and are not fit for sale",
+    example: 1,
+  }),
+}).openapi("ReturnItem");
+
 export const ReturnSchema = z.object({
   id: Id,
   order_id: Id,
   status: z.enum(RETURN_STATUSES),
-  items: z.array(
-    z.object({
-      line: Line,
-      quantity: z.int().openapi({ description: "Units that were to come back", example: 2 }),
-      restocked: z.int().openapi({ description: "Units that came back and are for sale again", example: 1 }),
-      written_off: z.int().openapi({
-        description: "Units that came back and are not fit for sale",
-        example: 1,
-      }),
-    }).openapi("ReturnItem"),
-  ),
+  items: z.array(ReturnItemSchema),
   reason: z.string().openapi({ example: "Too small" }),
   staff_note: z.string().nullable(),
   refund: RefundSchema.pick({ id: true, status: true, currency: true, amount: true }).nullable().openapi({

@@ -92,7 +92,7 @@ export async function listRefundedUnits(tx: Tx, orderId: string): Promise<LineUn
 /** Of each line of an order whose row the caller holds: units that left, and neither came back nor are to. */
 export async function listReturnableLines(tx: Tx, orderId: string): Promise<ReturnableLine[]> {
   return await tx<ReturnableLine[]>`
-    select o.line, (o.shipped - o.returned - coalesce(open.units, 0))::int as returnable
+    select o.line, o.sku, (o.shipped - o.returned - coalesce(open.units, 0))::int as returnable
     from order_items o
     cross join lateral (
       select sum(i.quantity) as units from returns r join return_items i on i.return_id = r.id and i.line = o.line

@@ -20,6 +20,7 @@ export type LineUnits = Shipment["items"][number];
 /** Units of a line of an order that left, and neither came back nor are in an open return. */
 export interface ReturnableLine {
   line: number;
+  sku: string;
   returnable: number;
 }
 

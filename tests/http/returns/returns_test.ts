@@ -44,7 +44,7 @@ Deno.test("Units come back in parts: stock, statuses and money follow each of th
     id: "",
     order_id: order.id,
     status: "requested",
-    items: [{ line: 1, quantity: 1, restocked: 0, written_off: 0 }],
+    items: [{ line: 1, sku, quantity: 1, restocked: 0, written_off: 0 }],
     reason: "Too small",
     staff_note: null,
     refund: null,
@@ -53,6 +53,7 @@ Deno.test("Units come back in parts: stock, statuses and money follow each of th
     updated_at: "",
   });
   const { id } = asked.body;
+  assertEquals((await get(app, owner, `/v1/returns/${id}`)).body, asked.body);
   const yes = await change(app, staff, id, { status: "approved", staff_note: "Within 14 days" });
   assertEquals([yes.status, yes.body.status, yes.body.staff_note], [200, "approved", "Within 14 days"]);
   assertEquals(await standing(shop), ["DELIVERED", "PAID", "DELIVERED", 0, 0]);
