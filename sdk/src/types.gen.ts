@@ -4666,7 +4666,7 @@ export type ProblemError = {
      */
     refunding?: number;
     /**
-     * The payments under way, or those that were asked
+     * The payments under way, those that were asked, or the one that has the reference
      */
     payments?: Array<ProblemErrorPayment>;
     /**

@@ -96,6 +96,7 @@ async function referenceTaken(ctx: Ctx, reference: string, cause: unknown): Prom
       message:
         "Each transfer is recorded once; one that pays for several orders under another reference for each.",
       order_id,
+      payments: [{ payment_id: id }],
     }],
     cause,
   });

@@ -98,7 +98,7 @@ export const FieldErrorSchema = z.object({
     description: "What is being refunded already, and not counted as `refundable`",
   }),
   payments: z.array(ErrorPayment).optional().openapi({
-    description: "The payments under way, or those that were asked",
+    description: "The payments under way, those that were asked, or the one that has the reference",
   }),
   providers: z.array(z.string()).optional().openapi({
     description: "`unknown_provider`: those that there are",

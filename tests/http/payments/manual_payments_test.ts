@@ -96,11 +96,13 @@ Deno.test("A transfer is recorded once: by its key, and by its reference, whoeve
   assertEquals([again.status, again.body, again.headers.get("Idempotency-Replayed")], [201, payment, "true"]);
   for (const id of [order.id, other.id]) {
     const { status, body } = await tryToRecord(app, staff, id, ask);
-    assertEquals([status, body.code, body.errors[0].pointer, body.errors[0].order_id], [
+    const [{ pointer, order_id, payments }] = body.errors;
+    assertEquals([status, body.code, pointer, order_id, payments], [
       409,
       "reference_taken",
       "/reference",
       order.id,
+      [{ payment_id: payment.id }],
     ]);
   }
   const raced = await Promise.all(
