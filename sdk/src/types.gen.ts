@@ -13619,6 +13619,10 @@ export type ListShipmentsData = {
          */
         status?: 'shipped' | 'delivered' | 'cancelled';
         /**
+         * Of whose orders; customers only ever see their own
+         */
+        user_id?: string;
+        /**
          * Only those of this order
          */
         order_id?: string;

@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import type { Ctx } from "../../platform/ctx.ts";
+import { type Ctx, whoseToList } from "../../platform/ctx.ts";
 import { notFound } from "../../platform/errors.ts";
 import { type AskedPage, type Page, toPage } from "../../platform/page.ts";
 import { getReadableOrder, mayReadOrder } from "../get_order.ts";
@@ -27,7 +27,8 @@ export async function listOrderShipments(
 /** Which shipments, newest first. All filters must hold; times are half-open, `from` ≤ t < `to`. */
 export type ListShipments = z.infer<typeof ShipmentsQuery>;
 
-/** Everybody's shipments, for staff. */
-export async function listAllShipments(ctx: Ctx, filter: ListShipments): Promise<Page<Shipment>> {
-  return toPage(await listShipmentRows(ctx.sql, filter), filter.limit, ({ id }) => [id]);
+/** The shipments of the caller's orders; staff see everyone's. @throws forbidden for another user's */
+export async function listShipments(ctx: Ctx, filter: ListShipments): Promise<Page<Shipment>> {
+  const user_id = whoseToList(ctx.actor, filter.user_id, "shipments");
+  return toPage(await listShipmentRows(ctx.sql, { ...filter, user_id }), filter.limit, ({ id }) => [id]);
 }

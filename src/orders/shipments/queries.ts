@@ -63,12 +63,17 @@ export async function listShipmentsOfOrder(
 }
 
 /**
- * One page of everybody's shipments, newest first, `limit + 1` rows. When it left is also a range of ids, so that every page
- * is found along an index. A status is part of the text, since the index on those under way is partial.
+ * One page of everybody's shipments, or of those of one user's orders, newest first, `limit + 1` rows. When it left is also a
+ * range of ids, so that every page is found along an index. A status is part of the text, since the index on those under way
+ * is partial.
  */
 export async function listShipmentRows(sql: Sql, filter: ListShipments): Promise<Shipment[]> {
-  const { status, order_id, tracking_number, cursor } = filter;
+  const { status, user_id, order_id, tracking_number, cursor } = filter;
   const conditions: Fragment[] = [
+    // An array that is made before anything is looked up by it: else the planner may walk along everybody's shipments.
+    user_id === undefined ? sql`` : sql`
+      and s.id = any(array(
+        select mine.id from orders o join shipments mine on mine.order_id = o.id where o.user_id = ${user_id}))`,
     status === undefined ? sql`` : sql`and s.status = ${sql.unsafe(`'${status}'`)}`,
     order_id === undefined ? sql`` : sql`and s.order_id = ${order_id}`,
     tracking_number === undefined ? sql`` : sql`and s.tracking_number = ${tracking_number}`,

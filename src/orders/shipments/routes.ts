@@ -3,7 +3,7 @@ import { PageQuery, pageSchema, pageView } from "../../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../../http/router.ts";
 import { IdParam } from "../../http/schemas.ts";
 import { cancelShipment, patchShipment } from "./change_shipment.ts";
-import { getShipment, listAllShipments, listOrderShipments } from "./get_shipments.ts";
+import { getShipment, listOrderShipments, listShipments } from "./get_shipments.ts";
 import { ChangeShipmentBody, ShipBody, ShipmentSchema, ShipmentsQuery } from "./schemas.ts";
 import { shipOrder } from "./ship_order.ts";
 import type { Shipment } from "./shipment.ts";
@@ -81,20 +81,20 @@ shipmentRoutes.openapi(
 );
 
 shipmentRoutes.openapi(
-  endpoint({ policy: "staff" }, {
+  endpoint({ policy: "user", errors: ["forbidden"] }, {
     method: "get",
     path: "/v1/shipments",
     operationId: "listShipments",
     tags,
-    summary: "List all shipments",
+    summary: "List shipments",
     description:
-      "Newest first; all filters must hold. `status=shipped` are those on their way, `tracking_number` finds the one that " +
-      "a carrier speaks of.",
+      "Those of your own orders, newest first; staff see everyone's. All filters must hold. `status=shipped` are those on " +
+      "their way, `tracking_number` finds the one that a carrier speaks of.",
     request: { query: ShipmentsQuery },
     responses: { 200: shipmentPage },
   }),
   async (c) => {
-    const page = await listAllShipments(c.get("ctx"), c.req.valid("query"));
+    const page = await listShipments(c.get("ctx"), c.req.valid("query"));
     return c.json(pageView(page), 200);
   },
 );

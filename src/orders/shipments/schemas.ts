@@ -47,6 +47,7 @@ export const ChangeShipmentBody = z.strictObject({
 
 export const ShipmentsQuery = z.strictObject({
   status: Status.optional().openapi({ description: "Only shipments in this status" }),
+  user_id: Id.optional().openapi({ description: "Of whose orders; customers only ever see their own" }),
   order_id: Id.optional().openapi({ description: "Only those of this order" }),
   tracking_number: text(1, 100).optional().openapi({
     description: "Only those that their carrier knows by this number",

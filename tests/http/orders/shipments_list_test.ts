@@ -99,9 +99,9 @@ Deno.test("Pages of shipments neither skip nor repeat, also where goods leave in
   }
 });
 
-Deno.test("What has just been shipped is the first of the list, as it is read; the list is staff's", async () => {
+Deno.test("What has just been shipped is the first of the list, as it is read, and is nobody's who has not logged in", async () => {
   await using shop = await open();
-  const { app, owner, staff, orders } = shop;
+  const { app, staff, orders } = shop;
   await patch(app, staff, orders[0]!, { status: "PAID" });
   const from = new Date(Date.now() - 1).toISOString();
   const { status, body: shipment } = await app.request("POST", `/v1/orders/${orders[0]}/shipments`, {
@@ -115,11 +115,35 @@ Deno.test("What has just been shipped is the first of the list, as it is read; t
     const { body } = await app.request("GET", `/v1/shipments?${query}`, { token: staff.token });
     assertEquals(body.data, [shipment], query);
   }
-  for (
-    const { token, expected } of [{ token: owner.token, expected: 403 }, { token: undefined, expected: 401 }]
-  ) {
-    assertEquals((await app.request("GET", "/v1/shipments", { token })).status, expected);
-  }
+  assertEquals((await app.request("GET", "/v1/shipments")).status, 401);
   const wrong = await app.request("GET", "/v1/shipments?status=lost", { token: staff.token });
   assertEquals([wrong.status, wrong.body.errors[0].pointer], [422, "query/status"]);
+});
+
+Deno.test("Customers list the shipments of their own orders, page by page, and nobody else's; staff whose they say", async () => {
+  await using shop = await open();
+  const { app, owner, staff, sku, orders, rows } = shop;
+  const [other, stranger] = [await app.user(), await app.user()];
+  const { id: order_id } = await place(app, other, { [sku]: 1 });
+  const theirs: Row = { ...rows[0]!, id: newId(), order_id, shipped_at: new Date().toISOString() };
+  await insert(app, theirs);
+  const list = async (user: typeof owner, query: Query = {}) =>
+    (await idsOf(app, user, "/v1/shipments", { limit: "7", ...query })).flat();
+
+  const underWay = newestFirst(rows.filter(({ status }) => status === "shipped"));
+  assertEquals(await list(owner), newestFirst(rows));
+  assertEquals(
+    await list(owner, { user_id: owner.id, status: "shipped" }),
+    underWay,
+  );
+  assertEquals(await list(other), [theirs.id]);
+  assertEquals(await list(other, { order_id: orders[0]! }), [], "of another's order");
+  assertEquals(await list(other, { tracking_number: theirs.tracking_number! }), [theirs.id]);
+  assertEquals(await list(stranger), []);
+  assertEquals(await list(staff), newestFirst([...rows, theirs]));
+  assertEquals(await list(staff, { user_id: other.id }), [theirs.id]);
+  for (const id of [other.id, newId()]) {
+    const { status, body } = await app.request("GET", `/v1/shipments?user_id=${id}`, { token: owner.token });
+    assertEquals([status, body.code], [403, "forbidden"]);
+  }
 });
