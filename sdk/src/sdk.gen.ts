@@ -246,7 +246,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List accounts
      *
-     * Newest first. `email` finds one account, and guests who gave it.
+     * Staff only. Newest first. `email` finds one account, and guests who gave it.
      */
     public listUsers<ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({
@@ -259,7 +259,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Make an account for somebody else
      *
-     * Without a password: hand its owner a token from POST /v1/users/{id}/password-token. Staff make customers; only admins make staff and admins.
+     * Staff only. Without a password: hand its owner a token from POST /v1/users/{id}/password-token. Staff make customers; only admins make staff and admins.
      */
     public createUser<ThrowOnError extends boolean = false>(options: Options<CreateUserData, ThrowOnError>): RequestResult<CreateUserResponses, CreateUserErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateUserResponses, CreateUserErrors, ThrowOnError>({
@@ -289,7 +289,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change an account
      *
-     * Staff change customers; only admins change roles, and the accounts of staff and admins. There is always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access token is good until it expires. API keys do nothing while their user is disabled or a customer, and what their user may do otherwise: revoke those that are not to come back.
+     * Staff only. Staff change customers; only admins change roles, and the accounts of staff and admins. There is always at least one active admin. A changed role or a disabled account ends all its sessions; a customer's access token is good until it expires. API keys do nothing while their user is disabled or a customer, and what their user may do otherwise: revoke those that are not to come back.
      */
     public changeUser<ThrowOnError extends boolean = false>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({
@@ -306,7 +306,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Let somebody set a password
      *
-     * For an account made by staff, a forgotten password, or a guest who wants an account. The token is good once, for 24 hours, and replaces earlier ones; pass it to the account's owner. For the accounts of staff and admins: admins only.
+     * Staff only. For an account made by staff, a forgotten password, or a guest who wants an account. The token is good once, for 24 hours, and replaces earlier ones; pass it to the account's owner. For the accounts of staff and admins: admins only.
      */
     public createPasswordToken<ThrowOnError extends boolean = false>(options: Options<CreatePasswordTokenData, ThrowOnError>): RequestResult<CreatePasswordTokenResponses, CreatePasswordTokenErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreatePasswordTokenResponses, CreatePasswordTokenErrors, ThrowOnError>({
@@ -319,7 +319,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List API keys
      *
-     * Newest first: your own; for admins, everybody's. Those that are revoked stay.
+     * Staff only. Newest first: your own; for admins, everybody's. Those that are revoked stay.
      */
     public listApiKeys<ThrowOnError extends boolean = false>(options?: Options<ListApiKeysData, ThrowOnError>): RequestResult<ListApiKeysResponses, ListApiKeysErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListApiKeysResponses, ListApiKeysErrors, ThrowOnError>({
@@ -332,7 +332,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Let a program act for you
      *
-     * A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, until it is revoked or expires; `scopes` limits it to a part of that. It does nothing while its user is disabled or a customer, and outlives their password and sessions. It needs no refreshing, so any number of processes may share one. For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that user's.
+     * Staff only. A key for the warehouse's system, say: sent as `Authorization: Bearer …` it does what its user may do at that moment, until it is revoked or expires; `scopes` limits it to a part of that. It does nothing while its user is disabled or a customer, and outlives their password and sessions. It needs no refreshing, so any number of processes may share one. For a program of its own make it a user (POST /v1/users, no password needed), and as an admin a key of that user's.
      *
      * Requests by keys are counted by their address, on the limit of staff. A call that is repeated makes another key, also with an `Idempotency-Key`, as no answer with a key is kept: revoke the one that you did not get.
      */
@@ -351,7 +351,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Revoke an API key
      *
-     * It is worthless from the next request on; a live stream that it opened ends within 15 minutes. Your own; for admins, anybody's. Again, it changes nothing.
+     * Staff only. It is worthless from the next request on; a live stream that it opened ends within 15 minutes. Your own; for admins, anybody's. Again, it changes nothing.
      */
     public revokeApiKey<ThrowOnError extends boolean = false>(options: Options<RevokeApiKeyData, ThrowOnError>): RequestResult<RevokeApiKeyResponses, RevokeApiKeyErrors, ThrowOnError> {
         return (options.client ?? this.client).delete<RevokeApiKeyResponses, RevokeApiKeyErrors, ThrowOnError>({
@@ -364,7 +364,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Read an API key
      *
-     * All but the key itself. Your own; for admins, anybody's.
+     * Staff only. All but the key itself. Your own; for admins, anybody's.
      */
     public getApiKey<ThrowOnError extends boolean = false>(options: Options<GetApiKeyData, ThrowOnError>): RequestResult<GetApiKeyResponses, GetApiKeyErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetApiKeyResponses, GetApiKeyErrors, ThrowOnError>({
@@ -390,7 +390,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Add a product
      *
-     * For sale at once unless its `status` says otherwise. Its stock level comes with it, at 0.
+     * Staff only. For sale at once unless its `status` says otherwise. Its stock level comes with it, at 0.
      */
     public createProduct<ThrowOnError extends boolean = false>(options: Options<CreateProductData, ThrowOnError>): RequestResult<CreateProductResponses, CreateProductErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateProductResponses, CreateProductErrors, ThrowOnError>({
@@ -420,7 +420,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change, archive or bring back a product
      *
-     * Fields that are left out stay, null clears (RFC 7396); `prices` replaces the list. Products are never deleted: `{"status": "archived"}` takes one out of the lists and off sale, `{"status": "active"}` brings it back. The SKU cannot change.
+     * Staff only. Fields that are left out stay, null clears (RFC 7396); `prices` replaces the list. Products are never deleted: `{"status": "archived"}` takes one out of the lists and off sale, `{"status": "active"}` brings it back. The SKU cannot change.
      */
     public changeProduct<ThrowOnError extends boolean = false>(options: Options<ChangeProductData, ThrowOnError>): RequestResult<ChangeProductResponses, ChangeProductErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeProductResponses, ChangeProductErrors, ThrowOnError>({
@@ -437,7 +437,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Add and change many products
      *
-     * By SKU: new ones are added, the others changed as a PATCH would. Read as it arrives, so files may be large: up to 1,000,000 lines of 65,536 characters, 1 GiB, 30 minutes. UTF-8. A bad line is reported and stops nothing; of lines with the same SKU the first one counts. The same file again changes nothing, so after a failure send it again.
+     * Staff only. By SKU: new ones are added, the others changed as a PATCH would. Read as it arrives, so files may be large: up to 1,000,000 lines of 65,536 characters, 1 GiB, 30 minutes. UTF-8. A bad line is reported and stops nothing; of lines with the same SKU the first one counts. The same file again changes nothing, so after a failure send it again.
      *
      * **NDJSON** (`application/x-ndjson`): one JSON object a line with the fields of a new product, for a product that is there only those that change.
      *
@@ -471,7 +471,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Set the low-stock threshold
      *
-     * From how few available units on the level counts as low. Counts change by adjustments only.
+     * Staff only. From how few available units on the level counts as low. Counts change by adjustments only.
      */
     public setStockThreshold<ThrowOnError extends boolean = false>(options: Options<SetStockThresholdData, ThrowOnError>): RequestResult<SetStockThresholdResponses, SetStockThresholdErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<SetStockThresholdResponses, SetStockThresholdErrors, ThrowOnError>({
@@ -488,7 +488,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List stock levels
      *
-     * In the order of their SKUs, at most 30 s old. `low_stock=true` finds what to reorder.
+     * Staff only. In the order of their SKUs, at most 30 s old. `low_stock=true` finds what to reorder.
      */
     public listStockLevels<ThrowOnError extends boolean = false>(options?: Options<ListStockLevelsData, ThrowOnError>): RequestResult<ListStockLevelsResponses, ListStockLevelsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListStockLevelsResponses, ListStockLevelsErrors, ThrowOnError>({
@@ -501,7 +501,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change what is on hand
      *
-     * By a `delta`, or to a counted `on_hand` provided that it still was `expected_on_hand` (else 409). Units that are reserved cannot be taken away.
+     * Staff only. By a `delta`, or to a counted `on_hand` provided that it still was `expected_on_hand` (else 409). Units that are reserved cannot be taken away.
      */
     public adjustStock<ThrowOnError extends boolean = false>(options: Options<AdjustStockData, ThrowOnError>): RequestResult<AdjustStockResponses, AdjustStockErrors, ThrowOnError> {
         return (options.client ?? this.client).post<AdjustStockResponses, AdjustStockErrors, ThrowOnError>({
@@ -518,7 +518,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Why is the level what it is?
      *
-     * Every movement of the SKU, newest first. Their sums are the level.
+     * Staff only. Every movement of the SKU, newest first. Their sums are the level.
      */
     public listStockMovements<ThrowOnError extends boolean = false>(options: Options<ListStockMovementsData, ThrowOnError>): RequestResult<ListStockMovementsResponses, ListStockMovementsErrors, ThrowOnError> {
         return (options.client ?? this.client).get<ListStockMovementsResponses, ListStockMovementsErrors, ThrowOnError>({
@@ -531,7 +531,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List promotions
      *
-     * Newest first, also those that are over. Filters hold together (and).
+     * Staff only. Newest first, also those that are over. Filters hold together (and).
      */
     public listPromotions<ThrowOnError extends boolean = false>(options?: Options<ListPromotionsData, ThrowOnError>): RequestResult<ListPromotionsResponses, ListPromotionsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListPromotionsResponses, ListPromotionsErrors, ThrowOnError>({
@@ -544,7 +544,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Add a promotion
      *
-     * A code that takes a percentage or an amount off of goods, for everyone or for one customer alone. What it means lasts: code, customer, percentage, amounts and goods never change; for others add another promotion.
+     * Staff only. A code that takes a percentage or an amount off of goods, for everyone or for one customer alone. What it means lasts: code, customer, percentage, amounts and goods never change; for others add another promotion.
      */
     public createPromotion<ThrowOnError extends boolean = false>(options: Options<CreatePromotionData, ThrowOnError>): RequestResult<CreatePromotionResponses, CreatePromotionErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreatePromotionResponses, CreatePromotionErrors, ThrowOnError>({
@@ -561,7 +561,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Get a promotion
      *
-     * `redeemed` is what it is now; it changes without a new version.
+     * Staff only. `redeemed` is what it is now; it changes without a new version.
      */
     public getPromotion<ThrowOnError extends boolean = false>(options: Options<GetPromotionData, ThrowOnError>): RequestResult<GetPromotionResponses, GetPromotionErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetPromotionResponses, GetPromotionErrors, ThrowOnError>({
@@ -574,7 +574,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change when, how often or whether a promotion can be used
      *
-     * Fields that are left out stay (RFC 7396); where nothing differs, the version stays. What open quotes and orders hold of it stays theirs: `max_redemptions` cannot be less than that.
+     * Staff only. Fields that are left out stay (RFC 7396); where nothing differs, the version stays. What open quotes and orders hold of it stays theirs: `max_redemptions` cannot be less than that.
      */
     public changePromotion<ThrowOnError extends boolean = false>(options: Options<ChangePromotionData, ThrowOnError>): RequestResult<ChangePromotionResponses, ChangePromotionErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangePromotionResponses, ChangePromotionErrors, ThrowOnError>({
@@ -591,7 +591,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Who used a promotion?
      *
-     * Every use of it, newest first, also those that were given back.
+     * Staff only. Every use of it, newest first, also those that were given back. `status=used` are the orders that it made cheaper, with how much it took off.
      */
     public listPromotionRedemptions<ThrowOnError extends boolean = false>(options: Options<ListPromotionRedemptionsData, ThrowOnError>): RequestResult<ListPromotionRedemptionsResponses, ListPromotionRedemptionsErrors, ThrowOnError> {
         return (options.client ?? this.client).get<ListPromotionRedemptionsResponses, ListPromotionRedemptionsErrors, ThrowOnError>({
@@ -617,7 +617,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Import reference rates
      *
-     * A file as the European Central Bank publishes them, up to 4 MiB and as CSV 20,000 lines: `eurofxref.csv` or `eurofxref-hist.csv` (`text/csv`), `eurofxref-daily.xml` or `eurofxref-hist-90d.xml` (`application/xml`). One bad line refuses the whole file. Nothing is ever overwritten: a rate that differs from the last one of its day is written beside it and counts from then on, so the same file again changes nothing. Currencies that ISO 4217 knows no more are passed over.
+     * Staff only. A file as the European Central Bank publishes them, up to 4 MiB and as CSV 20,000 lines: `eurofxref.csv` or `eurofxref-hist.csv` (`text/csv`), `eurofxref-daily.xml` or `eurofxref-hist-90d.xml` (`application/xml`). One bad line refuses the whole file. Nothing is ever overwritten: a rate that differs from the last one of its day is written beside it and counts from then on, so the same file again changes nothing. Currencies that ISO 4217 knows no more are passed over.
      */
     public importExchangeRates<ThrowOnError extends boolean = false>(options: Options<ImportExchangeRatesData, ThrowOnError>): RequestResult<ImportExchangeRatesResponses, ImportExchangeRatesErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ImportExchangeRatesResponses, ImportExchangeRatesErrors, ThrowOnError>({
@@ -648,7 +648,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Which law is in force where?
      *
-     * One schedule for each destination, by destination, without their duty rates.
+     * Staff only. One schedule for each destination, by destination, without their duty rates.
      */
     public listTradeSchedules<ThrowOnError extends boolean = false>(options?: Options<ListTradeSchedulesData, ThrowOnError>): RequestResult<ListTradeSchedulesResponses, ListTradeSchedulesErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListTradeSchedulesResponses, ListTradeSchedulesErrors, ThrowOnError>({
@@ -661,7 +661,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Write down the law of a destination
      *
-     * All of it in one go, up to 16 MiB and 400,000 values: duties, taxes, thresholds, restrictions. In force from its day on; of several the one with the latest day counts, of several for one day the last. What is written stays: to change something, write the whole schedule again.
+     * Staff only. All of it in one go, up to 16 MiB and 400,000 values: duties, taxes, thresholds, restrictions. In force from its day on; of several the one with the latest day counts, of several for one day the last. What is written stays: to change something, write the whole schedule again.
      */
     public importTradeSchedule<ThrowOnError extends boolean = false>(options: Options<ImportTradeScheduleData, ThrowOnError>): RequestResult<ImportTradeScheduleResponses, ImportTradeScheduleErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ImportTradeScheduleResponses, ImportTradeScheduleErrors, ThrowOnError>({
@@ -678,7 +678,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Get a schedule with all its duty rates
      *
-     * In force or not.
+     * Staff only. In force or not.
      */
     public getTradeSchedule<ThrowOnError extends boolean = false>(options: Options<GetTradeScheduleData, ThrowOnError>): RequestResult<GetTradeScheduleResponses, GetTradeScheduleErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetTradeScheduleResponses, GetTradeScheduleErrors, ThrowOnError>({
@@ -704,7 +704,7 @@ export class Waybill extends HeyApiClient {
     /**
      * What does a destination classify otherwise?
      *
-     * Oldest product first.
+     * Staff only. Oldest product first.
      */
     public listHsCodeOverrides<ThrowOnError extends boolean = false>(options: Options<ListHsCodeOverridesData, ThrowOnError>): RequestResult<ListHsCodeOverridesResponses, ListHsCodeOverridesErrors, ThrowOnError> {
         return (options.client ?? this.client).get<ListHsCodeOverridesResponses, ListHsCodeOverridesErrors, ThrowOnError>({
@@ -717,7 +717,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Classify a product by its own code again
      *
-     * For quotes from now on.
+     * Staff only. For quotes from now on.
      */
     public removeHsCodeOverride<ThrowOnError extends boolean = false>(options: Options<RemoveHsCodeOverrideData, ThrowOnError>): RequestResult<RemoveHsCodeOverrideResponses, RemoveHsCodeOverrideErrors, ThrowOnError> {
         return (options.client ?? this.client).delete<RemoveHsCodeOverrideResponses, RemoveHsCodeOverrideErrors, ThrowOnError>({
@@ -730,7 +730,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Get a destination's HS code of a product
      *
-     * 404 where the product's own counts.
+     * Staff only. 404 where the product's own counts.
      */
     public getHsCodeOverride<ThrowOnError extends boolean = false>(options: Options<GetHsCodeOverrideData, ThrowOnError>): RequestResult<GetHsCodeOverrideResponses, GetHsCodeOverrideErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetHsCodeOverrideResponses, GetHsCodeOverrideErrors, ThrowOnError>({
@@ -743,7 +743,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Have a destination classify a product otherwise
      *
-     * For quotes from now on, instead of the product's own code.
+     * Staff only. For quotes from now on, instead of the product's own code.
      */
     public overrideHsCode<ThrowOnError extends boolean = false>(options: Options<OverrideHsCodeData, ThrowOnError>): RequestResult<OverrideHsCodeResponses, OverrideHsCodeErrors, ThrowOnError> {
         return (options.client ?? this.client).put<OverrideHsCodeResponses, OverrideHsCodeErrors, ThrowOnError>({
@@ -773,7 +773,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Withdraw a shipping option
      *
-     * It is not offered any more, but stays for those who look it up.
+     * Staff only. It is not offered any more, but stays for those who look it up.
      */
     public withdrawShippingOption<ThrowOnError extends boolean = false>(options: Options<WithdrawShippingOptionData, ThrowOnError>): RequestResult<WithdrawShippingOptionResponses, WithdrawShippingOptionErrors, ThrowOnError> {
         return (options.client ?? this.client).delete<WithdrawShippingOptionResponses, WithdrawShippingOptionErrors, ThrowOnError>({
@@ -786,7 +786,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Get a shipping option
      *
-     * Withdrawn ones too.
+     * Staff only. Withdrawn ones too.
      */
     public getShippingOption<ThrowOnError extends boolean = false>(options: Options<GetShippingOptionData, ThrowOnError>): RequestResult<GetShippingOptionResponses, GetShippingOptionErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetShippingOptionResponses, GetShippingOptionErrors, ThrowOnError>({
@@ -799,7 +799,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Add or replace a shipping option
      *
-     * The whole of it. One that was withdrawn is offered again.
+     * Staff only. The whole of it. One that was withdrawn is offered again.
      */
     public putShippingOption<ThrowOnError extends boolean = false>(options: Options<PutShippingOptionData, ThrowOnError>): RequestResult<PutShippingOptionResponses, PutShippingOptionErrors, ThrowOnError> {
         return (options.client ?? this.client).put<PutShippingOptionResponses, PutShippingOptionErrors, ThrowOnError>({
@@ -1196,7 +1196,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Ship an order, or a part of it
      *
-     * The units leave the stock. The order must be PAID or PROCESSING (else 409); it is PROCESSING when a part of it left, and SHIPPED when all did. Units whose refund is under way do not leave. More units of a line than are left to be shipped: 422, naming the line.
+     * Staff only. The units leave the stock. The order must be PAID or PROCESSING (else 409); it is PROCESSING when a part of it left, and SHIPPED when all did. Units whose refund is under way do not leave. More units of a line than are left to be shipped: 422, naming the line.
      */
     public shipOrder<ThrowOnError extends boolean = false>(options: Options<ShipOrderData, ThrowOnError>): RequestResult<ShipOrderResponses, ShipOrderErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ShipOrderResponses, ShipOrderErrors, ThrowOnError>({
@@ -1211,9 +1211,9 @@ export class Waybill extends HeyApiClient {
     }
     
     /**
-     * List all shipments
+     * List shipments
      *
-     * Newest first; all filters must hold. `status=shipped` are those on their way, `tracking_number` finds the one that a carrier speaks of.
+     * Those of your own orders, newest first; staff see everyone's. All filters must hold. `status=shipped` are those on their way, `tracking_number` finds the one that a carrier speaks of.
      */
     public listShipments<ThrowOnError extends boolean = false>(options?: Options<ListShipmentsData, ThrowOnError>): RequestResult<ListShipmentsResponses, ListShipmentsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListShipmentsResponses, ListShipmentsErrors, ThrowOnError>({
@@ -1239,7 +1239,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change a shipment
      *
-     * Its tracking, or that it was delivered: the order is DELIVERED when all of its units are. Fields that you leave out stay, null clears one. One that was cancelled changes no more (409).
+     * Staff only. Its tracking, or that it was delivered: the order is DELIVERED when all of its units are. Fields that you leave out stay, null clears one. One that was cancelled changes no more (409).
      */
     public changeShipment<ThrowOnError extends boolean = false>(options: Options<ChangeShipmentData, ThrowOnError>): RequestResult<ChangeShipmentResponses, ChangeShipmentErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeShipmentResponses, ChangeShipmentErrors, ThrowOnError>({
@@ -1256,7 +1256,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Cancel a shipment that never left
      *
-     * For one that was recorded by mistake: its units are on hand again, held for the order, which is PROCESSING then. Units of it that were refunded meanwhile are not sent any more, and free. Refused (409) once it was delivered, once units of its lines came back or are to, and where its order is over. Repeating it changes nothing.
+     * Staff only. For one that was recorded by mistake: its units are on hand again, held for the order, which is PROCESSING then. Units of it that were refunded meanwhile are not sent any more, and free. Refused (409) once it was delivered, once units of its lines came back or are to, and where its order is over. Repeating it changes nothing.
      */
     public cancelShipment<ThrowOnError extends boolean = false>(options: Options<CancelShipmentData, ThrowOnError>): RequestResult<CancelShipmentResponses, CancelShipmentErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CancelShipmentResponses, CancelShipmentErrors, ThrowOnError>({
@@ -1282,7 +1282,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Report what was booked in a span of time
      *
-     * Of all orders, or those to one `destination`, by currency and account: the transactions with `from` ≤ `occurred_at` < `to`. A transaction has the time at which it was decided, and is in the books once it is committed: what is asked for within a minute of `to` may still grow.
+     * Staff only. Of all orders, or those to one `destination`, by currency and account: the transactions with `from` ≤ `occurred_at` < `to`. A transaction has the time at which it was decided, and is in the books once it is committed: what is asked for within a minute of `to` may still grow.
      */
     public getLedgerReport<ThrowOnError extends boolean = false>(options?: Options<GetLedgerReportData, ThrowOnError>): RequestResult<GetLedgerReportResponses, GetLedgerReportErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<GetLedgerReportResponses, GetLedgerReportErrors, ThrowOnError>({
@@ -1295,7 +1295,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List what was booked in a span of time
      *
-     * The transactions that the report of this span sums up, of all orders or those to one `destination`, with `from` ≤ `occurred_at` < `to`; oldest first, as a journal is kept. All filters must hold: `kind=refund` are the refunds that succeeded in this span, `kind=capture` the money that came in. Once `to` is a minute ago nothing is added any more.
+     * Staff only. The transactions that the report of this span sums up, of all orders or those to one `destination`, with `from` ≤ `occurred_at` < `to`; oldest first, as a journal is kept. All filters must hold: `kind=refund` are the refunds that succeeded in this span, `kind=capture` the money that came in. Once `to` is a minute ago nothing is added any more.
      */
     public listBookedTransactions<ThrowOnError extends boolean = false>(options?: Options<ListBookedTransactionsData, ThrowOnError>): RequestResult<ListBookedTransactionsResponses, ListBookedTransactionsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListBookedTransactionsResponses, ListBookedTransactionsErrors, ThrowOnError>({
@@ -1340,7 +1340,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Record money that came in without a provider
      *
-     * By bank transfer, in cash: a payment whose `provider` is `manual`, captured at once, of all that is due or of a part. An order that is paid in part waits a week for the rest. Beside payments under way only what they leave can be recorded, or it would be paid twice.
+     * Staff only. By bank transfer, in cash: a payment whose `provider` is `manual`, captured at once, of all that is due or of a part. An order that is paid in part waits a week for the rest. Beside payments under way only what they leave can be recorded, or it would be paid twice.
      *
      * Such money goes back by your own hands: nothing refunds it by itself, and a refund of it is `manual` and done at once. A refund takes what providers hold first, unless it is asked for with `manual: true`.
      */
@@ -1359,7 +1359,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List all payments
      *
-     * Newest first; all filters must hold. `status=authorised` are those to be captured or voided, `provider_reference` finds the one that a provider's report names.
+     * Staff only. Newest first; all filters must hold. `status=authorised` are those to be captured or voided, `provider_reference` finds the one that a provider's report names.
      */
     public listAllPayments<ThrowOnError extends boolean = false>(options?: Options<ListAllPaymentsData, ThrowOnError>): RequestResult<ListAllPaymentsResponses, ListAllPaymentsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListAllPaymentsResponses, ListAllPaymentsErrors, ThrowOnError>({
@@ -1398,7 +1398,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Capture what is reserved
      *
-     * All of it, or a part: at the sandbox more can follow; at Stripe, which captures once, the rest is let go.
+     * Staff only. All of it, or a part: at the sandbox more can follow; at Stripe, which captures once, the rest is let go.
      *
      * One at a time: while another has not been answered it is 409 `capture_under_way`. Look at the payment before you repeat it, as the other may have done the same. Where nothing is reserved any more, as somebody has voided or captured it, it is 409 `invalid_transition` with its `status` in `errors`.
      */
@@ -1443,7 +1443,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Refund an order
      *
-     * All that was paid, an amount, units of lines with their duty and tax to the minor unit, or the shipping alone, as for a parcel that came late (`include_shipping` without `items`). Never more than was captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays `pending`, and it is asked again, with the same key, until it does.
+     * Staff only. All that was paid, an amount, units of lines with their duty and tax to the minor unit, or the shipping alone, as for a parcel that came late (`include_shipping` without `items`). Never more than was captured, however many refunds are asked for at once. Where the provider does not answer, `status` stays `pending`, and it is asked again, with the same key, until it does.
      *
      * Units that have not left yet are refunded first: they are `cancelled` when the refund succeeds, are not sent any more, and their stock is free. An order whose units were all cancelled ends REFUNDED. Refunds of amounts, of shipping and of returns cancel nothing; but an order all of whose money went back is REFUNDED, and sends nothing more. So where the shipping is all that is left of the money, as of goods that a coupon made free, it cannot be refunded alone until they were sent.
      */
@@ -1462,7 +1462,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List all refunds
      *
-     * Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those that their provider has not answered to, `provider_reference` finds the one that a provider's report names.
+     * Staff only. Newest first; all filters must hold. `status=failed` are those that staff have to look at, `status=pending` those that their provider has not answered to, `provider_reference` finds the one that a provider's report names.
      */
     public listAllRefunds<ThrowOnError extends boolean = false>(options?: Options<ListAllRefundsData, ThrowOnError>): RequestResult<ListAllRefundsResponses, ListAllRefundsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListAllRefundsResponses, ListAllRefundsErrors, ThrowOnError>({
@@ -1488,7 +1488,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List disputes
      *
-     * Chargebacks: customers who asked their bank for their money back. Newest first; all filters must hold. `status=needs_response` are those whose bank waits for evidence, which you give at the provider, until `evidence_due_by`.
+     * Staff only. Chargebacks: customers who asked their bank for their money back. Newest first; all filters must hold. `status=needs_response` are those whose bank waits for evidence, which you give at the provider, until `evidence_due_by`.
      *
      * Providers tell of them by webhook. While the bank has the money, nothing of it can be refunded (`amount_disputed` of the payment), and the ledger has it as `disputed`; parcels are not held up. Of a lost dispute a refund is booked by itself, of a won one the money is back.
      */
@@ -1503,7 +1503,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Read a dispute
      *
-     * As it stands, as far as its provider told.
+     * Staff only. As it stands, as far as its provider told.
      */
     public getDispute<ThrowOnError extends boolean = false>(options: Options<GetDisputeData, ThrowOnError>): RequestResult<GetDisputeResponses, GetDisputeErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetDisputeResponses, GetDisputeErrors, ThrowOnError>({
@@ -1532,7 +1532,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Sandbox: let the bank decide about a late charge
      *
-     * For `tok_late`: the charge is captured, or authorised where captures are manual, and the sandbox's bank sends its signed webhook. Again, it changes nothing. Not found where the sandbox is not enabled.
+     * Staff only. For `tok_late`: the charge is captured, or authorised where captures are manual, and the sandbox's bank sends its signed webhook. Again, it changes nothing. Not found where the sandbox is not enabled.
      */
     public settleSandboxCharge<ThrowOnError extends boolean = false>(options: Options<SettleSandboxChargeData, ThrowOnError>): RequestResult<SettleSandboxChargeResponses, SettleSandboxChargeErrors, ThrowOnError> {
         return (options.client ?? this.client).post<SettleSandboxChargeResponses, SettleSandboxChargeErrors, ThrowOnError>({
@@ -1545,7 +1545,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Sandbox: refund a charge at the bank
      *
-     * As somebody would in a provider's dashboard: the sandbox's bank gives the money back, so much more with each call, and sends its signed webhook; then the refund is found and booked. Not found where the sandbox is not enabled.
+     * Staff only. As somebody would in a provider's dashboard: the sandbox's bank gives the money back, so much more with each call, and sends its signed webhook; then the refund is found and booked. Not found where the sandbox is not enabled.
      */
     public refundSandboxCharge<ThrowOnError extends boolean = false>(options: Options<RefundSandboxChargeData, ThrowOnError>): RequestResult<RefundSandboxChargeResponses, RefundSandboxChargeErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RefundSandboxChargeResponses, RefundSandboxChargeErrors, ThrowOnError>({
@@ -1562,7 +1562,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Sandbox: dispute a charge at the bank
      *
-     * As a customer would who asks their bank for the money back, and then as the bank that decides: the first call opens the charge's one dispute, others move it on until it is won, lost or closed. The sandbox's bank sends its signed webhook each time. Not found where the sandbox is not enabled.
+     * Staff only. As a customer would who asks their bank for the money back, and then as the bank that decides: the first call opens the charge's one dispute, others move it on until it is won, lost or closed. The sandbox's bank sends its signed webhook each time. Not found where the sandbox is not enabled.
      */
     public disputeSandboxCharge<ThrowOnError extends boolean = false>(options: Options<DisputeSandboxChargeData, ThrowOnError>): RequestResult<DisputeSandboxChargeResponses, DisputeSandboxChargeErrors, ThrowOnError> {
         return (options.client ?? this.client).post<DisputeSandboxChargeResponses, DisputeSandboxChargeErrors, ThrowOnError>({
@@ -1652,7 +1652,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Record what came back
      *
-     * Once, of an approved return; fewer units than were asked for are fine, and the others can be returned later. Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well, as by POST /v1/returns/{id}/refund.
+     * Staff only. Once, of an approved return; fewer units than were asked for are fine, and the others can be returned later. Restocked units are on hand again, written off ones are not. With `refund` what came back is refunded as well, as by POST /v1/returns/{id}/refund.
      */
     public receiveReturn<ThrowOnError extends boolean = false>(options: Options<ReceiveReturnData, ThrowOnError>): RequestResult<ReceiveReturnResponses, ReceiveReturnErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ReceiveReturnResponses, ReceiveReturnErrors, ThrowOnError>({
@@ -1669,7 +1669,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Refund what came back
      *
-     * The goods of the units that were received, with their duty and tax to the minor unit. Once; again, with a new key, where `refund.status` is `failed`. Where the provider does not answer it stays `pending`, and the provider is asked until it does.
+     * Staff only. The goods of the units that were received, with their duty and tax to the minor unit. Once; again, with a new key, where `refund.status` is `failed`. Where the provider does not answer it stays `pending`, and the provider is asked until it does.
      *
      * Units of which all of their line was refunded before are not refunded again: where that leaves nothing to give, the return is `refunded` with `refund` null. Where a part of a line was, nobody knows whether what came back are those units: the refusal says how many are left, and `items` says how many are to be refunded.
      */
@@ -1688,7 +1688,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List campaigns
      *
-     * Newest first, also those that are over.
+     * Staff only. Newest first, also those that are over.
      */
     public listCampaigns<ThrowOnError extends boolean = false>(options?: Options<ListCampaignsData, ThrowOnError>): RequestResult<ListCampaignsResponses, ListCampaignsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListCampaignsResponses, ListCampaignsErrors, ThrowOnError>({
@@ -1701,7 +1701,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Add a campaign
      *
-     * Orders that are placed while it runs earn points by it once they are paid in full, and lose them again in proportion to what is refunded. Campaigns that run at the same time add up. What it gives lasts: for other points, amounts or goods add another campaign.
+     * Staff only. Orders that are placed while it runs earn points by it once they are paid in full, and lose them again in proportion to what is refunded. Campaigns that run at the same time add up. What it gives lasts: for other points, amounts or goods add another campaign.
      */
     public createCampaign<ThrowOnError extends boolean = false>(options: Options<CreateCampaignData, ThrowOnError>): RequestResult<CreateCampaignResponses, CreateCampaignErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateCampaignResponses, CreateCampaignErrors, ThrowOnError>({
@@ -1718,7 +1718,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Get a campaign
      *
-     * Also one that is over.
+     * Staff only. Also one that is over.
      */
     public getCampaign<ThrowOnError extends boolean = false>(options: Options<GetCampaignData, ThrowOnError>): RequestResult<GetCampaignResponses, GetCampaignErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetCampaignResponses, GetCampaignErrors, ThrowOnError>({
@@ -1731,7 +1731,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change when or whether a campaign runs
      *
-     * Fields that are left out stay (RFC 7396); where nothing differs, the version stays. Orders keep what they earned.
+     * Staff only. Fields that are left out stay (RFC 7396); where nothing differs, the version stays. Orders keep what they earned.
      */
     public changeCampaign<ThrowOnError extends boolean = false>(options: Options<ChangeCampaignData, ThrowOnError>): RequestResult<ChangeCampaignResponses, ChangeCampaignErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeCampaignResponses, ChangeCampaignErrors, ThrowOnError>({
@@ -1748,7 +1748,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Which orders earned points by a campaign?
      *
-     * Newest first, also those whose points went back with their money.
+     * Staff only. Newest first, also those whose points went back with their money.
      */
     public listCampaignOrders<ThrowOnError extends boolean = false>(options: Options<ListCampaignOrdersData, ThrowOnError>): RequestResult<ListCampaignOrdersResponses, ListCampaignOrdersErrors, ThrowOnError> {
         return (options.client ?? this.client).get<ListCampaignOrdersResponses, ListCampaignOrdersErrors, ThrowOnError>({
@@ -1787,7 +1787,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Give a customer points, or take some
      *
-     * With a reason, which the customer can read. No more can be taken than are there.
+     * Staff only. With a reason, which the customer can read. No more can be taken than are there.
      */
     public adjustPoints<ThrowOnError extends boolean = false>(options: Options<AdjustPointsData, ThrowOnError>): RequestResult<AdjustPointsResponses, AdjustPointsErrors, ThrowOnError> {
         return (options.client ?? this.client).post<AdjustPointsResponses, AdjustPointsErrors, ThrowOnError>({
@@ -1830,7 +1830,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Add a reward
      *
-     * Who redeems points for it gets a coupon of their own, good once. What it costs and gives lasts: for other points, amounts or goods add another reward.
+     * Staff only. Who redeems points for it gets a coupon of their own, good once. What it costs and gives lasts: for other points, amounts or goods add another reward.
      */
     public createReward<ThrowOnError extends boolean = false>(options: Options<CreateRewardData, ThrowOnError>): RequestResult<CreateRewardResponses, CreateRewardErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CreateRewardResponses, CreateRewardErrors, ThrowOnError>({
@@ -1860,7 +1860,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change when, how often or whether a reward can be had
      *
-     * Fields that are left out stay (RFC 7396); where nothing differs, the version stays. Who redeemed it keeps what they have: `max_redemptions` cannot be less than that.
+     * Staff only. Fields that are left out stay (RFC 7396); where nothing differs, the version stays. Who redeemed it keeps what they have: `max_redemptions` cannot be less than that.
      */
     public changeReward<ThrowOnError extends boolean = false>(options: Options<ChangeRewardData, ThrowOnError>): RequestResult<ChangeRewardResponses, ChangeRewardErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeRewardResponses, ChangeRewardErrors, ThrowOnError>({
@@ -1959,7 +1959,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Which events did Kafka not take?
      *
-     * Those given up, or with `status=held` those that are tried again and those that wait behind them.
+     * Staff only. Those given up, or with `status=held` those that are tried again and those that wait behind them.
      */
     public listOutbox<ThrowOnError extends boolean = false>(options?: Options<ListOutboxData, ThrowOnError>): RequestResult<ListOutboxResponses, ListOutboxErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListOutboxResponses, ListOutboxErrors, ThrowOnError>({
@@ -1972,7 +1972,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Send an event that was given up
      *
-     * At once, with all its attempts before it. It comes after later events of its aggregate.
+     * Staff only. At once, with all its attempts before it. It comes after later events of its aggregate.
      */
     public replayOutboxEntry<ThrowOnError extends boolean = false>(options: Options<ReplayOutboxEntryData, ThrowOnError>): RequestResult<ReplayOutboxEntryResponses, ReplayOutboxEntryErrors, ThrowOnError> {
         return (options.client ?? this.client).post<ReplayOutboxEntryResponses, ReplayOutboxEntryErrors, ThrowOnError>({
@@ -1985,7 +1985,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Never send an event
      *
-     * Held or given up, Kafka does not get it. It stays in the log, and what waits behind it goes on.
+     * Staff only. Held or given up, Kafka does not get it. It stays in the log, and what waits behind it goes on.
      */
     public discardOutboxEntry<ThrowOnError extends boolean = false>(options: Options<DiscardOutboxEntryData, ThrowOnError>): RequestResult<DiscardOutboxEntryResponses, DiscardOutboxEntryErrors, ThrowOnError> {
         return (options.client ?? this.client).post<DiscardOutboxEntryResponses, DiscardOutboxEntryErrors, ThrowOnError>({
@@ -1998,7 +1998,7 @@ export class Waybill extends HeyApiClient {
     /**
      * By what can it be proved that the log was not rewritten?
      *
-     * Every minute the events since are sealed: each seal hashes the one before and all of its events. Keep a copy of the latest one elsewhere; `GET /v1/admin/invariants` and `deno task verify` read events again and compare.
+     * Staff only. Every minute the events since are sealed: each seal hashes the one before and all of its events. Keep a copy of the latest one elsewhere; `GET /v1/admin/invariants` and `deno task verify` read events again and compare.
      */
     public listEventSeals<ThrowOnError extends boolean = false>(options?: Options<ListEventSealsData, ThrowOnError>): RequestResult<ListEventSealsResponses, ListEventSealsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListEventSealsResponses, ListEventSealsErrors, ThrowOnError>({
@@ -2011,7 +2011,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List webhook endpoints
      *
-     * Newest first.
+     * Staff only. Newest first.
      */
     public listWebhookEndpoints<ThrowOnError extends boolean = false>(options?: Options<ListWebhookEndpointsData, ThrowOnError>): RequestResult<ListWebhookEndpointsResponses, ListWebhookEndpointsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListWebhookEndpointsResponses, ListWebhookEndpointsErrors, ThrowOnError>({
@@ -2024,7 +2024,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Have another system told of events
      *
-     * From now on, each event of these types is sent to the URL as a POST of `{ type, timestamp, data }`, where `data` is the event. Messages follow [Standard Webhooks](https://www.standardwebhooks.com): verify `webhook-signature` with the `secret` and one of its libraries.
+     * Staff only. From now on, each event of these types is sent to the URL as a POST of `{ type, timestamp, data }`, where `data` is the event. Messages follow [Standard Webhooks](https://www.standardwebhooks.com): verify `webhook-signature` with the `secret` and one of its libraries.
      *
      * **At least once**: a message can come again, with the same `webhook-id`; keep that of those you have worked on. **In no order**: the event's `sequence` counts the events of one thing.
      *
@@ -2045,7 +2045,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Remove a webhook endpoint
      *
-     * With its deliveries; what waits is not sent any more.
+     * Staff only. With its deliveries; what waits is not sent any more.
      */
     public deleteWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<DeleteWebhookEndpointData, ThrowOnError>): RequestResult<DeleteWebhookEndpointResponses, DeleteWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).delete<DeleteWebhookEndpointResponses, DeleteWebhookEndpointErrors, ThrowOnError>({
@@ -2058,7 +2058,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Get a webhook endpoint
      *
-     * Without its secret, which is shown only where it is made: by the POST, and by each rotation.
+     * Staff only. Without its secret, which is shown only where it is made: by the POST, and by each rotation.
      */
     public getWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<GetWebhookEndpointData, ThrowOnError>): RequestResult<GetWebhookEndpointResponses, GetWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetWebhookEndpointResponses, GetWebhookEndpointErrors, ThrowOnError>({
@@ -2071,7 +2071,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Change, disable or enable a webhook endpoint
      *
-     * Fields that are left out stay; `event_types` replaces the list. What waits for a disabled endpoint fails when its turn comes, and can be sent again once it is enabled.
+     * Staff only. Fields that are left out stay; `event_types` replaces the list. What waits for a disabled endpoint fails when its turn comes, and can be sent again once it is enabled.
      */
     public changeWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<ChangeWebhookEndpointData, ThrowOnError>): RequestResult<ChangeWebhookEndpointResponses, ChangeWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).patch<ChangeWebhookEndpointResponses, ChangeWebhookEndpointErrors, ThrowOnError>({
@@ -2088,7 +2088,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Give a webhook endpoint a new secret
      *
-     * Until the overlap ends messages carry the signatures of both, so that receivers can change over without missing one. A rotation within it ends the overlap of the one before. 0 ends the old secret at once.
+     * Staff only. Until the overlap ends messages carry the signatures of both, so that receivers can change over without missing one. A rotation within it ends the overlap of the one before. 0 ends the old secret at once.
      */
     public rotateWebhookSecret<ThrowOnError extends boolean = false>(options: Options<RotateWebhookSecretData, ThrowOnError>): RequestResult<RotateWebhookSecretResponses, RotateWebhookSecretErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RotateWebhookSecretResponses, RotateWebhookSecretErrors, ThrowOnError>({
@@ -2105,7 +2105,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Send a test message
      *
-     * Of the type `webhook.ping`, with `data` of `{ endpoint_id }`; tried once, also where the endpoint is disabled.
+     * Staff only. Of the type `webhook.ping`, with `data` of `{ endpoint_id }`; tried once, also where the endpoint is disabled.
      */
     public pingWebhookEndpoint<ThrowOnError extends boolean = false>(options: Options<PingWebhookEndpointData, ThrowOnError>): RequestResult<PingWebhookEndpointResponses, PingWebhookEndpointErrors, ThrowOnError> {
         return (options.client ?? this.client).post<PingWebhookEndpointResponses, PingWebhookEndpointErrors, ThrowOnError>({
@@ -2118,7 +2118,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List what was sent, and what waits
      *
-     * Newest first. Finished deliveries are kept for 30 days.
+     * Staff only. Newest first. Finished deliveries are kept for 30 days.
      */
     public listWebhookDeliveries<ThrowOnError extends boolean = false>(options: Options<ListWebhookDeliveriesData, ThrowOnError>): RequestResult<ListWebhookDeliveriesResponses, ListWebhookDeliveriesErrors, ThrowOnError> {
         return (options.client ?? this.client).get<ListWebhookDeliveriesResponses, ListWebhookDeliveriesErrors, ThrowOnError>({
@@ -2131,7 +2131,7 @@ export class Waybill extends HeyApiClient {
     /**
      * See how a delivery went, attempt by attempt
      *
-     * Each attempt with its time, what was answered (the first kilobyte), and how long it took.
+     * Staff only. Each attempt with its time, what was answered (the first kilobyte), and how long it took.
      */
     public getWebhookDelivery<ThrowOnError extends boolean = false>(options: Options<GetWebhookDeliveryData, ThrowOnError>): RequestResult<GetWebhookDeliveryResponses, GetWebhookDeliveryErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetWebhookDeliveryResponses, GetWebhookDeliveryErrors, ThrowOnError>({
@@ -2144,7 +2144,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Send a delivery again
      *
-     * At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been overdue for an hour, as its job was cancelled (else 409). Its endpoint must be enabled (409), but for a ping. If it fails it is tried again until three days after the delivery was made; later than that there is this one attempt.
+     * Staff only. At once, under the same `webhook-id`, whether it succeeded or failed; one that is pending only where it has been overdue for an hour, as its job was cancelled (else 409). Its endpoint must be enabled (409), but for a ping. If it fails it is tried again until three days after the delivery was made; later than that there is this one attempt.
      */
     public redeliverWebhook<ThrowOnError extends boolean = false>(options: Options<RedeliverWebhookData, ThrowOnError>): RequestResult<RedeliverWebhookResponses, RedeliverWebhookErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RedeliverWebhookResponses, RedeliverWebhookErrors, ThrowOnError>({
@@ -2192,7 +2192,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List the queues
      *
-     * Every kind of job, how it is done, and how many of it wait, run or have failed right now.
+     * Staff only. Every kind of job, how it is done, and how many of it wait, run or have failed right now.
      */
     public listQueues<ThrowOnError extends boolean = false>(options?: Options<ListQueuesData, ThrowOnError>): RequestResult<ListQueuesResponses, ListQueuesErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListQueuesResponses, ListQueuesErrors, ThrowOnError>({
@@ -2205,7 +2205,7 @@ export class Waybill extends HeyApiClient {
     /**
      * List jobs
      *
-     * Newest first. A job that failed for good stays in its queue for three days, and has a copy in `dead_letters` until somebody sends it back or dismisses it.
+     * Staff only. Newest first. A job that failed for good stays in its queue for three days, and has a copy in `dead_letters` until somebody sends it back or dismisses it.
      */
     public listJobs<ThrowOnError extends boolean = false>(options?: Options<ListJobsData, ThrowOnError>): RequestResult<ListJobsResponses, ListJobsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListJobsResponses, ListJobsErrors, ThrowOnError>({
@@ -2218,7 +2218,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Read a job
      *
-     * Its data, its attempts, and the error of the last one.
+     * Staff only. Its data, its attempts, and the error of the last one.
      */
     public getJob<ThrowOnError extends boolean = false>(options: Options<GetJobData, ThrowOnError>): RequestResult<GetJobResponses, GetJobErrors, ThrowOnError> {
         return (options.client ?? this.client).get<GetJobResponses, GetJobErrors, ThrowOnError>({
@@ -2231,7 +2231,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Try a job again
      *
-     * A failed one gets one more attempt, one that waits for its time is begun at once. Sending back a failed job removes its dead letter; sending back a dead letter sends back the job, so the work is not done twice. Answers the job that will run.
+     * Staff only. A failed one gets one more attempt, one that waits for its time is begun at once. Sending back a failed job removes its dead letter; sending back a dead letter sends back the job, so the work is not done twice. Answers the job that will run.
      */
     public retryJob<ThrowOnError extends boolean = false>(options: Options<RetryJobData, ThrowOnError>): RequestResult<RetryJobResponses, RetryJobErrors, ThrowOnError> {
         return (options.client ?? this.client).post<RetryJobResponses, RetryJobErrors, ThrowOnError>({
@@ -2244,7 +2244,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Cancel a job
      *
-     * It is not begun, or not begun again; an attempt that is under way is not broken off. Dismisses a dead letter. Repeating it changes nothing.
+     * Staff only. It is not begun, or not begun again; an attempt that is under way is not broken off. Dismisses a dead letter. Repeating it changes nothing.
      */
     public cancelJob<ThrowOnError extends boolean = false>(options: Options<CancelJobData, ThrowOnError>): RequestResult<CancelJobResponses, CancelJobErrors, ThrowOnError> {
         return (options.client ?? this.client).post<CancelJobResponses, CancelJobErrors, ThrowOnError>({
@@ -2257,7 +2257,7 @@ export class Waybill extends HeyApiClient {
     /**
      * Does everything in the database agree?
      *
-     * Checks every invariant over the whole database as it is at one moment: stock and its movements, orders and their lines, the ledger, payments, the log. Reads only, and takes a minute where there are millions of orders; whoever asks meanwhile gets the same answer. `deno task verify` does it from the command line.
+     * Staff only. Checks every invariant over the whole database as it is at one moment: stock and its movements, orders and their lines, the ledger, payments, the log. Reads only, and takes a minute where there are millions of orders; whoever asks meanwhile gets the same answer. `deno task verify` does it from the command line.
      */
     public getInvariants<ThrowOnError extends boolean = false>(options?: Options<GetInvariantsData, ThrowOnError>): RequestResult<GetInvariantsResponses, GetInvariantsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<GetInvariantsResponses, GetInvariantsErrors, ThrowOnError>({
