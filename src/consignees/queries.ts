@@ -4,8 +4,9 @@ import type { SealedConsignee, StoredConsignee } from "./seal.ts";
 
 /**
  * CTEs that begin with a comma, for the statement that places orders: each order that has a
- * `consignee` (the JSON of a {@link SealedConsignee}) gets its row and its event. Before them stand `order_event` with the ids
- * of the new orders, behind whose events these are, and `claimed` with `id, user_id, consignee, actor, request_id, traceparent, created_at`.
+ * `consignee` (the JSON of a {@link SealedConsignee}) gets its row and its event. Before them stand `order_event` with the
+ * ids of the new orders, behind whose events these are, and `claimed` with `id, user_id, consignee, actor, request_id,
+ * traceparent, created_at`.
  */
 export function insertConsignees(sql: Sql | Tx): Fragment {
   return sql`, consignee as (

@@ -9,8 +9,8 @@ import { spanOf } from "./span.ts";
 export type BookedTransaction = z.infer<typeof BookedTransactionSchema>;
 
 /**
- * What was booked in a span of time, of all orders or those to one destination, for staff: oldest first, as a journal is kept. The cursor has the span,
- * since this month may be over before its last page was read.
+ * What was booked in a span of time, of all orders or those to one destination, for staff: oldest first, as a journal is
+ * kept. The cursor has the span, since this month may be over before its last page was read.
  *
  * @throws invalid_request
  */

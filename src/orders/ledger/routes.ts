@@ -85,8 +85,8 @@ ledgerRoutes.openapi(
     summary: "List what was booked in a span of time",
     description:
       "The transactions that the report of this span sums up, of all orders or those to one `destination`, with `from` ≤ " +
-      "`occurred_at` < `to`; oldest first, as a journal is kept. All filters must hold: `kind=refund` are the refunds that succeeded in this span, `kind=capture` the " +
-      "money that came in. Once `to` is a minute ago nothing is added any more.",
+      "`occurred_at` < `to`; oldest first, as a journal is kept. All filters must hold: `kind=refund` are the refunds that " +
+      "succeeded in this span, `kind=capture` the money that came in. Once `to` is a minute ago nothing is added any more.",
     request: { query: TransactionsQuery },
     responses: {
       200: json(pageSchema(BookedTransactionSchema).openapi("BookedTransactionPage"), "One page.", {
