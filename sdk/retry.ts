@@ -3,7 +3,7 @@ const MAX_WAIT_MS = 30_000;
 const FIRST_WAIT_MS = 250;
 /** The POSTs that take an `Idempotency-Key`. To the others it says nothing: done twice, some do it twice. */
 const KEYED_PATHS = new RegExp(
-  "/v1/(?:users|users/[^/]+/points/adjustments|products|promotions|campaigns|rewards|rewards/[^/]+/redemptions|inventory/[^/]+/adjustments|trade/schedules|carts|carts/[^/]+/(?:quotes|checkout)|orders|" +
+  "/v1/(?:users|users/[^/]+/points/adjustments|products|promotions|campaigns|rewards|rewards/[^/]+/redemptions|inventory/(?:[^/]+/)?adjustments|trade/schedules|carts|carts/[^/]+/(?:quotes|checkout)|orders|" +
     "orders/[^/]+/(?:shipments|payments|manual-payments|refunds|returns)|payments/[^/]+/captures|" +
     "returns/[^/]+/(?:receipt|refund)|webhook-endpoints)$",
 );

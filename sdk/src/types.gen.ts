@@ -5198,6 +5198,59 @@ export type StockAdjustmentByCount = {
     location?: 'default';
 };
 
+export type AdjustedStockLevels = {
+    /**
+     * The levels after it, in the order of its items
+     */
+    data: Array<StockLevel>;
+};
+
+export type StockAdjustments = {
+    /**
+     * Each SKU once
+     */
+    items: Array<StockItemByDelta | StockItemByCount>;
+    /**
+     * Why, for whoever reads the ledger
+     */
+    reason: string;
+    /**
+     * What kind of movement; `adjustment` unless said. Receipts and returns only add.
+     */
+    kind?: 'receipt' | 'adjustment' | 'return';
+    /**
+     * Your document's number, kept in Unicode's form NFC. The same one is booked only once per SKU.
+     */
+    reference?: string;
+    location?: 'default';
+};
+
+export type StockItemByDelta = {
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * Units more (or fewer) on hand
+     */
+    delta: number;
+};
+
+export type StockItemByCount = {
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    /**
+     * What was counted
+     */
+    on_hand: number;
+    /**
+     * What was on hand as far as you knew; else 409
+     */
+    expected_on_hand: number;
+};
+
 export type StockMovementPage = {
     data: Array<StockMovement>;
     /**
@@ -10243,6 +10296,76 @@ export type AdjustStockResponses = {
 };
 
 export type AdjustStockResponse = AdjustStockResponses[keyof AdjustStockResponses];
+
+export type AdjustStockLevelsData = {
+    /**
+     * The document and its items.
+     */
+    body: StockAdjustments;
+    headers?: {
+        /**
+         * Makes the call safe to repeat for 24 hours: the same key and request do nothing twice and get the first answer again; payments, refunds and checked-out orders in it as they stand by then. Visible ASCII characters, best a UUID.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/inventory/adjustments';
+};
+
+export type AdjustStockLevelsErrors = {
+    /**
+     * Bad Request: `malformed_json`
+     */
+    400: Problem;
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Conflict: `stock_changed`, `insufficient_stock`, `reference_taken`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * Content Too Large: `payload_too_large`
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type: `unsupported_media_type`
+     */
+    415: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`, `idempotency_key_reused`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type AdjustStockLevelsError = AdjustStockLevelsErrors[keyof AdjustStockLevelsErrors];
+
+export type AdjustStockLevelsResponses = {
+    /**
+     * The levels after it.
+     */
+    201: AdjustedStockLevels;
+};
+
+export type AdjustStockLevelsResponse = AdjustStockLevelsResponses[keyof AdjustStockLevelsResponses];
 
 export type ListStockMovementsData = {
     body?: never;

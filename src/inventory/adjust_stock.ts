@@ -8,17 +8,24 @@ import { levelChanged } from "./events.ts";
 import { MAX_UNITS, type StockLevel } from "./level.ts";
 import { insertAdjustment, lockLevel } from "./queries.ts";
 
-interface Adjustment {
-  sku: string;
+/** Why, where and by which document of the shop's stock changes. */
+export interface StockDocument {
   location: string;
   kind?: "receipt" | "adjustment" | "return";
   reason: string;
   reference?: string;
+}
+
+export interface StockChange {
+  sku: string;
   /** Either a change by so many units … */
   delta?: number;
   /** … or the count that is there now, provided that the count was still `expected_on_hand`. */
   on_hand?: number;
   expected_on_hand?: number;
+}
+
+interface Adjustment extends StockDocument, StockChange {
   expectedVersion?: number;
 }
 
@@ -45,6 +52,20 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
   const before = await lockLevel(tx, input.sku, input.location);
   if (!before) throw notFound("SKU at this location");
   requireVersion("level", before.version, input.expectedVersion);
+  const delta = deltaOf(before, input);
+  if (delta === 0) return before;
+  const { sku, location, kind = "adjustment", reason, reference = null } = input;
+  const level = await insertAdjustment(tx, ctx, { sku, location, kind, delta, reason, reference });
+  await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta, reason, reference })]);
+  return level;
+}
+
+/**
+ * How many units more a change makes of a level. Pure.
+ *
+ * @throws stock_changed, insufficient_stock, invalid_request
+ */
+export function deltaOf(before: StockLevel, input: StockChange): number {
   if (input.expected_on_hand !== undefined && input.expected_on_hand !== before.on_hand) {
     throw new AppError("stock_changed", `${before.on_hand} are on hand, not ${input.expected_on_hand}.`, {
       errors: [{
@@ -56,7 +77,6 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
     });
   }
   const delta = input.delta ?? input.on_hand! - before.on_hand;
-  if (delta === 0) return before;
   if (delta > 0 && before.on_hand + delta > MAX_UNITS) {
     const message = `must leave at most ${MAX_UNITS} on hand; there are ${before.on_hand}`;
     throw invalidRequest([{ pointer: "/delta", code: "too_big", message }]);
@@ -76,10 +96,7 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
       },
     );
   }
-  const { sku, location, kind = "adjustment", reason, reference = null } = input;
-  const level = await insertAdjustment(tx, ctx, { sku, location, kind, delta, reason, reference });
-  await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta, reason, reference })]);
-  return level;
+  return delta;
 }
 
 function explain(error: unknown, input: Adjustment): unknown {

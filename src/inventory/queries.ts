@@ -157,10 +157,22 @@ export function stockMoves(sql: Sql | Tx, kind: OrderMove): Fragment {
 }
 
 /** Holds the levels of these SKUs until the transaction ends, in their order: for who moves them in several steps. */
-export async function lockLevels(tx: Tx, skus: string[]): Promise<void> {
-  await tx`
-    select from stock_levels where sku = any(${skus}::text[]) and location = ${DEFAULT_LOCATION}
+export async function lockLevels(tx: Tx, skus: string[]): Promise<StockLevel[]> {
+  return await tx<StockLevel[]>`
+    select ${levelColumns(tx)} from stock_levels
+    where sku = any(${skus}::text[]) and location = ${DEFAULT_LOCATION}
     order by sku for no key update`;
+}
+
+/** Which of these SKUs a document of the shop's is booked for. */
+export async function listBookedSkus(
+  tx: Tx,
+  { skus, location, reference }: { skus: string[]; location: string; reference: string },
+): Promise<string[]> {
+  const rows = await tx<{ sku: string }[]>`
+    select sku from stock_movements
+    where sku = any(${skus}::text[]) and location = ${location} and reference = ${reference}`;
+  return rows.map(({ sku }) => sku);
 }
 
 /** Whose stock moves: an order's, or what a quote holds. */

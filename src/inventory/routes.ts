@@ -1,12 +1,15 @@
 import { expectedVersion, isUnchanged, setEtag } from "../http/etag.ts";
 import { pageSchema, pageView } from "../http/pagination.ts";
 import { endpoint, json, markReplay, router } from "../http/router.ts";
+import { adjustLevels } from "./adjust_levels.ts";
 import { adjustStock } from "./adjust_stock.ts";
 import { getLevel, levelKey } from "./get_level.ts";
 import { DEFAULT_LOCATION } from "./level.ts";
 import { listStock, listStockMovements } from "./list_stock.ts";
 import {
+  AdjustedSchema,
   AdjustmentBody,
+  AdjustmentsBody,
   LevelSchema,
   ListQuery,
   LocationQuery,
@@ -114,6 +117,36 @@ inventoryRoutes.openapi(
     const level = markReplay(c, await adjustStock(c.get("ctx"), input, c.get("idempotency")));
     setEtag(c, level.version);
     return c.json(level, 201);
+  },
+);
+
+inventoryRoutes.openapi(
+  endpoint({
+    policy: "staff",
+    idempotent: true,
+    errors: ["stock_changed", "insufficient_stock", "reference_taken"],
+  }, {
+    method: "post",
+    path: "/v1/inventory/adjustments",
+    operationId: "adjustStockLevels",
+    tags,
+    summary: "Book a delivery or a count of many SKUs",
+    description:
+      "Up to 1,000 SKUs by one document, all of it or nothing: a refusal names every item that is in the way. Each item is " +
+      "as in POST /v1/inventory/{sku}/adjustments.",
+    request: {
+      body: json(AdjustmentsBody, "The document and its items.", {
+        items: [{ sku: "MUG-BLUE", delta: 100 }, { sku: "TSHIRT-M", delta: 40 }],
+        kind: "receipt",
+        reason: "Goods receipt",
+        reference: "GR-2026-0815",
+      }),
+    },
+    responses: { 201: json(AdjustedSchema, "The levels after it.", { data: [EXAMPLE] }) },
+  }),
+  async (c) => {
+    const outcome = await adjustLevels(c.get("ctx"), c.req.valid("json"), c.get("idempotency"));
+    return c.json({ data: markReplay(c, outcome) }, 201);
   },
 );
 

@@ -60,25 +60,32 @@ const why = {
   location: z.literal(DEFAULT_LOCATION).default(DEFAULT_LOCATION),
 };
 
-const ByDelta = z.strictObject({
+const byDelta = {
   delta: z.int().min(-MAX_UNITS).max(MAX_UNITS).refine((delta) => delta !== 0, "must not be 0")
     .openapi({ description: "Units more (or fewer) on hand", example: 100 }),
-  ...why,
-}).openapi("StockAdjustmentByDelta");
-const ByCount = z.strictObject({
+};
+const byCount = {
   on_hand: Units.openapi({ description: "What was counted", example: 118 }),
   expected_on_hand: Units.openapi({
     description: "What was on hand as far as you knew; else 409",
     example: 120,
   }),
-  ...why,
-}).openapi("StockAdjustmentByCount");
+};
+const ByDelta = z.strictObject({ ...byDelta, ...why }).openapi("StockAdjustmentByDelta");
+const ByCount = z.strictObject({ ...byCount, ...why }).openapi("StockAdjustmentByCount");
+const ItemByDelta = z.strictObject({ sku: Sku, ...byDelta }).openapi("StockItemByDelta");
+const ItemByCount = z.strictObject({ sku: Sku, ...byCount }).openapi("StockItemByCount");
+const MAX_ITEMS = 1000;
+
+/** Does a change add units, as receipts and returns do? */
+function adds(change: { delta: number } | { on_hand: number; expected_on_hand: number }): boolean {
+  return "delta" in change ? change.delta > 0 : change.on_hand > change.expected_on_hand;
+}
 
 export const AdjustmentBody = z.union([ByDelta, ByCount], {
   error: "must be { delta, reason } or { on_hand, expected_on_hand, reason }",
 }).superRefine((body, context) => {
-  const adds = "delta" in body ? body.delta > 0 : body.on_hand > body.expected_on_hand;
-  if ((body.kind === "receipt" || body.kind === "return") && !adds) {
+  if ((body.kind === "receipt" || body.kind === "return") && !adds(body)) {
     context.addIssue({
       code: "custom",
       path: ["kind"],
@@ -86,6 +93,34 @@ export const AdjustmentBody = z.union([ByDelta, ByCount], {
     });
   }
 }).openapi("StockAdjustment");
+
+export const AdjustmentsBody = z.strictObject({
+  items: z.array(
+    z.union([ItemByDelta, ItemByCount], {
+      error: "must be { sku, delta } or { sku, on_hand, expected_on_hand }",
+    }),
+  ).min(1).max(MAX_ITEMS).openapi({ description: "Each SKU once" }),
+  ...why,
+}).superRefine(({ items, kind }, context) => {
+  const seen = new Set<string>();
+  const refuse = (index: number, field: string, message: string) =>
+    context.addIssue({ code: "custom", path: ["items", index, field], message });
+  items.forEach((item, index) => {
+    if (seen.has(item.sku)) refuse(index, "sku", "stands among the items already");
+    seen.add(item.sku);
+    if ((kind === "receipt" || kind === "return") && !adds(item)) {
+      refuse(
+        index,
+        "delta" in item ? "delta" : "on_hand",
+        `must add units, as a ${kind} does; else use adjustment`,
+      );
+    }
+  });
+}).openapi("StockAdjustments");
+
+export const AdjustedSchema = z.object({
+  data: z.array(LevelSchema).openapi({ description: "The levels after it, in the order of its items" }),
+}).openapi("AdjustedStockLevels");
 
 export const ThresholdBody = z.strictObject({
   low_stock_threshold: Units.nullable().openapi({

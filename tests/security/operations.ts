@@ -89,6 +89,7 @@ export function goodBody({ id, example }: Operation, { product, carts }: World):
   made++;
   const bodies: Record<string, Json> = {
     register: { ...example, email: `registered-${made}@example.com` },
+    adjustStockLevels: { ...example, items: [{ sku: product.sku, delta: 1 }], reference: `DOC-${made}` },
     createApiKey: { ...example, scopes: ["identity:read"] },
     createUser: { ...example, email: `created-${made}@example.com` },
     createProduct: { ...example, sku: `CREATED-${made}` },

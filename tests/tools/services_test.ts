@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { fromFileUrl, join } from "@std/path";
 import { inDatabase, withConnection } from "../../tools/database_admin.ts";
 import { exists } from "../../tools/files.ts";
+import { outputOf } from "../../tools/supervise.ts";
 import { type Services, startServices } from "../../tools/services.ts";
 import { until } from "../support/until.ts";
 
@@ -184,12 +185,15 @@ Deno.test("throw-away servers end and take their data along when their owner is 
   await owner.status;
   await output.cancel();
 
-  await until(async () => !(await exists(dataDirectory)), "the data are gone");
+  // They may lie where Deno lets no test look.
+  const isGone = async () => await outputOf("test", "-e", dataDirectory) === undefined;
+  await until(isGone, "the data are gone");
   assertEquals(await isUp(databaseUrl), false);
   if (redis.kind === "tcp") {
     const port = Number(new URL(redis.url).port);
-    const isGone = () => Deno.connect({ port }).then((connection) => (connection.close(), false), () => true);
-    await until(isGone, "Redis is gone");
+    const isClosed = () =>
+      Deno.connect({ port }).then((connection) => (connection.close(), false), () => true);
+    await until(isClosed, "Redis is gone");
   }
 });
 
