@@ -1,6 +1,6 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction, type Tx } from "../platform/db.ts";
-import { AppError, type FieldError, invalidRequest } from "../platform/errors.ts";
+import { AppError, type FieldError } from "../platform/errors.ts";
 import { appendEvents } from "../platform/events.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { deltaOf, type StockChange, type StockDocument } from "./adjust_stock.ts";
@@ -69,7 +69,10 @@ async function adjustAll(tx: Tx, ctx: Ctx, { items, ...document }: Adjustments):
 
 function decide(before: StockLevel | undefined, item: StockChange, booked: string[]): number {
   if (!before) {
-    throw invalidRequest([{ pointer: "/sku", code: "unknown_sku", message: `There is no SKU ${item.sku}.` }]);
+    const message = `There is no SKU ${item.sku}.`;
+    throw new AppError("invalid_request", message, {
+      errors: [{ pointer: "/sku", code: "unknown_sku", message }],
+    });
   }
   if (booked.includes(item.sku)) {
     throw new AppError("reference_taken", "This reference is booked for the SKU already.", {

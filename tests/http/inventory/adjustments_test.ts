@@ -59,7 +59,11 @@ Deno.test("Nothing of a document is booked if one item is refused, and every ite
     { sku: counted, on_hand: 12, expected_on_hand: 11 },
     { sku: reserved, delta: -3 },
   ]);
-  assertEquals([status, body.code], [422, "invalid_request"]);
+  assertEquals([status, body.code, body.detail], [
+    422,
+    "invalid_request",
+    "Nothing is booked, as 3 of 4 items cannot be: There is no SKU NOWHERE.",
+  ]);
   assertEquals(
     body.errors.map(({ pointer, code, sku }: Record<string, unknown>) => [pointer, code, sku]),
     [
