@@ -1,13 +1,11 @@
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction, type Tx } from "../platform/db.ts";
 import { AppError, type FieldError } from "../platform/errors.ts";
-import { appendEvents } from "../platform/events.ts";
 import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
-import { deltaOf, type StockChange, type StockDocument } from "./adjust_stock.ts";
-import { levelChanged } from "./events.ts";
+import { bookChanges, deltaOf, type StockChange, type StockDocument } from "./adjust_stock.ts";
 import { rememberLevel } from "./get_level.ts";
 import type { StockLevel } from "./level.ts";
-import { insertAdjustment, listBookedSkus, lockLevels } from "./queries.ts";
+import { listBookedSkus, lockLevels } from "./queries.ts";
 
 interface Adjustments extends StockDocument {
   /** Each SKU once. */
@@ -35,46 +33,37 @@ export async function adjustLevels(
 }
 
 async function adjustAll(tx: Tx, ctx: Ctx, { items, ...document }: Adjustments): Promise<StockLevel[]> {
-  const { location, kind = "adjustment", reason, reference = null } = document;
+  const { location, reference } = document;
   const skus = items.map(({ sku }) => sku);
   const before = new Map((await lockLevels(tx, skus)).map((level) => [level.sku, level]));
   // Whoever books it as well has to hold the levels, so nobody does meanwhile.
-  const booked = reference === null ? [] : await listBookedSkus(tx, { skus, location, reference });
+  const booked = new Set(
+    reference === undefined ? [] : await listBookedSkus(tx, { skus, location, reference }),
+  );
   const refusals: AppError[] = [];
-  const deltas = items.map((item, index) => {
+  const decided = items.flatMap((item, index) => {
     try {
-      return decide(before.get(item.sku), item, booked);
+      return [{ sku: item.sku, delta: decide(before.get(item.sku), item, booked) }];
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       refusals.push(ofItem(index, item.sku, error));
+      return [];
     }
   });
   if (refusals.length > 0) throw together(refusals, items.length);
 
-  const levels: StockLevel[] = [];
-  const events = [];
-  for (const [index, { sku }] of items.entries()) {
-    const delta = deltas[index]!;
-    if (delta === 0) {
-      levels.push(before.get(sku)!);
-      continue;
-    }
-    const level = await insertAdjustment(tx, ctx, { sku, location, kind, delta, reason, reference });
-    levels.push(level);
-    events.push(levelChanged(level, { kind, on_hand_delta: delta, reason, reference }));
-  }
-  await appendEvents(tx, ctx, events);
-  return levels;
+  const after = new Map((await bookChanges(tx, ctx, document, decided)).map((level) => [level.sku, level]));
+  return skus.map((sku) => after.get(sku) ?? before.get(sku)!);
 }
 
-function decide(before: StockLevel | undefined, item: StockChange, booked: string[]): number {
+function decide(before: StockLevel | undefined, item: StockChange, booked: Set<string>): number {
   if (!before) {
     const message = `There is no SKU ${item.sku}.`;
     throw new AppError("invalid_request", message, {
       errors: [{ pointer: "/sku", code: "unknown_sku", message }],
     });
   }
-  if (booked.includes(item.sku)) {
+  if (booked.has(item.sku)) {
     throw new AppError("reference_taken", "This reference is booked for the SKU already.", {
       errors: [{
         pointer: "/sku",

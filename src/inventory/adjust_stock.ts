@@ -6,7 +6,7 @@ import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts
 import { rememberLevel } from "./get_level.ts";
 import { levelChanged } from "./events.ts";
 import { MAX_UNITS, type StockLevel } from "./level.ts";
-import { insertAdjustment, lockLevel } from "./queries.ts";
+import { insertAdjustments, lockLevel } from "./queries.ts";
 
 /** Why, where and by which document of the shop's stock changes. */
 export interface StockDocument {
@@ -53,11 +53,27 @@ async function adjust(tx: Tx, ctx: Ctx, input: Adjustment): Promise<StockLevel> 
   if (!before) throw notFound("SKU at this location");
   requireVersion("level", before.version, input.expectedVersion);
   const delta = deltaOf(before, input);
-  if (delta === 0) return before;
-  const { sku, location, kind = "adjustment", reason, reference = null } = input;
-  const level = await insertAdjustment(tx, ctx, { sku, location, kind, delta, reason, reference });
-  await appendEvents(tx, ctx, [levelChanged(level, { kind, on_hand_delta: delta, reason, reference })]);
+  const [level = before] = await bookChanges(tx, ctx, input, [{ sku: input.sku, delta }]);
   return level;
+}
+
+/** Books what a document changes of levels that are held, each once, and gives those that it changes as they are then. */
+export async function bookChanges(
+  tx: Tx,
+  ctx: Ctx,
+  { location, kind = "adjustment", reason, ...document }: StockDocument,
+  decided: { sku: string; delta: number }[],
+): Promise<StockLevel[]> {
+  const changes = decided.filter(({ delta }) => delta !== 0);
+  if (changes.length === 0) return [];
+  const reference = document.reference ?? null;
+  const deltas = new Map(changes.map(({ sku, delta }) => [sku, delta]));
+  const levels = await insertAdjustments(tx, ctx, { location, kind, reason, reference, changes });
+  const events = levels.map((level) =>
+    levelChanged(level, { kind, on_hand_delta: deltas.get(level.sku)!, reason, reference })
+  );
+  await appendEvents(tx, ctx, events);
+  return levels;
 }
 
 /**

@@ -57,34 +57,37 @@ export async function listMovements(
     order by version desc limit ${filter.limit + 1}`;
 }
 
-/** Writes a locked level's new count with the movement that explains it. */
-export async function insertAdjustment(
+/** Writes the new counts of locked levels with the movements that explain them. Each SKU once; gives what they are then. */
+export async function insertAdjustments(
   tx: Tx,
   ctx: Ctx,
-  movement: {
-    sku: string;
+  { location, kind, reason, reference, changes }: {
     location: string;
     kind: "receipt" | "adjustment" | "return";
-    delta: number;
     reason: string;
     reference: string | null;
+    changes: { sku: string; delta: number }[];
   },
-): Promise<StockLevel> {
+): Promise<StockLevel[]> {
   const now = ctx.clock.now().toISOString();
-  const [level] = await tx<StockLevel[]>`
+  return await tx<StockLevel[]>`
     with level as (
-      update stock_levels set on_hand = on_hand + ${movement.delta}, version = version + 1, updated_at = ${now}
-      where sku = ${movement.sku} and location = ${movement.location}
-      returning *
+      update stock_levels s set on_hand = on_hand + c.delta, version = version + 1, updated_at = ${now}
+      from unnest(${changes.map(({ sku }) => sku)}::text[], ${
+    changes.map(({ delta }) => delta)
+  }::int[]) as c (sku, delta)
+      where s.sku = c.sku and location = ${location}
+      returning s.*, c.delta
     ), movement as (
       insert into stock_movements (sku, location, kind, on_hand_delta, reserved_delta, version, reason, reference,
                                    actor, request_id, created_at)
-      select sku, location, ${movement.kind}, ${movement.delta}, 0, version, ${movement.reason}, ${movement.reference},
-             ${actorName(ctx.actor)}, ${ctx.requestId}, ${now}::timestamptz
+      select sku, location, ${kind}, delta, 0, version, ${reason}, ${reference}, ${
+    actorName(ctx.actor)
+  }, ${ctx.requestId},
+             ${now}::timestamptz
       from level
     )
     select ${levelColumns(tx)} from level`;
-  return level!;
 }
 
 export async function updateThreshold(

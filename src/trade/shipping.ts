@@ -1,7 +1,7 @@
 import type { FieldError } from "../platform/errors.ts";
 import { allocate, compare, formatAmount, whole } from "../platform/money.ts";
 import { type Charge, noCharge, roundOnce } from "./charge.ts";
-import { describeExchange, type Exchange, exchangeAmount } from "./convert.ts";
+import { type Exchange, exchangeAmount } from "./convert.ts";
 import type { LandedCostInput, ShippingOption, TradeFacts } from "./facts.ts";
 import { noExchangeRate } from "./refusals.ts";
 import { splitBy } from "./split_by.ts";
@@ -43,9 +43,14 @@ export function chooseShipping(
     };
   }
   const chosen = { option, weightGrams, band };
-  if (isFree(option, goods, input.currency, facts.rates)) {
-    const exchange = describeExchange(input.currency, option.currency, facts.rates);
-    return { shipping: { ...chosen, price: 0n, isFree: true, rounding: "exact", exchange } };
+  if (option.free_from !== null && goods !== undefined) {
+    // There is a rate, as there was one for the price. At the threshold they are sent for nothing; nothing is rounded.
+    const worth = exchangeAmount(whole(goods), input.currency, option.currency, facts.rates)!;
+    if (compare(worth.value, whole(option.free_from)) >= 0) {
+      return {
+        shipping: { ...chosen, price: 0n, isFree: true, rounding: "exact", exchange: worth.exchange },
+      };
+    }
   }
   const { amount: price, rounding } = roundOnce(converted.value);
   return { shipping: { ...chosen, price, isFree: false, rounding, exchange: converted.exchange } };
@@ -78,18 +83,6 @@ export function shippingCharges(shipping: Shipping, input: LandedCostInput, good
     rounding: single ? shipping.rounding : "largest_remainder",
     source: option.carrier,
   }));
-}
-
-/** Are the goods worth so much that the option takes them for nothing? At the threshold they are; nothing is rounded. */
-function isFree(
-  { free_from, currency }: ShippingOption,
-  goods: bigint | undefined,
-  askedIn: string,
-  rates: TradeFacts["rates"],
-): boolean {
-  if (free_from === null || goods === undefined) return false;
-  const worth = exchangeAmount(whole(goods), askedIn, currency, rates);
-  return worth !== undefined && compare(worth.value, whole(free_from)) >= 0;
 }
 
 /** Grams of all lines; undefined if a product's weight is not known. */
