@@ -113,7 +113,7 @@ cartRoutes.openapi(
 );
 
 cartRoutes.openapi(
-  endpoint({ policy: "user", errors: ["forbidden"] }, {
+  endpoint({ policy: "user" }, {
     method: "get",
     path: "/v1/carts",
     operationId: "listCarts",

@@ -79,7 +79,6 @@ catalogueRoutes.openapi(
 catalogueRoutes.openapi(
   endpoint({
     policy: "public",
-    errors: ["unauthenticated", "forbidden"],
     cacheKey: (c) => {
       const query = ListQuery.safeParse(c.req.query());
       return query.success ? listKey(query.data) : undefined;

@@ -43,7 +43,7 @@ documentRoutes.openapi(
 );
 
 documentRoutes.openapi(
-  endpoint({ policy: "user", conditional: true, errors: ["not_found", "forbidden"] }, {
+  endpoint({ policy: "user", conditional: true, errors: ["not_found"] }, {
     method: "put",
     path: "/v1/orders/{id}/consignee",
     operationId: "recordConsignee",

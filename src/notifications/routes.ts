@@ -27,7 +27,7 @@ const EXAMPLE: z.infer<typeof NotificationSchema> = {
 export const notificationRoutes = router();
 
 notificationRoutes.openapi(
-  endpoint({ policy: "user", errors: ["forbidden"] }, {
+  endpoint({ policy: "user" }, {
     method: "get",
     path: "/v1/notifications",
     operationId: "listNotifications",

@@ -41,7 +41,7 @@ orderRoutes.openapi(
   endpoint({
     policy: "user",
     idempotent: true,
-    errors: ["order_refused", "insufficient_stock", "reference_taken", "forbidden"],
+    errors: ["order_refused", "insufficient_stock", "reference_taken"],
     examples: [EXAMPLE_SHORTAGE],
   }, {
     method: "post",
@@ -72,7 +72,7 @@ orderRoutes.openapi(
 );
 
 orderRoutes.openapi(
-  endpoint({ policy: "user", errors: ["forbidden"] }, {
+  endpoint({ policy: "user" }, {
     method: "get",
     path: "/v1/orders",
     operationId: "listOrders",
@@ -92,7 +92,7 @@ orderRoutes.openapi(
 );
 
 orderRoutes.openapi(
-  endpoint({ policy: "user", errors: ["forbidden"] }, {
+  endpoint({ policy: "user" }, {
     method: "get",
     path: "/v1/orders/user/{user_id}",
     operationId: "listUserOrders",
@@ -143,7 +143,7 @@ orderRoutes.openapi(
   endpoint({
     policy: "user",
     conditional: true,
-    errors: ["not_found", "invalid_transition", "forbidden"],
+    errors: ["not_found", "invalid_transition"],
     examples: [wrongTransition("SHIPPED", "PAID")],
   }, {
     method: "patch",
@@ -171,7 +171,7 @@ orderRoutes.openapi(
 );
 
 orderRoutes.openapi(
-  endpoint({ policy: "user", conditional: true, errors: ["not_found", "invalid_transition", "forbidden"] }, {
+  endpoint({ policy: "user", conditional: true, errors: ["not_found", "invalid_transition"] }, {
     method: "post",
     path: "/v1/orders/{id}/cancellation",
     operationId: "cancelOrder",

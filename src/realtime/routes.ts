@@ -12,7 +12,6 @@ import { createTicket, redeemTicket } from "./tickets.ts";
 const tags = ["Events"];
 const STREAM_POLICY: EndpointOptions = {
   policy: "user",
-  errors: ["forbidden"],
   redeemTicket: (c, ticket) => redeemTicket(c.get("deps"), ticket),
 };
 const WHAT_COMES =

@@ -97,7 +97,7 @@ returnRoutes.openapi(
 );
 
 returnRoutes.openapi(
-  endpoint({ policy: "user", errors: ["forbidden"] }, {
+  endpoint({ policy: "user" }, {
     method: "get",
     path: "/v1/returns",
     operationId: "listReturns",
@@ -139,7 +139,7 @@ returnRoutes.openapi(
   endpoint({
     policy: "user",
     conditional: true,
-    errors: ["not_found", "forbidden", "invalid_transition"],
+    errors: ["not_found", "invalid_transition"],
     examples: [wrongTransition("received", "approved", "/status")],
   }, {
     method: "patch",

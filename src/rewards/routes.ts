@@ -151,7 +151,7 @@ rewardRoutes.openapi(
 );
 
 rewardRoutes.openapi(
-  endpoint({ policy: "user", idempotent: true, errors: ["not_found", "forbidden", "reward_refused"] }, {
+  endpoint({ policy: "user", idempotent: true, errors: ["not_found", "reward_refused"] }, {
     method: "post",
     path: "/v1/rewards/{id}/redemptions",
     operationId: "redeemReward",
@@ -175,7 +175,7 @@ rewardRoutes.openapi(
 );
 
 rewardRoutes.openapi(
-  endpoint({ policy: "user", errors: ["forbidden"] }, {
+  endpoint({ policy: "user" }, {
     method: "get",
     path: "/v1/reward-redemptions",
     operationId: "listRewardRedemptions",

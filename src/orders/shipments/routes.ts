@@ -81,7 +81,7 @@ shipmentRoutes.openapi(
 );
 
 shipmentRoutes.openapi(
-  endpoint({ policy: "user", errors: ["forbidden"] }, {
+  endpoint({ policy: "user" }, {
     method: "get",
     path: "/v1/shipments",
     operationId: "listShipments",
