@@ -296,7 +296,9 @@ Deno.test("A message that fails for three days disables its endpoint, unless ano
       await beDue(delivery.next_attempt_at);
     }
     assertEquals(delivery.status, "failed");
-    assertEquals(Date.parse(delivery.finished_at) - Date.parse(delivery.created_at), 72 * HOUR_MS + LATE_MS);
+    // Less late than a worker comes, where chance put the last but one so shortly before the end.
+    const late = Date.parse(delivery.finished_at) - Date.parse(delivery.created_at) - 72 * HOUR_MS;
+    assert(late >= 0 && late <= LATE_MS, `given up ${late} ms after three days`);
     const endpoint = await endpointOf(app, staff, id);
     assertEquals(
       [endpoint.status, endpoint.disabled_reason],
