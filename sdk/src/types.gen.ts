@@ -5055,6 +5055,22 @@ export type ProductPage = {
     next_cursor: string | null;
 };
 
+export type CategoryPage = {
+    data: Array<Category>;
+    /**
+     * Pass it as `cursor` for the next page; null on the last
+     */
+    next_cursor: string | null;
+};
+
+export type Category = {
+    name: string;
+    /**
+     * How many products of it are active
+     */
+    products: number;
+};
+
 export type ChangeProduct = {
     name?: string;
     description?: string | null;
@@ -9653,6 +9669,10 @@ export type ListProductsData = {
          */
         status?: 'draft' | 'active' | 'archived' | 'any';
         /**
+         * `true`: only products of which units can be sold; `false`: only those that are sold out. How many units there are says `GET /v1/inventory?skus=…`
+         */
+        in_stock?: 'true' | 'false';
+        /**
          * Only products with a price in this currency
          */
         currency?: string;
@@ -9799,6 +9819,60 @@ export type CreateProductResponses = {
 };
 
 export type CreateProductResponse = CreateProductResponses[keyof CreateProductResponses];
+
+export type ListCategoriesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * `next_cursor` of the page before
+         */
+        cursor?: string;
+        /**
+         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         */
+        limit?: number;
+    };
+    url: '/v1/categories';
+};
+
+export type ListCategoriesErrors = {
+    /**
+     * Unauthorized: `unauthenticated`
+     */
+    401: Problem;
+    /**
+     * Forbidden: `forbidden`
+     */
+    403: Problem;
+    /**
+     * Unprocessable Content: `invalid_request`
+     */
+    422: Problem;
+    /**
+     * Too Many Requests: `rate_limited`
+     */
+    429: Problem;
+    /**
+     * Internal Server Error: `internal`
+     */
+    500: Problem;
+    /**
+     * Service Unavailable: `unavailable`
+     */
+    503: Problem;
+};
+
+export type ListCategoriesError = ListCategoriesErrors[keyof ListCategoriesErrors];
+
+export type ListCategoriesResponses = {
+    /**
+     * One page.
+     */
+    200: CategoryPage;
+};
+
+export type ListCategoriesResponse = ListCategoriesResponses[keyof ListCategoriesResponses];
 
 export type GetProductData = {
     body?: never;

@@ -9,11 +9,12 @@ import type { Product, ProductFilter } from "./product.ts";
 import { type ListedProduct, listProducts as selectProducts } from "./queries.ts";
 
 /** How old a list may be, in milliseconds. */
-const LIST_TTL_MS = 60_000;
+export const LIST_TTL_MS = 60_000;
 
 /**
- * Searches under way at a time in a process: anybody can make slow ones, some tenths of a second for tens of thousands of
- * products, and a hundred at once would have every connection to themselves, before orders. Others wait, up to so many.
+ * Searches, and looks for what is in stock, under way at a time in a process: anybody can make slow ones, some tenths of a
+ * second for tens of thousands of products, and a hundred at once would have every connection to themselves, before orders.
+ * Others wait, up to so many.
  */
 const SEARCHES = 2;
 const WAITING = 64;
@@ -36,7 +37,8 @@ export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Pag
   }
   const read = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
     const find = () => transaction(ctx.sql, (tx) => selectProducts(tx, filter));
-    const rows = await (filter.q === undefined ? find() : inTurn(find));
+    const isSlow = filter.q !== undefined || filter.in_stock !== undefined;
+    const rows = await (isSlow ? inTurn(find) : find());
     const page = toPage(rows, filter.limit, (last) => positionOf(filter, last));
     return { version: 0, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };
   });

@@ -83,7 +83,8 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
   const by = sortKey(tx, filter.sort);
   const [direction, beyond] = filter.sort.startsWith("-") ? [tx`desc`, tx`<`] : [tx`asc`, tx`>`];
   const status = filter.status === "any" ? null : filter.status;
-  const { skus = null, category = null, country_of_origin = null, currency, cursor } = filter;
+  const { skus = null, category = null, country_of_origin = null, in_stock = null, currency, cursor } =
+    filter;
   // As a number: PostgreSQL's text has no year 0, and no offset of 16 hours or more.
   const updatedSince = filter.updated_since === undefined ? null : boundMs(filter.updated_since);
   return await tx<ListedProduct[]>`
@@ -99,6 +100,8 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
       and (${category}::text is null or p.category = ${category})
       and (${country_of_origin}::text is null or p.country_of_origin = ${country_of_origin})
       and (${updatedSince}::float8 is null or p.updated_at >= to_timestamp(${updatedSince}::float8 / 1000))
+      and (${in_stock}::boolean is null
+           or exists (select from stock_levels s where s.sku = p.sku and s.available > 0) = ${in_stock})
       and ${isMatch(tx, filter)}
       and (${matches ?? null}::uuid[] is null or p.id = any(${matches ?? null}::uuid[]))
       ${cursor === undefined ? tx`` : isBeyond(cursor)}
@@ -111,6 +114,25 @@ export async function listProducts(tx: Tx, filter: ProductFilter): Promise<Liste
       ? tx`and (${by.key}, p.id) ${beyond} (${position[1]}::${by.cast}, ${id})`
       : tx`and p.id ${beyond} ${id}`;
   }
+}
+
+/** A category, and how many products of it are for sale. */
+export interface Category {
+  name: string;
+  products: number;
+}
+
+/** By name, `limit + 1` of them after the cursor. */
+export async function listCategories(
+  sql: Sql,
+  { after, limit }: { after?: string; limit: number },
+): Promise<Category[]> {
+  return await sql<Category[]>`
+    select category as name, count(*)::int as products from products
+    where status = 'active' and category is not null ${
+    after === undefined ? sql`` : sql`and category > ${after}`
+  }
+    group by category order by category limit ${limit + 1}`;
 }
 
 /** What a sort goes by before the id: nothing for the time of creation, as ids are UUIDv7. */

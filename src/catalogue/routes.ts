@@ -5,8 +5,11 @@ import { changeProduct } from "./change_product.ts";
 import { createProduct } from "./create_product.ts";
 import { getProduct, productKey } from "./get_product.ts";
 import { importProducts } from "./import_products.ts";
+import { categoriesKey, listCategories } from "./list_categories.ts";
 import { listKey, listProducts } from "./list_products.ts";
 import {
+  CategoriesQuery,
+  CategoryPage,
   ChangeProductBody,
   ImportReportSchema,
   ListQuery,
@@ -95,6 +98,30 @@ catalogueRoutes.openapi(
     responses: { 200: json(ProductPage, "One page.", { data: [EXAMPLE], next_cursor: null }) },
   }),
   async (c) => c.json(pageView(await listProducts(c.get("ctx"), c.req.valid("query"))), 200),
+);
+
+catalogueRoutes.openapi(
+  endpoint({
+    policy: "public",
+    cacheKey: (c) => {
+      const query = CategoriesQuery.safeParse(c.req.query());
+      return query.success ? categoriesKey(query.data) : undefined;
+    },
+  }, {
+    method: "get",
+    path: "/v1/categories",
+    operationId: "listCategories",
+    tags,
+    summary: "List the categories of what is for sale",
+    description:
+      "By name, at most 60 s old. `GET /v1/products?category=…` lists the products of one. A category is there as long as an " +
+      "active product names it.",
+    request: { query: CategoriesQuery },
+    responses: {
+      200: json(CategoryPage, "One page.", { data: [{ name: "Kitchen", products: 12 }], next_cursor: null }),
+    },
+  }),
+  async (c) => c.json(pageView(await listCategories(c.get("ctx"), c.req.valid("query"))), 200),
 );
 
 catalogueRoutes.openapi(

@@ -182,6 +182,11 @@ export const ListQuery = z.strictObject({
   status: z.enum([...PRODUCT_STATUSES, "any"]).default("active").openapi({
     description: "Other than `active`: staff only",
   }),
+  in_stock: z.enum(["true", "false"]).transform((value) => value === "true").optional().openapi({
+    description:
+      "`true`: only products of which units can be sold; `false`: only those that are sold out. How many units there are " +
+      "says `GET /v1/inventory?skus=…`",
+  }),
   currency: Currency.optional().openapi({ description: "Only products with a price in this currency" }),
   price_min: MinorUnits.optional(),
   price_max: MinorUnits.optional(),
@@ -224,6 +229,18 @@ export const ListQuery = z.strictObject({
     refuse("cursor", `belongs to a list with sort=${query.cursor[0]}`);
   }
 });
+
+export const CategoriesQuery = z.strictObject({
+  cursor: cursor(z.tuple([line(100)])),
+  limit: Limit,
+});
+
+export const CategoryPage = pageSchema(
+  z.object({
+    name: z.string().openapi({ example: "Kitchen" }),
+    products: z.int().openapi({ description: "How many products of it are active", example: 12 }),
+  }).openapi("Category"),
+).openapi("CategoryPage");
 
 export const ImportReportSchema = z.object({
   created: z.int(),

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
-import type { Ctx } from "../platform/ctx.ts";
-import { notFound } from "../platform/errors.ts";
+import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { AppError, notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { readThrough } from "../platform/read_through.ts";
 import { LEVEL_TTL_MS } from "./get_level.ts";
@@ -8,12 +8,22 @@ import { DEFAULT_LOCATION, type Movement, type StockLevel } from "./level.ts";
 import { findLevel, listLevels, listMovements } from "./queries.ts";
 import type { ListQuery, MovementsQuery } from "./schemas.ts";
 
-/** Levels in the order of their SKUs, at most 30 s old. */
+/**
+ * Levels in the order of their SKUs, at most 30 s old. Only staff see those of drafts.
+ *
+ * @throws unauthenticated, forbidden for all but staff who name no SKUs
+ */
 export async function listStock(ctx: Ctx, filter: z.output<typeof ListQuery>): Promise<Page<StockLevel>> {
-  const key = `inventory:list:${JSON.stringify(filter)}`;
+  const drafts = isStaff(ctx.actor);
+  if (!drafts && filter.skus === undefined) {
+    const code = ctx.actor.kind === "anonymous" ? "unauthenticated" : "forbidden";
+    throw new AppError(code, "Only staff may list the levels of all SKUs; others name theirs in `skus`.");
+  }
+  const key = `inventory:list:${JSON.stringify({ drafts, ...filter })}`;
   const read = await readThrough(ctx, key, LEVEL_TTL_MS, async () => {
     const rows = await listLevels(ctx.sql, {
       location: DEFAULT_LOCATION,
+      drafts,
       lowStock: filter.low_stock,
       skus: filter.skus,
       skuPrefix: filter.sku_prefix,

@@ -26,6 +26,7 @@ export async function listLevels(
   sql: Sql,
   filter: {
     location: string;
+    drafts: boolean;
     lowStock?: boolean;
     skus?: string[];
     skuPrefix?: string;
@@ -36,6 +37,10 @@ export async function listLevels(
   return await sql<StockLevel[]>`
     select ${levelColumns(sql)} from stock_levels
     where location = ${filter.location}
+      ${
+    filter.drafts ? sql`` : sql`
+      and exists (select from products p where p.sku = stock_levels.sku and p.status <> 'draft')`
+  }
       ${filter.afterSku === undefined ? sql`` : sql`and sku > ${filter.afterSku}`}
       ${filter.skus === undefined ? sql`` : sql`and sku = any(${filter.skus})`}
       ${filter.skuPrefix === undefined ? sql`` : sql`and starts_with(sku, ${filter.skuPrefix})`}

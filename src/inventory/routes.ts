@@ -73,13 +73,15 @@ inventoryRoutes.openapi(
 );
 
 inventoryRoutes.openapi(
-  endpoint({ policy: "staff", isCached: true }, {
+  endpoint({ policy: "public", isCached: true }, {
     method: "get",
     path: "/v1/inventory",
     operationId: "listStockLevels",
     tags,
     summary: "List stock levels",
-    description: "In the order of their SKUs, at most 30 s old. `low_stock=true` finds what to reorder.",
+    description:
+      "In the order of their SKUs, at most 30 s old. Anybody may ask for the SKUs that they name, as a shop front does for a " +
+      "page of products; all others: staff only. `low_stock=true` finds what to reorder.",
     request: { query: ListQuery },
     responses: {
       200: json(pageSchema(LevelSchema).openapi("StockLevelPage"), "One page.", {

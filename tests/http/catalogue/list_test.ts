@@ -4,6 +4,7 @@ import type { ProductFilter } from "../../../src/catalogue/product.ts";
 import { listProducts } from "../../../src/catalogue/queries.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { startTestApp, type TestApp } from "../../support/app.ts";
+import { addProduct, place } from "../../support/orders.ts";
 import { create, list } from "./products.ts";
 import { countingRows } from "../../support/rows_read.ts";
 
@@ -142,6 +143,37 @@ Deno.test("filters hold together, and each finds what it says", async () => {
     assertEquals((await list(app, { status })).status, 401);
     assertEquals((await list(app, { status }, (await app.user("customer")).token)).status, 403);
   }
+});
+
+Deno.test("what is in stock, and what is sold out, is found by the units that can be sold", async () => {
+  await using app = await startTestApp();
+  const sku = async (name: string, stock: number) => (await addProduct(app, { sku: name, stock })).sku;
+  await sku("NONE", 0);
+  await sku("MANY", 5);
+  await place(app, await app.user(), { [await sku("LAST", 1)]: 1 });
+  assertEquals(skus(await list(app, { in_stock: "true" })), ["MANY"]);
+  assertEquals(skus(await list(app, { in_stock: "false" })), ["LAST", "NONE"]);
+  assertEquals(skus(await list(app, { in_stock: "true", currency: "EUR", sort: "price", q: "name" })), [
+    "MANY",
+  ]);
+  assertEquals(skus(await list(app, { in_stock: "true", skus: "NONE" })), []);
+  assertEquals((await list(app, { in_stock: "yes" })).status, 422);
+});
+
+Deno.test("categories are those of active products, by name, each with how many products it has", async () => {
+  await using app = await startTestApp();
+  const { token } = await app.user("staff");
+  const products = [["A", "Kitchen"], ["B", "Garden"], ["C", "Kitchen"], ["D", "Attic"], ["E", null]];
+  for (const [sku, category] of products) await create(app, token, { sku, category });
+  await create(app, token, { sku: "F", category: "Kitchen", status: "draft" });
+  await create(app, token, { sku: "G", category: "Cellar", status: "archived" });
+  const first = await app.request("GET", "/v1/categories?limit=2");
+  assertEquals([first.status, first.body.data], [200, [
+    { name: "Attic", products: 1 },
+    { name: "Garden", products: 1 },
+  ]]);
+  const { body } = await app.request("GET", `/v1/categories?limit=2&cursor=${first.body.next_cursor}`);
+  assertEquals(body, { data: [{ name: "Kitchen", products: 2 }], next_cursor: null });
 });
 
 Deno.test("a search finds words wherever they stand, and the beginning of the last one", async () => {

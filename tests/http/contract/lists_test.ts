@@ -54,6 +54,10 @@ const ADD: Record<string, (world: World, n: number) => Promise<unknown>> = {
   listUsers: ({ app }) => app.user(),
   listApiKeys: again("createApiKey"),
   listProducts: ({ app }) => addProduct(app),
+  listCategories: async ({ app }) => {
+    const { id } = await addProduct(app);
+    await app.deps.sql`update products set category = ${`Category ${id}`} where id = ${id}`;
+  },
   listStockLevels: ({ app }) => addProduct(app),
   listStockMovements: again("adjustStock"),
   listPromotions: again("createPromotion"),

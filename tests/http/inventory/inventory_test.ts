@@ -304,6 +304,31 @@ testWithRedis(
   },
 );
 
+testWithRedis(
+  "Anybody reads the levels of the SKUs they name, not of drafts; only staff read all of them",
+  async () => {
+    await using app = await startTestApp();
+    const [staff, user] = [await app.user("staff"), await app.user()];
+    for (
+      const [sku, status] of [["A", "active"], ["B", "draft"], ["C", "archived"], ["D", "active"]] as const
+    ) {
+      await addProduct(app, { sku, status, stock: 7 });
+    }
+    const list = (query: string, token?: string) => app.request("GET", `/v1/inventory${query}`, { token });
+    const levels = ({ body }: Answer) =>
+      body.data.map(({ sku, available }: { sku: string; available: number }) => [sku, available]);
+    for (const token of [undefined, user.token]) {
+      assertEquals(levels(await list("?skus=A,B,C,NONE", token)), [["A", 7], ["C", 7]]);
+    }
+    assertEquals(levels(await list("?skus=A,B,C,NONE", staff.token)), [["A", 7], ["B", 7], ["C", 7]]);
+    for (const query of ["", "?low_stock=true", "?sku_prefix=A"]) {
+      assertEquals((await list(query)).status, 401, query);
+      assertEquals((await list(query, user.token)).status, 403, query);
+      assertEquals((await list(query, staff.token)).status, 200, query);
+    }
+  },
+);
+
 Deno.test("A threshold is set under If-Match, counts as a version and can be taken away", async () => {
   await using app = await startTestApp();
   const staff = await app.user("staff");
