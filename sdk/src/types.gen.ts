@@ -7203,6 +7203,10 @@ export type LedgerTransaction = {
      */
     dispute_id: string | null;
     /**
+     * Whose part of `cash_at_provider` it moved: a payment provider's name, or `manual`, as staff received it or gave it back themselves, by bank transfer say. Null: it moved no cash
+     */
+    provider: string | null;
+    /**
      * Their debits and their credits are the same sum
      */
     entries: Array<LedgerEntry>;
@@ -7221,6 +7225,10 @@ export type LedgerReportCurrency = {
     currency: string;
     accounts: Array<AccountBalance>;
     /**
+     * `cash_at_provider` by who has it, as `provider` of the transactions says. Fees and payouts are not in these books
+     */
+    cash_by_provider: Array<CashBalance>;
+    /**
      * In minor units of the currency
      */
     debit: number;
@@ -7232,6 +7240,22 @@ export type LedgerReportCurrency = {
      * Are debits and credits of all accounts the same sum? Anything but true is a fault of the books
      */
     balanced: boolean;
+};
+
+export type CashBalance = {
+    /**
+     * In minor units of the currency
+     */
+    debit: number;
+    /**
+     * In minor units of the currency
+     */
+    credit: number;
+    /**
+     * debit − credit
+     */
+    balance: number;
+    provider: string;
 };
 
 export type BookedTransactionPage = {
@@ -7266,6 +7290,10 @@ export type BookedTransaction = {
      * UUID
      */
     dispute_id: string | null;
+    /**
+     * Whose part of `cash_at_provider` it moved: a payment provider's name, or `manual`, as staff received it or gave it back themselves, by bank transfer say. Null: it moved no cash
+     */
+    provider: string | null;
     /**
      * Their debits and their credits are the same sum
      */
@@ -14232,6 +14260,10 @@ export type ListBookedTransactionsData = {
          * Only transactions in this currency
          */
         currency?: string;
+        /**
+         * Only transactions that moved this provider's cash, to be compared with its own statement
+         */
+        provider?: string;
         /**
          * `next_cursor` of the page before
          */

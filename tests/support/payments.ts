@@ -273,3 +273,13 @@ export async function payLate({ app, user }: PaidShop, orderId: string, { isAnsw
   await begun.promise;
   return { paying, letItArrive: arrived.resolve };
 }
+
+/** Has the sandbox's bank dispute a charge, or go on with it. */
+export function disputeAtBank(
+  app: TestApp,
+  staff: TestUser,
+  reference: string,
+  body: Record<string, unknown>,
+) {
+  return app.request("POST", `/v1/sandbox/charges/${reference}/dispute`, { token: staff.token, body });
+}

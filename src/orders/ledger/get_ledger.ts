@@ -35,6 +35,7 @@ export function transactionOf(row: LedgerRow, actor: string): OrderLedger["trans
     payment_id: row.payment_id,
     refund_id: row.refund_id,
     dispute_id: row.dispute_id,
+    provider: row.provider,
     entries: entriesOf(row),
   };
 }

@@ -26,7 +26,15 @@ export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuer
     to: to.toISOString(),
     currencies: [...byCurrency].map(([currency, entries]) => {
       const { debit, credit } = totalOf(entries);
-      return { currency, accounts: balancesOf(entries), debit, credit, balanced: debit === credit };
+      const accounts = balancesOf(entries);
+      const cash = entries.filter(({ account }) => account === "cash_at_provider");
+      const cash_by_provider = cash.map(({ provider, debit, credit }) => ({
+        provider: provider!,
+        debit,
+        credit,
+        balance: debit - credit,
+      }));
+      return { currency, accounts, cash_by_provider, debit, credit, balanced: debit === credit };
     }),
   };
 }

@@ -24,6 +24,7 @@ export async function listBookedTransactions(
     kind: query.kind,
     currency: query.currency,
     destination: query.destination,
+    provider: query.provider,
     after: cursor && { at: cursor[2], id: cursor[3] },
     limit,
   });

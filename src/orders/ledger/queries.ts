@@ -85,20 +85,33 @@ export interface LedgerRow extends Record<Account, number> {
   payment_id: string | null;
   refund_id: string | null;
   dispute_id: string | null;
+  provider: string | null;
   reason: string | null;
   actor: string;
   occurred_at: string;
 }
 
+/** Whose cash a transaction moved: a payment provider's, or `manual`, as staff received or gave it themselves; null: nobody's. */
+const provider = (sql: Sql): Fragment =>
+  sql`case when cash_at_provider <> 0 then case when r.manual then 'manual' else coalesce(p.provider, 'manual') end end`;
+
+const ledgerWithProvider = (sql: Sql): Fragment =>
+  sql`
+    ledger
+    left join (select id as its_payment, provider from payments) p on its_payment = payment_id
+    left join (select id as its_refund, manual from refunds) r on its_refund = refund_id`;
+
 const transactionColumns = (sql: Sql): Fragment =>
   sql`
     id, kind, receivable, cash_at_provider, revenue, shipping, tax, duty, refunds, store_credit, disputed, payment_id, refund_id,
-    dispute_id, reason, actor, occurred_at`;
+    dispute_id, ${provider(sql)} as provider, reason, actor, occurred_at`;
 
 /** An order's transactions, oldest first. */
 export async function listTransactions(sql: Sql, orderId: string): Promise<LedgerRow[]> {
   return await sql<LedgerRow[]>`
-    select ${transactionColumns(sql)} from ledger where order_id = ${orderId} order by id`;
+    select ${transactionColumns(sql)} from ${
+    ledgerWithProvider(sql)
+  } where order_id = ${orderId} order by id`;
 }
 
 /** A transaction of any order. */
@@ -110,21 +123,23 @@ interface BookedRow extends LedgerRow {
 /** Transactions of a span of time, oldest first: `limit + 1` of them `after` a time and an id. */
 export async function listBookedRows(
   sql: Sql,
-  { kind, currency, destination, after, limit, ...span }: Span & {
+  { kind, currency, destination, provider: asked, after, limit, ...span }: Span & {
     kind?: LedgerKind;
     currency?: string;
     destination?: string;
+    provider?: string;
     after?: { at: string; id: number };
     limit: number;
   },
 ): Promise<BookedRow[]> {
   return await sql<BookedRow[]>`
     select order_id, currency, ${transactionColumns(sql)}
-    from ledger
+    from ${ledgerWithProvider(sql)}
     where ${isWithin(sql, span)}
       ${kind === undefined ? sql`` : sql`and kind = ${kind}`}
       ${currency === undefined ? sql`` : sql`and currency = ${currency}`}
       ${goesTo(sql, destination)}
+      ${asked === undefined ? sql`` : sql`and ${provider(sql)} = ${asked}`}
       ${
     after === undefined ? sql`` : sql`and (occurred_at, id) > (${after.at}::timestamptz, ${after.id}::bigint)`
   }
@@ -146,6 +161,8 @@ const goesTo = (sql: Sql, destination: string | undefined): Fragment =>
 /** What was posted to an account in a span of time, in minor units of the currency; from 2^53 on about so much. */
 interface AccountSum {
   currency: string;
+  /** Whose cash it is, of what moved cash. */
+  provider: string | null;
   account: Account;
   debit: number;
   credit: number;
@@ -159,15 +176,16 @@ export async function sumAccounts(
   const ofEach = (sum: (account: Fragment) => Fragment) =>
     ACCOUNTS.map((account, i) => sql`${i === 0 ? sql`` : sql`,`} ${sum(sql`${sql(account)}`)}`);
   return await sql<AccountSum[]>`
-    select currency, account, debit::float8, credit::float8
+    select currency, provider, account, debit::float8, credit::float8
     from (
-      select currency, array[${ofEach((account) => sql`sum(greatest(${account}, 0))`)}]::numeric[] as debits,
+      select currency, ${provider(sql)} as provider,
+             array[${ofEach((account) => sql`sum(greatest(${account}, 0))`)}]::numeric[] as debits,
              array[${ofEach((account) => sql`-sum(least(${account}, 0))`)}]::numeric[] as credits
-      from ledger
+      from ${ledgerWithProvider(sql)}
       where ${isWithin(sql, span)}
         ${goesTo(sql, destination)}
-      group by currency
+      group by 1, 2
     ) sums, unnest(${[...ACCOUNTS]}::text[], debits, credits) as posting (account, debit, credit)
     where debit > 0 or credit > 0
-    order by currency`;
+    order by currency, provider`;
 }

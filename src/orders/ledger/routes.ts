@@ -32,13 +32,21 @@ const LEDGER: OrderLedger = {
     payment_id: null,
     refund_id: null,
     dispute_id: null,
+    provider: null,
     entries: SALE,
   }],
 };
 const REPORT: LedgerReport = {
   from: "2026-01-01T00:00:00.000Z",
   to: "2026-02-01T00:00:00.000Z",
-  currencies: [{ currency: "EUR", accounts: BALANCES, debit: 2998, credit: 2998, balanced: true }],
+  currencies: [{
+    currency: "EUR",
+    accounts: BALANCES,
+    cash_by_provider: [],
+    debit: 2998,
+    credit: 2998,
+    balanced: true,
+  }],
 };
 
 export const ledgerRoutes = router();

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { cursor, CursorTime, Limit } from "../../http/pagination.ts";
-import { Amount, Country, Currency, Id, Timestamp } from "../../http/schemas.ts";
+import { Amount, Country, Currency, Id, text, Timestamp } from "../../http/schemas.ts";
 import { boundMs } from "../../platform/made_within.ts";
 import { ACCOUNTS, LEDGER_KINDS } from "./entries.ts";
 
@@ -29,6 +29,12 @@ const TransactionSchema = z.object({
   payment_id: Id.nullable(),
   refund_id: Id.nullable(),
   dispute_id: Id.nullable(),
+  provider: z.string().nullable().openapi({
+    description:
+      "Whose part of `cash_at_provider` it moved: a payment provider's name, or `manual`, as staff received it or gave it back " +
+      "themselves, by bank transfer say. Null: it moved no cash",
+    example: "stripe",
+  }),
   entries: z.array(EntrySchema).openapi({ description: "Their debits and their credits are the same sum" }),
 }).openapi("LedgerTransaction");
 
@@ -59,6 +65,10 @@ export const ReportQuery = z.strictObject({
 export const TransactionsQuery = ReportQuery.extend({
   kind: z.enum(LEDGER_KINDS).optional().openapi({ description: "Only transactions of this kind" }),
   currency: Currency.optional().openapi({ description: "Only transactions in this currency" }),
+  provider: text(1, 40).optional().openapi({
+    description: "Only transactions that moved this provider's cash, to be compared with its own statement",
+    example: "stripe",
+  }),
   // The span, then the time and the id of the last row.
   cursor: cursor(
     z.tuple([Timestamp, Timestamp, CursorTime, z.int()]).refine(([from, to]) => boundMs(from) < boundMs(to)),
@@ -78,6 +88,13 @@ export const LedgerReportSchema = z.object({
     z.object({
       currency: Currency,
       accounts: z.array(BalanceSchema),
+      cash_by_provider: z.array(
+        BalanceSchema.omit({ account: true }).extend({ provider: z.string().openapi({ example: "stripe" }) })
+          .openapi("CashBalance"),
+      ).openapi({
+        description:
+          "`cash_at_provider` by who has it, as `provider` of the transactions says. Fees and payouts are not in these books",
+      }),
       debit: Debit,
       credit: Credit.openapi({ description: "In minor units of the currency", example: 2998 }),
       balanced: z.boolean().openapi({

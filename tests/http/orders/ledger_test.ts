@@ -71,6 +71,7 @@ Deno.test("The books of an order's life: sale, payment and refund, each in balan
     payment_id: null,
     refund_id: null,
     dispute_id: null,
+    provider: "manual",
   };
   assertEquals(body.transactions.map((each: { id: number }) => ({ ...each, id: 0 })), [
     {
@@ -78,6 +79,7 @@ Deno.test("The books of an order's life: sale, payment and refund, each in balan
       id: 0,
       kind: "sale",
       occurred_at: "2026-03-01T08:00:00.000Z",
+      provider: null,
       reason: null,
       actor: `user:${owner.id}`,
       entries: [debit("receivable", 2998), credit("revenue", 2998)],
@@ -205,6 +207,7 @@ Deno.test("The report sums what was booked from one time until before another, b
         { account: "cash_at_provider", debit: 1000, credit: 0, balance: 1000 },
         { account: "revenue", debit: 2000, credit: 2000, balance: 0 },
       ],
+      cash_by_provider: [{ provider: "manual", debit: 1000, credit: 0, balance: 1000 }],
       debit: 5000,
       credit: 5000,
       balanced: true,
@@ -215,6 +218,7 @@ Deno.test("The report sums what was booked from one time until before another, b
         { account: "receivable", debit: 210, credit: 0, balance: 210 },
         { account: "revenue", debit: 0, credit: 210, balance: -210 },
       ],
+      cash_by_provider: [],
       debit: 210,
       credit: 210,
       balanced: true,

@@ -4,12 +4,13 @@ import { systemCtx } from "../../../src/deps.ts";
 import { settleMoney } from "../../../src/payments/mod.ts";
 import type { DisputeState } from "../../../src/payments/providers/provider.ts";
 import { newId } from "../../../src/platform/id.ts";
-import type { TestApp, TestUser } from "../../support/app.ts";
+import type { TestApp } from "../../support/app.ts";
 import { assertBooksBalance, deliver, patch, read, typesOf } from "../../support/orders.ts";
 import {
   assertAllIsWell,
   bankMessage,
   DAY_MS,
+  disputeAtBank,
   letItEnd,
   letWorkerCatchUp,
   type PaidShop,
@@ -27,10 +28,6 @@ import {
 } from "../../support/payments.ts";
 import { doOutsideJobs } from "../../support/worker.ts";
 import { ask, change, receive, refund } from "../returns/support.ts";
-
-function disputeAtBank(app: TestApp, staff: TestUser, reference: string, body: Record<string, unknown>) {
-  return app.request("POST", `/v1/sandbox/charges/${reference}/dispute`, { token: staff.token, body });
-}
 
 /** The bank has a dispute of this payment's charge, and the worker has heard of it. */
 async function disputed({ app, staff }: PaidShop, reference: string, status: string, amount?: number) {
