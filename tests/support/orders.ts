@@ -1,12 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { brokenOf, verifyBooks } from "../../src/admin/mod.ts";
 import { closeDeps, openDeps } from "../../src/deps.ts";
+import { openCache } from "../../src/platform/cache.ts";
 import type { Sql } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
 import { withConnection } from "../../tools/database_admin.ts";
 import { assertEventsValid } from "./events.ts";
 import { untilWaiting } from "./lock_waits.ts";
-import { type Answer, faceOf, type RequestOptions, type TestApp, type TestUser } from "./app.ts";
+import { type Answer, faceOf, PATIENT, type RequestOptions, type TestApp, type TestUser } from "./app.ts";
 
 export const SHIP_TO = {
   name: "Ada Lovelace",
@@ -49,9 +50,10 @@ export async function addProduct(
   return { id, sku };
 }
 
-/** A second process over the same database and the same Redis; it ends before the first. */
+/** A second process over the same database and the same Redis, as patient with that; it ends before the first. */
 export async function startAnother(first: TestApp): Promise<TestApp> {
-  const deps = await openDeps(first.deps.config, { clock: first.deps.clock, log: first.deps.log });
+  const { config, clock, log } = first.deps;
+  const deps = await openDeps(config, { clock, log, cache: await openCache(config.redis, PATIENT) });
   return { ...first, ...faceOf(deps), [Symbol.asyncDispose]: () => closeDeps(deps) };
 }
 
