@@ -314,13 +314,18 @@ Deno.test("A process that starts before any reader takes a long log in one call,
 Deno.test("Calls at the same time share looks, and each sees what its caller committed before", async () => {
   await withLog(async ({ sql, writers }) => {
     let looks = 0;
+    let seen = () => {};
     let answer = Promise.resolve();
     const counting = new Proxy(sql, {
       apply(target, self, args) {
         const query = Reflect.apply(target as never, self, args) as Promise<unknown>;
         if (!String(args[0]).includes("pg_current_snapshot")) return query;
         looks++;
-        return Promise.all([query, answer]).then(([rows]) => rows);
+        return query.then(async (rows) => {
+          seen();
+          await answer;
+          return rows;
+        });
       },
     });
     const horizon = new LogHorizon(counting);
@@ -330,8 +335,9 @@ Deno.test("Calls at the same time share looks, and each sees what its caller com
     assert(looks <= 2, `${looks} looks for 100 calls`);
     const held = Promise.withResolvers<void>();
     answer = held.promise;
+    const looked = new Promise<void>((resolve) => seen = resolve);
     const early = horizon.settled();
-    await delay(0); // the look has begun
+    await looked;
     const committed = await commitOne(writers, "a");
     const later = horizon.settled();
     held.resolve();
