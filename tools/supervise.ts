@@ -21,6 +21,9 @@ export interface SuperviseOptions {
   removeAfter?: string;
 }
 
+/** Where {@link freePort} looks: below what Linux (32768) and others (49152) give out by themselves. */
+const [FIRST_PORT, PORTS] = [15_000, 17_000];
+
 /** A user of this machine, by number. */
 export interface Account {
   uid: number;
@@ -113,10 +116,18 @@ export async function outputOf(command: string, ...args: string[]): Promise<stri
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on now. Another process may take it before we do: be ready to retry. */
+/**
+ * A port of 127.0.0.1 that nobody listens on now, and none of those that the system gives to who asks for any. Another process
+ * may take it before we do all the same: be ready to retry.
+ */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }

@@ -4,6 +4,7 @@ import { type Bucket, type Cache, type CacheRead, openCache, SHAPE } from "../..
 import type { RedisConfig } from "../../src/config.ts";
 import type { RedisOptions } from "../../src/platform/redis.ts";
 import {
+  NOBODY,
   redisOnPath,
   type RedisServer,
   serveUpstash,
@@ -11,7 +12,6 @@ import {
   startRedis,
   Wire,
 } from "./redis_server.ts";
-import { freePort } from "../../tools/supervise.ts";
 import { until } from "../support/until.ts";
 
 const HOUR_MS = 3_600_000;
@@ -108,7 +108,7 @@ for (const kind of ["tcp", "http"] as const) {
   });
 
   Deno.test(`over ${kind}: with nobody at the other end nothing fails, and limits are counted in the process`, () =>
-    withCache(targetAt(freePort()), {}, async (cache) => {
+    withCache(targetAt(NOBODY), {}, async (cache) => {
       const login = bucket(3);
       const admissions = [];
       for (let i = 0; i < 5; i++) admissions.push(await cache.admit(login, newKey()));
@@ -330,7 +330,7 @@ test(
     await redis.direct.config("SET", "maxmemory", "0");
     await keep(cache, newKey(), 1, "{}");
     assertEquals((await cache.health()).status, "up");
-    await redis.direct.replicaof("127.0.0.1", String(freePort()));
+    await redis.direct.replicaof("127.0.0.1", String(NOBODY));
     assertEquals(await state(), [true, "BYPASS", "down"]);
     await redis.direct.replicaof("NO", "ONE");
     await keep(cache, newKey(), 1, "{}");

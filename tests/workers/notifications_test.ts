@@ -19,6 +19,7 @@ import { expireDueOrders } from "../../src/orders/mod.ts";
 import { transaction } from "../../src/platform/db.ts";
 import { newId } from "../../src/platform/id.ts";
 import type { Log } from "../../src/platform/log.ts";
+import { freePort } from "../../tools/supervise.ts";
 import { serveLanes } from "../../workers/lanes.ts";
 import { startTestApp, type TestApp, type TestUser } from "../support/app.ts";
 import { valueOf } from "../support/metrics.ts";
@@ -215,9 +216,8 @@ Deno.test("Without a mail server they are kept to be read, and a later one does 
 });
 
 Deno.test("What a dead mail server did not take is tried again, and delivered once it is back", async () => {
-  const first = await startMailServer();
-  await first[Symbol.asyncDispose]();
-  await using shop = await openShop({ SMTP_URL: `smtp://127.0.0.1:${first.port}` });
+  const port = freePort();
+  await using shop = await openShop({ SMTP_URL: `smtp://127.0.0.1:${port}` });
   const { app, user, sku } = shop;
   await place(app, user, { [sku]: 1 });
   await shop.followUp();
@@ -225,7 +225,7 @@ Deno.test("What a dead mail server did not take is tried again, and delivered on
   const [waiting] = await notificationsOf(app);
   assertEquals(waiting!.status, "queued");
   assertMatch(waiting!.error!, /^The mail was not accepted: (ESOCKET|ECONNREFUSED|ECONNECTION)\.$/);
-  await using server = await startMailServer({ port: first.port });
+  await using server = await startMailServer({ port });
   await app.deps.sql`update pgboss.job set start_after = now() where name = 'notifications.send'`;
   app.deps.jobs.announce();
   await until(async () => await shop.jobs("completed") === 1, "the job is done");
@@ -234,9 +234,7 @@ Deno.test("What a dead mail server did not take is tried again, and delivered on
 });
 
 Deno.test("What waits for its next attempt when the mail server is no more is kept to be read, and not a failure", async () => {
-  const dead = await startMailServer();
-  await dead[Symbol.asyncDispose]();
-  await using app = await startTestApp({ SMTP_URL: `smtp://127.0.0.1:${dead.port}` });
+  await using app = await startTestApp({ SMTP_URL: `smtp://127.0.0.1:${freePort()}` });
   const user = await app.user();
   const { sku } = await addProduct(app);
   const { id } = await place(app, user, { [sku]: 1 });
@@ -345,9 +343,7 @@ Deno.test("Health tells whether the mail server is there and takes our password;
     return [status, body.status, body.dependencies.smtp.status, ready.status, ready.body.status];
   };
   assertEquals(await healthWith({}), [200, "ok", "not_used", 200, "ok"]);
-  const gone = await startMailServer();
-  await gone[Symbol.asyncDispose]();
-  assertEquals(await healthWith({ SMTP_URL: `smtp://127.0.0.1:${gone.port}` }), [
+  assertEquals(await healthWith({ SMTP_URL: `smtp://127.0.0.1:${freePort()}` }), [
     200,
     "degraded",
     "down",
@@ -362,9 +358,8 @@ Deno.test("Health tells whether the mail server is there and takes our password;
 });
 
 Deno.test("A mail whose job staff cancelled has failed, and says so, also where an attempt was under way and is refused after that", async () => {
-  const gone = await startMailServer();
-  await gone[Symbol.asyncDispose]();
-  await using shop = await openShop({ SMTP_URL: `smtp://127.0.0.1:${gone.port}` });
+  const port = freePort();
+  await using shop = await openShop({ SMTP_URL: `smtp://127.0.0.1:${port}` });
   const { app, user, sku } = shop;
   const { id } = await place(app, user, { [sku]: 1 });
   await shop.followUp();
@@ -377,7 +372,7 @@ Deno.test("A mail whose job staff cancelled has failed, and says so, also where 
   assertEquals(await notificationsOf(app), [{ ...(await notificationsOf(app))[0]!, ...failed }]);
   await assertRejects(() => send(app, id), Error, "The mail was not accepted");
   assertEquals(await notificationsOf(app), [{ ...(await notificationsOf(app))[0]!, ...failed }]);
-  await using server = await startMailServer({ port: gone.port });
+  await using server = await startMailServer({ port });
   await send(app, id);
   assertEquals(server.mails.length, 1);
   const [sent] = await notificationsOf(app);
