@@ -18,7 +18,7 @@ export interface TestKafka extends AsyncDisposable {
   client: Kafka;
   /**
    * Reads the topics from their beginning, as a new group, until the messages so far satisfy `until`. Those of one
-   * partition come in order. Fails when that has not happened after `patienceMs` (ten seconds).
+   * partition come in order. Fails when that has not happened after `patienceMs` (half a minute).
    */
   consumeAll(topics: string[], until: Until, patienceMs?: number): Promise<ConsumedMessage[]>;
   /** Deletes the topics and groups that have this prefix. */
@@ -53,7 +53,7 @@ export function testKafka(bootstrapServers = required("TEST_KAFKA_BOOTSTRAP_SERV
     prefix,
     name: (suffix) => `${prefix}${suffix}`,
     client,
-    consumeAll: (topics, until, patienceMs = 10_000) =>
+    consumeAll: (topics, until, patienceMs = 30_000) =>
       consumeAll(client, `${prefix}reader-${crypto.randomUUID()}`, topics, until, patienceMs),
     drop,
     [Symbol.asyncDispose]: drop,
