@@ -32,7 +32,7 @@ Deno.test({
       select e.type, o.error from outbox o join events e using (position) order by position`;
     refused = rows.map(({ type, error }) => `${type}: ${error}`);
     const arrived = refused.length === 0 &&
-      await kafka.consumeAll([kafka.name("orders")], (all) => all.length > 0, 1000).catch(() => []);
+      await kafka.consumeAll([kafka.name("orders")], (all) => all.length > 0, 10_000).catch(() => []);
     return refused.length > 0 || (Array.isArray(arrived) && arrived.length > 0);
   }, "the order has arrived or was refused");
   assertEquals(refused, []);
