@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
   askFor,
   dutyRate,
@@ -8,7 +8,8 @@ import {
   tradeProduct,
   tradeSchedule,
 } from "../../tests/support/trade.ts";
-import { multiply, parseDecimal, roundHalfEven } from "../platform/money.ts";
+import { AppError } from "../platform/errors.ts";
+import { MAX_TOTAL, multiply, parseDecimal, roundHalfEven } from "../platform/money.ts";
 import { EU_TERRITORY } from "./customs_territory.ts";
 import type { DutyRate, ReferenceRate, TradeProduct } from "./facts.ts";
 import { landedCost } from "./landed_cost.ts";
@@ -297,6 +298,42 @@ Deno.test("What is sent for nothing says for which worth of goods, what was comp
   );
   assertEquals(shippingOf("USD", 3001).map(([amount]) => amount), [183, 365]);
   assertEquals(shippingOf("EUR", 3001).map(([amount]) => amount), [167, 333]);
+});
+
+Deno.test("What goods must cost to be sent for nothing is in the option's currency, whatever decimals that has or theirs", () => {
+  const rates = [rate("JPY", "156.33"), rate("KWD", "0.3365")];
+  const shippingOf = (from: string, goods: number, to: string, free_from: number) => {
+    const facts = tradeFacts({
+      rates,
+      shippingOptions: [shippingOption("post", {
+        currency: to,
+        bands: [{ up_to_grams: 10_000, price: 900 }],
+        free_from,
+      })],
+    });
+    const { lines: [line], explanation } = landedCost(
+      askFor([tradeProduct("A", { prices: { [from]: goods } })], { currency: from }),
+      facts,
+    );
+    return [line!.shipping_amount === 0, explanation.find(({ kind }) => kind === "shipping")!.rule];
+  };
+  const free = (worth: string) => [true, `Name of post: free for goods of ${worth} or more`];
+  assertEquals(shippingOf("EUR", 10_000, "JPY", 15_633), free("15633 JPY"));
+  assertEquals(shippingOf("EUR", 10_000, "JPY", 15_634)[0], false);
+  assertEquals(shippingOf("EUR", 9999, "JPY", 15_632)[0], false, "15631.43 are not rounded");
+  assertEquals(shippingOf("EUR", 10_000, "KWD", 33_650), free("33.650 KWD"));
+  assertEquals(shippingOf("EUR", 10_000, "KWD", 33_651)[0], false);
+  assertEquals(shippingOf("KWD", 33_650, "EUR", 10_000), free("100.00 EUR"));
+  assertEquals(shippingOf("KWD", 33_649, "EUR", 10_000)[0], false);
+  assertEquals(shippingOf("JPY", 15_633, "KWD", 33_650), free("33.650 KWD"));
+  assertEquals(shippingOf("JPY", 15_632, "KWD", 33_650)[0], false);
+  assertEquals(shippingOf("EUR", MAX_TOTAL / 10, "EUR", MAX_TOTAL / 10)[0], true);
+});
+
+Deno.test("An option whose currency has no rate is refused, also for goods that are surely worth enough", () => {
+  const facts = tradeFacts({ shippingOptions: [shippingOption("post", { currency: "USD", free_from: 1 })] });
+  const error: AppError = assertThrows(() => landedCost(askFor([tradeProduct("A")]), facts), AppError);
+  assertEquals(error.errors.map(({ pointer, code }) => [pointer, code]), [["/currency", "no_exchange_rate"]]);
 });
 
 Deno.test("The line tells the code that the destination has for the product", () => {

@@ -103,6 +103,22 @@ Deno.test("an admin's API key is let into the calls of its scopes and refused on
   });
 });
 
+Deno.test("a key of staff's is refused on exactly the routes that are above staff, whatever it is for", async () => {
+  await inWorld(async (world) => {
+    const makeKey = async (scopes?: readonly string[]) => {
+      const body = { name: "Clerk", scopes };
+      return (await world.app.request("POST", "/v1/api-keys", { token: world.staff.token, body })).body.key;
+    };
+    for (const key of [await makeKey(), await makeKey(SCOPES)]) {
+      for (const operation of operations) {
+        const { status, body } = await call(world, operation, key);
+        const isRefused = status === 403 && body.code === "forbidden";
+        assertEquals(isRefused, !mayCall("staff", operation), `${operation.name}: ${status}`);
+      }
+    }
+  });
+});
+
 Deno.test("HEAD tells a caller no more than GET would, and how long that is", async () => {
   await inWorld(async (world) => {
     for (const operation of operations.filter(({ method }) => method === "GET")) {

@@ -61,13 +61,18 @@ Deno.test("A limited key makes keys for no more than it may do itself", async ()
   assertEquals([narrower.status, narrower.body.scopes], [201, ["orders:read"]]);
 });
 
-Deno.test("Every area of the document can be a key's, and every call is of one", () => {
+Deno.test("Every area of the document can be a key's, and every call is of one: to read it, or to write where it is no GET", () => {
   const { tags, paths } = openApiDocument();
   const areas: string[] = AREAS.map(({ name }) => name);
   assertEquals(tags!.map(({ name }) => name).filter((name) => name !== "Messages"), areas);
-  for (const operations of Object.values<Record<string, { tags: string[] }>>(paths as never)) {
-    for (const { tags } of Object.values(operations)) {
+  for (
+    const operations of Object.values<Record<string, { tags: string[]; "x-scope"?: string }>>(paths as never)
+  ) {
+    for (const [method, { tags, "x-scope": scope }] of Object.entries(operations)) {
       assertEquals(tags.filter((tag) => areas.includes(tag)), tags);
+      if (scope !== undefined) {
+        assertEquals(scope, `${tags[0]!.toLowerCase()}:${method === "get" ? "read" : "write"}`);
+      }
     }
   }
 });

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
+import { testWithRedis } from "../../support/database.ts";
 import {
   addProduct,
   assertBooksBalance,
@@ -41,6 +42,10 @@ Deno.test("A delivery of several SKUs is booked by one document, and each moveme
     assertEquals((await levelOf(app, sku)).on_hand, 10 + delta);
     const { body: read } = await app.request("GET", `/v1/inventory/${sku}`);
     assertEquals(read.on_hand, 10 + delta, "what was just booked is read");
+    const { body: { data: [movement] } } = await app.request("GET", `/v1/inventory/${sku}/movements`, {
+      token: staff.token,
+    });
+    assertEquals([movement.version, movement.created_at], [read.version, read.updated_at]);
     const last = (await eventsOf(app, "inventory", `${sku}@default`)).at(-1)!;
     const { kind, reference, reason, on_hand_delta } = last.data as Record<string, unknown>;
     assertEquals([kind, reference, reason, on_hand_delta], ["receipt", "GR-1", "Delivery", delta]);
@@ -88,6 +93,8 @@ Deno.test("A document is booked once for each SKU: sent again it names those tha
   assertEquals([again.status, again.body.code], [409, "reference_taken"]);
   assertEquals(again.body.errors.map(({ pointer }: { pointer: string }) => pointer), ["/items/0/sku"]);
   assertEquals(await onHand(app, [a, b]), [5, 0]);
+  const counted = await book(app, staff, [{ sku: a, on_hand: 6, expected_on_hand: 5 }], document);
+  assertEquals([counted.status, counted.body.code], [409, "reference_taken"]);
   assertEquals((await book(app, staff, [{ sku: b, delta: 5 }], document)).status, 201);
 });
 
@@ -145,11 +152,45 @@ Deno.test("A count that finds what was expected moves nothing", async () => {
   const staff = await app.user("staff");
   const [a, b] = await addAll(app, 2, 10) as [string, string];
   const before = await levelOf(app, a);
-  const { status } = await book(app, staff, [
-    { sku: a, on_hand: 10, expected_on_hand: 10 },
+  const { status, body } = await book(app, staff, [
     { sku: b, on_hand: 9, expected_on_hand: 10 },
+    { sku: a, on_hand: 10, expected_on_hand: 10 },
   ], { reason: "Stock count" });
   assertEquals(status, 201);
+  assertEquals(
+    body.data.map(({ sku, on_hand, version }: Record<string, unknown>) => [sku, on_hand, version]),
+    [[b, 9, 2], [a, 10, 1]],
+    "what stays as it is is told as well",
+  );
   assertEquals(await levelOf(app, a), before);
   assertEquals(await onHand(app, [a, b]), [10, 9]);
+});
+
+Deno.test("A thousand SKUs are booked by one call, of which each is told in its place", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const skus = Array.from({ length: 1000 }, (_, i) => `S-${(i * 7919) % 1000}`);
+  await app.deps.sql`
+    insert into products (id, sku, name)
+    select gen_random_uuid(), sku, 'One of many' from unnest(${skus}::text[]) as sku`;
+  const { status, body } = await book(app, staff, skus.map((sku, i) => ({ sku, delta: i + 1 })));
+  assertEquals(status, 201);
+  assertEquals(
+    body.data.map(({ sku, on_hand }: Record<string, unknown>) => [sku, on_hand]),
+    skus.map((sku, i) => [sku, i + 1]),
+  );
+  await assertBooksBalance(app.deps.sql);
+});
+
+testWithRedis("Levels that are cached are read as a delivery left them", async () => {
+  await using app = await startTestApp();
+  const staff = await app.user("staff");
+  const skus = await addAll(app, 2, 10);
+  const read = async () =>
+    await Promise.all(
+      skus.map(async (sku) => (await app.request("GET", `/v1/inventory/${sku}`)).body.on_hand),
+    );
+  assertEquals(await read(), [10, 10]);
+  assertEquals((await book(app, staff, skus.map((sku) => ({ sku, delta: 5 })))).status, 201);
+  assertEquals(await read(), [15, 15]);
 });
