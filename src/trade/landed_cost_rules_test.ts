@@ -300,6 +300,19 @@ Deno.test("What is sent for nothing says for which worth of goods, what was comp
   assertEquals(shippingOf("EUR", 3001).map(([amount]) => amount), [167, 333]);
 });
 
+Deno.test("Shipping for nothing counts for nothing where a threshold is on goods and shipping", () => {
+  const dutyAt = (amount: number, free_from: number) => {
+    const de_minimis = { amount, basis: "goods_and_shipping" as const };
+    const facts = tradeFacts({
+      schedule: tradeSchedule({ duty: { de_minimis } }),
+      shippingOptions: [shippingOption("post", { free_from })],
+    });
+    return landedCost(askFor([tradeProduct("A")]), facts).duty_total;
+  };
+  assertEquals([dutyAt(1000, 1000), dutyAt(999, 1000)], [0, 100]);
+  assertEquals([dutyAt(1500, 1001), dutyAt(1499, 1001)], [0, 150]);
+});
+
 Deno.test("What goods must cost to be sent for nothing is in the option's currency, whatever decimals that has or theirs", () => {
   const rates = [rate("JPY", "156.33"), rate("KWD", "0.3365")];
   const shippingOf = (from: string, goods: number, to: string, free_from: number) => {

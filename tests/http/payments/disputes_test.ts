@@ -281,6 +281,12 @@ Deno.test("Two disputes of a payment and a refund in the provider's dashboard, t
     each.version,
   ]);
   assertEquals(statuses, [["dp_3", "lost", 2], ["dp_2", "lost", 1], ["dp_1", "lost", 1]]);
+  const types = (await listDisputes(shop)).map(({ id }: { id: string }) => typesOf(app, "dispute", id));
+  assertEquals(await Promise.all(types), [
+    ["dispute.created", "dispute.closed"],
+    ["dispute.closed"],
+    ["dispute.closed"],
+  ], "of what was decided before we heard of it only the end is told");
   await assertBooksBalance(app.deps.sql);
 });
 

@@ -180,6 +180,7 @@ Deno.test("What is wrong with an option is said by field", async () => {
   await begins("/bands/0/up_to_grams", { bands: [band(0)] });
   await begins("/free_from", { free_from: 0 });
   await begins("/free_from", { free_from: 49.9 });
+  await begins("/free_from", { free_from: 1_000_000_000_001 });
   await begins("/countries", { countries: [] });
   await begins("/countries/1", { countries: ["DE", "XX"] });
   await begins("/currency", { currency: "EURO" });
