@@ -43,11 +43,11 @@ export type ApiKeyCreatedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: ApiKey;
+        data: ToldApiKey;
     };
 };
 
-export type ApiKey = {
+export type ToldApiKey = {
     /**
      * UUID
      */
@@ -65,9 +65,9 @@ export type ApiKey = {
      */
     prefix: string;
     /**
-     * What it may do, if its user may; null: all that they may
+     * Left out in events from before keys could be limited
      */
-    scopes: Array<'identity:read' | 'identity:write' | 'catalogue:read' | 'catalogue:write' | 'inventory:read' | 'inventory:write' | 'promotions:read' | 'promotions:write' | 'trade:read' | 'trade:write' | 'carts:read' | 'carts:write' | 'quotes:read' | 'quotes:write' | 'checkout:read' | 'checkout:write' | 'orders:read' | 'orders:write' | 'shipments:read' | 'shipments:write' | 'payments:read' | 'payments:write' | 'ledger:read' | 'ledger:write' | 'returns:read' | 'returns:write' | 'rewards:read' | 'rewards:write' | 'documents:read' | 'documents:write' | 'events:read' | 'events:write' | 'notifications:read' | 'notifications:write' | 'webhooks:read' | 'webhooks:write' | 'administration:read' | 'administration:write' | 'operations:read' | 'operations:write'> | null;
+    scopes?: Array<'identity:read' | 'identity:write' | 'catalogue:read' | 'catalogue:write' | 'inventory:read' | 'inventory:write' | 'promotions:read' | 'promotions:write' | 'trade:read' | 'trade:write' | 'carts:read' | 'carts:write' | 'quotes:read' | 'quotes:write' | 'checkout:read' | 'checkout:write' | 'orders:read' | 'orders:write' | 'shipments:read' | 'shipments:write' | 'payments:read' | 'payments:write' | 'ledger:read' | 'ledger:write' | 'returns:read' | 'returns:write' | 'rewards:read' | 'rewards:write' | 'documents:read' | 'documents:write' | 'events:read' | 'events:write' | 'notifications:read' | 'notifications:write' | 'webhooks:read' | 'webhooks:write' | 'administration:read' | 'administration:write' | 'operations:read' | 'operations:write'> | null;
     /**
      * Null: never
      */
@@ -121,7 +121,7 @@ export type ApiKeyRevokedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: ApiKey;
+        data: ToldApiKey;
     };
 };
 
@@ -162,11 +162,11 @@ export type UserRegisteredMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: User;
+        data: ToldUser;
     };
 };
 
-export type User = {
+export type ToldUser = {
     /**
      * UUID
      */
@@ -175,9 +175,9 @@ export type User = {
     name: string | null;
     role: 'customer' | 'staff' | 'admin';
     /**
-     * True: a customer without a login (POST /v1/guests). The address may be any number of guests', and an account's as well
+     * Left out in events from before there were guests
      */
-    guest: boolean;
+    guest?: boolean;
     /**
      * True: it cannot log in
      */
@@ -236,9 +236,9 @@ export type UserUpdatedMessage = {
             name: string | null;
             role: 'customer' | 'staff' | 'admin';
             /**
-             * True: a customer without a login (POST /v1/guests). The address may be any number of guests', and an account's as well
+             * Left out in events from before there were guests
              */
-            guest: boolean;
+            guest?: boolean;
             /**
              * True: it cannot log in
              */
@@ -933,11 +933,11 @@ export type ShippingOptionUpdatedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: ShippingOption;
+        data: ToldShippingOption;
     };
 };
 
-export type ShippingOption = {
+export type ToldShippingOption = {
     /**
      * What quotes name it by
      */
@@ -953,9 +953,9 @@ export type ShippingOption = {
      */
     bands: Array<ShippingBand>;
     /**
-     * Goods that cost so much or more after discounts are sent for nothing: in minor units of `currency`, into which what they cost is converted; null: none are
+     * Left out in events from before options could be free
      */
-    free_from: number | null;
+    free_from?: number | null;
     /**
      * On the way
      */
@@ -2877,11 +2877,11 @@ export type PaymentCreatedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
-export type Payment = {
+export type ToldPayment = {
     /**
      * UUID
      */
@@ -2924,14 +2924,6 @@ export type Payment = {
      */
     amount_refunded: number;
     /**
-     * Of that, what staff gave back themselves: the provider knows nothing of it
-     */
-    amount_refunded_manually: number;
-    /**
-     * What the customer's bank holds of it while disputes are open: it cannot be refunded. The disputes' own events tell when it changes, as with `amount_refunding`
-     */
-    amount_disputed: number;
-    /**
      * What the provider calls it; of a `manual` payment, the bank's statement
      */
     provider_reference: string | null;
@@ -2947,6 +2939,14 @@ export type Payment = {
     version: number;
     created_at: string;
     updated_at: string;
+    /**
+     * Left out in events from before staff could give money back themselves
+     */
+    amount_refunded_manually?: number;
+    /**
+     * Left out in events from before there were disputes
+     */
+    amount_disputed?: number;
 };
 
 export type PaymentUpdatedMessage = {
@@ -2986,7 +2986,7 @@ export type PaymentUpdatedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
@@ -3027,7 +3027,7 @@ export type PaymentAuthorisedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
@@ -3068,7 +3068,7 @@ export type PaymentCapturedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
@@ -3109,7 +3109,7 @@ export type PaymentFailedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
@@ -3150,7 +3150,7 @@ export type PaymentVoidedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
@@ -3191,7 +3191,7 @@ export type PaymentRefundedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
@@ -3232,7 +3232,7 @@ export type PaymentStrayMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Payment;
+        data: ToldPayment;
     };
 };
 
@@ -3273,11 +3273,11 @@ export type RefundCreatedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Refund;
+        data: ToldRefund;
     };
 };
 
-export type Refund = {
+export type ToldRefund = {
     /**
      * UUID
      */
@@ -3294,14 +3294,6 @@ export type Refund = {
      * UUID
      */
     return_id: string | null;
-    /**
-     * The lost dispute by which the money is gone: the customer has it from their bank
-     */
-    dispute_id: string | null;
-    /**
-     * Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has succeeded, and fails with it
-     */
-    follows: string | null;
     /**
      * ISO 4217 code
      */
@@ -3329,10 +3321,6 @@ export type Refund = {
     items: Array<RefundItem>;
     reason: string;
     /**
-     * Staff gave the money back themselves: it was only recorded, and no provider asked
-     */
-    manual: boolean;
-    /**
      * pending: the provider is asked until it answers
      */
     status: 'pending' | 'succeeded' | 'failed';
@@ -3352,6 +3340,18 @@ export type Refund = {
     version: number;
     created_at: string;
     updated_at: string;
+    /**
+     * Left out in events from before there were disputes
+     */
+    dispute_id?: string | null;
+    /**
+     * Left out in events from before several payments could share in a refund
+     */
+    follows?: string | null;
+    /**
+     * Left out in events from before staff could give money back themselves
+     */
+    manual?: boolean;
 };
 
 export type RefundItem = {
@@ -3396,7 +3396,7 @@ export type RefundSucceededMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Refund;
+        data: ToldRefund;
     };
 };
 
@@ -3437,7 +3437,7 @@ export type RefundFailedMessage = {
          * Staff only
          */
         request_id?: string | null;
-        data: Refund;
+        data: ToldRefund;
     };
 };
 
@@ -4793,6 +4793,30 @@ export type ProblemErrorRule = {
     source: string;
 };
 
+export type User = {
+    /**
+     * UUID
+     */
+    id: string;
+    email: string;
+    name: string | null;
+    role: 'customer' | 'staff' | 'admin';
+    /**
+     * True: a customer without a login (POST /v1/guests). The address may be any number of guests', and an account's as well
+     */
+    guest: boolean;
+    /**
+     * True: it cannot log in
+     */
+    disabled: boolean;
+    /**
+     * Also the `ETag`
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type Registration = {
     /**
      * Kept as typed; one person whatever its case
@@ -4982,6 +5006,43 @@ export type ApiKeyWithSecret = {
      * Send it as `Authorization: Bearer …`; shown only here
      */
     key: string;
+};
+
+export type ApiKey = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * Whose it is: it does what they may do at that moment
+     */
+    user_id: string;
+    /**
+     * What it is for
+     */
+    name: string;
+    /**
+     * How it begins, to tell keys apart by
+     */
+    prefix: string;
+    /**
+     * What it may do, if its user may; null: all that they may
+     */
+    scopes: Array<'identity:read' | 'identity:write' | 'catalogue:read' | 'catalogue:write' | 'inventory:read' | 'inventory:write' | 'promotions:read' | 'promotions:write' | 'trade:read' | 'trade:write' | 'carts:read' | 'carts:write' | 'quotes:read' | 'quotes:write' | 'checkout:read' | 'checkout:write' | 'orders:read' | 'orders:write' | 'shipments:read' | 'shipments:write' | 'payments:read' | 'payments:write' | 'ledger:read' | 'ledger:write' | 'returns:read' | 'returns:write' | 'rewards:read' | 'rewards:write' | 'documents:read' | 'documents:write' | 'events:read' | 'events:write' | 'notifications:read' | 'notifications:write' | 'webhooks:read' | 'webhooks:write' | 'administration:read' | 'administration:write' | 'operations:read' | 'operations:write'> | null;
+    /**
+     * Null: never
+     */
+    expires_at: string | null;
+    /**
+     * To the hour; null: never
+     */
+    last_used_at: string | null;
+    /**
+     * Null: it is good, until it expires
+     */
+    revoked_at: string | null;
+    created_at: string;
+    updated_at: string;
 };
 
 export type CreateApiKey = {
@@ -6086,6 +6147,46 @@ export type ShippingOffer = {
     max_days: number | null;
 };
 
+export type ShippingOption = {
+    /**
+     * What quotes name it by
+     */
+    code: string;
+    name: string;
+    carrier: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In the order of weight. Heavier than the last: not offered.
+     */
+    bands: Array<ShippingBand>;
+    /**
+     * Goods that cost so much or more after discounts are sent for nothing: in minor units of `currency`, into which what they cost is converted; null: none are
+     */
+    free_from: number | null;
+    /**
+     * On the way
+     */
+    min_days: number | null;
+    /**
+     * On the way
+     */
+    max_days: number | null;
+    countries: Array<string>;
+    /**
+     * Offered; false once it was withdrawn
+     */
+    active: boolean;
+    /**
+     * Counts the changes; also the ETag
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type PutShippingOption = {
     name: string;
     carrier?: string | null;
@@ -6820,6 +6921,74 @@ export type OrderItem = {
     weight_grams: number | null;
 };
 
+export type Payment = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * The name of a payment provider; `manual`: staff recorded that the money came in without one
+     */
+    provider: string;
+    /**
+     * created: the provider has not answered yet, and will be asked; requires_action: send the customer to redirect_url; processing: the provider decides later; authorised: reserved; captured; failed; voided
+     */
+    status: 'created' | 'requires_action' | 'processing' | 'authorised' | 'captured' | 'failed' | 'voided';
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * In minor units of the currency
+     */
+    amount: number;
+    capture_method: 'automatic' | 'manual';
+    /**
+     * Reserved, captured or not
+     */
+    amount_authorised: number;
+    /**
+     * In minor units of the currency
+     */
+    amount_captured: number;
+    /**
+     * Refunds under way. The refunds' own events tell when it changes: the payment has neither an event nor a new version of it
+     */
+    amount_refunding: number;
+    /**
+     * Refunds that succeeded
+     */
+    amount_refunded: number;
+    /**
+     * Of that, what staff gave back themselves: the provider knows nothing of it
+     */
+    amount_refunded_manually: number;
+    /**
+     * What the customer's bank holds of it while disputes are open: it cannot be refunded. The disputes' own events tell when it changes, as with `amount_refunding`
+     */
+    amount_disputed: number;
+    /**
+     * What the provider calls it; of a `manual` payment, the bank's statement
+     */
+    provider_reference: string | null;
+    /**
+     * Where to send the customer while it requires action; the sandbox's has no host: it is one of this API's own pages
+     */
+    redirect_url: string | null;
+    /**
+     * The provider's own code. Ours are `never_received` (it never heard of the payment), `provider_unavailable` (it was not asked, as it keeps failing) and `voided` (given up before it heard of it): nothing was charged then
+     */
+    failure_code: string | null;
+    failure_message: string | null;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type Checkout = {
     /**
      * The cart's open quote: what it says is what is charged
@@ -7355,6 +7524,83 @@ export type CapturePayment = {
      * All that is reserved unless said
      */
     amount?: number;
+};
+
+export type Refund = {
+    /**
+     * UUID
+     */
+    id: string;
+    /**
+     * UUID
+     */
+    order_id: string;
+    /**
+     * Null: of money that staff recorded, which they give back themselves, or of units that cost nothing
+     */
+    payment_id: string | null;
+    /**
+     * UUID
+     */
+    return_id: string | null;
+    /**
+     * The lost dispute by which the money is gone: the customer has it from their bank
+     */
+    dispute_id: string | null;
+    /**
+     * Where no single payment had enough: the refund that this is another payment's share of. It is sent once that has succeeded, and fails with it
+     */
+    follows: string | null;
+    /**
+     * ISO 4217 code
+     */
+    currency: string;
+    /**
+     * All that goes back. It may be more than goods, shipping, duty and tax together: the rest was owed to the customer anyway. Of an order that is cancelled or has expired when it succeeds all of it was, and the parts are 0
+     */
+    amount: number;
+    /**
+     * What of it is taken off the goods sold, net of duty and tax
+     */
+    goods_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    shipping_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    duty_amount: number;
+    /**
+     * In minor units of the currency
+     */
+    tax_amount: number;
+    items: Array<RefundItem>;
+    reason: string;
+    /**
+     * Staff gave the money back themselves: it was only recorded, and no provider asked
+     */
+    manual: boolean;
+    /**
+     * pending: the provider is asked until it answers
+     */
+    status: 'pending' | 'succeeded' | 'failed';
+    /**
+     * What the provider calls it; null until it has answered, and of what staff gave back themselves
+     */
+    provider_reference: string | null;
+    /**
+     * Of the last attempt
+     */
+    failure_message: string | null;
+    /**
+     * How often the provider was asked. While it does not answer no event tells of that
+     */
+    attempts: number;
+    next_attempt_at: string | null;
+    version: number;
+    created_at: string;
+    updated_at: string;
 };
 
 export type RefundOrder = {

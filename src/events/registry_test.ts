@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import type { z } from "@hono/zod-openapi";
 import { AGGREGATES, EVENT_TYPES, typesMatching } from "./registry.ts";
 
 const SOURCE = new URL("../", import.meta.url);
@@ -54,6 +55,22 @@ Deno.test("An event is named after its aggregate, and says what happened in a se
     "trade_schedule",
     "user",
   ]);
+});
+
+Deno.test("What things have had only since there were events of them is not promised of events from before", () => {
+  const since: Record<string, string[]> = {
+    api_key: ["scopes"],
+    payment: ["amount_disputed", "amount_refunded_manually"],
+    refund: ["dispute_id", "follows", "manual"],
+    shipping_option: ["free_from"],
+    user: ["guest"],
+  };
+  for (const { type, aggregate, schema } of EVENT_TYPES) {
+    for (const field of since[aggregate] ?? []) {
+      assert(field in (schema as z.ZodObject).shape, `${type}: ${field} is told`);
+      assert((schema as z.ZodObject).shape[field]!.safeParse(undefined).success, `${type}: ${field}`);
+    }
+  }
 });
 
 Deno.test("A pattern means a type or all that begin with it and a dot; anything else means none", () => {

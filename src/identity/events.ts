@@ -5,8 +5,16 @@ import { ApiKeySchema } from "./api_keys/schemas.ts";
 import { UserSchema, userView } from "./schemas.ts";
 import type { User } from "./user.ts";
 
+/** An account, as events tell it, those too from before there were guests. */
+const ToldUser = z.object({
+  ...UserSchema.shape,
+  guest: UserSchema.shape.guest.optional().openapi({
+    description: "Left out in events from before there were guests",
+  }),
+}).openapi("ToldUser");
+
 /** An account was made: by its owner, by staff, or by a command. */
-export const userRegistered = defineEvent("user.registered", 1, "user", "An account was made.", UserSchema);
+export const userRegistered = defineEvent("user.registered", 1, "user", "An account was made.", ToldUser);
 
 /** An account changed: the whole of it as it is now, and what changed. Of a password only that it did. */
 export const userUpdated = defineEvent(
@@ -14,25 +22,34 @@ export const userUpdated = defineEvent(
   1,
   "user",
   "An account changed.",
-  UserSchema.extend({
+  z.object({
+    ...ToldUser.shape,
     changes: ChangesSchema,
     password_changed: z.boolean(),
   }),
 );
+
+/** A key, as events tell it, those too from before it could be limited. */
+const ToldApiKey = z.object({
+  ...ApiKeySchema.shape,
+  scopes: ApiKeySchema.shape.scopes.optional().openapi({
+    description: "Left out in events from before keys could be limited",
+  }),
+}).openapi("ToldApiKey");
 
 export const apiKeyCreated = defineEvent(
   "api_key.created",
   1,
   "api_key",
   "A key was made that acts as a member of staff.",
-  ApiKeySchema,
+  ToldApiKey,
 );
 export const apiKeyRevoked = defineEvent(
   "api_key.revoked",
   1,
   "api_key",
   "A key is worthless.",
-  ApiKeySchema,
+  ToldApiKey,
 );
 
 export function userWasRegistered(user: User): NewEvent<typeof userRegistered.schema> {

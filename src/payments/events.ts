@@ -1,13 +1,36 @@
+import { z } from "@hono/zod-openapi";
 import { defineEvent, type EventType } from "../platform/events.ts";
 import { DisputeSchema } from "./disputes/schemas.ts";
 import type { Payment } from "./payment.ts";
 import { RefundSchema } from "./refunds/schemas.ts";
 import { PaymentSchema } from "./schemas.ts";
 
+const undisputed = { description: "Left out in events from before there were disputes" };
+const byProvider = { description: "Left out in events from before staff could give money back themselves" };
+
+const { amount_disputed, amount_refunded_manually, ...paid } = PaymentSchema.shape;
+/** A payment, as events tell it, those too from before it had all that it has now. */
+const ToldPayment = z.object({
+  ...paid,
+  amount_refunded_manually: amount_refunded_manually.optional().openapi(byProvider),
+  amount_disputed: amount_disputed.optional().openapi(undisputed),
+}).openapi("ToldPayment");
+
+const { dispute_id, follows, manual, ...refunded } = RefundSchema.shape;
+/** Likewise a refund. */
+const ToldRefund = z.object({
+  ...refunded,
+  dispute_id: dispute_id.optional().openapi(undisputed),
+  follows: follows.optional().openapi({
+    description: "Left out in events from before several payments could share in a refund",
+  }),
+  manual: manual.optional().openapi(byProvider),
+}).openapi("ToldRefund");
+
 const payment = <Name extends `payment.${string}`>(type: Name, summary: string) =>
-  defineEvent(type, 1, "payment", summary, PaymentSchema);
+  defineEvent(type, 1, "payment", summary, ToldPayment);
 const refund = <Name extends `refund.${string}`>(type: Name, summary: string) =>
-  defineEvent(type, 1, "refund", summary, RefundSchema);
+  defineEvent(type, 1, "refund", summary, ToldRefund);
 const dispute = <Name extends `dispute.${string}`>(type: Name, summary: string) =>
   defineEvent(type, 1, "dispute", summary, DisputeSchema);
 
@@ -60,7 +83,7 @@ export const disputeClosed = dispute(
 );
 
 /** The event that tells what is new of a payment: money that came in, even if only a part of it, or else its new status. */
-export function eventOfChange(before: Payment, after: Payment): EventType<string, typeof PaymentSchema> {
+export function eventOfChange(before: Payment, after: Payment): EventType<string, typeof ToldPayment> {
   if (after.amount_captured > before.amount_captured) return paymentCaptured;
   // An older state may come late, and say only how much had been reserved: what became of it was told already.
   if (after.status === before.status) return paymentUpdated;

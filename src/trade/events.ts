@@ -45,13 +45,21 @@ export const hsCodeOverridden = defineEvent(
   }),
 );
 
+/** A shipping option, as events tell it, those too from before it could be free. */
+const ToldShippingOption = z.object({
+  ...ShippingOptionSchema.shape,
+  free_from: ShippingOptionSchema.shape.free_from.optional().openapi({
+    description: "Left out in events from before options could be free",
+  }),
+}).openapi("ToldShippingOption");
+
 /** The whole shipping option as it is now. */
 export const shippingOptionUpdated = defineEvent(
   "shipping_option.updated",
   1,
   "shipping_option",
   "A shipping option was added, changed, withdrawn or brought back.",
-  ShippingOptionSchema,
+  ToldShippingOption,
 );
 
 export function ratesWereImported(data: RateImport): NewEvent<typeof exchangeRatesImported.schema> {
