@@ -5055,7 +5055,7 @@ export type CreateApiKey = {
      */
     user_id?: string;
     /**
-     * What it may do, if its user may: of each part of the API, by its tag in this document, `:read` for GET or `:write` for all calls; `x-scope` of a call is what it takes. `identity:write` makes accounts, and so what these may do. All unless said
+     * What it may do, if its user may: of each part of the API, by its tag in this document, `:read` for GET or `:write` for all calls; `x-scope` of a call is what it takes. `identity:write` makes accounts, and so what these may do; `events:read` and `webhooks:write` are told of all that happens, orders and payments included. All unless said
      */
     scopes?: Array<'identity:read' | 'identity:write' | 'catalogue:read' | 'catalogue:write' | 'inventory:read' | 'inventory:write' | 'promotions:read' | 'promotions:write' | 'trade:read' | 'trade:write' | 'carts:read' | 'carts:write' | 'quotes:read' | 'quotes:write' | 'checkout:read' | 'checkout:write' | 'orders:read' | 'orders:write' | 'shipments:read' | 'shipments:write' | 'payments:read' | 'payments:write' | 'ledger:read' | 'ledger:write' | 'returns:read' | 'returns:write' | 'rewards:read' | 'rewards:write' | 'documents:read' | 'documents:write' | 'events:read' | 'events:write' | 'notifications:read' | 'notifications:write' | 'webhooks:read' | 'webhooks:write' | 'administration:read' | 'administration:write' | 'operations:read' | 'operations:write'>;
     /**

@@ -39,8 +39,8 @@ export const CreateApiKeyBody = z.strictObject({
   scopes: Scopes.optional().openapi({
     description:
       "What it may do, if its user may: of each part of the API, by its tag in this document, `:read` for GET or `:write` for " +
-      "all calls; `x-scope` of a call is what it takes. `identity:write` makes accounts, and so what these may do. All " +
-      "unless said",
+      "all calls; `x-scope` of a call is what it takes. `identity:write` makes accounts, and so what these may do; " +
+      "`events:read` and `webhooks:write` are told of all that happens, orders and payments included. All unless said",
   }),
   expires_at: Timestamp.optional().openapi({ description: "Never unless said" }),
 }).openapi("CreateApiKey");
