@@ -93,6 +93,10 @@ Deno.test("A coupon that takes goods below what it takes makes their shipping co
   };
   assertEquals(await order(user, {}), [4497, 0]);
   assertEquals(await order(user, { coupon_code: code }), [4497 - 450, 500]);
+  await beGenerous(shop, 4497 - 450);
+  assertEquals((await askQuote(app, user, cart.id, GENEROUS)).body.shipping_total, 0);
+  assertEquals(await order(user, { coupon_code: code }), [4497 - 450, 0]);
+  await beGenerous(shop, 4400);
   const items = (unit_price: number) => ({ items: [{ sku, quantity: 3, unit_price }] });
   assertEquals(await order(staff, items(1466)), [4398, 500], "what staff agreed on counts");
   assertEquals(await order(staff, items(1467)), [4401, 0]);

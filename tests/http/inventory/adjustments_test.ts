@@ -179,6 +179,9 @@ Deno.test("A thousand SKUs are booked by one call, of which each is told in its 
     body.data.map(({ sku, on_hand }: Record<string, unknown>) => [sku, on_hand]),
     skus.map((sku, i) => [sku, i + 1]),
   );
+  const events = await app.deps.sql`
+    select from events where type = 'inventory.updated' and (data ->> 'on_hand_delta') = (data ->> 'on_hand')`;
+  assertEquals(events.length, 1000);
   await assertBooksBalance(app.deps.sql);
 });
 
