@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { type Ctx, isStaff } from "../platform/ctx.ts";
+import { type Ctx, requireStaff } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
-import { AppError } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { readThrough } from "../platform/read_through.ts";
 import { takingTurns } from "../platform/turns.ts";
@@ -31,9 +30,8 @@ export function listKey(filter: ProductFilter): string {
 
 /** A page of products, at most a minute old. @throws unauthenticated, forbidden for what only staff may list, unavailable */
 export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Page<Product>> {
-  if (filter.status !== "active" && !isStaff(ctx.actor)) {
-    const code = ctx.actor.kind === "anonymous" ? "unauthenticated" : "forbidden";
-    throw new AppError(code, "Only staff may list products that are not active.");
+  if (filter.status !== "active") {
+    requireStaff(ctx.actor, "Only staff may list products that are not active.");
   }
   const read = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
     const find = () => transaction(ctx.sql, (tx) => selectProducts(tx, filter));

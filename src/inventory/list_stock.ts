@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
-import { type Ctx, isStaff } from "../platform/ctx.ts";
-import { AppError, notFound } from "../platform/errors.ts";
+import { type Ctx, isStaff, requireStaff } from "../platform/ctx.ts";
+import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
 import { readThrough } from "../platform/read_through.ts";
 import { LEVEL_TTL_MS } from "./get_level.ts";
@@ -15,9 +15,8 @@ import type { ListQuery, MovementsQuery } from "./schemas.ts";
  */
 export async function listStock(ctx: Ctx, filter: z.output<typeof ListQuery>): Promise<Page<StockLevel>> {
   const drafts = isStaff(ctx.actor);
-  if (!drafts && filter.skus === undefined) {
-    const code = ctx.actor.kind === "anonymous" ? "unauthenticated" : "forbidden";
-    throw new AppError(code, "Only staff may list the levels of all SKUs; others name theirs in `skus`.");
+  if (filter.skus === undefined) {
+    requireStaff(ctx.actor, "Only staff may list the levels of all SKUs; others name theirs in `skus`.");
   }
   const key = `inventory:list:${JSON.stringify({ drafts, ...filter })}`;
   const read = await readThrough(ctx, key, LEVEL_TTL_MS, async () => {

@@ -60,6 +60,13 @@ export function isStaff(actor: Actor): boolean {
   return actor.kind === "system" || (actor.kind === "user" && actor.role !== "customer");
 }
 
+/** For what only staff may ask of a call that is everybody's. @throws unauthenticated, forbidden, in the words of `refusal` */
+export function requireStaff(actor: Actor, refusal: string): void {
+  if (!isStaff(actor)) {
+    throw new AppError(actor.kind === "anonymous" ? "unauthenticated" : "forbidden", refusal);
+  }
+}
+
 /** Is this the user who acts? */
 export function isOwn(actor: Actor, userId: string | null | undefined): boolean {
   return actor.kind === "user" && actor.userId === userId;
