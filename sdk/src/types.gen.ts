@@ -2372,7 +2372,7 @@ export type ShipmentCreatedMessage = {
              */
             order_id: string;
             status: 'shipped' | 'delivered' | 'cancelled';
-            items: Array<ShipmentItem>;
+            items: Array<ToldShipmentItem>;
             carrier: string | null;
             tracking_number: string | null;
             tracking_url: string | null;
@@ -2395,11 +2395,15 @@ export type ShipmentCreatedMessage = {
     };
 };
 
-export type ShipmentItem = {
+export type ToldShipmentItem = {
     /**
      * Of the order
      */
     line: number;
+    /**
+     * Left out in events from before items told it
+     */
+    sku?: string;
     quantity: number;
 };
 
@@ -2450,7 +2454,7 @@ export type ShipmentUpdatedMessage = {
              */
             order_id: string;
             status: 'shipped' | 'delivered' | 'cancelled';
-            items: Array<ShipmentItem>;
+            items: Array<ToldShipmentItem>;
             carrier: string | null;
             tracking_number: string | null;
             tracking_url: string | null;
@@ -2529,7 +2533,7 @@ export type ShipmentCancelledMessage = {
              */
             order_id: string;
             status: 'shipped' | 'delivered' | 'cancelled';
-            items: Array<ShipmentItem>;
+            items: Array<ToldShipmentItem>;
             carrier: string | null;
             tracking_number: string | null;
             tracking_url: string | null;
@@ -3318,7 +3322,7 @@ export type ToldRefund = {
      * In minor units of the currency
      */
     tax_amount: number;
-    items: Array<RefundItem>;
+    items: Array<ToldRefundItem>;
     reason: string;
     /**
      * pending: the provider is asked until it answers
@@ -3354,8 +3358,12 @@ export type ToldRefund = {
     manual?: boolean;
 };
 
-export type RefundItem = {
+export type ToldRefundItem = {
     line: number;
+    /**
+     * Left out in events from before items told it
+     */
+    sku?: string;
     quantity: number;
 };
 
@@ -7260,15 +7268,35 @@ export type Shipment = {
     updated_at: string;
 };
 
+export type ShipmentItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    quantity: number;
+};
+
 export type ShipOrder = {
     /**
      * What leaves, by line; left out: all that is still to leave
      */
-    items?: Array<ShipmentItem>;
+    items?: Array<ShipOrderItem>;
     carrier?: string | null;
     tracking_number?: string | null;
     tracking_url?: string | null;
     weight_grams?: number | null;
+};
+
+export type ShipOrderItem = {
+    /**
+     * Of the order
+     */
+    line: number;
+    quantity: number;
 };
 
 export type ShipmentPage = {
@@ -7601,6 +7629,15 @@ export type Refund = {
     version: number;
     created_at: string;
     updated_at: string;
+};
+
+export type RefundItem = {
+    line: number;
+    /**
+     * Stock keeping unit
+     */
+    sku: string;
+    quantity: number;
 };
 
 export type RefundOrder = {

@@ -110,7 +110,7 @@ const SHIPMENT: Shipment = {
   id: "0192f0c4-0000-7000-8000-000000000001",
   order_id: exampleOrder().id,
   status: "shipped",
-  items: [{ line: 2, quantity: 1 }],
+  items: [{ line: 2, sku: "TEA-GREEN", quantity: 1 }],
   carrier: "DHL",
   tracking_number: "00340434161094015902",
   tracking_url: "https://www.dhl.de/track?id=00340434161094015902",

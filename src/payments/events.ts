@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { defineEvent, type EventType } from "../platform/events.ts";
 import { DisputeSchema } from "./disputes/schemas.ts";
 import type { Payment } from "./payment.ts";
-import { RefundSchema } from "./refunds/schemas.ts";
+import { RefundItemSchema, RefundSchema } from "./refunds/schemas.ts";
 import { PaymentSchema } from "./schemas.ts";
 
 const undisputed = { description: "Left out in events from before there were disputes" };
@@ -20,6 +20,14 @@ const { dispute_id, follows, manual, ...refunded } = RefundSchema.shape;
 /** Likewise a refund. */
 const ToldRefund = z.object({
   ...refunded,
+  items: z.array(
+    z.object({
+      ...RefundItemSchema.shape,
+      sku: RefundItemSchema.shape.sku.optional().openapi({
+        description: "Left out in events from before items told it",
+      }),
+    }).openapi("ToldRefundItem"),
+  ),
   dispute_id: dispute_id.optional().openapi(undisputed),
   follows: follows.optional().openapi({
     description: "Left out in events from before several payments could share in a refund",

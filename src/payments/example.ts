@@ -51,7 +51,7 @@ export const EXAMPLE_REFUND: Refund = {
   shipping_amount: 0,
   duty_amount: 0,
   tax_amount: 0,
-  items: [{ line: 1, quantity: 1 }],
+  items: [{ line: 1, sku: "MUG-BLUE", quantity: 1 }],
   reason: "Arrived broken",
   manual: false,
   status: "succeeded",

@@ -135,7 +135,7 @@ const refund = ({ amount = 150, taken = amount, ...known }: Partial<PastRefund> 
   }) as unknown as PastRefund;
 
 Deno.test("What failed of a return's refund is asked for again, less the amounts that were given back otherwise since", () => {
-  const items = [{ line: 1, quantity: 2 }];
+  const items = [{ line: 1, sku: "MUG-BLUE", quantity: 2 }];
   const ofReturn = { return_id: RETURN.id, status: "failed" as const };
   const first = refund({ ...ofReturn, id: "first", amount: 600, items, began: 1, ended: 5 });
   const share = refund({ ...ofReturn, id: "share", follows: "first", amount: 200, began: 2, ended: 6 });

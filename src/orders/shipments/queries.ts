@@ -8,8 +8,9 @@ import type { LineUnits, Refunding, ReturnableLine, Shipment, ShipmentDetails } 
 const shipmentColumns = (sql: Sql | Tx): Fragment =>
   sql`
     s.id, s.order_id, s.status,
-    (select json_agg(json_build_object('line', i.line, 'quantity', i.quantity) order by i.line)
-     from shipment_items i where i.shipment_id = s.id) as items,
+    (select json_agg(json_build_object('line', i.line, 'sku', o.sku, 'quantity', i.quantity) order by i.line)
+     from shipment_items i join order_items o on o.order_id = s.order_id and o.line = i.line
+     where i.shipment_id = s.id) as items,
     s.carrier, s.tracking_number, s.tracking_url, s.weight_grams, s.version, s.shipped_at, s.delivered_at,
     s.cancelled_at, s.updated_at`;
 
@@ -150,7 +151,7 @@ export async function insertShipment(
   tx: Tx,
   ctx: Ctx,
   orderId: string,
-  items: Shipment["items"],
+  items: LineUnits[],
   details: ShipmentDetails,
 ): Promise<Shipment> {
   const id = newId();
@@ -176,7 +177,7 @@ export async function insertShipment(
 }
 
 /** Takes units of lines back that were counted as shipped, of an order whose row the caller holds. */
-export async function updateUnshipped(tx: Tx, orderId: string, items: Shipment["items"]): Promise<void> {
+export async function updateUnshipped(tx: Tx, orderId: string, items: LineUnits[]): Promise<void> {
   await tx`
     update order_items o set shipped = o.shipped - i.quantity
     from jsonb_to_recordset(${tx.json(items)}) as i (line smallint, quantity int)

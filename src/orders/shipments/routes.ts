@@ -13,7 +13,7 @@ const EXAMPLE: Shipment = {
   id: "0192f0d0-5b1e-7f02-9c44-2a7d6e8f9b31",
   order_id: "0192f0c1-7a3e-7cc1-a5f4-1f8f0b6d2c11",
   status: "shipped",
-  items: [{ line: 1, quantity: 2 }],
+  items: [{ line: 1, sku: "MUG-BLUE", quantity: 2 }],
   carrier: "DHL",
   tracking_number: "00340434161094015902",
   tracking_url: "https://www.dhl.de/track?id=00340434161094015902",
@@ -50,7 +50,11 @@ shipmentRoutes.openapi(
       "be shipped: 422, naming the line.",
     request: {
       params: IdParam,
-      body: json(ShipBody, "What leaves, and by whom.", { items: EXAMPLE.items, carrier, tracking_number }),
+      body: json(ShipBody, "What leaves, and by whom.", {
+        items: [{ line: 1, quantity: 2 }],
+        carrier,
+        tracking_number,
+      }),
     },
     responses: { 201: json(ShipmentSchema, "The shipment.", EXAMPLE) },
   }),

@@ -1,12 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { PageQuery } from "../../http/pagination.ts";
-import { Id, text, Timestamp } from "../../http/schemas.ts";
+import { Id, Sku, text, Timestamp } from "../../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../order.ts";
 
-const ShipmentItem = z.strictObject({
+const units = {
   line: z.int().min(1).max(MAX_LINES).openapi({ description: "Of the order", example: 1 }),
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
-}).openapi("ShipmentItem");
+};
+
+export const ShipmentItemSchema = z.object({ line: units.line, sku: Sku, quantity: units.quantity }).openapi(
+  "ShipmentItem",
+);
 
 const Status = z.enum(["shipped", "delivered", "cancelled"]);
 
@@ -14,7 +18,7 @@ export const ShipmentSchema = z.object({
   id: Id,
   order_id: Id,
   status: Status,
-  items: z.array(ShipmentItem),
+  items: z.array(ShipmentItemSchema),
   carrier: z.string().nullable().openapi({ example: "DHL" }),
   tracking_number: z.string().nullable().openapi({ example: "00340434161094015902" }),
   tracking_url: z.string().nullable(),
@@ -34,7 +38,7 @@ const details = {
 };
 
 export const ShipBody = z.strictObject({
-  items: z.array(ShipmentItem).min(1).max(MAX_LINES).optional().openapi({
+  items: z.array(z.strictObject(units).openapi("ShipOrderItem")).min(1).max(MAX_LINES).optional().openapi({
     description: "What leaves, by line; left out: all that is still to leave",
   }),
   ...z.strictObject(details).partial().shape,

@@ -15,7 +15,7 @@ export type ShipmentDetails = Partial<
 export type ChangeShipment = z.infer<typeof ChangeShipmentBody>;
 
 /** Units of a line of an order. */
-export type LineUnits = Shipment["items"][number];
+export type LineUnits = Pick<Shipment["items"][number], "line" | "quantity">;
 
 /** Units of a line of an order that left, and neither came back nor are in an open return. */
 export interface ReturnableLine {

@@ -18,7 +18,7 @@ const SHIPMENT: Shipment = {
   id: "0192f0d0-5b1e-7f02-9c44-2a7d6e8f9b31",
   order_id: exampleOrder().id,
   status: "shipped",
-  items: [{ line: 1, quantity: 1 }],
+  items: [{ line: 1, sku: "MUG-BLUE", quantity: 1 }],
   carrier: "DHL",
   tracking_number: null,
   tracking_url: null,

@@ -5,7 +5,10 @@ import type { PastRefund, Refund } from "./refund.ts";
 
 export const refundColumns = (sql: Sql | Tx): Fragment =>
   sql`
-    id, order_id, payment_id, return_id, dispute_id, follows, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount, items,
+    id, order_id, payment_id, return_id, dispute_id, follows, currency, amount, goods_amount, shipping_amount, duty_amount, tax_amount,
+    (select coalesce(json_agg(json_build_object('line', i.line, 'sku', i.sku, 'quantity', item.quantity) order by item.place), '[]')
+     from rows from (jsonb_to_recordset(items) as (line smallint, quantity int)) with ordinality as item (line, quantity, place)
+     join order_items i on i.order_id = refunds.order_id and i.line = item.line) as items,
     reason, manual, status, provider_reference, failure_message, attempts, next_attempt_at, version, created_at,
     updated_at`;
 
@@ -70,8 +73,9 @@ export async function countFailedRefunds(sql: Sql | Tx, paymentId: string): Prom
 }
 
 export async function insertRefund(tx: Tx, ctx: Ctx, refund: Refund): Promise<void> {
+  const items = refund.items.map(({ line, quantity }) => ({ line, quantity }));
   await tx`insert into refunds ${
-    tx({ ...refund, items: tx.json(refund.items), actor: actorName(ctx.actor) } as never)
+    tx({ ...refund, items: tx.json(items), actor: actorName(ctx.actor) } as never)
   }`;
 }
 

@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import type { Order, OrderItem, RefundParts } from "../../orders/mod.ts";
+import type { LineUnits, Order, OrderItem, RefundParts } from "../../orders/mod.ts";
 import { AppError, type FieldError } from "../../platform/errors.ts";
 import { allocate, roundHalfEven } from "../../platform/money.ts";
 import { isOver } from "../payment.ts";
@@ -33,21 +33,20 @@ export interface RefundFacts {
   /** What banks hold while disputes are open. */
   disputed: number;
   /** Units that are still to be sent, and are not being refunded, by line; none where what is refunded has been sent. */
-  unsent: readonly { line: number; quantity: number }[];
+  unsent: readonly LineUnits[];
   /** The order's other refunds, in the order in which they began. */
   refunds: readonly EarlierRefund[];
 }
 
-type EarlierRefund = Pick<
-  PastRefund,
-  "id" | "follows" | "status" | "items" | "shipping_amount" | "began" | "ended"
->;
+type EarlierRefund =
+  & Pick<PastRefund, "id" | "follows" | "status" | "shipping_amount" | "began" | "ended">
+  & { items: LineUnits[] };
 
 /** What a refund gives back: the parts are taken off the sale, the rest of the amount was owed to the customer anyway. */
 export interface RefundSplit {
   amount: number;
   parts: RefundParts;
-  items: { line: number; quantity: number }[];
+  items: LineUnits[];
 }
 
 const PARTS = ["goods", "shipping", "duty", "tax"] as const;
@@ -153,7 +152,7 @@ function isWorthNothing(parts: RefundParts): boolean {
 
 function ofItems(
   facts: RefundFacts,
-  asked: { line: number; quantity: number }[],
+  asked: LineUnits[],
   withShipping: boolean,
 ): RefundSplit {
   const { order, left, money, refunds } = facts;

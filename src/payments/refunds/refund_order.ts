@@ -122,7 +122,10 @@ function newRefund(
     shipping_amount: split.parts.shipping,
     duty_amount: split.parts.duty,
     tax_amount: split.parts.tax,
-    items: split.items,
+    items: split.items.map(({ line, quantity }) => {
+      const { sku } = order.items.find((item) => item.line === line)!;
+      return { line, sku, quantity };
+    }),
     reason: ask.reason,
     manual: byStaff,
     status: "pending",

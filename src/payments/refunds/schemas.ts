@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { Amount, Currency, Id, text, Timestamp } from "../../http/schemas.ts";
+import { Amount, Currency, Id, Sku, text, Timestamp } from "../../http/schemas.ts";
 import { MAX_LINES, MAX_QUANTITY } from "../../orders/mod.ts";
 import { Listing } from "../schemas.ts";
 import { REFUND_STATUSES } from "./refund.ts";
@@ -47,6 +47,10 @@ export const RefundBody = z.strictObject({
   },
 ).openapi("RefundOrder");
 
+export const RefundItemSchema = z.object({ line: z.int(), sku: Sku, quantity: z.int() }).openapi(
+  "RefundItem",
+);
+
 export const RefundSchema = z.object({
   id: Id,
   order_id: Id,
@@ -75,7 +79,7 @@ export const RefundSchema = z.object({
   shipping_amount: Amount,
   duty_amount: Amount,
   tax_amount: Amount,
-  items: z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("RefundItem")),
+  items: z.array(RefundItemSchema),
   reason: z.string(),
   manual: z.boolean().openapi({
     description: "Staff gave the money back themselves: it was only recorded, and no provider asked",

@@ -103,7 +103,7 @@ Deno.test("Of two lines of which one was refunded the other is sent", async () =
     "more_than_unshipped",
     0,
   ]);
-  assertEquals((await ship(app, staff, id)).body.items, [{ line: 1, quantity: 1 }]);
+  assertEquals((await ship(app, staff, id)).body.items, [{ line: 1, sku: a.sku, quantity: 1 }]);
   assertEquals(standing((await read(app, owner, id)).body), [
     "SHIPPED PARTIALLY_REFUNDED SHIPPED",
     1,
@@ -204,7 +204,7 @@ Deno.test("Refunds of units that have left, of amounts and of returns cancel not
     [0],
   ]);
   assertEquals(await reserved(app, sku), 3 + 2);
-  assertEquals((await ship(app, staff, returned)).body.items, [{ line: 1, quantity: 2 }]);
+  assertEquals((await ship(app, staff, returned)).body.items, [{ line: 1, sku, quantity: 2 }]);
   await assertBooksBalance(app.deps.sql);
 });
 
@@ -215,7 +215,7 @@ Deno.test("A refund that its bank refuses cancels nothing, and what one that wai
   assertEquals((await refundUnits(app, staff, refused.id, 1, 3)).body.status, "failed");
   assertEquals(standing((await read(app, user, refused.id)).body), ["PAID PAID UNFULFILLED", 3, [0]]);
   assertEquals(await reserved(app, sku), 3);
-  assertEquals((await ship(app, staff, refused.id)).body.items, [{ line: 1, quantity: 3 }]);
+  assertEquals((await ship(app, staff, refused.id)).body.items, [{ line: 1, sku, quantity: 3 }]);
 
   const waiting = (await shop.checkOut("tok_refund_fails")).order;
   for (const quantity of [1, 1]) {
@@ -227,7 +227,7 @@ Deno.test("A refund that its bank refuses cancels nothing, and what one that wai
   await patch(app, staff, waiting.id, { status: "PROCESSING" });
   const whole = await patch(app, staff, waiting.id, { status: "SHIPPED" });
   assertEquals([whole.status, whole.body.errors[0].code], [409, "refund_under_way"]);
-  assertEquals((await ship(app, staff, waiting.id)).body.items, [{ line: 1, quantity: 1 }]);
+  assertEquals((await ship(app, staff, waiting.id)).body.items, [{ line: 1, sku, quantity: 1 }]);
   const rest = await ship(app, staff, waiting.id);
   assertEquals([rest.status, rest.body.errors[0].code], [422, "refund_under_way"]);
   for (let i = 0; i < 2; i++) {
@@ -250,13 +250,13 @@ Deno.test("A refund that its bank refuses cancels nothing, and what one that wai
 
 Deno.test("While the refund of a unit that came back waits, those of its line that are still to be sent leave", async () => {
   await using shop = await startPaidShop();
-  const { app, user, staff } = shop;
+  const { app, user, staff, sku } = shop;
   const { order } = await shop.checkOut("tok_refund_fails");
   await ship(app, staff, order.id, [{ line: 1, quantity: 1 }]);
   const { id } = (await ask(app, user, order.id, 1)).body;
   await change(app, staff, id, { status: "approved" });
   assertEquals((await receive(app, staff, id, [1, 0], { refund: true })).body.refund.status, "pending");
-  assertEquals((await ship(app, staff, order.id)).body.items, [{ line: 1, quantity: 2 }]);
+  assertEquals((await ship(app, staff, order.id)).body.items, [{ line: 1, sku, quantity: 2 }]);
   await letItEnd(shop);
   assertEquals(standing((await read(app, user, order.id)).body), [
     "SHIPPED PARTIALLY_REFUNDED PARTIALLY_RETURNED",

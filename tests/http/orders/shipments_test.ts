@@ -65,7 +65,7 @@ Deno.test("An order leaves in parts: stock, statuses, units and what its lines h
     id: "",
     order_id: order.id,
     status: "shipped",
-    items: [{ line: 1, quantity: 1 }, { line: 2, quantity: 2 }],
+    items: [{ line: 1, sku: a.sku, quantity: 1 }, { line: 2, sku: b.sku, quantity: 2 }],
     carrier: "DHL",
     tracking_number: "00340434161094015902",
     tracking_url: null,
@@ -76,6 +76,7 @@ Deno.test("An order leaves in parts: stock, statuses, units and what its lines h
     cancelled_at: null,
     updated_at: "",
   });
+  assertEquals((await eventsOf(app, "shipment", first.body.id)).map(({ data }) => data), [first.body]);
   assertEquals([await now(), await shipped()], ["PROCESSING PARTIALLY_SHIPPED 3 0", [1, 2]]);
   assertEquals([await level(a.sku), await level(b.sku)], [[9, 2], [8, 0]]);
 
@@ -86,7 +87,7 @@ Deno.test("An order leaves in parts: stock, statuses, units and what its lines h
   assertEquals([data.shipped_units, data.returned_units], [told, undefined]);
   assertEquals(data.changes.shipped_units, { from: [{ line: 1, quantity: 1 }, told[1]], to: told });
   const rest = await ship(app, staff, order.id);
-  assertEquals(rest.body.items, [{ line: 1, quantity: 1 }]);
+  assertEquals(rest.body.items, [{ line: 1, sku: a.sku, quantity: 1 }]);
   assertEquals([await now(), await shipped()], ["SHIPPED SHIPPED 5 0", [3, 2]]);
   assertEquals([await level(a.sku), await level(b.sku)], [[7, 0], [8, 0]]);
 

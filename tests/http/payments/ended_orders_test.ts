@@ -142,7 +142,7 @@ Deno.test("Of a partly refunded order that is cancelled the provider gives back 
 
 Deno.test("A refund that ends after its order was cancelled takes nothing off the sale any more, and refund, event and ledger say so alike", async () => {
   await using shop = await startPaidShop();
-  const { app, user, staff, checkOut, pass } = shop;
+  const { app, user, staff, sku, checkOut, pass } = shop;
   const { order } = await checkOut("tok_refund_fails");
   const items = [{ line: 1, quantity: 1 }];
   const { body: begun } = await tryToRefund(app, staff, order.id, { items });
@@ -154,7 +154,11 @@ Deno.test("A refund that ends after its order was cancelled takes nothing off th
   }
   const [refund] = await refundsOf(app, user, order.id);
   const { id, status, amount, goods_amount, shipping_amount, duty_amount, tax_amount } = refund;
-  assertEquals([id, status, amount, refund.items], [begun.id, "succeeded", 1999, items]);
+  assertEquals([id, status, amount, refund.items], [begun.id, "succeeded", 1999, [{
+    line: 1,
+    sku,
+    quantity: 1,
+  }]]);
   assertEquals([goods_amount, shipping_amount, duty_amount, tax_amount], [0, 0, 0, 0]);
   assertEquals((await eventsOf(app, "refund", id)).at(-1)!.data, refund);
   const { body: books } = await app.request("GET", `/v1/orders/${order.id}/ledger`, { token: user.token });

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { systemCtx } from "../../../src/deps.ts";
+import type { LineUnits } from "../../../src/orders/mod.ts";
 import { chargePayment, findPayment, findRefund, sendRefund } from "../../../src/payments/mod.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { assertBooksBalance, patch, place, read, typesOf } from "../../support/orders.ts";
@@ -112,7 +113,7 @@ Deno.test("An amount is taken off goods, shipping, duty and tax in proportion, a
 
 Deno.test("Units go back with their duty and tax to the minor unit, with shipping where asked, and each only once", async () => {
   await using shop = await startPaidShop();
-  const { app, user, staff, checkOut } = shop;
+  const { app, user, staff, sku, checkOut } = shop;
   const { order } = await checkOut("tok_success");
   const one = { items: [{ line: 1, quantity: 1 }], include_shipping: true };
   const refunds = [];
@@ -128,7 +129,7 @@ Deno.test("Units go back with their duty and tax to the minor unit, with shippin
 
   const { order: second } = await checkOut("tok_success");
   const bare = (await tryToRefund(app, staff, second.id, { items: [{ line: 1, quantity: 2 }] })).body;
-  assertEquals([bare.shipping_amount, bare.items], [0, [{ line: 1, quantity: 2 }]]);
+  assertEquals([bare.shipping_amount, bare.items], [0, [{ line: 1, sku, quantity: 2 }]]);
   const { status, body } = await tryToRefund(app, staff, second.id, {
     items: [{ line: 1, quantity: 2 }, { line: 7, quantity: 1 }],
   });
@@ -377,16 +378,16 @@ Deno.test("While what an order was paid twice is on its way back, an amount that
 
 Deno.test("Units that two payments and staff's own record paid for are given back by all three, and counted once", async () => {
   await using shop = await startPaidShop();
-  const { app, user, staff, checkOut } = shop;
+  const { app, user, staff, sku, checkOut } = shop;
   const { order } = await checkOut();
   for (const amount of [1000, 1500]) await tryToPay(app, user, order.id, "tok_success", { amount });
   assertEquals((await patch(app, staff, order.id, { status: "PAID" })).status, 200);
-  const items = order.items.map(({ line, quantity }: { line: number; quantity: number }) => ({
+  const items: LineUnits[] = order.items.map(({ line, quantity }: LineUnits) => ({
     line,
     quantity,
   }));
   const { status, body } = await tryToRefund(app, staff, order.id, { items, include_shipping: true });
-  assertEquals([status, body.items], [201, items], JSON.stringify(body));
+  assertEquals([status, body.items], [201, items.map((item) => ({ ...item, sku }))], JSON.stringify(body));
   await sweep(app);
   const { body: after } = await read(app, user, order.id);
   assertEquals([after.status, after.amount_refunded, after.amount_due, after.units], [

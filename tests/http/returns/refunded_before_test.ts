@@ -118,7 +118,7 @@ Deno.test("Of a return of several lines those are refunded that were not refunde
   });
   assertEquals([back.status, back.body.refund.amount], [201, 500], JSON.stringify(back.body));
   const { body } = await get(app, staff, `/v1/refunds/${back.body.refund.id}`);
-  assertEquals([body.items, body.return_id], [[{ line: 2, quantity: 1 }], ret.id]);
+  assertEquals([body.items, body.return_id], [[{ line: 2, sku: b.sku, quantity: 1 }], ret.id]);
   await assertBooksBalance(app.deps.sql);
 });
 

@@ -79,9 +79,14 @@ Deno.test("Units come back in parts: stock, statuses and money follow each of th
   assertEquals(await standing(shop), ["DELIVERED", "PARTIALLY_REFUNDED", "RETURNED", 3, 1999]);
   assertEquals((await refund(app, staff, rest.id, { reason: "As agreed" })).status, 201);
   const [first, second] = await refundsOf(shop);
-  assertEquals([first.return_id, first.reason, first.items], [id, "Too small", [{ line: 1, quantity: 1 }]]);
+  assertEquals([first.return_id, first.reason, first.items], [id, "Too small", [{
+    line: 1,
+    sku,
+    quantity: 1,
+  }]]);
   assertEquals([second.return_id, second.reason, second.items], [rest.id, "As agreed", [{
     line: 1,
+    sku,
     quantity: 2,
   }]]);
   const both = (part: string) => first[`${part}_amount`] + second[`${part}_amount`];
