@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
 import { type Ctx, requireStaff } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { type Page, toPage } from "../platform/page.ts";
-import { readThrough } from "../platform/read_through.ts";
+import { keyOfList, readList } from "../platform/read_through.ts";
 import { takingTurns } from "../platform/turns.ts";
 import type { Product, ProductFilter } from "./product.ts";
 import { type ListedProduct, listProducts as selectProducts } from "./queries.ts";
@@ -24,23 +23,20 @@ const inTurn = takingTurns({
 });
 
 /** Where a list is cached. The filter says all that it depends on; who may ask for it is decided apart. */
-export function listKey(filter: ProductFilter): string {
-  return `products:list:${createHash("sha256").update(JSON.stringify(filter)).digest("base64url")}`;
-}
+export const listKey = (filter: ProductFilter) => keyOfList("products:list", filter);
 
 /** A page of products, at most a minute old. @throws unauthenticated, forbidden for what only staff may list, unavailable */
 export async function listProducts(ctx: Ctx, filter: ProductFilter): Promise<Page<Product>> {
   if (filter.status !== "active") {
     requireStaff(ctx.actor, "Only staff may list products that are not active.");
   }
-  const read = await readThrough(ctx, listKey(filter), LIST_TTL_MS, async () => {
+  return await readList(ctx, listKey(filter), LIST_TTL_MS, async () => {
     const find = () => transaction(ctx.sql, (tx) => selectProducts(tx, filter));
     const isSlow = filter.q !== undefined || filter.in_stock !== undefined;
     const rows = await (isSlow ? inTurn(find) : find());
     const page = toPage(rows, filter.limit, (last) => positionOf(filter, last));
-    return { version: 0, value: { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) } };
+    return { ...page, data: page.data.map(({ sort_key: _, ...product }) => product) };
   });
-  return read!.value;
 }
 
 function positionOf({ sort }: ProductFilter, { sort_key, id }: ListedProduct): (string | number)[] {

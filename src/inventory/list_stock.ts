@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { type Ctx, isStaff, requireStaff } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Page, toPage } from "../platform/page.ts";
-import { readThrough } from "../platform/read_through.ts";
+import { keyOfList, readList } from "../platform/read_through.ts";
 import { LEVEL_TTL_MS } from "./get_level.ts";
 import { DEFAULT_LOCATION, type Movement, type StockLevel } from "./level.ts";
 import { findLevel, listLevels, listMovements } from "./queries.ts";
@@ -18,8 +18,8 @@ export async function listStock(ctx: Ctx, filter: z.output<typeof ListQuery>): P
   if (filter.skus === undefined) {
     requireStaff(ctx.actor, "Only staff may list the levels of all SKUs; others name theirs in `skus`.");
   }
-  const key = `inventory:list:${JSON.stringify({ drafts, ...filter })}`;
-  const read = await readThrough(ctx, key, LEVEL_TTL_MS, async () => {
+  const key = keyOfList("inventory:list", { drafts, ...filter });
+  return await readList(ctx, key, LEVEL_TTL_MS, async () => {
     const rows = await listLevels(ctx.sql, {
       location: DEFAULT_LOCATION,
       drafts,
@@ -29,9 +29,8 @@ export async function listStock(ctx: Ctx, filter: z.output<typeof ListQuery>): P
       afterSku: filter.cursor?.[0],
       limit: filter.limit,
     });
-    return { version: 0, value: toPage(rows, filter.limit, (last) => [last.sku]) };
+    return toPage(rows, filter.limit, (last) => [last.sku]);
   });
-  return read!.value;
 }
 
 /** A SKU's movements, newest first. @throws not_found */

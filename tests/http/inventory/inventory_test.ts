@@ -333,6 +333,16 @@ testWithRedis(
   },
 );
 
+testWithRedis("A hundred SKUs that somebody made up take no more room in Redis than one", async () => {
+  await using app = await startTestApp();
+  const skus = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(64, "A"));
+  assertEquals((await app.request("GET", `/v1/inventory?skus=${skus}`)).body.data, []);
+  const redis = new Redis((app.deps.config.redis as { url: string }).url);
+  const kept = (await redis.keys("*")).filter((key) => key.startsWith("inventory:"));
+  redis.disconnect();
+  assertEquals([kept.length, kept.filter((key) => key.length > 100)], [1, []]);
+});
+
 Deno.test("A threshold is set under If-Match, counts as a version and can be taken away", async () => {
   await using app = await startTestApp();
   const staff = await app.user("staff");
