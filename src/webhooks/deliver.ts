@@ -107,14 +107,17 @@ interface Made {
 async function record(
   ctx: Ctx,
   { attempt, attemptedAt, task, result }: Made,
-  verdict: Verdict,
+  decided: Verdict,
 ): Promise<void> {
   const now = ctx.clock.now();
-  const nextAttemptAt = verdict.status === "pending" ? verdict.nextAttemptAt : null;
-  const mayDisable = verdict.status === "failed" &&
-    (verdict.because === "gone" || (verdict.because === "exhausted" && !isBelated(task, attemptedAt)));
+  const mayDisable = decided.status === "failed" &&
+    (decided.because === "gone" || (decided.because === "exhausted" && !isBelated(task, attemptedAt)));
   const disabled = await transaction(ctx.sql, async (tx) => {
     const endpoint = mayDisable ? await lockEndpoint(tx, task.endpoint_id) : undefined;
+    // What was said at an address that staff have changed meanwhile says nothing of the new one, which is tried at once.
+    const isMoved = endpoint !== undefined && endpoint.url !== task.url;
+    const verdict: Verdict = isMoved ? { status: "pending", nextAttemptAt: now } : decided;
+    const nextAttemptAt = verdict.status === "pending" ? verdict.nextAttemptAt : null;
     const finishedAt = nextAttemptAt ? null : now;
     if (!await moveDelivery(tx, task.id, attempt, { status: verdict.status, nextAttemptAt, finishedAt })) {
       return;

@@ -244,6 +244,25 @@ Deno.test("An endpoint that staff change while a 410 disables it is disabled, on
   }
 });
 
+Deno.test("A 410 of the address that an endpoint had until just now disables nothing: the message goes to the new one", async () => {
+  await using told = await startTold({ orders: 1 });
+  await using moved = startReceiver();
+  const { app, receiver, staff, id } = told;
+  receiver.answer = async () => {
+    await ask(app, staff, "PATCH", `/v1/webhook-endpoints/${id}`, 200, { url: moved.url });
+    return new Response(null, { status: 410 });
+  };
+  assertEquals(await deliverDue(app.deps), 2);
+  assertEquals([receiver.received.length, moved.received.length], [1, 1]);
+  assertEquals((await endpointOf(app, staff, id)).status, "enabled");
+  const { status, attempt_log } = await onlyDelivery(app, staff, id);
+  assertEquals(status, "succeeded");
+  assertEquals(
+    attempt_log.map(({ response_status }: { response_status: number }) => response_status),
+    [410, 200],
+  );
+});
+
 Deno.test("An endpoint cannot be deleted between the look who gets events and the deliveries to it", async () => {
   await using told = await startTold({ orders: 1 });
   const { app, staff, id } = told;
