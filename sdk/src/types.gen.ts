@@ -10012,7 +10012,7 @@ export type ListProductsData = {
          */
         sort?: '-created_at' | 'created_at' | 'name' | '-name' | 'updated_at' | '-updated_at' | 'price' | '-price';
         /**
-         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         * How many entries at the most; 20 unless said, or all that `skus` names. Only `next_cursor` tells whether there are more
          */
         limit?: number;
         /**
@@ -10550,7 +10550,7 @@ export type ListStockLevelsData = {
          */
         cursor?: string;
         /**
-         * How many entries at the most; large ones are fewer on a page. Only `next_cursor` tells whether there are more
+         * How many entries at the most; 20 unless said, or all that `skus` names. Only `next_cursor` tells whether there are more
          */
         limit?: number;
     };

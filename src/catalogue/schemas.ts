@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cursor, CursorTime, Limit, pageSchema } from "../http/pagination.ts";
+import { cursor, CursorTime, Limit, LimitOfSkus, pageSchema, withLimit } from "../http/pagination.ts";
 import { fieldErrors } from "../http/problem.ts";
 import { Amount, Country, Currency, entries, Id, Sku, Skus, text, Timestamp } from "../http/schemas.ts";
 import { MAX_ENTRIES } from "../platform/entries.ts";
@@ -215,7 +215,7 @@ export const ListQuery = z.strictObject({
     "-price",
   ]).default("-created_at")
     .openapi({ description: "A leading `-` means descending. `price` needs `currency`." }),
-  limit: Limit,
+  limit: LimitOfSkus,
   cursor: Cursor,
 }).superRefine((query, context) => {
   const refuse = (field: string, message: string) =>
@@ -228,7 +228,7 @@ export const ListQuery = z.strictObject({
   if (query.cursor !== undefined && query.cursor[0] !== query.sort) {
     refuse("cursor", `belongs to a list with sort=${query.cursor[0]}`);
   }
-});
+}).transform(withLimit);
 
 export const CategoriesQuery = z.strictObject({
   cursor: cursor(z.tuple([line(100)])),

@@ -11,6 +11,19 @@ export const Limit = z.coerce.number().int().min(1).max(MAX_PAGE_SIZE).default(D
     example: DEFAULT_PAGE_SIZE,
   });
 
+/** The same of a list that takes `skus`, whose query is {@link withLimit}. */
+export const LimitOfSkus = Limit.unwrap().optional().openapi({
+  description:
+    `How many entries at the most; ${DEFAULT_PAGE_SIZE} unless said, or all that \`skus\` names. Only \`next_cursor\` tells ` +
+    "whether there are more",
+  example: DEFAULT_PAGE_SIZE,
+});
+
+/** Who names SKUs has all of them on one page unless they ask for fewer: what is missing in it is taken for unknown. */
+export function withLimit<Query extends { limit?: number; skus?: string[] }>(query: Query) {
+  return { ...query, limit: query.limit ?? query.skus?.length ?? DEFAULT_PAGE_SIZE };
+}
+
 /** The `cursor` of a list whose position has this shape. @throws invalid_request for one that we did not make. */
 export function cursor<T extends Position>(position: z.ZodType<T>) {
   return z.string().max(2000).transform((value, context): T => {

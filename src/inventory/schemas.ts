@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { Id, Sku, Skus, text, Timestamp, uniqueText } from "../http/schemas.ts";
-import { cursor, Limit } from "../http/pagination.ts";
+import { cursor, Limit, LimitOfSkus, withLimit } from "../http/pagination.ts";
 import { DEFAULT_LOCATION, MAX_UNITS, MOVEMENT_KINDS } from "./level.ts";
 
 const Units = z.int().min(0).max(MAX_UNITS);
@@ -134,8 +134,8 @@ export const ListQuery = z.strictObject({
   skus: Skus.optional(),
   sku_prefix: text(1, 64).optional().openapi({ description: "Only SKUs that begin so" }),
   cursor: cursor(z.tuple([Sku])),
-  limit: Limit,
-});
+  limit: LimitOfSkus,
+}).transform(withLimit);
 
 export const MovementsQuery = z.strictObject({
   location: LocationQuery.shape.location,

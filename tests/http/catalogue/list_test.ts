@@ -145,6 +145,25 @@ Deno.test("filters hold together, and each finds what it says", async () => {
   }
 });
 
+Deno.test("Who names SKUs has all of them on one page, products and levels, unless they ask for fewer", async () => {
+  await using app = await startTestApp();
+  await fill(app);
+  const hundred = Array.from({ length: 100 }, (_, i) => `P-${i}`);
+  for (const path of ["/v1/products", "/v1/inventory"]) {
+    const page = async (query: string) => {
+      const { status, body } = await app.request("GET", `${path}?${query}`);
+      assertEquals(status, 200);
+      return [body.data.length, body.next_cursor === null];
+    };
+    assertEquals(await page(`skus=${hundred}`), [100, true]);
+    assertEquals(await page(`skus=${hundred.slice(0, 21)}`), [21, true]);
+    assertEquals(await page(`skus=P-0,P-0,P-1,NONE`), [2, true]);
+    assertEquals(await page(`skus=${hundred}&limit=7`), [7, false]);
+  }
+  const all = await list(app, {});
+  assertEquals([all.body.data.length, all.body.next_cursor !== null], [20, true]);
+});
+
 Deno.test("what is in stock, and what is sold out, is found by the units that can be sold", async () => {
   await using app = await startTestApp();
   const sku = async (name: string, stock: number) => (await addProduct(app, { sku: name, stock })).sku;
