@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers";
 import { AppError } from "../platform/errors.ts";
+import { givingWay } from "../platform/turns.ts";
 
 /** A line of a text, counted from 1; no `text` for one that is too long to be read. */
 export interface Line {
@@ -22,9 +22,6 @@ export const IMPORT_LIMITS: ImportLimits = {
   durationMs: 30 * 60_000,
 };
 
-/** How long the lines of one import may keep everybody else waiting. */
-const TURN_MS = 20;
-
 /**
  * The lines of a stream, without their ends (LF or CRLF), never holding more than one of them and one chunk.
  * Bytes that are not UTF-8 become U+FFFD.
@@ -45,14 +42,9 @@ export async function* readLines(
   let number = 0;
   let bytes = 0;
   let pending: string | undefined = "";
-  let turnEndsMs = performance.now() + TURN_MS;
   // What has arrived is read without a wait, and so is a line that makes no work for the database: the event loop would stand
   // still for as long as there is any.
-  const giveWay = async () => {
-    if (performance.now() < turnEndsMs) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    turnEndsMs = performance.now() + TURN_MS;
-  };
+  const giveWay = givingWay();
   const keep = (text: string) => text.length > limits.lineLength ? undefined : text;
   const finish = (text: string | undefined): Line => {
     if (number === limits.lines) throw tooMuch(number, `has more than ${limits.lines} lines`);

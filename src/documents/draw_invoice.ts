@@ -1,5 +1,4 @@
-import { setImmediate } from "node:timers/promises";
-import { takingTurns } from "../platform/turns.ts";
+import { givingWay, takingTurns } from "../platform/turns.ts";
 import type { Invoice, InvoiceLine } from "./invoice.ts";
 import { MARGIN, Paper, TEXT_WIDTH, type TextStyle } from "./paper.ts";
 
@@ -45,7 +44,7 @@ const inTurn = takingTurns({ atATime: 1, waiting: 19, refusal: "Too many documen
 
 /**
  * Prints an invoice as PDF, A4, on as many pages as it takes. The same invoice always gives the same bytes. One is
- * drawn at a time, and between two pages other requests get their turn.
+ * drawn at a time, and between its lines other requests get their turn.
  *
  * @throws unavailable where too many wait already
  */
@@ -141,17 +140,16 @@ function drawBlocks(paper: Paper, left: Block, right: Block): void {
 }
 
 async function drawLines(paper: Paper, invoice: Invoice): Promise<void> {
+  const giveWay = givingWay();
   for (const [row, line] of invoice.lines.entries()) {
+    await giveWay();
     const cells = COLUMNS.map(({ key, width, wraps }) =>
       wraps ? paper.lines(line[key], width - 2 * CELL_PADDING, CELL) : [line[key]]
     );
     const height = paper.heightOf(Math.max(...cells.map((cell) => cell.length)), CELL) + 2 * CELL_PADDING;
     const isFirst = row === 0;
     const hasRoom = paper.hasRoom(isFirst ? MAX_HEAD_HEIGHT + height : height);
-    if (!hasRoom) {
-      await setImmediate();
-      paper.addPage();
-    }
+    if (!hasRoom) paper.addPage();
     if (isFirst || !hasRoom) drawTableHead(paper, invoice.currency);
     let x = MARGIN;
     COLUMNS.forEach(({ width, align, wraps }, index) => {

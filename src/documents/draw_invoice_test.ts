@@ -329,6 +329,18 @@ Deno.test("invoices are drawn one after the other, and too many at once are told
   assertEquals((await drawInvoice(invoice)).length > 0, true, "those that were refused hold no place");
 });
 
+Deno.test("who calls while a long invoice is drawn is answered before it is done", async () => {
+  await using server = Deno.serve({ port: 0, onListen: () => {} }, () => new Response("here"));
+  const items = Array.from({ length: 1000 }, (_, index) => item(index + 1));
+  let isDrawn = false;
+  const drawn = drawInvoice(draftInvoice(CONFIG, orderOf({ items }))).then(() => isDrawn = true);
+  const answer = await fetch(`http://localhost:${server.addr.port}/`);
+  const wasDrawn = isDrawn;
+  await answer.text();
+  await drawn;
+  assert(!wasDrawn, "nobody was answered before it was drawn");
+});
+
 Deno.test("goods that cross a border are refused with everything that is missing, line by line", () => {
   const bare = { hs_code: null, country_of_origin: null, weight_grams: null };
   const order = orderOf({ items: [item(1, { hs_code: null }), item(2), item(3, bare)] });
