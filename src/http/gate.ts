@@ -159,8 +159,8 @@ function bucketOfKeys(c: Context<AppEnv>, options: EndpointOptions): Bucket {
   return { key: `limit:keys:${c.get("address")}`, limit: staffTimes, windowMs: seconds * 1000 };
 }
 
-/** Counts a call of what there is not, by its address: no token is looked at for that. @throws rate_limited */
-export async function admitLost(c: Context<AppEnv>): Promise<void> {
+/** Counts a call of what has no gate, by its address: no token is looked at for that. @throws rate_limited */
+export async function admitByAddress(c: Context<AppEnv>): Promise<void> {
   const { verdict } = await c.get("deps").cache.admit(bucketOf(c, ANONYMOUS, { policy: "public" }));
   c.set("verdict", verdict);
   if (!verdict.allowed) throw rateLimited(verdict);

@@ -149,6 +149,21 @@ Deno.test("Calls of what there is not are counted too, and say how many are left
   assertEquals((await app.request("GET", "/health")).status, 200);
 });
 
+Deno.test("the large documents and the pages count with all else, and probes of health do not", async () => {
+  const paths = ["/openapi.json", "/asyncapi.json", "/docs", "/docs/start.js", "/docs/none", "/admin"];
+  for (const first of paths) {
+    await using app = await startTestApp(NARROW);
+    const { status, headers } = await app.request("GET", first);
+    assertEquals([status, headers.get("RateLimit")?.startsWith(`"default";r=${LIMIT - 1};`)], [
+      first === "/docs/none" ? 404 : 200,
+      true,
+    ], first);
+    const sent = [...paths];
+    assertEquals(await admitted(app, sent.length, () => ["GET", sent.pop()!, {}]), LIMIT - 1, first);
+    assertEquals((await app.request("GET", "/health")).status, 200);
+  }
+});
+
 Deno.test("an address that used up its calls may still log in", async () => {
   await using app = await startTestApp(NARROW);
   assertEquals(await admitted(app, LIMIT + 1, () => ["GET", "/v1/products", {}]), LIMIT);
