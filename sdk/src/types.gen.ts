@@ -7641,6 +7641,9 @@ export type RefundItem = {
 };
 
 export type RefundOrder = {
+    /**
+     * Why: the customer reads it, in their mail as well
+     */
     reason: string;
     /**
      * So much, taken off goods, shipping, duty and tax in proportion
@@ -8014,6 +8017,9 @@ export type AdjustPoints = {
      * So many more; negative: fewer, though never below 0
      */
     points: number;
+    /**
+     * Why: the customer reads it
+     */
     reason: string;
 };
 

@@ -5,7 +5,10 @@ import { Listing } from "../schemas.ts";
 import { REFUND_STATUSES } from "./refund.ts";
 
 export const RefundBody = z.strictObject({
-  reason: text(1, 500).openapi({ example: "Arrived broken" }),
+  reason: text(1, 500).openapi({
+    description: "Why: the customer reads it, in their mail as well",
+    example: "Arrived broken",
+  }),
   amount: z.int().min(1).optional().openapi({
     description: "So much, taken off goods, shipping, duty and tax in proportion",
   }),

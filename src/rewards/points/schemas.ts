@@ -40,7 +40,10 @@ export const MovementsQuery = z.strictObject({
 export const AdjustPointsBody = z.strictObject({
   points: z.int().min(-MAX_ADJUSTMENT).max(MAX_ADJUSTMENT).refine((points) => points !== 0, "must not be 0")
     .openapi({ description: "So many more; negative: fewer, though never below 0", example: 100 }),
-  reason: text(1, 500).openapi({ example: "The parcel came late" }),
+  reason: text(1, 500).openapi({
+    description: "Why: the customer reads it",
+    example: "The parcel came late",
+  }),
 }).openapi("AdjustPoints");
 
 export const OrderPointsSchema = z.object({
