@@ -10,8 +10,8 @@ export function text(min: number, max: number) {
 }
 
 /** Text that is there only once: kept in Unicode's normal form NFC, or one name could be written in two ways. */
-export function uniqueText(min: number, max: number) {
-  return storable(z.string().trim().normalize("NFC"), min, max);
+export function uniqueText(max: number) {
+  return storable(z.string().trim().normalize("NFC"), 1, max);
 }
 
 function storable(written: z.ZodString, min: number, max: number) {

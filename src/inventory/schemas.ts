@@ -51,7 +51,7 @@ const why = {
     .openapi({
       description: "What kind of movement; `adjustment` unless said. Receipts and returns only add.",
     }),
-  reference: uniqueText(1, 100).optional()
+  reference: uniqueText(100).optional()
     .openapi({
       description:
         "Your document's number, kept in Unicode's form NFC. The same one is booked only once per SKU.",

@@ -189,7 +189,7 @@ export const PlaceOrderBody = z.strictObject({
   placed_at: Timestamp.optional().openapi({
     description: "Staff only: when it was placed, for imports; not in the future",
   }),
-  external_reference: uniqueText(1, 100).optional()
+  external_reference: uniqueText(100).optional()
     .openapi({
       description:
         "Staff only: its name in the system it comes from, kept in Unicode's form NFC; can be there only once",

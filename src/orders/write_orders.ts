@@ -129,7 +129,7 @@ export function booked(
   ctx: Ctx,
   before: Order,
   transactions: LedgerTransaction[],
-  more: Partial<Order> = {},
+  more: Partial<Order>,
 ): OrderWrite {
   const order = withState(transactions.reduce(afterTransaction, { ...before, ...more }));
   return { before, order: nextVersion(ctx.clock.now(), order), transactions, by: ctx };

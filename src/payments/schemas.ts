@@ -48,7 +48,7 @@ export const PaymentBody = z.strictObject({
 
 export const ManualPaymentBody = z.strictObject({
   amount: z.int().min(1).optional().openapi({ description: "What is due unless said", example: 1500 }),
-  reference: uniqueText(1, 255).optional().openapi({
+  reference: uniqueText(255).optional().openapi({
     description:
       "What the bank's statement calls it, to be the payment's `provider_reference`, in Unicode's form NFC. Each is recorded " +
       "once: the second is refused, whoever tries",
@@ -117,7 +117,7 @@ export const Listing = {
 export const PaymentsQuery = z.strictObject({
   status: z.enum(PAYMENT_STATUSES).optional().openapi({ description: "Only payments in this status" }),
   provider: Provider.optional(),
-  provider_reference: uniqueText(1, 255).optional().openapi({
+  provider_reference: uniqueText(255).optional().openapi({
     description: "The payment that its provider, or the bank's statement, calls so",
   }),
   ...Listing,

@@ -24,12 +24,6 @@ export async function lockRefund(tx: Tx, id: string): Promise<Refund | undefined
   return refund;
 }
 
-/** An order's refunds, oldest first. */
-export async function listRefunds(tx: Tx, orderId: string): Promise<Refund[]> {
-  return await tx<Refund[]>`
-    select ${refundColumns(tx)} from refunds where order_id = ${orderId} order by id`;
-}
-
 /** The refunds so far of an order whose row the caller holds, in the order in which they began. */
 export async function listPastRefunds(tx: Tx, orderId: string): Promise<PastRefund[]> {
   const placeOf = (sequence: number) =>
