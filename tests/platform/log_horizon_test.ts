@@ -49,16 +49,11 @@ interface Held {
 }
 
 /** A transaction that has drawn a position and waits to be told how it ends. */
-async function hold(
-  writers: postgres.Sql,
-  aggregate: string,
-  first: (tx: postgres.TransactionSql) => Promise<void> = () => Promise.resolve(),
-): Promise<Held> {
+async function hold(writers: postgres.Sql, aggregate: string): Promise<Held> {
   const ready = Promise.withResolvers<number>();
   const ending = Promise.withResolvers<"commit" | "rollback">();
   const undone = new Error("undone");
   const running = writers.begin(async (tx) => {
-    await first(tx);
     ready.resolve(await appendUnlocked(tx, aggregate));
     if (await ending.promise === "rollback") throw undone;
   }).catch((error) => {

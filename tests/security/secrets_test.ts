@@ -71,13 +71,13 @@ Deno.test("no secret and nothing personal is in the log at its most talkative, w
     return tokens;
   };
   const shipTo = { name: CANARY.name, lines: [CANARY.street], city: "Berlin", country: "DE" };
-  const order = (note = CANARY.note) => ({
+  const order = {
     items: [{ sku: "MUG", quantity: 1 }],
     currency: "EUR",
     ship_to: shipTo,
-    note,
+    note: CANARY.note,
     metadata: { secret: CANARY.note },
-  });
+  };
 
   const { access_token: admin } = await logIn(`admin-${CANARY.email}`);
   const registration = { email: CANARY.email, password: CANARY.password, name: CANARY.name };
@@ -136,7 +136,7 @@ Deno.test("no secret and nothing personal is in the log at its most talkative, w
     `sku,name\n${CANARY.query},${CANARY.name}\n"${CANARY.note}`,
     "text/csv",
   );
-  const placed = await send("POST", "/orders", customer, order());
+  const placed = await send("POST", "/orders", customer, order);
   assert(placed.id, JSON.stringify(placed));
   await send("PATCH", `/orders/${placed.id}`, customer, { note: CANARY.note, ship_to: shipTo });
   await send("POST", `/orders/${placed.id}/cancellation`, customer, { reason: CANARY.note });
@@ -160,19 +160,19 @@ Deno.test("no secret and nothing personal is in the log at its most talkative, w
   });
   await send("POST", "/register", undefined, { ...registration, email: `late-${CANARY.email}` });
   await send("PATCH", "/me", customer, { name: `${CANARY.name} 3` });
-  await send("POST", "/orders", customer, order());
+  await send("POST", "/orders", customer, order);
   await send("POST", "/products", admin, { sku: CANARY.query, name: CANARY.name });
   await withConnection(database.url, (sql) => sql`drop schema public cascade`);
   const unlogged = operations.filter((operation) => !isGated(operation)).length;
   for (const { method, template } of operations) {
     const path = template.replace(/\{(id|user_id)\}/, user.id).replace(/\{[^}]+\}/, CANARY.query);
-    await send(method, path, admin, method === "GET" ? undefined : order());
+    await send(method, path, admin, method === "GET" ? undefined : order);
   }
   await logIn(CANARY.email);
   await send("GET", "/me", key);
-  await send("POST", "/orders", customer, order());
+  await send("POST", "/orders", customer, order);
   await database.drop();
-  await send("POST", "/orders", customer, order());
+  await send("POST", "/orders", customer, order);
   await send("GET", "/health/ready");
 
   const { written } = await process.stop();

@@ -136,8 +136,8 @@ async function makeWorld(app: TestApp): Promise<World> {
 }
 
 /** Runs a test in a world of its own. */
-export async function inWorld(work: (world: World) => Promise<void>, env?: Record<string, string>) {
-  await using app = await startTestApp({ SELLER_NAME: "Nordhafen", SELLER_ADDRESS: "Hamburg", ...env });
+export async function inWorld(work: (world: World) => Promise<void>) {
+  await using app = await startTestApp({ SELLER_NAME: "Nordhafen", SELLER_ADDRESS: "Hamburg" });
   await work(await makeWorld(app));
 }
 

@@ -113,8 +113,8 @@ async function notificationsOf({ deps: { sql } }: TestApp) {
   ];
 }
 
-function read(app: TestApp, user: TestUser, query = "") {
-  return app.request("GET", `/v1/notifications${query}`, { token: user.token });
+function read(app: TestApp, user: TestUser) {
+  return app.request("GET", "/v1/notifications", { token: user.token });
 }
 
 /** A job's handler, called as often as a test wants. */

@@ -63,11 +63,9 @@ const unitsRefunded = (status: string, returnId = "null") =>
    select '${ID}4', id, ${returnId}, 'EUR', 50, '[{"line": 1, "quantity": 2}]', 'Broken', '${status}',
           'system:test', now(), now()
    from orders where external_reference = 'partly_cancelled'`;
-const dispute = (status: string, amount = 50) =>
+const dispute = (status: string) =>
   `insert into disputes (id, order_id, payment_id, provider_reference, status, currency, amount, reason, created_at, updated_at)
-   values ('${ID}8', ${
-    order("paid")
-  }, '${ID}3', 'dp_1', '${status}', 'EUR', ${amount}, 'fraudulent', now(), now())`;
+   values ('${ID}8', ${order("paid")}, '${ID}3', 'dp_1', '${status}', 'EUR', 50, 'fraudulent', now(), now())`;
 const lost = (changes: string) =>
   `${dispute("lost")}; ${refund("succeeded")}; update refunds set ${changes} where id = '${ID}4'`;
 const event = `(select max(position) from events)`;

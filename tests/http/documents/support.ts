@@ -19,8 +19,8 @@ const SELLER = {
   SELLER_TAX_ID: "DE123456789012345",
 };
 
-export function startSellerApp(env: Record<string, string> = {}): Promise<TestApp> {
-  return startTestApp({ ...SELLER, ...env });
+export function startSellerApp(): Promise<TestApp> {
+  return startTestApp(SELLER);
 }
 
 export interface GoodsFacts {

@@ -28,8 +28,8 @@ async function startShop() {
 }
 
 /** The user's cart with the coupon, and its quote. */
-async function quoteWithCoupon({ app, user, sku }: PaidShop, more: Record<string, unknown> = {}) {
-  const cart = await fillCart(app, user, { [sku]: 3 }, { coupon_code: CODE, ...more });
+async function quoteWithCoupon({ app, user, sku }: PaidShop) {
+  const cart = await fillCart(app, user, { [sku]: 3 }, { coupon_code: CODE });
   const { status, body: quote } = await askQuote(app, user, cart.id);
   assertEquals([status, quote.discount_total], [201, 450], JSON.stringify(quote));
   return { cart, quote };

@@ -13,8 +13,8 @@ import { addReward, balanceOf, givePoints, movementsOf, redeem } from "./rewards
 const NOW = "2026-05-01T08:00:00.000Z";
 
 /** A shop whose customer has 100 points. */
-async function startWithPoints(clock = { at: new Date(NOW) }) {
-  const app = await startTestApp({}, { clock: { now: () => clock.at } });
+async function startWithPoints() {
+  const app = await startTestApp({}, { clock: { now: () => new Date(NOW) } });
   const [staff, customer] = [await app.user("staff"), await app.user()];
   await givePoints(app, staff, customer, 100);
   return { app, staff, customer, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
@@ -26,8 +26,7 @@ const redeemFor = (
   { token }: TestUser,
   user: { id: string },
   { id }: { id: string },
-  headers: Record<string, string> = {},
-) => app.request("POST", `/v1/rewards/${id}/redemptions`, { token, body: { user_id: user.id }, headers });
+) => app.request("POST", `/v1/rewards/${id}/redemptions`, { token, body: { user_id: user.id } });
 
 async function redeemed(...call: Parameters<typeof redeem>): Promise<Answer["body"]> {
   const { status, body } = await redeem(...call);

@@ -45,8 +45,8 @@ const part = (reference: string, amount: number, id = newId()) => ({
   amount,
   currency: "EUR",
 });
-const refundOf = (reference: string, amount: number, id = newId()) => ({
-  ...part(reference, amount, id),
+const refundOf = (reference: string, amount: number) => ({
+  ...part(reference, amount),
   reason: "broken",
 });
 
