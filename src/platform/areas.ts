@@ -18,7 +18,7 @@ export const AREAS = [
   { name: "Events", description: "Everything that happened, in order" },
   { name: "Notifications", description: "E-mails to users" },
   { name: "Webhooks", description: "Telling other systems" },
-  { name: "Administration", description: "Queues and jobs, for staff" },
+  { name: "Administration", description: "Queues, jobs and the books' invariants, for staff" },
   { name: "Operations", description: "Is it up?" },
 ] as const;
 
