@@ -29,6 +29,7 @@ export { cancelUnits } from "./shipments/cancel_units.ts";
 export { getShipment } from "./shipments/get_shipments.ts";
 export { shipmentCancelled, shipmentCreated, shipmentUpdated } from "./shipments/events.ts";
 export { findShipment, getParcel, listReturnableLines, type Parcel } from "./shipments/queries.ts";
+export { ToldSku } from "./shipments/schemas.ts";
 export {
   type LineUnits,
   type ReturnableLine,

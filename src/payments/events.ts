@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { ToldSku } from "../orders/mod.ts";
 import { defineEvent, type EventType } from "../platform/events.ts";
 import { DisputeSchema } from "./disputes/schemas.ts";
 import type { Payment } from "./payment.ts";
@@ -20,14 +21,7 @@ const { dispute_id, follows, manual, ...refunded } = RefundSchema.shape;
 /** Likewise a refund. */
 const ToldRefund = z.object({
   ...refunded,
-  items: z.array(
-    z.object({
-      ...RefundItemSchema.shape,
-      sku: RefundItemSchema.shape.sku.optional().openapi({
-        description: "Left out in events from before items told it",
-      }),
-    }).openapi("ToldRefundItem"),
-  ),
+  items: z.array(z.object({ ...RefundItemSchema.shape, sku: ToldSku }).openapi("ToldRefundItem")),
   dispute_id: dispute_id.optional().openapi(undisputed),
   follows: follows.optional().openapi({
     description: "Left out in events from before several payments could share in a refund",

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { ToldSku } from "../orders/mod.ts";
 import { defineEvent } from "../platform/events.ts";
 import type { Return } from "./return.ts";
 import { ReturnItemSchema, ReturnSchema } from "./schemas.ts";
@@ -6,14 +7,7 @@ import { ReturnItemSchema, ReturnSchema } from "./schemas.ts";
 /** A return, as events tell it, those too from before its items had their SKU. */
 const ToldReturn = z.object({
   ...ReturnSchema.shape,
-  items: z.array(
-    z.object({
-      ...ReturnItemSchema.shape,
-      sku: ReturnItemSchema.shape.sku.optional().openapi({
-        description: "Left out in events from before items told it",
-      }),
-    }).openapi("ToldReturnItem"),
-  ),
+  items: z.array(z.object({ ...ReturnItemSchema.shape, sku: ToldSku }).openapi("ToldReturnItem")),
 }).openapi("ToldReturn");
 
 const event = <Name extends `return.${string}`>(type: Name, summary: string) =>

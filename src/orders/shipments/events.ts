@@ -1,20 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { defineEvent } from "../../platform/events.ts";
 import { ChangesSchema } from "../../platform/changes.ts";
-import { ShipmentItemSchema, ShipmentSchema } from "./schemas.ts";
+import { ShipmentItemSchema, ShipmentSchema, ToldSku } from "./schemas.ts";
 
 const { cancelled_at, ...shipment } = ShipmentSchema.shape;
 /** A shipment, as events tell it, those too from before it had all that it has now. */
 const Told = z.object({
   ...shipment,
-  items: z.array(
-    z.object({
-      ...ShipmentItemSchema.shape,
-      sku: ShipmentItemSchema.shape.sku.optional().openapi({
-        description: "Left out in events from before items told it",
-      }),
-    }).openapi("ToldShipmentItem"),
-  ),
+  items: z.array(z.object({ ...ShipmentItemSchema.shape, sku: ToldSku }).openapi("ToldShipmentItem")),
   cancelled_at: cancelled_at.optional().openapi({
     description: "Left out in events from before a shipment could be cancelled",
   }),

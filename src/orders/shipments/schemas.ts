@@ -8,6 +8,11 @@ const units = {
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
 };
 
+/** The SKU of a shipment's, return's or refund's item in events. */
+export const ToldSku = Sku.optional().openapi({
+  description: "Left out in events from before items told it",
+});
+
 export const ShipmentItemSchema = z.object({ line: units.line, sku: Sku, quantity: units.quantity }).openapi(
   "ShipmentItem",
 );
