@@ -69,7 +69,7 @@ export function grouped<I, O>(
 }
 
 /** So many lines and more, and an input is large. */
-const LARGE_LINES = 50;
+export const LARGE_LINES = 50;
 
 /**
  * As {@link grouped}, and large inputs go by themselves, so that no statement gets too much to do and nobody with a few lines

@@ -3,13 +3,14 @@ import type { Ctx } from "../platform/ctx.ts";
 import { notFound } from "../platform/errors.ts";
 import { type Estimate, estimateOptions } from "./estimate_options.ts";
 import type { AskEstimate } from "./quote.ts";
+import { priceInTurn } from "./price_in_turn.ts";
 import { readTradeOf } from "./quote_cart.ts";
 
 /**
  * What a cart would cost now by each shipping option, for whoever may read it, guests too. Holds nothing, and leaves the
  * cart's quote as it is.
  *
- * @throws not_found, cart_closed, quote_refused and insufficient_stock, as a quote would
+ * @throws not_found, cart_closed, quote_refused and insufficient_stock, as a quote would; unavailable
  */
 export async function listEstimates(
   ctx: Ctx,
@@ -22,5 +23,8 @@ export async function listEstimates(
     readTradeOf(ctx, cart, [...products.values()], ask),
     readCoupon(ctx, cart),
   ]);
-  return estimateOptions(ctx.clock.now(), ctx.config.shipFromCountry, cart, ask, products, trade, coupon);
+  return await priceInTurn(
+    cart.items.length,
+    () => estimateOptions(ctx.clock.now(), ctx.config.shipFromCountry, cart, ask, products, trade, coupon),
+  );
 }

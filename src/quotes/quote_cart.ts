@@ -26,6 +26,7 @@ import {
   type QuoteData,
   type QuotedCart,
 } from "./quote.ts";
+import { priceInTurn } from "./price_in_turn.ts";
 import { releaseQuotes } from "./release_quotes.ts";
 
 /** How often a draft may lose its stock or its cart between reading and writing. */
@@ -78,16 +79,17 @@ async function draft(ctx: Ctx, ask: AskQuote, facts: CartFacts | undefined): Pro
     readTradeOf(ctx, facts.cart, facts.products, ask),
     readCoupon(ctx, facts.cart),
   ]);
-  return draftQuote(
-    ctx.clock.now(),
-    config.quoteValidMs,
-    config.shipFromCountry,
-    facts.cart,
-    ask,
-    productsOf(facts),
-    trade,
-    coupon,
-  );
+  return await priceInTurn(facts.cart.items.length, () =>
+    draftQuote(
+      ctx.clock.now(),
+      config.quoteValidMs,
+      config.shipFromCountry,
+      facts.cart,
+      ask,
+      productsOf(facts),
+      trade,
+      coupon,
+    ));
 }
 
 /** What trade knows of where the cart goes and of what is in it. @throws quote_refused where nobody says where to */

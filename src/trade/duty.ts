@@ -34,14 +34,16 @@ export function dutyCharge(
   const cif = schedule.rules.duty.valuation === "cif";
   const customsValue = cif ? line.goods + line.shipping : line.goods;
   const byValue = multiply(parseDecimal(rate.ad_valorem), whole(customsValue));
-  const byWeight = { n: BigInt(rate.per_kg) * line.weightGrams, d: GRAMS_PER_KG };
-  const converted = exchangeAmount(byWeight, schedule.rules.currency, currency, rates);
+  const weighed = { n: BigInt(rate.per_kg) * line.weightGrams, d: GRAMS_PER_KG };
+  const byWeight = rate.per_kg === 0
+    ? undefined
+    : exchangeAmount(weighed, schedule.rules.currency, currency, rates)!;
   return {
-    ...roundOnce(rate.per_kg === 0 ? byValue : add(byValue, converted!.value)),
+    ...roundOnce(byWeight ? add(byValue, byWeight.value) : byValue),
     rule: describeRate(rate, line, cif, schedule),
     rate: rateText(rate, schedule.rules.currency),
     basis: customsValue,
-    exchange: rate.per_kg === 0 ? null : converted!.exchange,
+    exchange: byWeight?.exchange ?? null,
     source: schedule.source,
   };
 }
