@@ -140,7 +140,8 @@ export function createApp(deps: Deps) {
         c,
       );
     }
-    c.header("Allow", methods.join(", "));
+    // Hono answers HEAD wherever it answers GET.
+    c.header("Allow", methods.flatMap((each) => each === "GET" ? ["GET", "HEAD"] : each).join(", "));
     return onError(
       new AppError("method_not_allowed", `${c.req.method} is not possible here; ${methods.join(", ")} is.`),
       c,

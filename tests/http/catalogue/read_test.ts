@@ -116,5 +116,6 @@ Deno.test("products cannot be deleted, and the answer says what can be done", as
   const { token } = await app.user("admin");
   await create(app, token, { sku: "MUG" });
   const answer = await app.request("DELETE", at("MUG"), { token });
-  assertEquals([answer.status, answer.headers.get("Allow")], [405, "GET, PATCH"]);
+  assertEquals([answer.status, answer.headers.get("Allow")], [405, "GET, HEAD, PATCH"]);
+  assertEquals((await app.request("HEAD", at("MUG"), { token })).status, 200);
 });
