@@ -158,10 +158,13 @@ export async function settleRefund(
       ? []
       : [refundOf(order, refund.amount, takenParts(order, refund), of)];
     // What comes back has left; other refunds of units take first what has not.
-    const cancelled = refund.return_id === null ? cancelUnits(order, refund.items) : {};
-    const write = booked(ctx, order, transactions, cancelled);
-    written(write.order);
-    await writeOrders(tx, ctx, [write]);
+    const { items, units } = refund.return_id === null ? cancelUnits(order, refund.items) : order;
+    // Units that cost nothing, and have left, change nothing of the order.
+    if (transactions.length > 0 || units !== order.units) {
+      const write = booked(ctx, order, transactions, { items, units });
+      written(write.order);
+      await writeOrders(tx, ctx, [write]);
+    }
   }
   await tellOfRefund(tx, ctx, order, after, refund);
   return refund;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { TestApp, TestUser } from "../../support/app.ts";
 import { ADA_IN_LEEDS, addExport, askQuote, fillCart, tryCheckOut } from "../../support/checkout.ts";
-import { assertBooksBalance, levelOf, patch, read, tryToPlace } from "../../support/orders.ts";
+import { assertBooksBalance, eventsOf, levelOf, patch, read, tryToPlace } from "../../support/orders.ts";
 import { assertBankAgrees, startPaidShop, tryToPay, tryToRefund } from "../../support/payments.ts";
 import { addPromotion } from "../../support/promotions.ts";
 
@@ -144,6 +144,11 @@ Deno.test("Where a coupon left a line fewer cents than it has units, each unit i
     assertEquals([after.status, after.amount_refunded], [status, 2]);
     const { on_hand, reserved } = await levelOf(app, screw);
     assertEquals([on_hand, reserved], [100, 0], "all are the shop's again");
+    const told = (await eventsOf(app, "order", order.id)).slice(1).map(({ data }) => data);
+    assertEquals(told.at(-1)!.version, after.version);
+    for (const { version, changes } of told) {
+      assert(Object.keys(changes).length > 0, `version ${version} of what is ${status} tells of no change`);
+    }
   }
   await assertBooksBalance(app.deps.sql);
 });
