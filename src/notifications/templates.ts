@@ -76,14 +76,12 @@ export function renderShipment({ number, items, ship_to }: Order, shipment: Ship
   ]);
 }
 
-/** How much went back, and why. */
-export function renderRefund({ number }: Order, { amount, currency, reason, payment_id }: Refund): Mail {
+/** How much went back, and why; how, only where its provider does it: staff may have given it back in any way. */
+export function renderRefund({ number }: Order, { amount, currency, reason, manual }: Refund): Mail {
   return toMail(`A refund for order ${number}`, [
     [`We have refunded ${formatMoney(amount, currency)} of your order ${number}.`],
     [`Reason: ${oneLine(reason)}`],
-    ...payment_id === null
-      ? []
-      : [["It goes back the way you paid. Your bank may take some days to show it."]],
+    ...manual ? [] : [["It goes back the way you paid. Your bank may take some days to show it."]],
   ]);
 }
 
