@@ -108,10 +108,10 @@ async function* readCells(lines: AsyncIterable<Line>, maxLength: number): AsyncG
       }
       const cells = splitCells(text, used > 0 ? width : undefined);
       if (cells) ahead.splice(0, used);
-      width ||= cells?.length;
       const problem = unreadable({ ...line, text: line.text && text }) ??
         (cells ? undefined : wrong(line.number, "has a quote in the wrong place, or lacks one"));
       if (problem || cells!.some((cell) => cell !== "")) {
+        width ??= cells?.length;
         yield { line: line.number, cells: cells ?? [], problem };
       }
     }

@@ -23,6 +23,16 @@ Deno.test("quoted cells hold commas, quotes and line breaks", async () => {
   });
 });
 
+Deno.test("a blank line before the header does not say how many cells a record has", async () => {
+  for (const blank of ["", "  ", ","]) {
+    assertEquals(
+      (await csv(`${blank}\nsku,name,description\nA,a,"two\nlines"`)).map(summary),
+      ["3:A"],
+      blank,
+    );
+  }
+});
+
 Deno.test("a stray quote costs its own line, wherever the next quote stands", async () => {
   const cases: [string, string[]][] = [
     ['A,"open\nB,b\nC,c', ["2!", "3:B", "4:C"]],
