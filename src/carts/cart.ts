@@ -23,7 +23,7 @@ export interface CartAccess {
   all: boolean;
 }
 
-/** The carts that a caller may change, merge, quote and check out: one's own, and the one whose token one shows. */
+/** The carts that a caller may change and merge: one's own, and the one whose token one shows. */
 export function accessToUse(actor: Actor, token: string | undefined): CartAccess {
   return {
     userId: actor.kind === "user" ? actor.userId : null,

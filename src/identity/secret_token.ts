@@ -6,7 +6,7 @@ interface SecretToken {
   hash: Uint8Array;
 }
 
-/** A new refresh or password token. */
+/** A new one, for whatever door. */
 export function newSecretToken(): SecretToken {
   const token = randomBytes(32).toString("base64url");
   return { token, hash: hashToken(token) };
