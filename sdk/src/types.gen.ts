@@ -9970,7 +9970,7 @@ export type ListProductsData = {
     path?: never;
     query?: {
         /**
-         * Words in SKU, name, category or description; the last one may be the beginning of a word. `"a phrase"`, `or` and `-without` work as in web searches.
+         * Words in SKU, name, category or description, whatever their case and accents: `cafe` finds Café. The last one may be the beginning of a word. `"a phrase"`, `or` and `-without` work as in web searches.
          */
         q?: string;
         /**

@@ -164,19 +164,21 @@ function sortKey(
 function isMatch(tx: Tx, filter: Pick<ProductFilter, "q" | "hs_code">): Fragment {
   const hsCodes = filter.hs_code === undefined ? null : `${filter.hs_code}%`;
   const search = filter.q === undefined ? null : searchParts(filter.q);
+  const query = (words: string | null) => tx`websearch_to_tsquery('simple', without_accents(${words}))`;
   return tx`
     (${hsCodes}::text is null or p.hs_code like ${hsCodes})
-    and (${search && search.words}::text is null or p.search @@ (
-      websearch_to_tsquery('simple', ${search && search.words})
-      || (websearch_to_tsquery('simple', ${search && search.others}) && to_tsquery('simple', ${
+    and (${search && search.words}::text is null or p.search_plain @@ (
+      ${query(search && search.words)}
+      || (${query(search && search.others)} && to_tsquery('simple', without_accents(${
     search && search.beginning
-  }))
+  })))
     ))`;
 }
 
 /**
  * What people type, cut up for a text search: like a web search, but the last word may be only the beginning of one
- * (`beginning`, for to_tsquery, in quotes so that nothing in it is syntax). Empty parts match what the rest matches.
+ * (`beginning`, for to_tsquery, in quotes so that nothing in it is syntax, and with a blank, as nothing may be left of it but
+ * accents). Empty parts match what the rest matches.
  */
 function searchParts(words: string): { words: string; others: string; beginning: string } {
   const last = words.includes('"') ? undefined : /(?:^|\s)([^\s-]\S*)$/.exec(words)?.[1];
@@ -184,7 +186,7 @@ function searchParts(words: string): { words: string; others: string; beginning:
   return {
     words,
     others: words.slice(0, words.length - last.length),
-    beginning: `'${last.replaceAll("\\", "\\\\").replaceAll("'", "''")}':*`,
+    beginning: `' ${last.replaceAll("\\", "\\\\").replaceAll("'", "''")}':*`,
   };
 }
 

@@ -173,7 +173,8 @@ const Cursor = cursor(z.union([
 export const ListQuery = z.strictObject({
   q: text(1, 200).optional().openapi({
     description:
-      "Words in SKU, name, category or description; the last one may be the beginning of a word. " +
+      "Words in SKU, name, category or description, whatever their case and accents: `cafe` finds Café. The last one may be the " +
+      "beginning of a word. " +
       '`"a phrase"`, `or` and `-without` work as in web searches.',
     example: "blue mu",
   }),
