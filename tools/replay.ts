@@ -33,6 +33,7 @@ export async function replay(
   },
 ): Promise<{ text: string; agrees: boolean }> {
   const plan = makePlan(await Array.fromAsync(readOnlineRetail(file)));
+  if (plan.orders.length === 0) throw new FileError(`${file} has no invoice that can be played`);
   const fileId = createHash("sha256").update(await Deno.readFile(file)).digest("hex").slice(0, 12);
   const waybill = await openSession(options.url, options.email, options.password);
   const played = await play(waybill, plan, { fileId, ...options });

@@ -75,11 +75,14 @@ Deno.test("A penny's difference between file and API is seen", async () => {
 });
 
 Deno.test("A mistake on the command line is named in a line, not in a stack, and ends unlike files that differ", async () => {
+  const empty = await Deno.makeTempFile();
+  await Deno.writeTextFile(empty, (await Deno.readTextFile(FILE)).split("\n")[0]!);
   for (
     const [args, code, said] of [
       [["--urll", "http://localhost"], 2, "Unknown option '--urll'"],
       [["orders.csv", "--url"], 2, "Option '--url <value>' argument missing"],
       [[".", "--email", "ada@example.com", "--password", "x"], 1, "Is a directory"],
+      [[empty, "--email", "ada@example.com", "--password", "x"], 1, "has no invoice that can be played"],
     ] as const
   ) {
     const { code: ended, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -89,4 +92,5 @@ Deno.test("A mistake on the command line is named in a line, not in a stack, and
     assertStringIncludes(written, said);
     assertEquals([ended, written.includes("Uncaught")], [code, false]);
   }
+  await Deno.remove(empty);
 });
