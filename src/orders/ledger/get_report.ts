@@ -1,5 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../../platform/ctx.ts";
+import { transaction } from "../../platform/db.ts";
 import { AppError } from "../../platform/errors.ts";
 import { balancesOf, totalOf } from "./double_entry.ts";
 import { sumAccounts } from "./queries.ts";
@@ -16,7 +17,10 @@ export type LedgerReport = z.infer<typeof LedgerReportSchema>;
  */
 export async function getLedgerReport(ctx: Ctx, query: z.infer<typeof ReportQuery>): Promise<LedgerReport> {
   const { from, to } = spanOf(query, ctx.clock.now());
-  const booked = await sumAccounts(ctx.sql, { from, to, destination: query.destination });
+  const booked = await transaction(
+    ctx.sql,
+    (tx) => sumAccounts(tx, { from, to, destination: query.destination }),
+  );
   const byCurrency = Map.groupBy(booked, ({ currency }) => currency);
   for (const [currency, sums] of byCurrency) {
     if (sums.some(isInexact) || isInexact(totalOf(sums))) throw tooMuch(currency, from, to);

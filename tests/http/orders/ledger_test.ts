@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ACCOUNTS } from "../../../src/orders/ledger/entries.ts";
-import { listBookedRows } from "../../../src/orders/ledger/queries.ts";
-import type { Sql } from "../../../src/platform/db.ts";
+import { listBookedRows, sumAccounts } from "../../../src/orders/ledger/queries.ts";
+import { type Sql, transaction } from "../../../src/platform/db.ts";
 import { newId } from "../../../src/platform/id.ts";
 import { type Answer, startTestApp, type TestApp, type TestUser } from "../../support/app.ts";
 import {
@@ -519,14 +519,18 @@ Deno.test("A list of this month's transactions goes on in that month, also when 
   assertEquals(last.next_cursor, null);
 });
 
-Deno.test("A page of transactions reads no more of the ledger than it gives, wherever in it the page is", async () => {
-  await using app = await startTestApp();
-  const { sql } = app.deps;
+async function book20000(sql: Sql): Promise<void> {
   await sql`
     insert into ledger (order_id, kind, currency, receivable, revenue, actor, occurred_at)
     select gen_random_uuid(), 'sale', 'EUR', 1, -1, 'system:test', timestamptz '2026-01-01' + n * interval '1 minute'
     from generate_series(1, 20000) as n`;
   await sql`vacuum analyze ledger`;
+}
+
+Deno.test("A page of transactions reads no more of the ledger than it gives, wherever in it the page is", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  await book20000(sql);
   const span = { from: new Date("2026-01-02"), to: new Date("2026-01-12"), limit: 20 };
   for (const after of [undefined, { at: "2026-01-07T00:00:00Z", id: 1 }]) {
     const { result, rows } = await countingRows(
@@ -537,4 +541,19 @@ Deno.test("A page of transactions reads no more of the ledger than it gives, whe
     assertEquals(result.length, 21);
     assert(rows <= 21, `${rows} rows were read after ${after?.at}`);
   }
+});
+
+Deno.test("The report holds its sums in memory and not the transactions that it sums up, however many they are", async () => {
+  await using app = await startTestApp();
+  const { sql } = app.deps;
+  await book20000(sql);
+  const sums = await transaction(sql, async (tx) => {
+    await tx`set local work_mem = '256kB'`;
+    await tx`set local temp_file_limit = 0`;
+    return await sumAccounts(tx, { from: new Date("2026-01-01"), to: new Date("2027-01-01") });
+  });
+  assertEquals(sums.map(({ account, debit, credit }) => [account, debit, credit]), [
+    ["receivable", 20000, 0],
+    ["revenue", 0, 20000],
+  ]);
 });
