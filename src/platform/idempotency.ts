@@ -131,8 +131,8 @@ export async function claimKey(
 }
 
 /** The first answer to this key, if there is one. @throws idempotency_key_reused */
-async function findAnswer<T>(
-  tx: Tx,
+export async function findAnswer<T>(
+  tx: Sql | Tx,
   { actor, route, key, requestHash }: Idempotency,
 ): Promise<T | undefined> {
   const [row] = await tx<FirstAnswer<T>[]>`

@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import type { Ctx } from "../platform/ctx.ts";
 import { transaction } from "../platform/db.ts";
 import { newId } from "../platform/id.ts";
-import { type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
+import { findAnswer, type Idempotency, once, type Outcome } from "../platform/idempotency.ts";
 import { type Endpoint, type EndpointWithSecret, requirePublicUrl } from "./endpoint.ts";
 import { insertEndpoint } from "./queries.ts";
 import type { NewEndpointBody } from "./schemas.ts";
@@ -18,7 +18,10 @@ export async function createEndpoint(
   input: z.infer<typeof NewEndpointBody>,
   idempotency?: Idempotency,
 ): Promise<Outcome<EndpointWithSecret>> {
-  await requirePublicUrl(input.url, ctx.config.webhookAllowPrivateAddresses);
+  // Looked up outside of the transaction, and not for a repeated call: where the URL leads may have changed since.
+  if (!idempotency || !await findAnswer(ctx.sql, idempotency)) {
+    await requirePublicUrl(input.url, ctx.config.webhookAllowPrivateAddresses);
+  }
   const now = ctx.clock.now().toISOString();
   const sealed = await seal(ctx.config, newSecret());
   const { value, replayed } = await transaction(ctx.sql, (tx) =>

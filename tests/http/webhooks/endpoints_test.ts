@@ -47,6 +47,9 @@ Deno.test("A repeated creation gives the first endpoint with its secret, which i
   assertEquals(again.body, first.body);
   assertEquals(first.headers.get("Location"), `${PATH}/${first.body.id}`);
   assertEquals((await ask(app, staff, "GET", PATH, 200)).data.length, 1);
+  const { config } = app.deps;
+  Object.assign(app.deps, { config: { ...config, webhookAllowPrivateAddresses: false } });
+  assertEquals((await create()).body, first.body, "also where webhooks may not go there any more");
   const [kept] = await app.deps.sql`select response from idempotency_keys`;
   assert(kept!.response.includes(first.body.id));
   assert(!kept!.response.includes("whsec_") && !kept!.response.includes(first.body.secret.slice(6, 30)));
@@ -124,6 +127,45 @@ Deno.test("An endpoint that somebody changed since is neither removed nor given 
     assertEquals([late.status, late.body.code], [412, "version_mismatch"], method);
   }
   assertEquals((await send("DELETE", "", '"2"')).status, 204);
+});
+
+Deno.test("Of a change and a removal at once that know the same version only one happens", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, URL);
+  const send = (method: string, body?: unknown) =>
+    app.request(method, `${PATH}/${id}`, { token: staff.token, body, headers: { "If-Match": '"1"' } });
+  const { answers } = await app.deps.sql.begin(async (tx) => {
+    await tx`select id from webhook_endpoints where id = ${id} for no key update`;
+    const answers = Promise.all([send("PATCH", { description: "Stock" }), send("DELETE")]);
+    await untilWaiting(tx, { count: 2 });
+    return { answers };
+  });
+  const statuses = (await answers).map(({ status }) => status);
+  const { data: left } = await ask(app, staff, "GET", PATH, 200);
+  assertEquals(statuses, left.length === 1 ? [200, 412] : [412, 204]);
+});
+
+Deno.test("An endpoint whose removal broke off is sent nothing more, and is removed by a repeated call", async () => {
+  await using app = await startTestApp(LOCAL);
+  const staff = await app.user("staff");
+  const { id } = await createEndpoint(app, staff, URL);
+  await ask(app, staff, "POST", `${PATH}/${id}/ping`, 202);
+  await app.deps.sql.unsafe(`
+    create function break_off() returns trigger language plpgsql as 'begin raise exception ''broken off''; end';
+    create trigger break_off before delete on webhook_deliveries execute function break_off()`);
+  const remove = () =>
+    app.request("DELETE", `${PATH}/${id}`, { token: staff.token, headers: { "If-Match": '"1"' } });
+  assertEquals((await remove()).status, 500);
+  const between = await ask(app, staff, "GET", `${PATH}/${id}`, 200);
+  assertEquals([between.status, between.disabled_reason, between.version], [
+    "disabled",
+    "It is being deleted.",
+    2,
+  ]);
+  await app.deps.sql`drop trigger break_off on webhook_deliveries`;
+  assertEquals((await remove()).status, 204);
+  await ask(app, staff, "GET", `${PATH}/${id}`, 404);
 });
 
 Deno.test("A deleted endpoint is gone with its deliveries", async () => {
