@@ -8440,7 +8440,7 @@ export type WebhookEndpointWithSecret = {
     event_types: Array<string>;
     status: 'enabled' | 'disabled';
     /**
-     * Why Waybill disabled it; null where staff did, or nobody
+     * Why Waybill disabled it, also while it is being deleted; null where staff did, or nobody
      */
     disabled_reason: string | null;
     /**
@@ -8469,7 +8469,7 @@ export type WebhookEndpoint = {
     event_types: Array<string>;
     status: 'enabled' | 'disabled';
     /**
-     * Why Waybill disabled it; null where staff did, or nobody
+     * Why Waybill disabled it, also while it is being deleted; null where staff did, or nobody
      */
     disabled_reason: string | null;
     /**
@@ -8768,6 +8768,11 @@ export type InvariantExample = {
     id: string;
     what: string;
 };
+
+/**
+ * The endpoint's id: which secret to verify by, where one URL is several endpoints'. It is not signed
+ */
+export type WaybillEndpointId = string;
 
 /**
  * The event's id, the same at each attempt: keep those that you have worked on

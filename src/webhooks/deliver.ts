@@ -78,7 +78,7 @@ async function tryToSend(
     }
     const { status, body, retryAfter } = await post({
       url: task.url,
-      ...sign(payload, now, secrets),
+      ...sign(payload, now, task.endpoint_id, secrets),
       timeoutMs: TIMEOUT_MS,
       signal,
       allowPrivateAddresses: ctx.config.webhookAllowPrivateAddresses,

@@ -20,10 +20,11 @@ export function pingPayload(ping: Pick<Delivery, "id" | "endpoint_id" | "created
   return { id: ping.id, body: JSON.stringify({ type: PING, timestamp: ping.created_at, data }) };
 }
 
-/** Signs a payload with each of the secrets, as the Standard Webhooks specification has it. */
+/** Signs a payload with each of an endpoint's secrets, as the Standard Webhooks specification has it. */
 export function sign(
   { id, body }: Payload,
   now: Date,
+  endpointId: string,
   secrets: string[],
 ): { headers: Record<string, string>; body: string } {
   return {
@@ -31,6 +32,7 @@ export function sign(
     headers: {
       "content-type": "application/json",
       "user-agent": "Waybill-Webhooks",
+      "waybill-endpoint-id": endpointId,
       "webhook-id": id,
       "webhook-timestamp": String(Math.floor(now.getTime() / 1000)),
       "webhook-signature": secrets.map((secret) => new Webhook(secret).sign(id, now, body)).join(" "),

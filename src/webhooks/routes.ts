@@ -312,8 +312,14 @@ webhookRoutes.openapi(
   async (c) => c.json(await redeliver(c.get("ctx"), c.req.valid("param").id), 202),
 );
 
-/** What Standard Webhooks has a receiver look at before it reads a message; `sign` sends them. */
+/** What a receiver looks at before it reads a message, by Standard Webhooks but for the first; `sign` sends them. */
 const MESSAGE_HEADERS = {
+  "waybill-endpoint-id": {
+    description:
+      "The endpoint's id: which secret to verify by, where one URL is several endpoints'. It is not signed",
+    schema: { type: "string" as const, format: "uuid" },
+    example: EXAMPLE.id,
+  },
   "webhook-id": {
     description: "The event's id, the same at each attempt: keep those that you have worked on",
     schema: { type: "string" as const },

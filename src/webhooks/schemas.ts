@@ -70,7 +70,7 @@ export const EndpointSchema = z.object({
   event_types: z.array(z.string()).openapi({ example: ["order.*", "product.updated"] }),
   status: Status,
   disabled_reason: z.string().nullable().openapi({
-    description: "Why Waybill disabled it; null where staff did, or nobody",
+    description: "Why Waybill disabled it, also while it is being deleted; null where staff did, or nobody",
   }),
   previous_secret_until: Timestamp.nullable().openapi({
     description: "Until when the secret before the last rotation signs along",

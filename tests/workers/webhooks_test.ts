@@ -369,7 +369,8 @@ Deno.test("A ping is tried once, also where the endpoint is disabled, and says h
   const good = await ping();
   assertEquals([good.status, good.attempt_log[0].response_body], ["succeeded", "ok"]);
   const [{ headers, body, message }] = receiver.received as [Received];
-  assertEquals([headers["webhook-id"], message.type, message.data], [
+  assertEquals([headers["waybill-endpoint-id"], headers["webhook-id"], message.type, message.data], [
+    id,
     good.id,
     "webhook.ping",
     { endpoint_id: id },

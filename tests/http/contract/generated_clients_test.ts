@@ -84,9 +84,9 @@ Deno.test("every message of a webhook has a name that its event gave it, and so 
 
 Deno.test("every message of a webhook declares the headers that it is verified by, as they are sent", () => {
   const secret = `whsec_${btoa("0123456789abcdef0123456789abcdef")}`;
-  const { headers } = sign({ id: "1", body: "{}" }, new Date(), [secret]);
-  const sent = Object.keys(headers).filter((name) => name.startsWith("webhook-"));
-  assertEquals(sent.length, 3);
+  const { headers } = sign({ id: "1", body: "{}" }, new Date(), "2", [secret]);
+  const sent = Object.keys(headers).filter((name) => /^(webhook|waybill)-/.test(name));
+  assertEquals(sent.length, 4);
   for (const { post: { parameters } } of Object.values<Json>(webhooks)) {
     const declared = parameters.map(({ $ref }: Json) => components.parameters[$ref.split("/").pop()]);
     assertEquals(declared.map(({ name }: Json) => name), sent);
