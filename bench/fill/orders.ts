@@ -61,7 +61,7 @@ async function live(tx: postgres.TransactionSql): Promise<void> {
         'cancelled_at', case when turn >= 8 and status = 'CANCELLED' then at end)
         || case when shipped > 0 then jsonb_build_object('shipped_units', lines) else '{}' end
         || case when returned > 0 then jsonb_build_object('returned_units', jsonb_build_array(
-             jsonb_build_object('line', 1, 'quantity', returned))) else '{}' end as state
+             lines -> 0 || jsonb_build_object('quantity', returned))) else '{}' end as state
       from (
         select *, case when is_over then refunded - paid else total_price - paid end as due, case
           when is_over then ended when refunded > 0 and refunded = paid then 'REFUNDED'
@@ -80,7 +80,7 @@ async function live(tx: postgres.TransactionSql): Promise<void> {
                  case when turn = 10 then g.amount else 0 end as refunded, lines
           from draft d
           join (
-            select id, jsonb_agg(jsonb_build_object('line', line, 'quantity', quantity) order by line) as lines
+            select id, jsonb_agg(jsonb_build_object('line', line, 'sku', sku, 'quantity', quantity) order by line) as lines
             from drafted group by id
           ) all_units on all_units.id = d.id
           left join given_back g on g.id = d.id and g.refund <> 'refused'

@@ -1936,6 +1936,10 @@ export type OrderUpdatedMessage = {
 
 export type OrderUnits = {
     line: number;
+    /**
+     * Left out in events from before items told it
+     */
+    sku?: string;
     quantity: number;
 };
 

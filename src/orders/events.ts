@@ -4,6 +4,7 @@ import type { OrderStatus } from "./order.ts";
 import { ExplanationSchema } from "../trade/mod.ts";
 import { OrderItemSchema, OrderSchema } from "./schemas.ts";
 import { ChangesSchema } from "../platform/changes.ts";
+import { ToldSku } from "./shipments/schemas.ts";
 
 const item = OrderItemSchema.shape;
 const order = OrderSchema.shape;
@@ -44,9 +45,10 @@ export const orderCreated = defineEvent(
 
 /** Units of lines of an order. */
 const units = (description: string) =>
-  z.array(z.object({ line: z.int(), quantity: z.int() }).openapi("OrderUnits")).optional().openapi({
-    description,
-  });
+  z.array(z.object({ line: z.int(), sku: ToldSku, quantity: z.int() }).openapi("OrderUnits")).optional()
+    .openapi({
+      description,
+    });
 
 /**
  * The order without its items, of which nothing but how many units are cancelled, shipped and returned ever changes, and what

@@ -112,9 +112,13 @@ const NO_UNITS = { cancelled_units: [], shipped_units: [], returned_units: [] };
 function headerOf({ items, ...header }: Order) {
   const units = (count: "cancelled" | "shipped" | "returned") => {
     const counted = items.filter((item) => item[count] > 0);
-    return counted.length === 0
-      ? {}
-      : { [`${count}_units`]: counted.map((item) => ({ line: item.line, quantity: item[count] })) };
+    return counted.length === 0 ? {} : {
+      [`${count}_units`]: counted.map((item) => ({
+        line: item.line,
+        sku: item.sku,
+        quantity: item[count],
+      })),
+    };
   };
   return { ...header, ...units("cancelled"), ...units("shipped"), ...units("returned") };
 }

@@ -8,7 +8,7 @@ const units = {
   quantity: z.int().min(1).max(MAX_QUANTITY).openapi({ example: 2 }),
 };
 
-/** The SKU of a shipment's, return's or refund's item in events. */
+/** The SKU of units of an order, and of a shipment's, return's or refund's item, in events. */
 export const ToldSku = Sku.optional().openapi({
   description: "Left out in events from before items told it",
 });

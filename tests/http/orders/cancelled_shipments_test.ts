@@ -98,8 +98,8 @@ Deno.test("A shipment that is cancelled never left: stock, order and log say so,
     fulfilment_status: { from: "SHIPPED", to: "PARTIALLY_SHIPPED" },
     units_shipped: { from: 5, to: 1 },
     shipped_units: {
-      from: [{ line: 1, quantity: 3 }, { line: 2, quantity: 2 }],
-      to: [{ line: 1, quantity: 1 }],
+      from: [{ line: 1, sku: a.sku, quantity: 3 }, { line: 2, sku: b.sku, quantity: 2 }],
+      to: [{ line: 1, sku: a.sku, quantity: 1 }],
     },
   }]);
   const { body: movements } = await app.request("GET", `/v1/inventory/${a.sku}/movements?limit=1`, {

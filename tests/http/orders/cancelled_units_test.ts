@@ -62,9 +62,9 @@ Deno.test("Refunded units that have not left are not sent any more: their stock 
   const { type, data } = (await eventsOf(app, "order", order.id)).at(-1)!;
   assertEquals([type, data.cancelled_units, data.changes.units, data.changes.cancelled_units], [
     "order.updated",
-    [{ line: 1, quantity: 2 }],
+    [{ line: 1, sku, quantity: 2 }],
     { from: 3, to: 1 },
-    { from: [], to: [{ line: 1, quantity: 2 }] },
+    { from: [], to: [{ line: 1, sku, quantity: 2 }] },
   ]);
 
   assertEquals((await patch(app, staff, order.id, { status: "DELIVERED" })).body.status, "DELIVERED");

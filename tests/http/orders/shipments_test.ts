@@ -83,9 +83,9 @@ Deno.test("An order leaves in parts: stock, statuses, units and what its lines h
   const second = await ship(app, staff, order.id, { items: [{ line: 1, quantity: 1 }] });
   assertEquals([await now(), await shipped()], ["PROCESSING PARTIALLY_SHIPPED 4 0", [2, 2]]);
   const { data } = (await eventsOf(app, "order", order.id)).at(-1)!;
-  const told = [{ line: 1, quantity: 2 }, { line: 2, quantity: 2 }];
+  const told = [{ line: 1, sku: a.sku, quantity: 2 }, { line: 2, sku: b.sku, quantity: 2 }];
   assertEquals([data.shipped_units, data.returned_units], [told, undefined]);
-  assertEquals(data.changes.shipped_units, { from: [{ line: 1, quantity: 1 }, told[1]], to: told });
+  assertEquals(data.changes.shipped_units, { from: [{ ...told[0], quantity: 1 }, told[1]], to: told });
   const rest = await ship(app, staff, order.id);
   assertEquals(rest.body.items, [{ line: 1, sku: a.sku, quantity: 1 }]);
   assertEquals([await now(), await shipped()], ["SHIPPED SHIPPED 5 0", [3, 2]]);

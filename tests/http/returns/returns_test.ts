@@ -98,7 +98,7 @@ Deno.test("Units come back in parts: stock, statuses and money follow each of th
   assertEquals(moves.map((move) => Object.values(move)), [[1, 0, order.id], [1, 0, order.id]]);
   assertEquals((await eventsOf(app, "inventory", `${sku}@default`)).at(-1)!.data.kind, "return");
   const { data } = (await eventsOf(app, "order", order.id)).at(-1)!;
-  assertEquals([data.shipped_units, data.returned_units], Array(2).fill([{ line: 1, quantity: 3 }]));
+  assertEquals([data.shipped_units, data.returned_units], Array(2).fill([{ line: 1, sku, quantity: 3 }]));
   const told = await eventsOf(app, "return", id);
   assertEquals(told.map(({ type, sequence, user_id }) => [type, sequence, user_id]), [
     ["return.requested", 1, owner.id],
